@@ -1,0 +1,344 @@
+"""The sparse network as a weighted, directed, layered graph: the currency of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import igraph
+import networkx as nx
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import erf, expit
+
+__all__ = ["LayeredGraph", "as_graph"]
+
+# L weight layers connect L + 1 unit layers of widths n_0 (inputs) ... n_L (outputs).
+ACTIVATIONS: dict[str, Callable[[NDArray], NDArray]] = {
+    "identity": lambda z: z,
+    "relu": lambda z: np.maximum(z, 0),
+    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
+    "tanh": np.tanh,
+    "sigmoid": expit,
+    "elu": lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
+    "gelu": lambda z: 0.5 * z * (1 + erf(z / np.sqrt(2))),
+    "silu": lambda z: z * expit(z),
+    "softplus": lambda z: np.logaddexp(0, z),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class LayeredGraph:
+    """A weighted, directed graph whose edges run from each layer to the next.
+
+    Parameters
+    ----------
+    weights : tuple of ndarray
+        ``weights[i]`` has shape ``(widths[i], widths[i + 1])``: row = source, column = target. Zero means no edge.
+    biases : tuple of ndarray, optional
+        ``biases[i]`` has shape ``(widths[i + 1],)``. Zeros when left out.
+    activations : tuple of str, optional
+        One name a weight layer, applied after it. ``"relu"`` for hidden layers and ``"identity"`` for outputs when left out.
+    input_names, output_names : tuple of str, optional
+        ``x0, x1, ...`` and ``y0, y1, ...`` when left out.
+
+    Raises
+    ------
+    ValueError
+        When shapes do not chain, values are not finite, or a name does not fit.
+
+    Examples
+    --------
+    >>> graph = LayeredGraph.from_weights([[[1.0, 1.0, 0.0]], [[2.0]]])
+    >>> graph.widths, graph.edge_count
+    ((3, 1, 1), 3)
+    """
+
+    weights: tuple[NDArray[np.float64], ...]
+    biases: tuple[NDArray[np.float64], ...] = ()
+    activations: tuple[str, ...] = ()
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        weights = tuple(_matrix(w, f"weights[{i}]") for i, w in enumerate(self.weights))
+        if not weights:
+            raise ValueError("weights must hold at least one matrix; got none")
+        for i in range(1, len(weights)):
+            if weights[i].shape[0] != weights[i - 1].shape[1]:
+                raise ValueError(
+                    f"weights[{i}] must have {weights[i - 1].shape[1]} source units to follow weights[{i - 1}] of shape "
+                    f"{weights[i - 1].shape} (source, target); got shape {weights[i].shape}"
+                )
+        biases = tuple(np.asarray(b, dtype=float) for b in self.biases) or tuple(np.zeros(w.shape[1]) for w in weights)
+        shapes, expected = [b.shape for b in biases], [(w.shape[1],) for w in weights]
+        if shapes != expected or not all(np.isfinite(b).all() for b in biases):
+            raise ValueError(f"biases must be finite arrays of shapes {expected}, one for each weight layer; got shapes {shapes}")
+        activations = tuple(self.activations) or ("relu",) * (len(weights) - 1) + ("identity",)
+        unknown = sorted(set(activations) - set(ACTIVATIONS))
+        if len(activations) != len(weights) or unknown:
+            raise ValueError(
+                f"activations must be {len(weights)} of {sorted(ACTIVATIONS)}, one for each weight layer; got {list(activations)}"
+            )
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "biases", biases)
+        object.__setattr__(self, "activations", activations)
+        object.__setattr__(self, "input_names", _names(self.input_names, weights[0].shape[0], "x"))
+        object.__setattr__(self, "output_names", _names(self.output_names, weights[-1].shape[1], "y"))
+
+    @classmethod
+    def from_weights(cls, matrices: Sequence[ArrayLike], **fields: Any) -> LayeredGraph:
+        """The graph of PyTorch-oriented matrices of shape ``(n_out, n_in)``, first layer first: the one transpose of the library.
+
+        Examples
+        --------
+        >>> LayeredGraph.from_weights([[[0.5, -0.5]], [[1.0], [0.0]]]).widths
+        (2, 1, 2)
+        """
+        if isinstance(matrices, (str, bytes)) or not isinstance(matrices, Sequence):
+            raise TypeError(f"weights must be a sequence of matrices (n_out, n_in), first layer first; got {type(matrices).__name__}")
+        arrays = [_matrix(m, f"weights[{i}]") for i, m in enumerate(matrices)]
+        for i in range(1, len(arrays)):
+            if arrays[i].shape[1] != arrays[i - 1].shape[0]:
+                raise ValueError(
+                    f"weights[{i}] must have {arrays[i - 1].shape[0]} columns to follow weights[{i - 1}] of shape "
+                    f"{arrays[i - 1].shape}; got shape {arrays[i].shape}"
+                )
+        return cls(tuple(a.T for a in arrays), **fields)
+
+    @classmethod
+    def from_adjacency(cls, adjacency: ArrayLike | sp.sparray | sp.spmatrix, widths: Sequence[int], **fields: Any) -> LayeredGraph:
+        """The graph of a square adjacency (row = source) over all units, layer after layer.
+
+        Parameters
+        ----------
+        adjacency : array or SciPy sparse array of shape (n, n), n = sum(widths)
+        widths : sequence of int
+            Units in each layer, inputs first.
+
+        Raises
+        ------
+        ValueError
+            When the shape does not fit ``widths``, or an edge does not run from one layer to the next.
+
+        Examples
+        --------
+        >>> LayeredGraph.from_adjacency([[0, 0, 3.0], [0, 0, 0], [0, 0, 0]], [2, 1]).edge_count
+        1
+        """
+        matrix = sp.coo_array(adjacency)
+        starts = np.concatenate([[0], np.cumsum(widths)])
+        if matrix.shape != (starts[-1], starts[-1]):
+            raise ValueError(f"adjacency must have shape {(int(starts[-1]),) * 2} for widths {list(widths)}; got {matrix.shape}")
+        layer_of = np.repeat(np.arange(len(widths)), widths)
+        source, target = matrix.coords
+        _check_layered(layer_of[source], layer_of[target], source, target)
+        dense = matrix.tocsr()
+        return cls(tuple(dense[starts[i] : starts[i + 1], starts[i + 1] : starts[i + 2]].toarray() for i in range(len(widths) - 1)), **fields)
+
+    @classmethod
+    def from_networkx(cls, graph: nx.DiGraph) -> LayeredGraph:
+        """The graph of a ``networkx.DiGraph``; an edge without ``weight`` weighs 1.
+
+        The layer of a node is its attribute ``layer``, or the first entry of a node ``(layer, index)``, or, where neither is
+        given, its topological generation. Names of inputs and outputs come from ``name`` or the node itself.
+
+        Raises
+        ------
+        ValueError
+            When the graph is undirected, has a cycle, or an edge does not run from one layer to the next.
+
+        Examples
+        --------
+        >>> LayeredGraph.from_networkx(nx.DiGraph([("a", "h"), ("b", "h"), ("h", "y")])).widths
+        (2, 1, 1)
+        """
+        if not graph.is_directed() or graph.is_multigraph():
+            raise ValueError(f"the graph must be a networkx.DiGraph without parallel edges; got {type(graph).__name__}")
+        if graph.number_of_edges() == 0:
+            raise ValueError("the graph must have at least one edge; got none")
+        layer_of = _layers(graph)
+        layers: list[list[Hashable]] = [[] for _ in range(max(layer_of.values()) + 1)]
+        for node in graph:
+            layers[layer_of[node]].append(node)
+        if all(isinstance(node, tuple) for node in graph):
+            layers = [sorted(nodes) for nodes in layers]
+        position = {node: i for nodes in layers for i, node in enumerate(nodes)}
+        weights = [np.zeros((len(a), len(b))) for a, b in zip(layers, layers[1:], strict=False)]
+        for source, target, weight in graph.edges(data="weight", default=1.0):
+            _check_layered(np.array([layer_of[source]]), np.array([layer_of[target]]), [source], [target])
+            weights[layer_of[source]][position[source], position[target]] = weight
+        biases = [np.array([graph.nodes[n].get("bias", 0.0) for n in nodes]) for nodes in layers[1:]]
+        activations = tuple(graph.graph["activations"].split()) if "activations" in graph.graph else ()
+        names = [_default_names(graph, nodes, prefix) for nodes, prefix in ((layers[0], "x"), (layers[-1], "y"))]
+        return cls(tuple(weights), tuple(biases), activations, names[0], names[1])
+
+    @classmethod
+    def from_igraph(cls, graph: igraph.Graph) -> LayeredGraph:
+        """The graph of a directed ``igraph.Graph``; vertex and edge attributes as in :meth:`from_networkx`.
+
+        Examples
+        --------
+        >>> LayeredGraph.from_igraph(igraph.Graph([(0, 2), (1, 2), (2, 3)], directed=True)).widths
+        (2, 1, 1)
+        """
+        if not graph.is_directed():
+            raise ValueError("the igraph graph must be directed; got an undirected one")
+        return cls.from_networkx(graph.to_networkx())
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Units in each layer, inputs first."""
+        return (self.weights[0].shape[0], *(w.shape[1] for w in self.weights))
+
+    @property
+    def edge_count(self) -> int:
+        """Number of nonzero weights."""
+        return sum(int(np.count_nonzero(w)) for w in self.weights)
+
+    @property
+    def density(self) -> float:
+        """Nonzero weights as a fraction of all possible ones, in [0, 1]."""
+        return self.edge_count / sum(w.size for w in self.weights)
+
+    def alive(self) -> tuple[NDArray[np.bool_], ...]:
+        """For each layer which units carry anything: a path leads on from every input, and through every hidden unit; outputs always do.
+
+        The published clean-up repeats its sweep ten times; this one goes on until nothing changes.
+        """
+        edges = [w != 0 for w in self.weights]
+        alive = [np.ones(n, dtype=bool) for n in self.widths]
+        for _ in range(sum(self.widths)):
+            before = sum(int(a.sum()) for a in alive)
+            for i, edge in enumerate(edges):
+                alive[i] &= (edge & alive[i + 1]).any(axis=1)
+                if i + 1 < len(edges):
+                    alive[i + 1] &= (edge & alive[i][:, None]).any(axis=0)
+            if sum(int(a.sum()) for a in alive) == before:
+                break
+        return tuple(alive)
+
+    def evaluate(self, x: ArrayLike) -> NDArray[np.float64]:
+        """What the network that the graph stands for computes: outputs of shape (rows, outputs) for ``x`` of shape (rows, inputs).
+
+        Examples
+        --------
+        >>> LayeredGraph.from_weights([[[1.0, -1.0]], [[2.0]]]).evaluate([[3.0, 1.0], [0.0, 1.0]]).tolist()
+        [[4.0], [0.0]]
+        """
+        values = np.asarray(x, dtype=float)
+        if values.ndim != 2 or values.shape[1] != self.widths[0]:
+            raise ValueError(f"x must have shape (rows, {self.widths[0]}); got {values.shape}")
+        for weight, bias, activation in zip(self.weights, self.biases, self.activations, strict=True):
+            values = ACTIVATIONS[activation](values @ weight + bias)
+        return values
+
+    def to_networkx(self) -> nx.DiGraph:
+        """A ``networkx.DiGraph`` over units ``(layer, index)`` with ``layer``, ``bias``, ``name`` and edge ``weight``."""
+        graph = nx.DiGraph(activations=" ".join(self.activations))
+        for layer, width in enumerate(self.widths):
+            for index in range(width):
+                bias = 0.0 if layer == 0 else float(self.biases[layer - 1][index])
+                graph.add_node((layer, index), layer=layer, bias=bias, name=self.unit_name(layer, index))
+        for layer, weight in enumerate(self.weights):
+            for source, target in np.argwhere(weight):
+                graph.add_edge((layer, int(source)), (layer + 1, int(target)), weight=float(weight[source, target]))
+        return graph
+
+    def to_igraph(self) -> igraph.Graph:
+        """An ``igraph.Graph`` with the same vertices, in the same order, and attributes as :meth:`to_networkx`."""
+        return igraph.Graph.from_networkx(self.to_networkx())
+
+    def unit_name(self, layer: int, index: int) -> str:
+        """The name of an input or output, or ``h<layer>.<index>``."""
+        if layer == 0:
+            return self.input_names[index]
+        return self.output_names[index] if layer == len(self.weights) else f"h{layer}.{index}"
+
+
+def as_graph(network: Any) -> LayeredGraph:
+    """A :class:`LayeredGraph` of anything that can be read as one.
+
+    Parameters
+    ----------
+    network : LayeredGraph, networkx.DiGraph, igraph.Graph, sequence of matrices (n_out, n_in), or an object with ``weights``
+        An object with ``weights`` (such as a ``SparseNetwork``) may also have ``biases``, ``activations``, ``input_names``
+        and ``output_names``.
+
+    Raises
+    ------
+    TypeError
+        When ``network`` is none of these.
+    ValueError
+        When it is not a layered graph.
+
+    Examples
+    --------
+    >>> as_graph([[[1.0, 1.0]], [[1.0]]]).widths
+    (2, 1, 1)
+    """
+    if isinstance(network, LayeredGraph):
+        return network
+    if isinstance(network, nx.Graph):
+        return LayeredGraph.from_networkx(network)
+    if isinstance(network, igraph.Graph):
+        return LayeredGraph.from_igraph(network)
+    if hasattr(network, "weights"):
+        fields = ("biases", "activations", "input_names", "output_names")
+        return LayeredGraph.from_weights(network.weights, **{f: getattr(network, f, ()) for f in fields})
+    if isinstance(network, Sequence) and not isinstance(network, (str, bytes)):
+        return LayeredGraph.from_weights(network)
+    raise TypeError(
+        "the network must be a SparseNetwork, a LayeredGraph, a sequence of weight matrices (n_out, n_in), a networkx.DiGraph "
+        f"or an igraph.Graph; got {type(network).__name__}"
+    )
+
+
+def _matrix(values: Any, name: str) -> NDArray[np.float64]:
+    array = values.toarray() if sp.issparse(values) else values
+    try:
+        array = np.asarray(array, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be a numeric matrix; got {type(values).__name__}: {error}") from error
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(f"{name} must be a matrix with at least one row and one column; got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite; got {int((~np.isfinite(array)).sum())} NaN or infinite values")
+    return array
+
+
+def _names(names: Sequence[str], count: int, prefix: str) -> tuple[str, ...]:
+    kept = tuple(str(n) for n in names) or tuple(f"{prefix}{i}" for i in range(count))
+    if len(kept) != count or len(set(kept)) != count:
+        kind = "input" if prefix == "x" else "output"
+        raise ValueError(f"{kind}_names must be {count} different names; got {len(kept)}, {len(set(kept))} of them different")
+    return kept
+
+
+def _layers(graph: nx.DiGraph) -> dict[Hashable, int]:
+    given = nx.get_node_attributes(graph, "layer")
+    if len(given) == len(graph):
+        layer_of = {node: int(layer) for node, layer in given.items()}
+        first = min(layer_of.values())
+        return {node: layer - first for node, layer in layer_of.items()}
+    if all(isinstance(n, tuple) and len(n) == 2 and all(isinstance(v, (int, np.integer)) for v in n) for n in graph):
+        return {node: int(node[0]) for node in graph}
+    if not nx.is_directed_acyclic_graph(graph):
+        raise ValueError("the graph must be layered; got one with a cycle. Give every node a `layer`, inputs 0")
+    return {node: i for i, nodes in enumerate(nx.topological_generations(graph)) for node in nodes}
+
+
+def _check_layered(sources: NDArray, targets: NDArray, source_names: Any, target_names: Any) -> None:
+    wrong = np.flatnonzero(targets != sources + 1)
+    if len(wrong):
+        i = int(wrong[0])
+        raise ValueError(
+            f"the graph must be layered: every edge runs from one layer to the next; got {source_names[i]} (layer {int(sources[i])}) "
+            f"-> {target_names[i]} (layer {int(targets[i])}). Give every node its `layer`, or insert units that pass the value on"
+        )
+
+
+def _default_names(graph: nx.DiGraph, nodes: Sequence[Hashable], prefix: str) -> tuple[str, ...]:
+    return tuple(str(graph.nodes[n].get("name", f"{prefix}{n[1]}" if isinstance(n, tuple) and len(n) == 2 else n)) for n in nodes)

@@ -1,0 +1,122 @@
+"""What detection finds: labels for every unit, the modules they form, and the graph between the modules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import igraph
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from .graph import LayeredGraph
+
+__all__ = ["Hierarchy", "Module"]
+
+
+@dataclass(frozen=True)
+class Module:
+    """A group of units, in one layer or several, that work as one.
+
+    Attributes
+    ----------
+    index : int
+        Its label in ``Hierarchy.labels``.
+    units : tuple of (layer, index)
+        Original positions, layer by layer.
+    inputs, outputs : tuple of int
+        The network's inputs and outputs among its units.
+    """
+
+    index: int
+    units: tuple[tuple[int, int], ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Hierarchy:
+    """Modules of a network and how they feed one another.
+
+    Attributes
+    ----------
+    graph : LayeredGraph
+        The network that was read.
+    labels : tuple of int arrays, one a layer, of shape (widths[layer],)
+        The module of each unit at its original position; -1 where the unit was removed. Numbered by first appearance.
+    clusters : tuple of int arrays, shapes as ``labels``
+        The cluster of each unit within its layer; -1 where the unit was removed.
+    support : float or None
+        For a consensus: the fraction of near-sparsest candidates that show this structure, in [0, 1].
+    network : object or None
+        The network that ``graph`` was made from.
+    """
+
+    graph: LayeredGraph
+    labels: tuple[NDArray[np.int64], ...]
+    clusters: tuple[NDArray[np.int64], ...]
+    support: float | None = None
+    network: Any = None
+
+    def __post_init__(self) -> None:
+        for name in ("labels", "clusters"):
+            shapes, expected = [np.shape(a) for a in getattr(self, name)], [(n,) for n in self.graph.widths]
+            if shapes != expected:
+                raise ValueError(f"{name} must be arrays of shapes {expected}, one for each layer; got {shapes}")
+        object.__setattr__(self, "labels", first_appearance(self.labels))
+        object.__setattr__(self, "clusters", tuple(first_appearance([c])[0] for c in self.clusters))
+
+    @cached_property
+    def modules(self) -> tuple[Module, ...]:
+        """The modules, from the inputs upward."""
+        units: dict[int, list[tuple[int, int]]] = {}
+        for layer, labels in enumerate(self.labels):
+            for index in np.flatnonzero(labels >= 0):
+                units.setdefault(int(labels[index]), []).append((layer, int(index)))
+        last = len(self.graph.weights)
+        return tuple(
+            Module(m, tuple(units[m]), tuple(i for layer, i in units[m] if layer == 0), tuple(i for layer, i in units[m] if layer == last))
+            for m in sorted(units)
+        )
+
+    def to_networkx(self) -> nx.DiGraph:
+        """A ``networkx.DiGraph`` over module indices; nodes carry ``inputs``, ``outputs``, ``units``; edges ``edges`` (a count) and ``weight`` (the sum of |weight|)."""
+        graph = nx.DiGraph()
+        for module in self.modules:
+            graph.add_node(module.index, inputs=module.inputs, outputs=module.outputs, units=module.units)
+        for layer, weight in enumerate(self.graph.weights):
+            for source, target in np.argwhere(weight):
+                a, b = int(self.labels[layer][source]), int(self.labels[layer + 1][target])
+                if a != b and min(a, b) >= 0:
+                    known = graph.get_edge_data(a, b, {"edges": 0, "weight": 0.0})
+                    graph.add_edge(a, b, edges=known["edges"] + 1, weight=known["weight"] + abs(float(weight[source, target])))
+        return graph
+
+    def to_igraph(self) -> igraph.Graph:
+        """An ``igraph.Graph`` of the modules with the attributes of :meth:`to_networkx`."""
+        return igraph.Graph.from_networkx(self.to_networkx())
+
+    def write_graphml(self, path: str | Path) -> Path:
+        """Write the network with ``layer``, ``bias``, ``name`` and ``module`` of every unit as GraphML; returns the path."""
+        graph = self.graph.to_networkx()
+        for layer, index in graph:
+            graph.nodes[layer, index]["module"] = int(self.labels[layer][index])
+        path = Path(path)
+        nx.write_graphml(nx.relabel_nodes(graph, {unit: f"{unit[0]}:{unit[1]}" for unit in graph}), path)
+        return path
+
+
+def first_appearance(labels: Sequence[NDArray[np.integer]]) -> tuple[NDArray[np.int64], ...]:
+    """Label arrays renumbered 0, 1, ... in the order in which labels first appear across them; -1 stays -1."""
+    flat = np.concatenate([np.asarray(a, dtype=np.int64) for a in labels])
+    kept = flat[flat >= 0]
+    known, first = np.unique(kept, return_index=True)
+    rank = np.empty(len(known), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(known))
+    flat = flat.copy()
+    flat[flat >= 0] = rank[np.searchsorted(known, kept)]
+    return tuple(np.split(flat, np.cumsum([len(a) for a in labels])[:-1]))

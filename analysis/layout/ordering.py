@@ -1,0 +1,164 @@
+"""The order from left to right: of modules, then of the units inside each module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import igraph
+import numpy as np
+from numpy.typing import NDArray
+
+from ..hierarchy import Hierarchy
+
+# G groups: the modules, then every output that no module holds. A group spans all layers from its lowest to its highest unit.
+Labels = Sequence[NDArray[np.int64]]
+Matrices = Sequence[NDArray]
+Cost = tuple[float, ...]
+
+EVALUATIONS = 6000  # at most so many orders of the groups are tried,
+CELLS = 200_000_000  # and fewer when one evaluation reads large matrices: large networks come out in bounded time
+SWEEPS = 8
+
+
+def groups_of(hierarchy: Hierarchy) -> tuple[NDArray[np.int64], ...]:
+    """The group of every unit, one array a layer; -1 where the unit is not drawn."""
+    labels = [array.copy() for array in hierarchy.labels]
+    lone = np.flatnonzero(labels[-1] < 0)
+    labels[-1][lone] = len(hierarchy.modules) + np.arange(len(lone))
+    return tuple(labels)
+
+
+def drawn_edges(hierarchy: Hierarchy) -> tuple[NDArray[np.bool_], ...]:
+    """For each weight layer which edges join two units of modules; shapes as the weights."""
+    kept = [labels >= 0 for labels in hierarchy.labels]
+    return tuple((w != 0) & kept[i][:, None] & kept[i + 1] for i, w in enumerate(hierarchy.graph.weights))
+
+
+def spans_of(groups: Labels) -> NDArray[np.int64]:
+    """The lowest and highest layer of each group, shape (G, 2)."""
+    count = 1 + max(int(array.max()) for array in groups)
+    present = np.array([[(array == group).any() for array in groups] for group in range(count)])
+    return np.stack([present.argmax(axis=1), present.shape[1] - 1 - present[:, ::-1].argmax(axis=1)], axis=1)
+
+
+def crossings(adjacency: NDArray) -> int:
+    """Pairs of edges that cross between two layers whose units stand in the order of the rows and of the columns.
+
+    Entries count parallel edges.
+
+    Examples
+    --------
+    >>> crossings(np.array([[0, 1], [1, 0]])), crossings(np.eye(2))
+    (1, 0)
+    """
+    further_right = np.cumsum(adjacency[::-1], axis=0)[::-1] - adjacency
+    and_ending_left = np.cumsum(further_right, axis=1) - further_right
+    return int((adjacency * and_ending_left).sum())
+
+
+def order_groups(groups: Labels, edges: Matrices) -> list[int]:
+    """The groups from left to right: fewest crossings, then shortest edges, then nearest to the order of the labels."""
+    spans = spans_of(groups)
+    flows = _flows(groups, edges, spans)
+    natural = list(range(len(spans)))
+
+    def cost(order: list[int]) -> Cost:
+        sorted_flows = [flow[np.ix_(order, order)] for flow in flows]
+        inversions = int(np.triu(np.greater.outer(order, order)).sum())
+        return float(sum(map(crossings, sorted_flows))), float(sum((flow * distance).sum() for flow in sorted_flows)), inversions
+
+    distance = np.abs(np.subtract.outer(natural, natural))
+    budget = min(EVALUATIONS, CELLS // (len(flows) * len(natural) ** 2))
+    found = [_sift(start, cost, budget // 2) for start in (natural, _sugiyama(flows, spans))]
+    return min((order for one in found for order in (one, one[::-1])), key=cost)
+
+
+def order_units(groups: Labels, edges: Matrices, group_order: Sequence[int]) -> list[list[int]]:
+    """The drawn units of each layer from left to right, groups side by side in ``group_order``."""
+    rank = np.argsort(group_order)
+    layers = [sorted(np.flatnonzero(array >= 0).tolist(), key=lambda u, a=array: (rank[a[u]], u)) for array in groups]
+    best, fewest = [*layers], _total(layers, edges)
+    for sweep in range(SWEEPS):
+        upward = sweep % 2 == 0
+        path = range(1, len(layers)) if upward else range(len(layers) - 2, -1, -1)
+        for i in path:
+            matrix = edges[i - 1].T if upward else edges[i]
+            goals = _barycentres(layers[i], layers[i - 1 if upward else i + 1], matrix)
+            layers[i] = sorted(layers[i], key=lambda u, a=groups[i], g=goals: (rank[a[u]], g[u]))
+        swapped = _swap_neighbours(layers, groups, edges)
+        if (total := _total(swapped, edges)) < fewest:
+            best, fewest = swapped, total
+    return best
+
+
+def _flows(groups: Labels, edges: Matrices, spans: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    members = [(array[:, None] == np.arange(len(spans))).astype(np.int64) for array in groups]
+    flows = [members[i].T @ edge.astype(np.int64) @ members[i + 1] for i, edge in enumerate(edges)]
+    for i, flow in enumerate(flows):
+        # A region that reaches over this gap is in the way of edges even where no edge of its own runs.
+        inside = (spans[:, 0] <= i) & (i < spans[:, 1])
+        flow[inside, inside] = np.maximum(flow[inside, inside], 1)
+    return flows
+
+
+def _sugiyama(flows: Matrices, spans: NDArray[np.int64]) -> list[int]:
+    """Groups by the mean place of their layers in igraph's layout, which may tear a group that spans several."""
+    vertices = [(group, layer) for group, (low, high) in enumerate(spans) for layer in range(low, high + 1)]
+    number = {vertex: i for i, vertex in enumerate(vertices)}
+    pairs = [(number[int(a), i], number[int(b), i + 1]) for i, flow in enumerate(flows) for a, b in np.argwhere(flow)]
+    graph = igraph.Graph(len(vertices), pairs, directed=True)
+    layout = graph.layout_sugiyama(layers=[layer for _, layer in vertices])
+    place = np.zeros(len(spans))
+    for (group, _), (x, _) in zip(vertices, layout.coords[: len(vertices)], strict=True):
+        place[group] += x
+    return np.argsort(place / (spans[:, 1] - spans[:, 0] + 1), kind="stable").tolist()
+
+
+def _sift(start: list[int], cost: Callable[[list[int]], Cost], budget: int) -> list[int]:
+    """Move one group at a time to its best place until no move helps or the budget is spent."""
+    best, lowest = start, cost(start)
+    while True:
+        before = lowest
+        for group in sorted(start):
+            rest = [g for g in best if g != group]
+            for place in range(len(start)):
+                if budget <= 0:
+                    return best
+                budget -= 1
+                order = [*rest[:place], group, *rest[place:]]
+                if (value := cost(order)) < lowest:
+                    best, lowest = order, value
+        if lowest == before:
+            return best
+
+
+def _total(layers: list[list[int]], edges: Matrices) -> int:
+    return sum(crossings(edge[np.ix_(layers[i], layers[i + 1])].astype(np.int64)) for i, edge in enumerate(edges))
+
+
+def _barycentres(layer: list[int], other: list[int], edge: NDArray) -> dict[int, float]:
+    """Mean place, from 0 to 1, of each unit's neighbours in the other layer; its own place where it has none."""
+    places = (np.arange(len(other)) + 0.5) / len(other)
+    goals = {}
+    for i, unit in enumerate(layer):
+        row = edge[unit][other]
+        goals[unit] = float(places[row].mean()) if row.any() else (i + 0.5) / len(layer)
+    return goals
+
+
+def _swap_neighbours(layers: list[list[int]], groups: Labels, edges: Matrices) -> list[list[int]]:
+    """Exchange neighbours of one group while that saves crossings."""
+    layers = [list(layer) for layer in layers]
+    for _ in range(SWEEPS):
+        saved = False
+        for i, layer in enumerate(layers):
+            around = [edges[i - 1].T[:, layers[i - 1]]] if i else []
+            around += [edges[i][:, layers[i + 1]]] if i < len(edges) else []
+            for k in range(len(layer) - 1):
+                a, b = layer[k : k + 2]
+                if groups[i][a] == groups[i][b] and sum(crossings(m[[b, a]].astype(np.int64)) - crossings(m[[a, b]].astype(np.int64)) for m in around) < 0:
+                    layer[k : k + 2] = b, a
+                    saved = True
+        if not saved:
+            break
+    return layers

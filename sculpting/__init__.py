@@ -1,0 +1,12 @@
+"""Sculpt trained networks until only their structure is left: prune units, then edges, as long as the accuracy holds."""
+
+from . import tasks as tasks
+from .models import read_model as read_model
+from .network import SparseNetwork as SparseNetwork
+from .pruning import Attempt as Attempt
+from .sculptor import SculptResult as SculptResult
+from .sculptor import StopReason as StopReason
+from .sculptor import sculpt as sculpt
+from .tasks import Task as Task
+
+__version__ = "0.1.0"

@@ -1,0 +1,44 @@
+"""Elementwise activations: one entry a function, with its derivative and its PyTorch module."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+__all__ = ["ACTIVATIONS", "Activation"]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An elementwise function ``h = apply(z)`` and ``backward(d, z, h) = d * dh/dz``."""
+
+    apply: Callable[[Tensor], Tensor]
+    backward: Callable[[Tensor, Tensor, Tensor], Tensor]
+    module: Callable[[], nn.Module]
+
+
+def _gelu_slope(z: Tensor) -> Tensor:
+    return 0.5 * (1 + torch.erf(z / math.sqrt(2))) + z * torch.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+
+
+def _silu_slope(z: Tensor) -> Tensor:
+    s = torch.sigmoid(z)
+    return s * (1 + z * (1 - s))
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "identity": Activation(lambda z: z, lambda d, z, h: d, nn.Identity),
+    "relu": Activation(torch.relu, lambda d, z, h: torch.ops.aten.threshold_backward.default(d, h, 0), nn.ReLU),
+    "leaky_relu": Activation(F.leaky_relu, lambda d, z, h: torch.where(z > 0, d, 0.01 * d), nn.LeakyReLU),
+    "tanh": Activation(torch.tanh, lambda d, z, h: d * (1 - h * h), nn.Tanh),
+    "sigmoid": Activation(torch.sigmoid, lambda d, z, h: d * (h * (1 - h)), nn.Sigmoid),
+    "elu": Activation(F.elu, lambda d, z, h: torch.where(z > 0, d, d * (h + 1)), nn.ELU),
+    "gelu": Activation(F.gelu, lambda d, z, h: d * _gelu_slope(z), nn.GELU),
+    "silu": Activation(F.silu, lambda d, z, h: d * _silu_slope(z), nn.SiLU),
+    "softplus": Activation(F.softplus, lambda d, z, h: d * torch.sigmoid(z), nn.Softplus),
+}

@@ -1,0 +1,158 @@
+"""The user's model as a chain of linear layers and elementwise activations, read without changing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .activations import ACTIVATIONS
+from .population import Shape
+
+__all__ = ["Chain", "read_model"]
+
+HEADS: dict[str, type[nn.Module]] = {"sigmoid": nn.Sigmoid, "softmax": nn.Softmax, "log_softmax": nn.LogSoftmax}
+_HEAD_LOSSES = {"sigmoid": "bce", "softmax": "ce", "log_softmax": "ce"}
+_SKIPPED_MODULES = (nn.Flatten, nn.Dropout, nn.Identity)
+_SKIPPED_NAMES = {"flatten", "dropout", "view", "reshape", "size", "getitem", "identity"}
+_FUNCTION_NAMES = {name: name for name in [*ACTIVATIONS, "softmax", "log_softmax"]}
+_PLAIN = {nn.LeakyReLU: {"negative_slope": 0.01}, nn.ELU: {"alpha": 1.0}, nn.GELU: {"approximate": "none"}, nn.Softplus: {"beta": 1.0, "threshold": 20.0}}
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """A model as it was read.
+
+    Attributes
+    ----------
+    shape : Shape
+        Its last activation is the identity where the model ends in a head.
+    values : Tensor of shape (P,), float32
+        The model's own weights and biases.
+    mask : Tensor of shape (P,), float32
+        0 where the model has no bias.
+    head : str or None
+        ``"sigmoid"``, ``"softmax"`` or ``"log_softmax"`` at the end of the model, which the loss takes in.
+    device : torch.device
+    """
+
+    shape: Shape
+    values: Tensor
+    mask: Tensor
+    head: str | None
+    device: torch.device
+
+    def for_loss(self, loss: str) -> Chain:
+        """The chain, checked to end as the loss needs it; a sigmoid that no loss takes in becomes an activation."""
+        expected = {name for name, takes in _HEAD_LOSSES.items() if takes == loss}
+        if self.head in expected or (self.head is None and (loss == "mse" or self.shape.activations[-1] == "identity")):
+            return self
+        if loss == "mse" and self.head == "sigmoid":
+            return Chain(Shape(self.shape.widths, (*self.shape.activations[:-1], "sigmoid")), self.values, self.mask, None, self.device)
+        last = self.head or self.shape.activations[-1]
+        raise ValueError(f"a model for loss {loss!r} must end in a Linear layer{' or in ' + ' or '.join(sorted(expected)) if expected else ''}; got {last}")
+
+
+def read_model(model: nn.Module) -> Chain:
+    """A model's layers, in order.
+
+    Parameters
+    ----------
+    model : nn.Module
+        ``Linear`` layers with elementwise activations between them, in a ``Sequential`` or in any module whose ``forward`` is
+        such a chain. ``Flatten``, ``Dropout`` and ``Identity`` are passed over; a sigmoid or softmax may stand at the end.
+
+    Raises
+    ------
+    TypeError
+        When ``model`` is no module, or its forward cannot be followed.
+    ValueError
+        When it has a layer that is not supported, which is named, or no hidden layer.
+
+    Examples
+    --------
+    >>> read_model(nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))).shape
+    Shape(widths=(4, 8, 2), activations=('tanh', 'identity'))
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"the model must be a torch.nn.Module; got {type(model).__name__}")
+    linears: list[nn.Linear] = []
+    activations: list[str | None] = []
+    for what, part in _steps(model):
+        if isinstance(part, nn.Linear):
+            if linears and activations[-1] is None:
+                activations[-1] = "identity"
+            linears.append(part)
+            activations.append(None)
+        elif not linears or activations[-1] is not None:
+            raise ValueError(f"an activation must follow a Linear layer; got {what} {'before the first' if not linears else 'after another activation'}")
+        else:
+            activations[-1] = str(part)
+    if len(linears) < 2:
+        raise ValueError(f"the model must have at least one hidden layer, so two Linear layers; got {len(linears)}")
+    for before, after in pairwise(linears):
+        if before.out_features != after.in_features:
+            raise ValueError(f"Linear layers must chain; got {before.out_features} outputs before {after.in_features} inputs")
+    return _chain(linears, [a or "identity" for a in activations])
+
+
+def _chain(linears: list[nn.Linear], activations: list[str]) -> Chain:
+    head = activations[-1] if activations[-1] in HEADS else None
+    inner = [a for a in activations[:-1] if a not in ACTIVATIONS]
+    if inner:
+        raise ValueError(f"hidden activations must be elementwise, one of {sorted(ACTIVATIONS)}; got {inner[0]}")
+    shape = Shape((linears[0].in_features, *(m.out_features for m in linears)), (*activations[:-1], "identity" if head else activations[-1]))
+    parts, masks = [], []
+    for linear in linears:
+        bias = linear.bias if linear.bias is not None else torch.zeros(linear.out_features)
+        for part, kept in ((linear.weight, True), (bias, linear.bias is not None)):
+            parts.append(part.detach().float().cpu().flatten())
+            masks.append(torch.full_like(parts[-1], float(kept)))
+    return Chain(shape, torch.cat(parts), torch.cat(masks), head, linears[0].weight.device)
+
+
+def _steps(model: nn.Module) -> list[tuple[str, nn.Linear | str]]:
+    """Linear layers and names of activations in the order in which the input passes them."""
+    try:
+        graph = torch.fx.symbolic_trace(model).graph
+    except Exception as error:  # tracing runs the user's code, which may raise anything
+        raise TypeError(f"the forward of {type(model).__name__} cannot be followed ({error}); pass a Sequential of its layers") from error
+    modules = dict(model.named_modules())
+    steps: list[tuple[str, nn.Linear | str]] = []
+    last: Any = None
+    for node in graph.nodes:
+        if node.op == "placeholder":
+            if last is not None:
+                raise ValueError(f"the model must take one input; got a second one, {node.name!r}")
+            last = node
+            continue
+        if node.op == "output":
+            break
+        if node.name.startswith("size") or not any(n is last for n in node.all_input_nodes):
+            continue
+        if len([n for n in node.all_input_nodes if not n.name.startswith(("size", "getitem"))]) != 1:
+            raise ValueError(f"the model must be a chain; got {node.name!r}, which joins several values")
+        last = node
+        part = modules[str(node.target)] if node.op == "call_module" else getattr(node.target, "__name__", str(node.target))
+        step = _step(part, f"{node.target}" if isinstance(part, str) else f"{node.target} ({part})")
+        if step is not None:
+            steps.append(step)
+    return steps
+
+
+def _step(part: nn.Module | str, what: str) -> tuple[str, nn.Linear | str] | None:
+    if isinstance(part, nn.Linear):
+        return what, part
+    if isinstance(part, _SKIPPED_MODULES) or part in _SKIPPED_NAMES:
+        return None
+    known = {type(a.module()): name for name, a in ACTIVATIONS.items()} | {module: name for name, module in HEADS.items()}
+    name = _FUNCTION_NAMES.get(part) if isinstance(part, str) else known.get(type(part))
+    if name is None or any(getattr(part, key) != value for key, value in _PLAIN.get(type(part), {}).items()):  # type: ignore[call-overload]
+        raise ValueError(
+            f"the model has a layer that is not supported: {what}. Supported: Linear, Flatten, Dropout, and the activations "
+            f"{', '.join(sorted(ACTIVATIONS))} with their default settings"
+        )
+    return what, name

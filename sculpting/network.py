@@ -1,0 +1,225 @@
+"""One sparse network: what sculpting hands over."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+from torch import nn
+
+from .activations import ACTIVATIONS
+from .models import HEADS
+
+__all__ = ["SparseNetwork"]
+
+FORMAT = "neural-sculpting network"
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class SparseNetwork:
+    """A network of which only some weights are left.
+
+    Attributes
+    ----------
+    weights : tuple of float32 arrays of shape (n_out, n_in)
+        Exactly zero where an edge was pruned.
+    biases : tuple of float32 arrays of shape (n_out,)
+    activations : tuple of str
+        One for each weight layer.
+    head : str or None
+        ``"sigmoid"``, ``"softmax"`` or ``"log_softmax"`` where the model that was sculpted ended in one.
+    accuracy : float
+        On the rows that decided acceptance: the fraction of right bits or classes, or the coefficient of determination.
+    input_names, output_names : tuple of str
+    origin : dict
+        Where it comes from: ``seed``, ``unit_step`` and ``edge_step`` in percent, ``task``.
+
+    Examples
+    --------
+    >>> network = SparseNetwork((np.array([[1.0, 0.0]]), np.array([[2.0]])), (np.zeros(1), np.zeros(1)), ("relu", "identity"))
+    >>> network.widths, network.edge_count, network.density
+    ((2, 1, 1), 2, 0.6666666666666666)
+    """
+
+    weights: tuple[NDArray[np.float32], ...]
+    biases: tuple[NDArray[np.float32], ...]
+    activations: tuple[str, ...]
+    head: str | None = None
+    accuracy: float = float("nan")
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
+    origin: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        weights = tuple(np.asarray(w, dtype=np.float32) for w in self.weights)
+        biases = tuple(np.asarray(b, dtype=np.float32) for b in self.biases)
+        if not weights or any(w.ndim != 2 for w in weights):
+            raise ValueError(f"weights must be matrices (n_out, n_in), at least one; got shapes {[w.shape for w in weights]}")
+        for i, (before, after) in enumerate(pairwise(weights), start=1):
+            if before.shape[0] != after.shape[1]:
+                raise ValueError(
+                    f"weights[{i}] must have {before.shape[0]} columns to follow weights[{i - 1}] of shape {before.shape}; got shape {after.shape}"
+                )
+        if [b.shape for b in biases] != [(len(w),) for w in weights]:
+            raise ValueError(f"biases must have shapes {[(len(w),) for w in weights]}; got {[b.shape for b in biases]}")
+        if len(self.activations) != len(weights) or set(self.activations) - set(ACTIVATIONS):
+            raise ValueError(f"activations must be {len(weights)} of {sorted(ACTIVATIONS)}; got {list(self.activations)}")
+        if self.head is not None and self.head not in HEADS:
+            raise ValueError(f"head must be None or one of {sorted(HEADS)}; got {self.head!r}")
+        if not all(np.isfinite(a).all() for a in (*weights, *biases)):
+            raise ValueError("weights and biases must be finite; got NaN or infinite values")
+        for name, count in (("input_names", weights[0].shape[1]), ("output_names", len(weights[-1]))):
+            if len(getattr(self, name)) not in (0, count):
+                raise ValueError(f"{name} must be {count} names or none; got {len(getattr(self, name))}")
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "biases", biases)
+
+    def __repr__(self) -> str:
+        return f"SparseNetwork({'-'.join(map(str, self.widths))}, {self.edge_count} edges, density {self.density:.4f}, accuracy {self.accuracy:.4f})"
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Units in each layer, pruned ones included."""
+        return (self.weights[0].shape[1], *(len(w) for w in self.weights))
+
+    @property
+    def masks(self) -> tuple[NDArray[np.bool_], ...]:
+        """Where an edge is left: bool of shape (n_out, n_in)."""
+        return tuple(w != 0 for w in self.weights)
+
+    @property
+    def edge_count(self) -> int:
+        """Edges that are left."""
+        return sum(int(m.sum()) for m in self.masks)
+
+    @property
+    def density(self) -> float:
+        """Edges that are left as a fraction of all, in [0, 1]."""
+        return self.edge_count / sum(w.size for w in self.weights)
+
+    @property
+    def unit_counts(self) -> tuple[int, ...]:
+        """Units of each layer that have an edge on every side they should; outputs always count."""
+        return tuple(len(units) for units in self._live_units())
+
+    def model(self) -> nn.Sequential:
+        """A plain ``nn.Sequential`` that computes the same as the network, pruned weights as zeros, in its original shape."""
+        layers: list[nn.Module] = []
+        for weight, bias, name in zip(self.weights, self.biases, self.activations, strict=True):
+            linear = torch.nn.utils.skip_init(nn.Linear, weight.shape[1], weight.shape[0])
+            with torch.no_grad():
+                linear.weight.copy_(torch.from_numpy(weight.copy()))
+                linear.bias.copy_(torch.from_numpy(bias.copy()))
+            layers += [linear] if name == "identity" else [linear, ACTIVATIONS[name].module()]
+        if self.head is not None:
+            layers.append(HEADS[self.head]() if self.head == "sigmoid" else HEADS[self.head](dim=-1))
+        return nn.Sequential(*layers)
+
+    def compact(self) -> SparseNetwork:
+        """The same function without the hidden units that carry nothing.
+
+        A unit without incoming edges gives a constant, which moves into the biases of the units that read it.
+        """
+        weights, biases = [w.copy() for w in self.weights], [b.copy() for b in self.biases]
+        for layer in range(len(weights) - 1):
+            constant = ~weights[layer].any(axis=1)
+            value = ACTIVATIONS[self.activations[layer]].apply(torch.from_numpy(biases[layer])).numpy() * constant
+            biases[layer + 1] = biases[layer + 1] + weights[layer + 1] @ value
+            weights[layer + 1][:, constant] = 0
+        for layer in range(len(weights) - 1, 0, -1):
+            read = weights[layer].any(axis=0)
+            weights[layer - 1][~read] = 0
+        kept = [np.arange(self.widths[0])]
+        kept += [np.flatnonzero(w.any(axis=1)) if w.any() else np.arange(1) for w in weights[:-1]] + [np.arange(self.widths[-1])]
+        return SparseNetwork(
+            tuple(w[np.ix_(rows, columns)] for w, columns, rows in zip(weights, kept, kept[1:], strict=False)),
+            tuple(b[rows] for b, rows in zip(biases, kept[1:], strict=True)),
+            self.activations,
+            self.head,
+            self.accuracy,
+            self.input_names,
+            self.output_names,
+            dict(self.origin),
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """Write the network as one safetensors file with a JSON header; a file of that name is replaced only once all is written.
+
+        Raises
+        ------
+        OSError
+            When the folder cannot be written to.
+        """
+        tensors = {f"{kind}.{i}": np.ascontiguousarray(a) for kind in ("weights", "biases") for i, a in enumerate(getattr(self, kind))}
+        facts = {name: getattr(self, name) for name in ("activations", "head", "accuracy", "input_names", "output_names", "origin")}
+        header = {"format": FORMAT, "version": str(VERSION), "network": json.dumps(facts)}
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(save(tensors, header))
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> SparseNetwork:
+        """The network that :meth:`save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        ValueError
+            When the file is not a network, is of a later version, or its parts do not fit one another.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no network file {path}")
+        try:
+            with safe_open(path, framework="numpy") as file:
+                header = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        except (SafetensorError, OSError, ValueError) as error:
+            raise ValueError(f"{path} is not a network: expected a file written by SparseNetwork.save; got {error}") from error
+        if header.get("format") != FORMAT:
+            raise ValueError(f"{path} is not a network: expected a file written by SparseNetwork.save; got one without its header")
+        if header.get("version") != str(VERSION):
+            raise ValueError(f"{path} is of version {header.get('version')}; this library reads version {VERSION}. Install a newer one")
+        try:
+            facts = json.loads(header["network"])
+            count = len(facts["activations"])
+            parts = [tuple(tensors[f"{kind}.{i}"] for i in range(count)) for kind in ("weights", "biases")]
+            names = {name: tuple(facts.pop(name)) for name in ("activations", "input_names", "output_names")}
+            return cls(*parts, **names, **facts)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} is not a whole network: {error}") from error
+
+    def _live_units(self) -> list[NDArray[np.int64]]:
+        live = [np.ones(n, dtype=bool) for n in self.widths]
+        for _ in self.widths:
+            for i, mask in enumerate(self.masks):
+                live[i] &= (mask & live[i + 1][:, None]).any(axis=0)
+                if i + 1 < len(self.weights):
+                    live[i + 1] &= (mask & live[i]).any(axis=1)
+        return [np.flatnonzero(a) for a in live]
+
+
+def by_edges(networks: Sequence[SparseNetwork]) -> tuple[SparseNetwork, ...]:
+    """Networks from the sparsest on; equally sparse ones stay in their order."""
+    return tuple(sorted(networks, key=lambda network: network.edge_count))

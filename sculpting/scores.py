@@ -1,0 +1,82 @@
+"""How much a unit or an edge matters: one small function a score, lower is pruned first.
+
+N = members, S = rows, H = hidden units, E = weights. Every score takes ``(population, data, key)``; ``key (N, 2)`` is used
+by the random ones alone. A new score is one function and one entry in its dict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from .population import Population
+from .randomness import uniforms
+from .training import Data, backward, forward, gradient
+
+__all__ = ["EDGE_SCORES", "UNIT_SCORES", "ScoreFunction"]
+
+ScoreFunction = Callable[[Population, Data, Tensor], Tensor]
+
+
+def unit_sensitivity(population: Population, data: Data, key: Tensor) -> Tensor:
+    """First-order loss sensitivity ``(N, H)``: the mean over rows of |activation x dLoss/dactivation|, the loss being that of the row.
+
+    Source: Mozer and Smolensky, "Skeletonization", NeurIPS 1988 (relevance), per row as in Molchanov et al., ICLR 2017,
+    equation 8; used by Patil, Michael and Dovrolis, NeurIPS 2023.
+    """
+    weights = population.weights
+    x = data.x_check.expand(len(population), *data.x_check.shape)
+    sums, values = forward(population.shape, weights, population.biases, x)
+    slope = data.loss.slope(values[-1], data.y_check.expand(len(population), *data.y_check.shape))
+    scores = [
+        (values[layer] * torch.bmm(d, weights[layer])).abs().mean(dim=1)
+        for layer, d in backward(population.shape, weights, sums, values, slope)
+        if layer
+    ]
+    return torch.cat(scores[::-1], dim=1)
+
+
+def unit_weight_sum(population: Population, data: Data, key: Tensor) -> Tensor:
+    """Sum of |incoming weights| and |outgoing weights| of every hidden unit: ``(N, H)``."""
+    weights = population.weights
+    return torch.cat([a.abs().sum(dim=2) + b.abs().sum(dim=1) for a, b in zip(weights, weights[1:], strict=False)], dim=1)
+
+
+def unit_random(population: Population, data: Data, key: Tensor) -> Tensor:
+    """Uniform random numbers ``(N, H)``: the chance baseline."""
+    return uniforms(key, population.shape.hidden_count)
+
+
+def edge_magnitude(population: Population, data: Data, key: Tensor) -> Tensor:
+    """|weight|: ``(N, E)``."""
+    return torch.cat([w.flatten(1) for w in population.weights], dim=1).abs()
+
+
+def edge_sensitivity(population: Population, data: Data, key: Tensor) -> Tensor:
+    """First-order loss sensitivity |weight x dLoss/dweight|: ``(N, E)``.
+
+    Source: Lee et al., "SNIP", ICLR 2019, equation 6 without its normalisation.
+    """
+    x = data.x_check.expand(len(population), *data.x_check.shape)
+    slopes = gradient(population, x, data.y_check.expand(len(population), *data.y_check.shape), data.loss)
+    return (slopes * population.values).abs()[:, population.shape.weight_positions(slopes.device)]
+
+
+def edge_random(population: Population, data: Data, key: Tensor) -> Tensor:
+    """Uniform random numbers ``(N, E)``: the chance baseline."""
+    return uniforms(key, population.shape.edge_count)
+
+
+UNIT_SCORES: dict[str, ScoreFunction] = {
+    "loss_sensitivity": unit_sensitivity,
+    "weight_sum": unit_weight_sum,
+    "random": unit_random,
+}
+
+EDGE_SCORES: dict[str, ScoreFunction] = {
+    "magnitude": edge_magnitude,
+    "loss_sensitivity": edge_sensitivity,
+    "random": edge_random,
+}

@@ -1,0 +1,11 @@
+"""Tasks with known structure, and one's own."""
+
+from .boolean import EXEMPLARS as EXEMPLARS
+from .boolean import boolean as boolean
+from .boolean import boolean_tasks as boolean_tasks
+from .gates import GateGraph as GateGraph
+from .task import Task as Task
+from .task import as_task as as_task
+from .task import from_gates as from_gates
+from .task import from_table as from_table
+from .truth import truth_graph as truth_graph

@@ -1,0 +1,195 @@
+"""Gate graphs: Boolean formulas over named inputs, compiled to a truth table.
+
+A formula is written with Python's operators ``&`` (AND), ``|`` (OR), ``^`` (XOR), ``~`` (NOT) and parentheses, over inputs
+and other gates: ``{"p": "x0 & x1", "y0": "p | ~q"}``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_, or_, xor
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["MAX_INPUTS", "Formula", "GateGraph", "Literal"]
+
+MAX_INPUTS = 20
+_OPERATORS: dict[type[ast.operator], str] = {ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^"}
+_FOLDS = {"&": and_, "|": or_, "^": xor}
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A named value or its negation."""
+
+    name: str
+    negated: bool = False
+
+    def __str__(self) -> str:
+        return "~" * self.negated + self.name
+
+
+@dataclass(frozen=True)
+class Formula:
+    """One gate: ``&``, ``|`` or ``^`` over its terms, or, with a single term and the operator ``=``, that term itself."""
+
+    operator: str
+    terms: tuple[Literal | Formula, ...]
+    negated: bool = False
+
+    def __str__(self) -> str:
+        inner = f" {self.operator} ".join(str(t) if isinstance(t, Literal) or t.negated else f"({t})" for t in self.terms)
+        return f"~({inner})" if self.negated else inner
+
+    def names(self) -> tuple[str, ...]:
+        """The names that the formula reads, in order."""
+        return tuple(n for t in self.terms for n in ((t.name,) if isinstance(t, Literal) else t.names()))
+
+
+@dataclass(frozen=True, eq=False)
+class GateGraph:
+    """A directed acyclic graph of gates.
+
+    Attributes
+    ----------
+    inputs, outputs : tuple of str
+        Names; the first input is the slowest column of the truth table. An output is a gate or an input.
+    gates : dict of str to Formula
+        In an order in which every gate comes after what it reads.
+    """
+
+    inputs: tuple[str, ...]
+    gates: dict[str, Formula]
+    outputs: tuple[str, ...]
+
+    @classmethod
+    def parse(
+        cls, gates: Mapping[str, str], inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None
+    ) -> GateGraph:
+        """The gate graph of formulas.
+
+        Parameters
+        ----------
+        gates : mapping of gate name to formula
+        inputs : sequence of str, optional
+            Otherwise the names that no gate defines, in natural order (x2 before x10).
+        outputs : sequence of str, optional
+            Otherwise the gates that no other gate reads, in the order given.
+
+        Raises
+        ------
+        ValueError
+            When a formula cannot be read, gates form a cycle, a name is not known, or there are more than 20 inputs.
+
+        Examples
+        --------
+        >>> graph = GateGraph.parse({"p": "x0 & x1", "y": "p | ~x2"})
+        >>> graph.inputs, graph.outputs
+        (('x0', 'x1', 'x2'), ('y',))
+        """
+        formulas = {str(name): _parse(str(name), text) for name, text in gates.items()}
+        read = {n for f in formulas.values() for n in f.names()}
+        free = sorted(read - set(formulas), key=_natural)
+        inputs = tuple(free if inputs is None else inputs)
+        outputs = tuple(name for name in formulas if name not in read) if outputs is None else tuple(outputs)
+        unknown = [n for n in [*free, *outputs] if n not in formulas and n not in inputs]
+        if unknown:
+            raise ValueError(f"every name must be an input or a gate; got {unknown[0]!r}. Inputs: {list(inputs)}, gates: {list(formulas)}")
+        clash = [n for n in inputs if n in formulas]
+        if clash or len(set(inputs)) != len(inputs) or len(set(outputs)) != len(outputs):
+            raise ValueError(f"inputs, gates and outputs must have different names; got {clash or list(inputs) + list(outputs)}")
+        if not 1 <= len(inputs) <= MAX_INPUTS:
+            raise ValueError(f"a truth table must have 1 to {MAX_INPUTS} inputs; got {len(inputs)}. Sample a larger task and pass (x, y)")
+        if not outputs:
+            raise ValueError("there must be at least one output; got none. Name gates, or list `outputs`")
+        return cls(inputs, _sorted(formulas), outputs)
+
+    def evaluate(self, values: Mapping[str, int], ones: int) -> dict[str, int]:
+        """Every input's and gate's value, bit by bit of the given integers; ``ones`` is the integer with every bit set."""
+        known = dict(values)
+        for name, formula in self.gates.items():
+            known[name] = _evaluate(formula, known, ones)
+        return known
+
+    def truth_table(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Inputs ``(2**n, n)`` in lexicographic order, first column slowest, and outputs ``(2**n, k)``.
+
+        One integer of ``2**n`` bits holds a column, so a gate costs one operation on packed bits.
+
+        Examples
+        --------
+        >>> x, y = GateGraph.parse({"y": "a & b"}).truth_table()
+        >>> x.tolist(), y.ravel().tolist()
+        ([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 0, 0, 1])
+        """
+        rows, n = 2 ** len(self.inputs), len(self.inputs)
+        ones = (1 << rows) - 1
+        columns = {}
+        for i, name in enumerate(self.inputs):
+            run = 1 << (n - 1 - i)  # rows for which the column keeps its value: 0...0 1...1 0...0 ...
+            columns[name] = ones // ((1 << 2 * run) - 1) * ((1 << run) - 1)
+        values = self.evaluate(columns, ones)
+        table = np.stack([_unpack(values[name], rows) for name in [*self.inputs, *self.outputs]], axis=1)
+        return table[:, :n], table[:, n:]
+
+
+def _evaluate(term: Literal | Formula, known: Mapping[str, int], ones: int) -> int:
+    value = known[term.name] if isinstance(term, Literal) else _combine(term, known, ones)
+    return value ^ ones if term.negated else value
+
+
+def _combine(formula: Formula, known: Mapping[str, int], ones: int) -> int:
+    values = [_evaluate(t, known, ones) for t in formula.terms]
+    return values[0] if formula.operator == "=" else reduce(_FOLDS[formula.operator], values)
+
+
+def _unpack(column: int, rows: int) -> NDArray[np.uint8]:
+    """Bits of an integer, the highest first, which is the first row of the table."""
+    size = max(rows, 8)
+    return np.unpackbits(np.frombuffer((column << (size - rows)).to_bytes(size // 8, "big"), dtype=np.uint8))[:rows]
+
+
+def _parse(name: str, text: str) -> Formula:
+    try:
+        node = ast.parse(text, mode="eval").body
+        term = _read(node)
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"gate {name!r} must be a formula of names with & | ^ ~ and parentheses; got {text!r} ({error})") from error
+    return Formula("=", (term,)) if isinstance(term, Literal) else term
+
+
+def _read(node: ast.expr) -> Literal | Formula:
+    if isinstance(node, ast.Name):
+        return Literal(node.id)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert):
+        term = _read(node.operand)
+        if isinstance(term, Literal):
+            return Literal(term.name, not term.negated)
+        return Formula(term.operator, term.terms, not term.negated)
+    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+        operator, terms = _OPERATORS[type(node.op)], (_read(node.left), _read(node.right))
+        flat: list[Literal | Formula] = []
+        for term in terms:
+            same = isinstance(term, Formula) and term.operator == operator and not term.negated
+            flat += term.terms if same and isinstance(term, Formula) else [term]
+        return Formula(operator, tuple(flat))
+    raise ValueError(f"{ast.unparse(node)!r} is none of these")
+
+
+def _sorted(formulas: dict[str, Formula]) -> dict[str, Formula]:
+    placed: dict[str, Formula] = {}
+    while len(placed) < len(formulas):
+        ready = [n for n, f in formulas.items() if n not in placed and all(r in placed or r not in formulas for r in f.names())]
+        if not ready:
+            raise ValueError(f"gates must not form a cycle; got one among {[n for n in formulas if n not in placed]}")
+        placed.update((n, formulas[n]) for n in ready)
+    return placed
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]

@@ -1,0 +1,285 @@
+"""A task: inputs, targets, loss, what counts as held out, and, where it is known, the ground truth.
+
+S = rows, n = inputs, k = outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .gates import GateGraph
+from .truth import truth_graph
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+__all__ = ["Task", "as_task", "from_gates", "from_table"]
+
+TABLE_NOISE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a network is to compute.
+
+    Attributes
+    ----------
+    x : Tensor of shape (S, n), float32
+    y : Tensor of shape (S, k), float32
+        Bits for ``"bce"``, one-hot classes for ``"ce"``, real values for ``"mse"``.
+    loss : {"bce", "ce", "mse"}
+    x_check, y_check : Tensor
+        The rows that decide whether a pruned network is accepted; the whole table where it is complete.
+    complete : bool
+        Whether ``x`` is a complete truth table, so that there is nothing to hold out.
+    name : str
+    input_names, output_names : tuple of str
+    input_noise : float
+        Standard deviation of the noise on the inputs in training.
+    gates : GateGraph or None
+    """
+
+    x: Tensor
+    y: Tensor
+    loss: str
+    x_check: Tensor
+    y_check: Tensor
+    complete: bool = False
+    name: str = "data"
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
+    input_noise: float = 0.0
+    gates: GateGraph | None = None
+
+    def __repr__(self) -> str:
+        return f"Task({self.name}: {self.x.shape[0]} rows, {self.x.shape[1]} inputs, {self.y.shape[1]} outputs, {self.loss})"
+
+    def model(self, width: int | Sequence[int] = 24, hidden_layers: int = 2) -> nn.Sequential:
+        """An untrained multilayer perceptron of ReLU layers for this task; its weights are zero until ``sculpt`` draws them.
+
+        Parameters
+        ----------
+        width : int or sequence of int
+            Units in every hidden layer, or in each.
+        hidden_layers : int
+            How many, when ``width`` is one number.
+
+        Examples
+        --------
+        >>> len(from_gates({"y": "a & b"}).model(width=4, hidden_layers=1))
+        3
+        """
+        hidden = [width] * hidden_layers if isinstance(width, int) else list(width)
+        if not hidden or min(hidden) < 1:
+            raise ValueError(f"a model must have at least one hidden layer of at least one unit; got widths {hidden}")
+        layers: list[nn.Module] = []
+        for n_in, n_out in pairwise([self.x.shape[1], *hidden, self.y.shape[1]]):
+            layers += [torch.nn.utils.skip_init(nn.Linear, n_in, n_out), nn.ReLU()]
+        for parameter in nn.ModuleList(layers).parameters():
+            nn.init.zeros_(parameter)
+        return nn.Sequential(*layers[:-1])
+
+    def truth(self, hidden_layers: int) -> nx.DiGraph:
+        """The modules of the task that a network with so many hidden layers can show; see ``truth_graph``.
+
+        Raises
+        ------
+        ValueError
+            When the task was made without gates, so that its structure is not known.
+        """
+        if self.gates is None:
+            raise ValueError(f"the structure of task {self.name!r} is not known: build it with tasks.from_gates to have a ground truth")
+        return truth_graph(self.gates, hidden_layers)
+
+
+def from_gates(
+    gates: GateGraph | Mapping[str, str],
+    *,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    name: str = "gates",
+) -> Task:
+    """The task of computing a gate graph: its complete truth table and its ground truth.
+
+    Parameters
+    ----------
+    gates : mapping of gate name to formula
+        Formulas over inputs and gates with ``&``, ``|``, ``^``, ``~`` and parentheses.
+    inputs, outputs : sequence of str, optional
+        As in ``GateGraph.parse``.
+    name : str
+
+    Examples
+    --------
+    >>> task = from_gates({"p": "a & b", "q": "c & d", "either": "p | q"})
+    >>> task.x.shape, task.output_names
+    (torch.Size([16, 4]), ('either',))
+    """
+    graph = gates if isinstance(gates, GateGraph) else GateGraph.parse(gates, inputs, outputs)
+    x, y = (torch.from_numpy(a.astype(np.float32)) for a in graph.truth_table())
+    return Task(x, y, "bce", x, y, True, name, graph.inputs, graph.outputs, TABLE_NOISE, graph)
+
+
+def from_table(x: Any, y: Any, *, name: str = "table") -> Task:
+    """The task of computing a truth table given as arrays.
+
+    Parameters
+    ----------
+    x : array of shape (S, n)
+    y : array of shape (S,) or (S, k), of 0 and 1
+    name : str
+
+    Raises
+    ------
+    ValueError
+        When the table is not one row for each combination of the inputs' two values.
+
+    Examples
+    --------
+    >>> from_table([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]).complete
+    True
+    """
+    task = as_task((x, y), loss="bce", name=name)
+    if not task.complete:
+        raise ValueError(f"a truth table must hold each of the 2**{task.x.shape[1]} input rows once; got {len(task.x)} rows of {task.x.shape[1]} inputs")
+    return task
+
+
+def as_task(
+    data: Any, *, loss: str | None = None, validation: Any = None, seed: int = 0, outputs: int | None = None, name: str = "data"
+) -> Task:
+    """Any data as a task; a task is handed through.
+
+    Parameters
+    ----------
+    data : Task, pair (x, y) of tensors or arrays, TensorDataset, or DataLoader
+    loss : {"bce", "ce", "mse"}, optional
+        Otherwise it follows the targets: columns of 0 and 1, integer classes, or real values.
+    validation : pair (x, y) or float, optional
+        Rows that decide acceptance, or the fraction of the data held out for that, 0.2 when left out. A complete truth table
+        is used whole unless a validation is given.
+    seed : int
+        Draws the held-out rows.
+    outputs : int, optional
+        Outputs of the model, which the targets have to fit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When data are empty, of different length, not finite, or do not fit the loss or the outputs.
+    """
+    if isinstance(data, Task):
+        if loss not in (None, data.loss) or validation is not None:
+            raise ValueError(f"a Task brings its own loss ({data.loss!r}) and validation; pass its (x, y) to choose others")
+        _check_outputs(data.y, outputs, data.loss)
+        return data
+    x, raw = _pair(data)
+    loss = loss or _loss_of(raw, outputs)
+    y = _targets(raw, loss, outputs)
+    complete = loss == "bce" and _is_table(x)
+    noise = TABLE_NOISE if complete else 0.0
+    if validation is None and complete:
+        return Task(x, y, loss, x, y, True, name, input_noise=noise)
+    if validation is None or isinstance(validation, (int, float)):
+        x, y, x_check, y_check = _split(x, y, 0.2 if validation is None else float(validation), seed)
+    else:
+        x_check, raw = _pair(validation, "validation")
+        y_check = _targets(raw, loss, y.shape[1])
+        if x_check.shape[1] != x.shape[1]:
+            raise ValueError(f"validation must have {x.shape[1]} inputs, as the data has; got {x_check.shape[1]}")
+    return Task(x, y, loss, x_check, y_check, False, name, input_noise=noise)
+
+
+def _pair(data: Any, what: str = "data") -> tuple[Tensor, Tensor]:
+    if isinstance(data, torch.utils.data.DataLoader):
+        batches = [tuple(batch) for batch in data]
+        if not batches or any(len(b) != 2 for b in batches):
+            raise ValueError(f"{what} must give batches (x, y); got {len(batches)} batches of {len(batches[0]) if batches else 0} parts")
+        x, y = (torch.cat(part) for part in zip(*batches, strict=True))
+    elif isinstance(data, torch.utils.data.TensorDataset) and len(data.tensors) == 2:
+        x, y = data.tensors
+    elif isinstance(data, (tuple, list)) and len(data) == 2:
+        x, y = (_tensor(part, f"{what} {letter}") for part, letter in zip(data, "xy", strict=True))
+    else:
+        raise TypeError(
+            f"{what} must be a pair (x, y) of tensors or arrays, a TensorDataset of two, a DataLoader or a Task; got {type(data).__name__}"
+        )
+    x = x.detach().flatten(1).float().cpu() if x.ndim > 1 else x.detach().unsqueeze(-1).float().cpu()
+    y = y.detach().cpu()
+    if len(x) != len(y):
+        raise ValueError(f"{what}: x and y must have as many rows; got {len(x)} and {len(y)}")
+    if x.numel() == 0 or y.numel() == 0:
+        raise ValueError(f"{what} must have at least one row and one column; got x of shape {tuple(x.shape)}, y of shape {tuple(y.shape)}")
+    for letter, part in (("x", x), ("y", y)):
+        bad = int((~torch.isfinite(part)).sum())
+        if bad:
+            raise ValueError(f"{what}: {letter} must be finite; got {bad} NaN or infinite values")
+    return x, y
+
+
+def _tensor(values: Any, what: str) -> Tensor:
+    try:
+        return values if isinstance(values, Tensor) else torch.from_numpy(np.array(values))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{what} must be a numeric array; got {type(values).__name__} ({error})") from error
+
+
+def _loss_of(y: Tensor, outputs: int | None) -> str:
+    whole = not y.is_floating_point()
+    if whole and y.ndim == 1 and y.dtype != torch.bool and (outputs or 2) > 1:
+        return "ce"
+    if bool(((y == 0) | (y == 1)).all()):
+        return "bce"
+    if whole and y.ndim == 1:
+        return "ce"
+    return "mse"
+
+
+def _targets(y: Tensor, loss: str, outputs: int | None) -> Tensor:
+    if loss not in ("bce", "ce", "mse"):
+        raise ValueError(f"loss must be 'bce', 'ce' or 'mse'; got {loss!r}")
+    if loss == "ce":
+        if y.ndim != 1 or y.is_floating_point() and bool((y != y.round()).any()):
+            raise ValueError(f"loss 'ce' needs one integer class a row, y of shape (S,); got shape {tuple(y.shape)} of {y.dtype}")
+        classes = outputs or int(y.max()) + 1
+        if int(y.min()) < 0 or int(y.max()) >= classes:
+            raise ValueError(f"classes must lie in 0...{classes - 1}, one for each output of the model; got {int(y.min())}...{int(y.max())}")
+        return torch.nn.functional.one_hot(y.long(), classes).float()
+    y = y.float().reshape(len(y), -1)
+    if loss == "bce" and not bool(((y == 0) | (y == 1)).all()):
+        raise ValueError(f"loss 'bce' needs targets of 0 and 1; got values from {y.min():g} to {y.max():g}. For real targets pass loss='mse'")
+    _check_outputs(y, outputs, loss)
+    return y
+
+
+def _check_outputs(y: Tensor, outputs: int | None, loss: str) -> None:
+    if outputs is not None and y.shape[1] != outputs:
+        raise ValueError(f"targets must have {outputs} columns, one for each output of the model, for loss {loss!r}; got {y.shape[1]}")
+
+
+def _is_table(x: Tensor) -> bool:
+    """Whether every column takes two values and every combination of them stands there once."""
+    rows, n = x.shape
+    if n > 20 or rows != 2**n:
+        return False
+    low, high = x.amin(dim=0), x.amax(dim=0)
+    if not bool(((x == low) | (x == high)).all() and (low < high).all()):
+        return False
+    codes = ((x == high).long() * 2 ** torch.arange(n)).sum(dim=1)
+    return len(codes.unique()) == rows
+
+
+def _split(x: Tensor, y: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    held_out = round(fraction * len(x))
+    if not 0 < fraction < 1 or not 0 < held_out < len(x):
+        raise ValueError(f"validation must be a pair (x, y) or a fraction of the {len(x)} rows that leaves some on either side; got {fraction}")
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+    check, rest = order[:held_out], order[held_out:]
+    return x[rest], y[rest], x[check], y[check]
