@@ -178,21 +178,21 @@ def overlap_test(first: NDArray[np.float64], second: NDArray[np.float64]) -> Ove
     Notes
     -----
     Sizes a and b, overlap o, probability ``x = a b / f^2`` that a feature falls into both by chance, expected overlap ``e = f x``,
-    ``excess = (o - e) / sqrt(f x (1 - x))``. ``separate``: o < 1, or o <= e and o < max(a, b). ``single``: o >= 1 and o >= e, or
+    ``excess = (o - e) / sqrt(f x (1 - x))``. ``separate``: o < max(a, b), and o <= e or o < 1. ``single``: o >= 1 and o >= e, or
     o >= max(a, b). The score describes, it is no significance: features of a layered network are not independent.
-    Step 4 of Patil, Michael & Dovrolis, NeurIPS 2023.
+    Step 4 of Patil, Michael & Dovrolis, NeurIPS 2023. Departure from the published code: two empty sets are equal, not separate.
 
     Examples
     --------
     >>> overlap_test(np.array([1.0, 1, 0, 0]), np.array([1.0, 0, 1, 0]))
     OverlapTest(separate=True, single=True, excess=0.0)
     """
-    total, larger, overlap = max(len(first), 1), float(max(first.sum(), second.sum())), float(first @ second)
-    chance = float(first.sum() * second.sum()) / total**2
-    expected, spread = total * chance, (total * chance * (1 - chance)) ** 0.5
+    overlap, sizes, total = float(first @ second), (float(first.sum()), float(second.sum())), max(len(first), 1)
+    expected = sizes[0] * sizes[1] / total
+    spread = (expected * (1 - expected / total)) ** 0.5
     return OverlapTest(
-        separate=overlap < 1 or (overlap <= expected and overlap < larger),
-        single=overlap >= max(1, expected) or overlap >= larger,
+        separate=overlap < max(sizes) and (overlap <= expected or overlap < 1),
+        single=overlap >= max(1, expected) or overlap >= max(sizes),
         excess=(overlap - expected) / spread if spread > 0 else 0.0,
     )
 

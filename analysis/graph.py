@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
-import igraph
 import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf, expit
+
+if TYPE_CHECKING:
+    import igraph
 
 __all__ = ["LayeredGraph", "as_graph"]
 
@@ -136,7 +140,9 @@ class LayeredGraph:
         source, target = matrix.coords
         _check_layered(layer_of[source], layer_of[target], source, target)
         dense = matrix.tocsr()
-        return cls(tuple(dense[starts[i] : starts[i + 1], starts[i + 1] : starts[i + 2]].toarray() for i in range(len(widths) - 1)), **fields)
+        return cls(
+            tuple(dense[starts[i] : starts[i + 1], starts[i + 1] : starts[i + 2]].toarray() for i in range(len(widths) - 1)), **fields
+        )
 
     @classmethod
     def from_networkx(cls, graph: nx.DiGraph) -> LayeredGraph:
@@ -160,15 +166,16 @@ class LayeredGraph:
         if graph.number_of_edges() == 0:
             raise ValueError("the graph must have at least one edge; got none")
         layer_of = _layers(graph)
-        layers: list[list[Hashable]] = [[] for _ in range(max(layer_of.values()) + 1)]
+        layers: list[list[Any]] = [[] for _ in range(max(layer_of.values()) + 1)]
         for node in graph:
             layers[layer_of[node]].append(node)
         if all(isinstance(node, tuple) for node in graph):
             layers = [sorted(nodes) for nodes in layers]
         position = {node: i for nodes in layers for i, node in enumerate(nodes)}
-        weights = [np.zeros((len(a), len(b))) for a, b in zip(layers, layers[1:], strict=False)]
+        ends = list(graph.edges)
+        _check_layered([layer_of[a] for a, _ in ends], [layer_of[b] for _, b in ends], *zip(*ends, strict=True))
+        weights = [np.zeros((len(a), len(b))) for a, b in pairwise(layers)]
         for source, target, weight in graph.edges(data="weight", default=1.0):
-            _check_layered(np.array([layer_of[source]]), np.array([layer_of[target]]), [source], [target])
             weights[layer_of[source]][position[source], position[target]] = weight
         biases = [np.array([graph.nodes[n].get("bias", 0.0) for n in nodes]) for nodes in layers[1:]]
         activations = tuple(graph.graph["activations"].split()) if "activations" in graph.graph else ()
@@ -181,6 +188,7 @@ class LayeredGraph:
 
         Examples
         --------
+        >>> import igraph
         >>> LayeredGraph.from_igraph(igraph.Graph([(0, 2), (1, 2), (2, 3)], directed=True)).widths
         (2, 1, 1)
         """
@@ -249,6 +257,8 @@ class LayeredGraph:
 
     def to_igraph(self) -> igraph.Graph:
         """An ``igraph.Graph`` with the same vertices, in the same order, and attributes as :meth:`to_networkx`."""
+        import igraph  # imports matplotlib.pyplot, which not every user of this package needs
+
         return igraph.Graph.from_networkx(self.to_networkx())
 
     def unit_name(self, layer: int, index: int) -> str:
@@ -283,7 +293,7 @@ def as_graph(network: Any) -> LayeredGraph:
         return network
     if isinstance(network, nx.Graph):
         return LayeredGraph.from_networkx(network)
-    if isinstance(network, igraph.Graph):
+    if "igraph" in sys.modules and isinstance(network, sys.modules["igraph"].Graph):
         return LayeredGraph.from_igraph(network)
     if hasattr(network, "weights"):
         fields = ("biases", "activations", "input_names", "output_names")
@@ -330,7 +340,8 @@ def _layers(graph: nx.DiGraph) -> dict[Hashable, int]:
     return {node: i for i, nodes in enumerate(nx.topological_generations(graph)) for node in nodes}
 
 
-def _check_layered(sources: NDArray, targets: NDArray, source_names: Any, target_names: Any) -> None:
+def _check_layered(sources: ArrayLike, targets: ArrayLike, source_names: Sequence[Any], target_names: Sequence[Any]) -> None:
+    sources, targets = np.asarray(sources), np.asarray(targets)
     wrong = np.flatnonzero(targets != sources + 1)
     if len(wrong):
         i = int(wrong[0])

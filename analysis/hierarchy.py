@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import igraph
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from .graph import LayeredGraph
+
+if TYPE_CHECKING:
+    import igraph
 
 __all__ = ["Hierarchy", "Module"]
 
@@ -84,7 +86,10 @@ class Hierarchy:
         )
 
     def to_networkx(self) -> nx.DiGraph:
-        """A ``networkx.DiGraph`` over module indices; nodes carry ``inputs``, ``outputs``, ``units``; edges ``edges`` (a count) and ``weight`` (the sum of |weight|)."""
+        """A ``networkx.DiGraph`` over module indices.
+
+        Nodes carry ``inputs``, ``outputs`` and ``units``; edges ``edges`` (a count) and ``weight`` (the sum of |weight|).
+        """
         graph = nx.DiGraph()
         for module in self.modules:
             graph.add_node(module.index, inputs=module.inputs, outputs=module.outputs, units=module.units)
@@ -98,6 +103,8 @@ class Hierarchy:
 
     def to_igraph(self) -> igraph.Graph:
         """An ``igraph.Graph`` of the modules with the attributes of :meth:`to_networkx`."""
+        import igraph  # imports matplotlib.pyplot, which not every user of this package needs
+
         return igraph.Graph.from_networkx(self.to_networkx())
 
     def write_graphml(self, path: str | Path) -> Path:
@@ -108,6 +115,17 @@ class Hierarchy:
         path = Path(path)
         nx.write_graphml(nx.relabel_nodes(graph, {unit: f"{unit[0]}:{unit[1]}" for unit in graph}), path)
         return path
+
+    def draw(self, path: str | Path | None = None, **options: Any) -> Any:
+        """Draw the hierarchy and return the axes: :func:`analysis.drawing.draw`, which has the options."""
+        from .drawing import draw  # which needs this class
+
+        return draw(self, path, **options)
+
+    def __str__(self) -> str:
+        from .report import report_text  # which needs this class
+
+        return report_text(self)
 
 
 def first_appearance(labels: Sequence[NDArray[np.integer]]) -> tuple[NDArray[np.int64], ...]:

@@ -18,7 +18,7 @@ __all__ = ["LOSSES", "Loss"]
 
 @dataclass(frozen=True)
 class Loss:
-    """``rows(z, y)``: loss of each row, ``(N, S)``; ``slope(z, y)``: its derivative to z, ``(N, S, k)``; ``accuracy(z, y)``: ``(N,)`` in float64."""
+    """Loss of each row ``(N, S)``, its derivative to z ``(N, S, k)``, and the accuracy, float64 ``(N,)``, each from ``(z, y)``."""
 
     rows: Callable[[Tensor, Tensor], Tensor]
     slope: Callable[[Tensor, Tensor], Tensor]
@@ -30,7 +30,7 @@ def _right_bits(z: Tensor, y: Tensor) -> Tensor:
 
 
 def _right_classes(z: Tensor, y: Tensor) -> Tensor:
-    return (z.argmax(dim=2) == y.argmax(dim=2)).sum(dim=1).double() / z.shape[1]
+    return (z.argmax(dim=-1) == y.argmax(dim=-1)).sum(dim=1).double() / z.shape[1]
 
 
 def _explained(z: Tensor, y: Tensor) -> Tensor:

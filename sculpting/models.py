@@ -19,7 +19,12 @@ _HEAD_LOSSES = {"sigmoid": "bce", "softmax": "ce", "log_softmax": "ce"}
 _SKIPPED_MODULES = (nn.Flatten, nn.Dropout, nn.Identity)
 _SKIPPED_NAMES = {"flatten", "dropout", "view", "reshape", "size", "getitem", "identity"}
 _FUNCTION_NAMES = {name: name for name in [*ACTIVATIONS, "softmax", "log_softmax"]}
-_PLAIN = {nn.LeakyReLU: {"negative_slope": 0.01}, nn.ELU: {"alpha": 1.0}, nn.GELU: {"approximate": "none"}, nn.Softplus: {"beta": 1.0, "threshold": 20.0}}
+_PLAIN: dict[type[nn.Module], dict[str, object]] = {
+    nn.LeakyReLU: {"negative_slope": 0.01},
+    nn.ELU: {"alpha": 1.0},
+    nn.GELU: {"approximate": "none"},
+    nn.Softplus: {"beta": 1.0, "threshold": 20.0},
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +58,8 @@ class Chain:
         if loss == "mse" and self.head == "sigmoid":
             return Chain(Shape(self.shape.widths, (*self.shape.activations[:-1], "sigmoid")), self.values, self.mask, None, self.device)
         last = self.head or self.shape.activations[-1]
-        raise ValueError(f"a model for loss {loss!r} must end in a Linear layer{' or in ' + ' or '.join(sorted(expected)) if expected else ''}; got {last}")
+        wanted = " or in ".join(["a Linear layer", *sorted(expected)])
+        raise ValueError(f"a model for loss {loss!r} must end in {wanted}; got {last}")
 
 
 def read_model(model: nn.Module) -> Chain:
@@ -88,7 +94,9 @@ def read_model(model: nn.Module) -> Chain:
             linears.append(part)
             activations.append(None)
         elif not linears or activations[-1] is not None:
-            raise ValueError(f"an activation must follow a Linear layer; got {what} {'before the first' if not linears else 'after another activation'}")
+            raise ValueError(
+                f"an activation must follow a Linear layer; got {what} {'before the first' if not linears else 'after another activation'}"
+            )
         else:
             activations[-1] = str(part)
     if len(linears) < 2:
@@ -104,7 +112,9 @@ def _chain(linears: list[nn.Linear], activations: list[str]) -> Chain:
     inner = [a for a in activations[:-1] if a not in ACTIVATIONS]
     if inner:
         raise ValueError(f"hidden activations must be elementwise, one of {sorted(ACTIVATIONS)}; got {inner[0]}")
-    shape = Shape((linears[0].in_features, *(m.out_features for m in linears)), (*activations[:-1], "identity" if head else activations[-1]))
+    shape = Shape(
+        (linears[0].in_features, *(m.out_features for m in linears)), (*activations[:-1], "identity" if head else activations[-1])
+    )
     parts, masks = [], []
     for linear in linears:
         bias = linear.bias if linear.bias is not None else torch.zeros(linear.out_features)
@@ -143,6 +153,11 @@ def _steps(model: nn.Module) -> list[tuple[str, nn.Linear | str]]:
     return steps
 
 
+def _is_plain(part: nn.Module | str) -> bool:
+    """Whether an activation has its default settings, the only ones that are computed here."""
+    return all(getattr(part, key) == value for kind, settings in _PLAIN.items() if type(part) is kind for key, value in settings.items())
+
+
 def _step(part: nn.Module | str, what: str) -> tuple[str, nn.Linear | str] | None:
     if isinstance(part, nn.Linear):
         return what, part
@@ -150,7 +165,7 @@ def _step(part: nn.Module | str, what: str) -> tuple[str, nn.Linear | str] | Non
         return None
     known = {type(a.module()): name for name, a in ACTIVATIONS.items()} | {module: name for name, module in HEADS.items()}
     name = _FUNCTION_NAMES.get(part) if isinstance(part, str) else known.get(type(part))
-    if name is None or any(getattr(part, key) != value for key, value in _PLAIN.get(type(part), {}).items()):  # type: ignore[call-overload]
+    if name is None or not _is_plain(part):
         raise ValueError(
             f"the model has a layer that is not supported: {what}. Supported: Linear, Flatten, Dropout, and the activations "
             f"{', '.join(sorted(ACTIVATIONS))} with their default settings"

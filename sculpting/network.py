@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -70,7 +69,8 @@ class SparseNetwork:
         for i, (before, after) in enumerate(pairwise(weights), start=1):
             if before.shape[0] != after.shape[1]:
                 raise ValueError(
-                    f"weights[{i}] must have {before.shape[0]} columns to follow weights[{i - 1}] of shape {before.shape}; got shape {after.shape}"
+                    f"weights[{i}] must have {before.shape[0]} columns to follow weights[{i - 1}] of shape {before.shape}; "
+                    f"got shape {after.shape}"
                 )
         if [b.shape for b in biases] != [(len(w),) for w in weights]:
             raise ValueError(f"biases must have shapes {[(len(w),) for w in weights]}; got {[b.shape for b in biases]}")
@@ -87,7 +87,8 @@ class SparseNetwork:
         object.__setattr__(self, "biases", biases)
 
     def __repr__(self) -> str:
-        return f"SparseNetwork({'-'.join(map(str, self.widths))}, {self.edge_count} edges, density {self.density:.4f}, accuracy {self.accuracy:.4f})"
+        widths = "-".join(map(str, self.widths))
+        return f"SparseNetwork({widths}, {self.edge_count} edges, density {self.density:.4f}, accuracy {self.accuracy:.4f})"
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -167,14 +168,12 @@ class SparseNetwork:
         header = {"format": FORMAT, "version": str(VERSION), "network": json.dumps(facts)}
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(save(tensors, header))
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+            part.write_bytes(save(tensors, header))
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
         return path
 
     @classmethod
@@ -205,8 +204,8 @@ class SparseNetwork:
             facts = json.loads(header["network"])
             count = len(facts["activations"])
             parts = [tuple(tensors[f"{kind}.{i}"] for i in range(count)) for kind in ("weights", "biases")]
-            names = {name: tuple(facts.pop(name)) for name in ("activations", "input_names", "output_names")}
-            return cls(*parts, **names, **facts)
+            names: dict[str, Any] = {name: tuple(facts.pop(name)) for name in ("activations", "input_names", "output_names")}
+            return cls(weights=parts[0], biases=parts[1], **names, **facts)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a whole network: {error}") from error
 

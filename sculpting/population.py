@@ -160,8 +160,8 @@ class Population:
             slots.append(alive.float().argsort(dim=1, descending=True, stable=True)[:, :width].sort(dim=1).values)
         slots.append(torch.arange(self.shape.widths[-1], device=self.values.device).expand(len(self), -1))
         shape = Shape(tuple(s.shape[1] for s in slots), self.shape.activations)
-        flats = [_gather(self.shape, flat, slots) for flat in (self.values, self.mask)]
-        return Population(shape, *flats, tuple(u.gather(1, s) for u, s in zip(self.units, slots, strict=True)), self.original)
+        values, mask = (_gather(self.shape, flat, slots) for flat in (self.values, self.mask))
+        return Population(shape, values, mask, tuple(u.gather(1, s) for u, s in zip(self.units, slots, strict=True)), self.original)
 
     def unpacked(self) -> Population:
         """The same networks in their original shape."""

@@ -50,7 +50,7 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """Where every chain stands: its last accepted network, or where it started while nothing was accepted; ``accuracy (N,)``, ``accepted (N,)``."""
+    """Where every chain stands: its last accepted network, or its start while nothing was; ``accuracy (N,)`` and ``accepted (N,)``."""
 
     population: Population
     accuracy: Tensor
@@ -144,8 +144,9 @@ def prune(
     Notes
     -----
     An attempt aims at the items removed at the last accepted one plus the step, counted from all original items, and removes
-    the lowest scores among those alive, equal scores in the order of the items: never more than asked. On rejection the chain goes back to its last accepted
-    network and the step halves, down to one item. Source: Patil, Michael and Dovrolis (NeurIPS 2023).
+    the lowest scores among those alive, equal scores in the order of the items: never more than asked. On rejection the chain
+    goes back to its last accepted network and the step halves, down to one item. An attempt that would remove everything is
+    rejected without training. Source: Patil, Michael and Dovrolis (NeurIPS 2023).
     """
     total = items.total(standing.population)
     removed = total - items.alive(standing.population).sum(dim=1).cpu().double()
@@ -160,7 +161,9 @@ def prune(
             members = active[possible]
             trial = best.population.select(members)
             names = [chains[m] for m in members.tolist()]
-            mask = _pruned_mask(trial, items, torch.floor(asked[possible] + TOLERANCE).long(), gate.data, keys([("score", number, *n) for n in names]))
+            mask = _pruned_mask(
+                trial, items, torch.floor(asked[possible] + TOLERANCE).long(), gate.data, keys([("score", number, *n) for n in names])
+            )
             result = gate.attempt(trial.masked(mask), names, items.phase, 1 - asked[possible] / total, number)
             kept[possible] = result.accepted
             best = _replaced(best, members[result.accepted], result.select(torch.nonzero(result.accepted).flatten()))

@@ -7,6 +7,7 @@ by the random ones alone. A new score is one function and one entry in its dict.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -41,7 +42,7 @@ def unit_sensitivity(population: Population, data: Data, key: Tensor) -> Tensor:
 def unit_weight_sum(population: Population, data: Data, key: Tensor) -> Tensor:
     """Sum of |incoming weights| and |outgoing weights| of every hidden unit: ``(N, H)``."""
     weights = population.weights
-    return torch.cat([a.abs().sum(dim=2) + b.abs().sum(dim=1) for a, b in zip(weights, weights[1:], strict=False)], dim=1)
+    return torch.cat([a.abs().sum(dim=2) + b.abs().sum(dim=1) for a, b in pairwise(weights)], dim=1)
 
 
 def unit_random(population: Population, data: Data, key: Tensor) -> Tensor:

@@ -136,11 +136,11 @@ def sculpt(
     seeds, seed : int
         How many initialisations, and the first of them.
     min_accuracy : float in (0, 1], optional
-        What a network must reach to be accepted. Otherwise 1 for a complete truth table, and for other data the best that a dense network of the population
-        reaches.
+        What a network must reach to be accepted. Otherwise 1 for a complete truth table, and for other data the best that a
+        dense network of the population reaches.
     unit_steps, edge_steps : sequence of float in (0, 100)
-        First steps of the chains, in percent of all hidden units and of all weights: a chain of unit pruning for each seed and unit step, and from
-        each of these a chain of edge pruning for each edge step. Either may be empty.
+        First steps of the chains, in percent of all hidden units and of all weights: a chain of unit pruning for each seed and
+        unit step, and from each of these a chain of edge pruning for each edge step. Either may be empty.
     unit_score : {"loss_sensitivity", "weight_sum", "random"}
     edge_score : {"magnitude", "loss_sensitivity", "random"}
     initial : {"fresh", "model"}
@@ -187,19 +187,19 @@ def sculpt(
     _check(chain, task, seeds, min_accuracy, (unit_steps, edge_steps), (unit_score, edge_score), initial)
     settings = _round(task, steps, batch_size, learning_rate, weight_decay, input_noise)
     place = _device(chain.device if device is None else device)
-    gate = Gate(Data.of(*(t.to(place) for t in (task.x, task.y, task.x_check, task.y_check)), task.loss), settings)
+    gate = Gate(Data.of(task, place), settings)
     numbers = range(seed, seed + seeds)
     with _threads(seeds * max(1, len(unit_steps)) * chain.shape.size), _bar(progress, numbers, unit_steps, edge_steps) as finished:
         standing = start(_dense(chain, numbers, initial, place), gate, [ChainName(s) for s in numbers], trained=initial == "model")
         standing = _set_mark(gate, standing, task, min_accuracy)
         names = [ChainName(s) for s in numbers]
         if unit_steps:
-            standing, names = _branch(standing, names, [{"unit_step": float(p)} for p in unit_steps])
+            standing, names = _branch(standing, names, "unit_step", unit_steps)
             standing = prune(standing, names, [n.unit_step or 0 for n in names], units_of(UNIT_SCORES[unit_score]), gate, finished)
             standing = gate.retrain(standing, names)
         if edge_steps:
             standing = Standing(standing.population.packed(), standing.accuracy, standing.accepted)
-            standing, names = _branch(standing, names, [{"edge_step": float(p)} for p in edge_steps])
+            standing, names = _branch(standing, names, "edge_step", edge_steps)
             standing = prune(standing, names, [n.edge_step or 0 for n in names], edges_of(EDGE_SCORES[edge_score]), gate, finished)
     candidates = by_edges(_networks(standing, names, chain, task))
     reason = StopReason.NOTHING_ACCEPTED if not candidates else StopReason.FINEST_STEP if edge_steps else StopReason.UNITS_ONLY
@@ -222,10 +222,10 @@ def _set_mark(gate: Gate, standing: Standing, task: Task, min_accuracy: float | 
     return standing
 
 
-def _branch(standing: Standing, names: Sequence[ChainName], steps: Sequence[dict[str, float]]) -> tuple[Standing, list[ChainName]]:
+def _branch(standing: Standing, names: Sequence[ChainName], kind: str, steps: Sequence[float]) -> tuple[Standing, list[ChainName]]:
     """Every chain once for each step."""
     rows = torch.arange(len(names)).repeat_interleave(len(steps))
-    return standing.select(rows), [name._replace(**step) for name in names for step in steps]
+    return standing.select(rows), [ChainName(**{**name._asdict(), kind: float(step)}) for name in names for step in steps]
 
 
 def _networks(standing: Standing, names: Sequence[ChainName], chain: Chain, task: Task) -> list[SparseNetwork]:

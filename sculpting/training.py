@@ -15,6 +15,7 @@ from .activations import ACTIVATIONS
 from .losses import LOSSES, Loss
 from .population import Population, Shape
 from .randomness import fold, normals, permutations
+from .tasks.task import Task
 
 __all__ = ["Data", "Round", "Score", "evaluate", "forward", "gradient", "train"]
 
@@ -33,9 +34,10 @@ class Data:
     loss: Loss
 
     @classmethod
-    def of(cls, x: Tensor, y: Tensor, x_check: Tensor, y_check: Tensor, loss: str) -> Data:
-        """Data for one of the losses of ``LOSSES``."""
-        return cls(x, y, x_check, y_check, LOSSES[loss])
+    def of(cls, task: Task, device: torch.device | str = "cpu") -> Data:
+        """The data of a task, on a device."""
+        x, y, x_check, y_check = (part.to(device) for part in (task.x, task.y, task.x_check, task.y_check))
+        return cls(x, y, x_check, y_check, LOSSES[task.loss])
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,9 @@ def _evaluate(views: _Views, data: Data) -> Score:
     return Score(data.loss.accuracy(z, data.y_check), data.loss.rows(z, data.y_check).mean(dim=1))
 
 
-def train(population: Population, data: Data, settings: Round, key: Tensor, learning_rate: Tensor | None = None) -> tuple[Population, Score]:
+def train(
+    population: Population, data: Data, settings: Round, key: Tensor, learning_rate: Tensor | None = None
+) -> tuple[Population, Score]:
     """The population at the best epoch of a round of Adam, and its score there.
 
     Parameters

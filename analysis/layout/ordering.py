@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import igraph
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,13 +60,15 @@ def order_groups(groups: Labels, edges: Matrices) -> list[int]:
     spans = spans_of(groups)
     flows = _flows(groups, edges, spans)
     natural = list(range(len(spans)))
+    distance = np.abs(np.subtract.outer(natural, natural))
+    holds_inputs = spans[:, 0] == 0
+    importance = 1 + np.outer(holds_inputs, holds_inputs)  # a reader expects x0 before x1
 
     def cost(order: list[int]) -> Cost:
         sorted_flows = [flow[np.ix_(order, order)] for flow in flows]
-        inversions = int(np.triu(np.greater.outer(order, order)).sum())
-        return float(sum(map(crossings, sorted_flows))), float(sum((flow * distance).sum() for flow in sorted_flows)), inversions
+        inverted = np.triu(np.greater.outer(order, order)) * importance[np.ix_(order, order)]
+        return float(sum(map(crossings, sorted_flows))), float(sum((flow * distance).sum() for flow in sorted_flows)), float(inverted.sum())
 
-    distance = np.abs(np.subtract.outer(natural, natural))
     budget = min(EVALUATIONS, CELLS // (len(flows) * len(natural) ** 2))
     found = [_sift(start, cost, budget // 2) for start in (natural, _sugiyama(flows, spans))]
     return min((order for one in found for order in (one, one[::-1])), key=cost)
@@ -76,7 +77,7 @@ def order_groups(groups: Labels, edges: Matrices) -> list[int]:
 def order_units(groups: Labels, edges: Matrices, group_order: Sequence[int]) -> list[list[int]]:
     """The drawn units of each layer from left to right, groups side by side in ``group_order``."""
     rank = np.argsort(group_order)
-    layers = [sorted(np.flatnonzero(array >= 0).tolist(), key=lambda u, a=array: (rank[a[u]], u)) for array in groups]
+    layers = [_sorted(np.flatnonzero(array >= 0).tolist(), rank[array], np.arange(len(array))) for array in groups]
     best, fewest = [*layers], _total(layers, edges)
     for sweep in range(SWEEPS):
         upward = sweep % 2 == 0
@@ -84,7 +85,7 @@ def order_units(groups: Labels, edges: Matrices, group_order: Sequence[int]) -> 
         for i in path:
             matrix = edges[i - 1].T if upward else edges[i]
             goals = _barycentres(layers[i], layers[i - 1 if upward else i + 1], matrix)
-            layers[i] = sorted(layers[i], key=lambda u, a=groups[i], g=goals: (rank[a[u]], g[u]))
+            layers[i] = _sorted(layers[i], rank[groups[i]], goals)
         swapped = _swap_neighbours(layers, groups, edges)
         if (total := _total(swapped, edges)) < fewest:
             best, fewest = swapped, total
@@ -103,6 +104,8 @@ def _flows(groups: Labels, edges: Matrices, spans: NDArray[np.int64]) -> list[ND
 
 def _sugiyama(flows: Matrices, spans: NDArray[np.int64]) -> list[int]:
     """Groups by the mean place of their layers in igraph's layout, which may tear a group that spans several."""
+    import igraph  # imports matplotlib.pyplot, which nobody needs before there is something to lay out
+
     vertices = [(group, layer) for group, (low, high) in enumerate(spans) for layer in range(low, high + 1)]
     number = {vertex: i for i, vertex in enumerate(vertices)}
     pairs = [(number[int(a), i], number[int(b), i + 1]) for i, flow in enumerate(flows) for a, b in np.argwhere(flow)]
@@ -132,17 +135,22 @@ def _sift(start: list[int], cost: Callable[[list[int]], Cost], budget: int) -> l
             return best
 
 
+def _sorted(layer: list[int], ranks: NDArray, goals: NDArray) -> list[int]:
+    """Units by the rank of their group, then by their goal; where both are equal they stay in order."""
+    return sorted(layer, key=lambda unit: (ranks[unit], goals[unit]))
+
+
 def _total(layers: list[list[int]], edges: Matrices) -> int:
     return sum(crossings(edge[np.ix_(layers[i], layers[i + 1])].astype(np.int64)) for i, edge in enumerate(edges))
 
 
-def _barycentres(layer: list[int], other: list[int], edge: NDArray) -> dict[int, float]:
+def _barycentres(layer: list[int], other: list[int], edge: NDArray) -> NDArray[np.float64]:
     """Mean place, from 0 to 1, of each unit's neighbours in the other layer; its own place where it has none."""
     places = (np.arange(len(other)) + 0.5) / len(other)
-    goals = {}
+    goals = np.zeros(len(edge))
     for i, unit in enumerate(layer):
         row = edge[unit][other]
-        goals[unit] = float(places[row].mean()) if row.any() else (i + 0.5) / len(layer)
+        goals[unit] = places[row].mean() if row.any() else (i + 0.5) / len(layer)
     return goals
 
 
@@ -156,9 +164,14 @@ def _swap_neighbours(layers: list[list[int]], groups: Labels, edges: Matrices) -
             around += [edges[i][:, layers[i + 1]]] if i < len(edges) else []
             for k in range(len(layer) - 1):
                 a, b = layer[k : k + 2]
-                if groups[i][a] == groups[i][b] and sum(crossings(m[[b, a]].astype(np.int64)) - crossings(m[[a, b]].astype(np.int64)) for m in around) < 0:
+                if groups[i][a] == groups[i][b] and _pair(around, b, a) < _pair(around, a, b):
                     layer[k : k + 2] = b, a
                     saved = True
         if not saved:
             break
     return layers
+
+
+def _pair(around: list[NDArray], left: int, right: int) -> int:
+    """Crossings between the edges of two neighbours, in the gaps below and above them."""
+    return sum(crossings(edge[[left, right]].astype(np.int64)) for edge in around)

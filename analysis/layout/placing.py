@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,35 +15,39 @@ from ..hierarchy import Hierarchy
 from .ordering import Labels, Matrices, drawn_edges, groups_of, order_groups, order_units, spans_of
 
 PAD = 0.55  # from the outermost unit to the border of its region; 1 is the distance of two units
+LABEL = 0.5  # more room on the left of a region that edges enter from below and leave at the top, so that they pass beside the label
 GAP = 0.3  # between regions
-BELOW, ABOVE = 0.2, 0.36  # from the lowest and highest unit to the border, in distances of two layers; the label stands above
+LONGEST_ROW = 72  # units; a layer of more takes several rows, so that circles of large networks can still be seen
 PULL = 1e-3  # towards the middle, so that what hangs on nothing stays near
 ROUNDS = 2
 
 
 @dataclass(frozen=True)
 class Region:
-    """The rectangle of a module."""
+    """The rectangle of a module: an interval of x in all layers from ``lowest`` to ``highest``."""
 
     left: float
-    bottom: float
     right: float
-    top: float
+    lowest: int
+    highest: int
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything goes. One step of x is the least distance of two units, one step of y the distance of two layers.
+    """Where everything goes. One step of x is the least distance of two units in one row.
 
     Attributes
     ----------
-    positions : dict of (layer, index) to (x, y)
-        All units of modules, and all outputs. ``y`` is the layer.
+    positions : dict of (layer, index) to (x, row)
+        All units of modules, and all outputs. Rows count upward from 0 within a layer.
+    rows : tuple of int
+        How many rows each layer takes: one, unless it is very wide.
     regions : dict of int to Region
-        The rectangle of each module; no two of them touch.
+        The rectangle of each module; where two share a layer, their intervals do not touch.
     """
 
-    positions: dict[tuple[int, int], tuple[float, float]]
+    positions: dict[tuple[int, int], tuple[float, int]]
+    rows: tuple[int, ...]
     regions: dict[int, Region]
 
 
@@ -60,50 +65,50 @@ def layered_layout(hierarchy: Hierarchy) -> Layout:
     >>> graph = LayeredGraph.from_weights([[[1.0, 1.0]], [[1.0]]])
     >>> labels = (np.array([0, 0]), np.array([0]), np.array([1]))
     >>> layout = layered_layout(Hierarchy(graph, labels, labels))
-    >>> layout.positions[0, 1][0] - layout.positions[0, 0][0]
+    >>> round(layout.positions[0, 1][0] - layout.positions[0, 0][0], 3)
     1.0
     """
     groups, edges = groups_of(hierarchy), drawn_edges(hierarchy)
     group_order = order_groups(groups, edges)
     layers = order_units(groups, edges, group_order)
-    spans, halves = spans_of(groups), _half_widths(groups)
-    offsets = [_centred(layer, groups[i]) for i, layer in enumerate(layers)]
+    rows = tuple(-(-len(layer) // LONGEST_ROW) or 1 for layer in layers)
+    spans, rooms = spans_of(groups), _rooms(groups, rows)
+    lefts, rights = rooms + PAD + LABEL * ((spans[:, 0] > 0) & (spans[:, 1] < len(edges))), rooms + PAD
+    offsets = [_centred(layer, groups[i], rows[i]) for i, layer in enumerate(layers)]
     for _ in range(ROUNDS):
-        centres = _place_groups(groups, edges, offsets, group_order, halves, spans)
-        offsets = _align_units(layers, groups, edges, offsets, centres, halves)
-    centres = np.round(centres - (centres - halves).min(), 6)
+        centres = _place_groups(groups, edges, offsets, group_order, lefts, rights, spans)
+        offsets = _align_units(layers, groups, edges, offsets, centres, rooms, rows)
+    centres = np.round(centres - (centres - lefts).min(), 6)
     positions = {
-        (i, unit): (float(np.round(centres[groups[i][unit]] + offsets[i][unit], 6)), float(i))
+        (i, unit): (float(np.round(centres[groups[i][unit]] + offsets[i][unit], 6)), k % rows[i])
         for i, layer in enumerate(layers)
-        for unit in layer
+        for run in _runs(layer, groups[i])
+        for k, unit in enumerate(run)
     }
     regions = {
-        m.index: Region(
-            float(centres[m.index] - halves[m.index]),
-            float(spans[m.index, 0] - BELOW),
-            float(centres[m.index] + halves[m.index]),
-            float(spans[m.index, 1] + ABOVE),
-        )
+        m.index: Region(float(centres[m.index] - lefts[m.index]), float(centres[m.index] + rights[m.index]), m.units[0][0], m.units[-1][0])
         for m in hierarchy.modules
     }
-    return Layout(positions, regions)
+    return Layout(positions, rows, regions)
 
 
-def _half_widths(groups: Labels) -> NDArray[np.float64]:
+def _rooms(groups: Labels, rows: Sequence[int]) -> NDArray[np.float64]:
+    """How far from its centre the outermost units of each group may stand; shape (G,)."""
     count = 1 + max(int(array.max()) for array in groups)
-    most = np.max([np.bincount(array[array >= 0], minlength=count) for array in groups], axis=0)
-    return (most - 1) / 2 + PAD
+    lengths = [(np.bincount(array[array >= 0], minlength=count) - 1) / rows[i] for i, array in enumerate(groups)]
+    return np.max([np.zeros(count), *lengths], axis=0) / 2
 
 
-def _centred(layer: Sequence[int], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Distance of each unit from the middle of its group, units one step apart; shape (units of the layer,)."""
+def _centred(layer: Sequence[int], groups: NDArray[np.int64], rows: int) -> NDArray[np.float64]:
+    """Distance of each unit from the middle of its group, units of a row one step apart; shape (width,)."""
     offsets = np.zeros(len(groups))
-    for members in _runs(layer, groups):
-        offsets[members] = np.arange(len(members)) - (len(members) - 1) / 2
+    for run in _runs(layer, groups):
+        offsets[run] = (np.arange(len(run)) - (len(run) - 1) / 2) / rows
     return offsets
 
 
 def _runs(layer: Sequence[int], groups: NDArray[np.int64]) -> list[list[int]]:
+    """The units of a layer, one list a group."""
     runs: dict[int, list[int]] = {}
     for unit in layer:
         runs.setdefault(int(groups[unit]), []).append(unit)
@@ -111,10 +116,10 @@ def _runs(layer: Sequence[int], groups: NDArray[np.int64]) -> list[list[int]]:
 
 
 def _place_groups(
-    groups: Labels, edges: Matrices, offsets: list[NDArray], order: Sequence[int], halves: NDArray, spans: NDArray
+    groups: Labels, edges: Matrices, offsets: list[NDArray], order: Sequence[int], lefts: NDArray, rights: NDArray, spans: NDArray
 ) -> NDArray[np.float64]:
     """The centre of each group: least squared edge lengths, each group right of those that precede it in a shared layer."""
-    count = len(halves)
+    count = len(lefts)
     stiffness, force = PULL * np.eye(count), np.zeros(count)
     for i, edge in enumerate(edges):
         sources, targets = np.nonzero(edge)
@@ -126,12 +131,12 @@ def _place_groups(
         np.add.at(force, a, stretch)
         np.add.at(force, b, -stretch)
     pairs = _neighbours(order, spans)
-    distances = np.array([halves[a] + halves[b] + GAP for a, b in pairs])
+    distances = np.array([rights[a] + GAP + lefts[b] for a, b in pairs])
     centres = _least_squares(stiffness, force, pairs, distances)
     for group in order:  # exact where the solver was only near
-        for (a, b), distance in zip(pairs, distances, strict=True):
-            if b == group:
-                centres[b] = max(centres[b], centres[a] + distance)
+        for (left, right), distance in zip(pairs, distances, strict=True):
+            if right == group:
+                centres[right] = max(centres[right], centres[left] + distance)
     return centres
 
 
@@ -139,7 +144,7 @@ def _neighbours(order: Sequence[int], spans: NDArray) -> list[tuple[int, int]]:
     pairs: dict[tuple[int, int], None] = {}
     for layer in range(int(spans.max()) + 1):
         present = [g for g in order if spans[g, 0] <= layer <= spans[g, 1]]
-        pairs.update(dict.fromkeys(zip(present, present[1:], strict=False)))
+        pairs.update(dict.fromkeys(pairwise(present)))
     return list(pairs)
 
 
@@ -161,7 +166,7 @@ def _least_squares(stiffness: NDArray, force: NDArray, pairs: list[tuple[int, in
 
 
 def _align_units(
-    layers: list[list[int]], groups: Labels, edges: Matrices, offsets: list[NDArray], centres: NDArray, halves: NDArray
+    layers: list[list[int]], groups: Labels, edges: Matrices, offsets: list[NDArray], centres: NDArray, rooms: NDArray, rows: Sequence[int]
 ) -> list[NDArray[np.float64]]:
     """Offsets that bring each unit near its neighbours, in order, a step apart, inside its region."""
     offsets = [array.copy() for array in offsets]
@@ -169,18 +174,22 @@ def _align_units(
         for run in _runs(layers[i], groups[i]):
             group = groups[i][run[0]]
             goals = np.array([_mean_neighbour(i, unit, groups, edges, offsets, centres) for unit in run]) - centres[group]
-            steps = np.arange(len(run))
-            room = halves[group] - PAD
+            steps = np.arange(len(run)) / rows[i]
             # Isotonic regression of what is left after the steps is the exact least-squares place; clipping keeps it so.
             placed = isotonic_regression(goals - steps).x
-            offsets[i][run] = np.clip(placed, -room, room - (len(run) - 1)) + steps
+            offsets[i][run] = np.clip(placed, -rooms[group], rooms[group] - steps[-1]) + steps
     return offsets
 
 
 def _mean_neighbour(layer: int, unit: int, groups: Labels, edges: Matrices, offsets: list[NDArray], centres: NDArray) -> float:
-    places = [np.array([centres[groups[layer][unit]] + offsets[layer][unit]])[:0]]
-    for other, mask in ((layer - 1, edges[layer - 1][:, unit] if layer else None), (layer + 1, edges[layer][unit] if layer < len(edges) else None)):
-        if mask is not None:
-            places.append(centres[groups[other][mask]] + offsets[other][mask])
-    found = np.concatenate(places)
-    return float(found.mean()) if len(found) else float(centres[groups[layer][unit]] + offsets[layer][unit])
+    """Mean x of a unit's neighbours in its own module, or else of all below and above; its own x where it has none.
+
+    Inside a module units stand over what they read, wherever the module's own readers are.
+    """
+    below = [(layer - 1, edges[layer - 1][:, unit])] if layer else []
+    above = [(layer + 1, edges[layer][unit])] if layer < len(edges) else []
+    group = groups[layer][unit]
+    inside = [offsets[i][mask & (groups[i] == group)] + centres[group] for i, mask in below + above]
+    around = [offsets[i][mask] + centres[groups[i][mask]] for i, mask in below + above]
+    found = np.concatenate(inside if any(map(len, inside)) else around)
+    return float(found.mean()) if len(found) else float(centres[group] + offsets[layer][unit])

@@ -68,9 +68,7 @@ class GateGraph:
     outputs: tuple[str, ...]
 
     @classmethod
-    def parse(
-        cls, gates: Mapping[str, str], inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None
-    ) -> GateGraph:
+    def parse(cls, gates: Mapping[str, str], inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None) -> GateGraph:
         """The gate graph of formulas.
 
         Parameters
@@ -105,9 +103,10 @@ class GateGraph:
             raise ValueError(f"inputs, gates and outputs must have different names; got {clash or list(inputs) + list(outputs)}")
         if not 1 <= len(inputs) <= MAX_INPUTS:
             raise ValueError(f"a truth table must have 1 to {MAX_INPUTS} inputs; got {len(inputs)}. Sample a larger task and pass (x, y)")
+        ordered = _sorted(formulas)
         if not outputs:
             raise ValueError("there must be at least one output; got none. Name gates, or list `outputs`")
-        return cls(inputs, _sorted(formulas), outputs)
+        return cls(inputs, ordered, outputs)
 
     def evaluate(self, values: Mapping[str, int], ones: int) -> dict[str, int]:
         """Every input's and gate's value, bit by bit of the given integers; ``ones`` is the integer with every bit set."""

@@ -6,7 +6,7 @@ S = rows, n = inputs, k = outputs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -146,10 +146,12 @@ def from_table(x: Any, y: Any, *, name: str = "table") -> Task:
     >>> from_table([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]).complete
     True
     """
-    task = as_task((x, y), loss="bce", name=name)
-    if not task.complete:
-        raise ValueError(f"a truth table must hold each of the 2**{task.x.shape[1]} input rows once; got {len(task.x)} rows of {task.x.shape[1]} inputs")
-    return task
+    task = as_task((x, y), loss="bce", validation=(x, y), name=name)
+    if not _is_table(task.x):
+        raise ValueError(
+            f"a truth table must hold each of the 2**{task.x.shape[1]} input rows once; got {len(task.x)} rows of {task.x.shape[1]} inputs"
+        )
+    return replace(task, complete=True)
 
 
 def as_task(
@@ -246,15 +248,19 @@ def _targets(y: Tensor, loss: str, outputs: int | None) -> Tensor:
     if loss not in ("bce", "ce", "mse"):
         raise ValueError(f"loss must be 'bce', 'ce' or 'mse'; got {loss!r}")
     if loss == "ce":
-        if y.ndim != 1 or y.is_floating_point() and bool((y != y.round()).any()):
+        if y.ndim != 1 or (y.is_floating_point() and bool((y != y.round()).any())):
             raise ValueError(f"loss 'ce' needs one integer class a row, y of shape (S,); got shape {tuple(y.shape)} of {y.dtype}")
         classes = outputs or int(y.max()) + 1
         if int(y.min()) < 0 or int(y.max()) >= classes:
-            raise ValueError(f"classes must lie in 0...{classes - 1}, one for each output of the model; got {int(y.min())}...{int(y.max())}")
+            raise ValueError(
+                f"classes must lie in 0...{classes - 1}, one for each output of the model; got {int(y.min())}...{int(y.max())}"
+            )
         return torch.nn.functional.one_hot(y.long(), classes).float()
     y = y.float().reshape(len(y), -1)
     if loss == "bce" and not bool(((y == 0) | (y == 1)).all()):
-        raise ValueError(f"loss 'bce' needs targets of 0 and 1; got values from {y.min():g} to {y.max():g}. For real targets pass loss='mse'")
+        raise ValueError(
+            f"loss 'bce' needs targets of 0 and 1; got values from {y.min():g} to {y.max():g}. For real targets pass loss='mse'"
+        )
     _check_outputs(y, outputs, loss)
     return y
 
@@ -279,7 +285,9 @@ def _is_table(x: Tensor) -> bool:
 def _split(x: Tensor, y: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     held_out = round(fraction * len(x))
     if not 0 < fraction < 1 or not 0 < held_out < len(x):
-        raise ValueError(f"validation must be a pair (x, y) or a fraction of the {len(x)} rows that leaves some on either side; got {fraction}")
+        raise ValueError(
+            f"validation must be a pair (x, y) or a fraction of the {len(x)} rows that leaves some on either side; got {fraction}"
+        )
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     check, rest = order[:held_out], order[held_out:]
     return x[rest], y[rest], x[check], y[check]

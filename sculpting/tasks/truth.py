@@ -39,8 +39,8 @@ def truth_graph(gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
     Returns
     -------
     networkx.DiGraph
-        Nodes 0, 1, ... from the inputs upward, each with ``inputs`` and ``outputs`` (tuples of positions), ``function`` (the
-        formulas of the values that leave the module) and ``name``; an edge where a module reads another.
+        Nodes 0, 1, ... from the inputs upward, each with ``inputs`` and ``outputs`` (tuples of positions), ``name`` (``T0``,
+        ...) and ``function`` (the formulas of the values that leave the module); an edge where a module reads another.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def truth_graph(gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
     for node, units in enumerate(modules):
         truth.add_node(
             node,
-            name=f"M{node}",
+            name=f"T{node}",
             inputs=tuple(i for i, name in enumerate(gates.inputs) if (0, name) in units),
             outputs=tuple(i for i, name in enumerate(gates.outputs) if (hidden_layers + 1, OUTPUT + name) in units),
             function=_function(gates, simple, set(units), network),

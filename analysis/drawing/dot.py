@@ -1,0 +1,87 @@
+"""The same picture in Graphviz's language, modules as clusters; the `dot` program is only needed to render it."""
+
+from __future__ import annotations
+
+import graphviz
+import numpy as np
+
+from ..hierarchy import Hierarchy
+from ..layout.ordering import drawn_edges, groups_of
+from .colours import FAINT, INK, NEGATIVE, POSITIVE, region_colours
+
+
+def to_dot(hierarchy: Hierarchy, title: str | None = None) -> graphviz.Digraph:
+    """The hierarchy as a ``graphviz.Digraph``: inputs at the bottom, a cluster for each module."""
+    dot = graphviz.Digraph("hierarchy")
+    dot.attr(rankdir="BT", newrank="true", splines="line", fontname="Helvetica", nodesep="0.15", ranksep="0.6", forcelabels="true")
+    dot.attr("node", shape="circle", label="", width="0.16", fixedsize="true", style="filled", fillcolor="white", fontsize="9")
+    dot.attr("node", fontname="Helvetica", color=INK)
+    dot.attr("edge", arrowhead="none")
+    if title:
+        dot.attr(label=graphviz.escape(title), labelloc="t")
+    _add_modules(dot, hierarchy)
+    _add_layers(dot, hierarchy)
+    _add_edges(dot, hierarchy)
+    return dot
+
+
+def render_dot(hierarchy: Hierarchy, kind: str, title: str | None = None) -> bytes:
+    """The picture as the ``dot`` program draws it; ``kind`` is ``svg``, ``pdf`` or ``png``.
+
+    Raises
+    ------
+    RuntimeError
+        When there is no ``dot`` on the PATH.
+    """
+    try:
+        return to_dot(hierarchy, title).pipe(kind)
+    except graphviz.ExecutableNotFound as error:
+        raise RuntimeError(
+            'engine="graphviz" must find the program `dot` on the PATH; got none. Install Graphviz (https://graphviz.org/download), '
+            'or use engine="native", which needs no program'
+        ) from error
+
+
+def _unit(layer: int, index: int) -> str:
+    return f"u{layer}_{index}"  # a colon would mean a port
+
+
+def _add_modules(dot: graphviz.Digraph, hierarchy: Hierarchy) -> None:
+    for module in hierarchy.modules:
+        fill, border = region_colours(module.index)
+        with dot.subgraph(name=f"cluster_{module.index}") as cluster:
+            cluster.attr(style="rounded,filled", fillcolor=fill, color=border)
+            # Graphviz turns the place of the label with the layers: "b" is the top here.
+            cluster.attr(label=f"M{module.index}", labelloc="b", labeljust="l", fontsize="9", fontcolor=INK)
+            for layer, index in module.units:
+                _add_unit(cluster, hierarchy, layer, index)
+    for index in np.flatnonzero(hierarchy.labels[-1] < 0).tolist():
+        _add_unit(dot, hierarchy, len(hierarchy.graph.weights), index)
+
+
+def _add_unit(dot: graphviz.Digraph, hierarchy: Hierarchy, layer: int, index: int) -> None:
+    name = graphviz.escape(hierarchy.graph.unit_name(layer, index))
+    if layer in (0, len(hierarchy.graph.weights)):
+        color = INK if hierarchy.labels[layer][index] >= 0 else FAINT
+        look = {"shape": "plaintext", "style": "", "fixedsize": "false", "width": "0", "height": "0", "margin": "0.04"}
+        dot.node(_unit(layer, index), label=name, fontcolor=color, **look)
+    else:
+        dot.node(_unit(layer, index), tooltip=name)
+
+
+def _add_layers(dot: graphviz.Digraph, hierarchy: Hierarchy) -> None:
+    for layer, groups in enumerate(groups_of(hierarchy)):
+        with dot.subgraph() as row:
+            row.attr(rank="same")
+            for index in np.flatnonzero(groups >= 0).tolist():
+                row.node(_unit(layer, index))
+
+
+def _add_edges(dot: graphviz.Digraph, hierarchy: Hierarchy) -> None:
+    weights = hierarchy.graph.weights
+    largest = max(float(np.abs(w).max()) for w in weights) or 1.0
+    for layer, edge in enumerate(drawn_edges(hierarchy)):
+        for source, target in np.argwhere(edge).tolist():
+            weight = float(weights[layer][source, target])
+            width = f"{0.5 + 1.5 * abs(weight) / largest:.3f}"
+            dot.edge(_unit(layer, source), _unit(layer + 1, target), color=POSITIVE if weight > 0 else NEGATIVE, penwidth=width)

@@ -1,0 +1,145 @@
+"""The plan of a picture in points: how large it is, where its units stand, which texts fit and how they are set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+
+from ..hierarchy import Hierarchy, Module
+from ..layout import Layout, Region
+
+# All lengths in points (1/72 inch).
+STEP, WIDEST = 20.0, 720.0  # distance of two units; wider pictures bring units nearer together
+LAYER_STEPS = 54.0, 110.0  # distance of two layers: more in wide pictures, where edges run flatter
+PLAIN, LABELLED = 11.0, 19.0  # from the outermost units of a module to the border of its region, without and with its label there
+TEXT, SMALL, SMALLEST = 8.0, 7.0, 6.0
+LINE = 1.25  # height of a line of text in its size
+MARGIN, NEAR = 6.0, 3.0  # to the border of the picture; from a region to the names beside it
+LONGEST_NAME = 28  # characters
+LEGEND = 160.0
+FONT = "DejaVu Sans"  # comes with matplotlib, so that texts measure the same everywhere
+
+
+@dataclass(frozen=True)
+class Names:
+    """How the names of inputs or outputs are set: none, in one row, in two rows by turns, or upright."""
+
+    texts: dict[tuple[int, int], str]
+    size: float = TEXT
+    rows: int = 1
+    upright: bool = False
+    height: float = 0.0
+    overhang: float = 0.0  # how far the first and last name may reach beyond their units
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Sizes and places of one picture."""
+
+    layout: Layout
+    inputs: Names
+    outputs: Names
+    step: float
+    baselines: tuple[float, ...]  # y of the first row of each layer
+    left: float
+    width: float
+    height: float
+
+    @property
+    def radius(self) -> float:
+        """Of a unit's circle."""
+        return min(5.0, 0.34 * self.step)
+
+    def place(self, unit: tuple[int, int]) -> tuple[float, float]:
+        """The centre of a unit's circle."""
+        x, row = self.layout.positions[unit]
+        return self.left + x * self.step, self.baselines[unit[0]] + row * self.step
+
+    def label_below(self, region: Region) -> bool:
+        """Whether the label stands at the bottom: where inputs are, no edge comes in, and where outputs are, none goes out."""
+        return region.lowest == 0 and region.highest < len(self.baselines) - 1
+
+    def box(self, region: Region) -> tuple[float, float, float, float]:
+        """Left, bottom, right, top of a module's region."""
+        left, right = (self.left + x * self.step for x in (region.left, region.right))
+        # All regions at the inputs end on one line, with the names below it.
+        bottom = self.baselines[region.lowest] - (LABELLED if region.lowest == 0 else PLAIN)
+        top = self.baselines[region.highest] + (self.layout.rows[region.highest] - 1) * self.step
+        return left, bottom, right, top + (PLAIN if self.label_below(region) else LABELLED)
+
+
+def plan_sheet(hierarchy: Hierarchy, layout: Layout, title: str | None) -> Sheet:
+    """The sheet on which everything has room."""
+    depth = len(hierarchy.graph.weights)
+    extent = max([x + 0.55 for x, _ in layout.positions.values()] + [r.right for r in layout.regions.values()])
+    step = min(STEP, WIDEST / extent)
+    inputs, outputs = (_set_names(hierarchy, layout, layer, step) for layer in (0, depth))
+    captions = max(text_width(c, SMALL) for c in captions_of(depth))
+    left = MARGIN + max(captions + 8, inputs.overhang, outputs.overhang)
+    needed = left + extent * step + max(MARGIN, inputs.overhang, outputs.overhang)
+    width = max(needed, LEGEND + 2 * MARGIN, text_width(title or "", TEXT, bold=True) + 2 * MARGIN)
+    heights = np.clip(0.16 * extent * step, *LAYER_STEPS) + (np.array(layout.rows) - 1) * step
+    bottom = MARGIN + LINE * SMALL + 6 + inputs.height + NEAR + LABELLED
+    baselines = tuple(bottom + np.concatenate([[0.0], np.cumsum(heights[:-1])]))
+    top = baselines[-1] + (layout.rows[-1] - 1) * step + LABELLED + NEAR + outputs.height + (2 * TEXT if title else 0.0) + MARGIN
+    return Sheet(layout, inputs, outputs, step, baselines, left + (width - needed) / 2, width, float(top))
+
+
+def captions_of(depth: int) -> list[str]:
+    """A word for each layer of a network with ``depth`` weight layers.
+
+    Examples
+    --------
+    >>> captions_of(2)
+    ['inputs', 'hidden 1', 'outputs']
+    """
+    return ["inputs", *(f"hidden {i}" for i in range(1, depth)), "outputs"]
+
+
+def region_label(module: Module, room: float, width: float) -> str:
+    """Number and contents of a module where ``room`` points are free, its number where ``width`` points are, or nothing."""
+    hidden = len(module.units) - len(module.inputs) - len(module.outputs)
+    counts = [(len(module.inputs), "input"), (hidden, "hidden"), (len(module.outputs), "output")]
+    parts = [f"{n} {word}{'s' if n > 1 and word != 'hidden' else ''}" for n, word in counts if n]
+    choices = (f"M{module.index}: {', '.join(parts)}", room), (f"M{module.index}", width)
+    return next((text for text, points in choices if text_width(text, SMALL, bold=True) <= points), "")
+
+
+def text_width(text: str, size: float, bold: bool = False) -> float:
+    """Width of a text in points."""
+    return _unit_width(text, bold) * size / 100
+
+
+@lru_cache(maxsize=4096)
+def _unit_width(text: str, bold: bool) -> float:
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(family=FONT, weight="bold" if bold else "normal", size=100)
+    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) if text else 0.0
+
+
+def _set_names(hierarchy: Hierarchy, layout: Layout, layer: int, step: float) -> Names:
+    row = sorted((x, unit) for (i, unit), (x, _) in layout.positions.items() if i == layer)
+    texts = {(layer, unit): _short(hierarchy.graph.unit_name(layer, unit)) for _, unit in row}
+    if not texts:
+        return Names({})
+    space = step * min((b - a for (a, _), (b, _) in pairwise(row)), default=10.0)  # a lone unit has room
+    width = {size: max(text_width(t, size) for t in texts.values()) for size in (TEXT, SMALL, SMALLEST)}
+    for size in (TEXT, SMALL):
+        for rows in (1, 2):
+            if width[size] + 3 <= rows * space and width[size] <= 3 * STEP:
+                return Names(texts, size, rows, False, rows * LINE * size, width[size] / 2)
+    for size in (TEXT, SMALL, SMALLEST):
+        if LINE * size <= space:
+            return Names(texts, size, 1, True, width[size], LINE * size / 2)
+    return Names({})
+
+
+def _short(name: str) -> str:
+    """A name on one line, cut where it is longer than any name should be."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    return line if len(line) <= LONGEST_NAME else line[: LONGEST_NAME - 1] + "…"

@@ -1,0 +1,239 @@
+"""What a hierarchy says, in words: as text, and as one HTML file with the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from .drawing.files import picture_bytes, write_file
+from .drawing.native import paint
+from .drawing.sheet import captions_of
+from .hierarchy import Hierarchy
+from .layout.ordering import drawn_edges
+
+__all__ = ["report_html", "report_text", "write_report"]
+
+TITLE = "Modules and hierarchy"
+COLUMNS = ("module", "inputs", "outputs", "hidden units", "reads from")
+LISTED = 24  # names; longer lists are cut
+
+
+def report_text(hierarchy: Hierarchy, comparison: Any = None) -> str:
+    """The facts of a network and one line for each of its modules.
+
+    Parameters
+    ----------
+    hierarchy : Hierarchy
+        Accuracy is told where ``hierarchy.network`` has an ``accuracy``.
+    comparison : Comparison, optional
+        Its text ends the report.
+
+    Examples
+    --------
+    >>> from analysis import LayeredGraph
+    >>> graph = LayeredGraph.from_weights([[[1.0, 1.0]], [[1.0]]])
+    >>> labels = (np.array([0, 0]), np.array([0]), np.array([1]))
+    >>> print(report_text(Hierarchy(graph, labels, labels)))
+    2 modules in a network of widths 2-1-1
+    edges: 3 of 3 (density 1.000)
+    units: 2 of 2 inputs, 1 of 1 in hidden 1, 1 of 1 outputs
+    <BLANKLINE>
+    M0: inputs x0, x1; hidden units 1 in layer 1; reads from no module
+    M1: outputs y0; hidden units none; reads from M0
+    """
+    lines = [_headline(hierarchy), *(f"{name}: {value}" for name, value in _facts(hierarchy)), ""]
+    for name, *cells in _rows(hierarchy):
+        told = zip(COLUMNS[1:], cells, strict=True)
+        lines.append(f"{name}: " + "; ".join(f"{column} {cell or _nothing(column)}" for column, cell in told if cell or _nothing(column)))
+    if comparison is not None:
+        lines += ["", str(comparison)]
+    return "\n".join(lines)
+
+
+def report_html(hierarchy: Hierarchy, comparison: Any = None, title: str = TITLE) -> str:
+    """The report as one self-contained HTML page: picture, facts, table of modules; pointing at a module shows its units and edges.
+
+    Parameters
+    ----------
+    hierarchy : Hierarchy
+    comparison : Comparison, optional
+        Its text, and whether it is ``exact``.
+    title : str
+        Of the page.
+
+    Examples
+    --------
+    >>> from analysis import LayeredGraph
+    >>> labels = (np.array([0, 0]), np.array([0]))
+    >>> page = report_html(Hierarchy(LayeredGraph.from_weights([[[1.0, 1.0]]]), labels, labels), title="a < b")
+    >>> "<h1>a &lt; b</h1>" in page, "http://" in page.split("<svg")[0]
+    (True, False)
+    """
+    fields = {
+        "title": escape(title),
+        "headline": escape(_headline(hierarchy)),
+        "picture": _picture(hierarchy),
+        "facts": "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(hierarchy)),
+        "head": "".join(f'<th scope="col">{column}</th>' for column in COLUMNS),
+        "rows": "\n".join(_html_row(m.index, row) for m, row in zip(hierarchy.modules, _rows(hierarchy), strict=True)),
+        "comparison": "" if comparison is None else _html_comparison(comparison),
+    }
+    return PAGE.substitute(fields)
+
+
+def write_report(hierarchy: Hierarchy, path: str | Path, comparison: Any = None, title: str = TITLE) -> Path:
+    """Write the report to ``path``, whose suffix is ``.html`` or ``.txt``; returns the path.
+
+    Raises
+    ------
+    ValueError
+        When the suffix is another.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from analysis import LayeredGraph
+    >>> labels = (np.array([0, 0]), np.array([0]))
+    >>> with TemporaryDirectory() as folder:
+    ...     write_report(Hierarchy(LayeredGraph.from_weights([[[1.0, 1.0]]]), labels, labels), f"{folder}/report.txt").name
+    'report.txt'
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".html", ".txt"):
+        raise ValueError(f"path must end in .html or .txt; got {str(path)!r}")
+    text = report_html(hierarchy, comparison, title) if suffix == ".html" else report_text(hierarchy, comparison) + "\n"
+    return write_file(path, text.encode())
+
+
+def _headline(hierarchy: Hierarchy) -> str:
+    count = len(hierarchy.modules)
+    return f"{count} module{'' if count == 1 else 's'} in a network of widths {'-'.join(map(str, hierarchy.graph.widths))}"
+
+
+def _facts(hierarchy: Hierarchy) -> list[tuple[str, str]]:
+    graph = hierarchy.graph
+    undrawn = graph.edge_count - sum(int(edge.sum()) for edge in drawn_edges(hierarchy))
+    lost = f"; {undrawn} of them at removed units, not drawn" if undrawn else ""
+    captions = captions_of(len(graph.weights))
+    units = [
+        f"{(a >= 0).sum()} of {len(a)} {'in ' if caption.startswith('hidden') else ''}{caption}"
+        for a, caption in zip(hierarchy.labels, captions, strict=True)
+    ]
+    facts = [
+        ("edges", f"{graph.edge_count} of {sum(w.size for w in graph.weights)} (density {graph.density:.3f}){lost}"),
+        ("units", ", ".join(units)),
+    ]
+    accuracy = getattr(hierarchy.network, "accuracy", None)
+    if accuracy is not None:
+        facts.append(("accuracy", f"{float(accuracy):.4f}"))
+    if hierarchy.support is not None:
+        facts.append(("support", f"{hierarchy.support:.3f} of the near-sparsest candidates"))
+    return facts
+
+
+def _rows(hierarchy: Hierarchy) -> list[tuple[str, ...]]:
+    """A row for each module, in the order of ``COLUMNS``; empty where there is nothing."""
+    graph, flow = hierarchy.graph, hierarchy.to_networkx()
+    rows: list[tuple[str, ...]] = []
+    for module in hierarchy.modules:
+        layers = np.bincount([layer for layer, _ in module.units], minlength=len(graph.weights) + 1)
+        hidden = [f"{count} in layer {layer}" for layer, count in enumerate(layers) if count and 0 < layer < len(graph.weights)]
+        inputs = _list([graph.input_names[i] for i in module.inputs])
+        outputs = _list([graph.output_names[i] for i in module.outputs])
+        sources = _list([f"M{index}" for index in sorted(flow.predecessors(module.index))])
+        rows.append((f"M{module.index}", inputs, outputs, ", ".join(hidden), sources))
+    return rows
+
+
+def _list(names: Sequence[str]) -> str:
+    shown = [*names[:LISTED], f"… ({len(names)} in all)"] if len(names) > LISTED else names
+    return ", ".join(shown)
+
+
+def _nothing(column: str) -> str:
+    return {"hidden units": "none", "reads from": "no module"}.get(column, "")
+
+
+def _picture(hierarchy: Hierarchy) -> str:
+    svg = picture_bytes(paint(hierarchy, None, None), "svg").decode()
+    return svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{escape(_headline(hierarchy))}"', 1)
+
+
+def _html_row(module: int, cells: Sequence[str]) -> str:
+    head, *rest = map(escape, cells)
+    return f'<tr data-module="{module}" tabindex="0"><th scope="row">{head}</th>' + "".join(f"<td>{c or '–'}</td>" for c in rest) + "</tr>"
+
+
+def _html_comparison(comparison: Any) -> str:
+    verdict = "exact" if comparison.exact else "not exact"
+    return f"<h2>Against the truth: {verdict}</h2>\n<pre>{escape(str(comparison))}</pre>"
+
+
+PAGE = Template("""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>
+:root { color-scheme: light dark; --ink: #1a1a1a; --paper: #ffffff; --line: #c9c9c9; --faint: #5f5f5f; --chosen: #fff3c4; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #ececec; --paper: #16181b; --line: #44484d; --faint: #a8a8a8; --chosen: #4a4214; }
+}
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
+body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; margin-bottom: 0; }
+h2 { font-size: 1.15rem; margin-top: 2rem; }
+.headline { color: var(--faint); margin-top: 0; }
+figure { margin: 1.5rem 0; padding: 0.5rem; background: #ffffff; border: 1px solid var(--line); border-radius: 8px; text-align: center; }
+figure svg { width: 100%; max-width: 60rem; max-height: 85vh; height: auto; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.2rem 1rem; }
+dt { color: var(--faint); }
+dd { margin: 0; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.7rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+thead th { color: var(--faint); font-weight: normal; }
+tr.chosen { background: var(--chosen); }
+pre { white-space: pre-wrap; border: 1px solid var(--line); border-radius: 8px; padding: 0.8rem; }
+.faded { opacity: 0.12; }
+@media print { :root { --ink: #000000; --paper: #ffffff; } body { margin: 0; max-width: none; } figure, tr, pre { break-inside: avoid; } }
+</style>
+</head>
+<body>
+<h1>$title</h1>
+<p class="headline">$headline</p>
+<figure>
+$picture
+</figure>
+<h2>Facts</h2>
+<dl>$facts</dl>
+<h2>Modules</h2>
+<div class="wide"><table>
+<thead><tr>$head</tr></thead>
+<tbody>
+$rows
+</tbody>
+</table></div>
+$comparison
+<script>
+const parts = [...document.querySelectorAll("svg [id]")].filter(e => /^(module|label|units|edges)-/.test(e.id));
+const rows = [...document.querySelectorAll("tr[data-module]")];
+function choose(module) {
+  for (const e of parts) e.classList.toggle("faded", module !== null && !e.id.split("-").slice(1).includes(module));
+  for (const row of rows) row.classList.toggle("chosen", row.dataset.module === module);
+}
+for (const e of [...rows, ...parts.filter(e => !e.id.startsWith("edges"))]) {
+  const module = e.dataset.module ?? e.id.split("-")[1];
+  for (const on of ["mouseenter", "focus"]) e.addEventListener(on, () => choose(module));
+  for (const off of ["mouseleave", "blur"]) e.addEventListener(off, () => choose(null));
+}
+</script>
+</body>
+</html>
+""")

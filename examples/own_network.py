@@ -1,0 +1,24 @@
+"""Sculpt a network of one's own, trained on one's own data.
+
+The target is a sum of two independent parts, (a xor b) and (c and d), of six sampled inputs, two of which do not matter. The
+sculpted network reads the four that matter, in two modules that meet only at the output.
+"""
+
+import torch
+from torch import nn
+
+from analysis import consensus
+from sculpting import sculpt
+
+generator = torch.Generator().manual_seed(0)
+x = (torch.rand(1000, 6, generator=generator) > 0.5).float() + 0.1 * torch.randn(1000, 6, generator=generator)
+bits = x > 0.5
+y = (bits[:, 0] ^ bits[:, 1]).float() + 2 * (bits[:, 2] & bits[:, 3]).float()
+
+model = nn.Sequential(nn.Linear(6, 24), nn.ReLU(), nn.Linear(24, 24), nn.ReLU(), nn.Linear(24, 1))
+result = sculpt(model, (x, y), min_accuracy=0.95, seeds=2, steps=200, learning_rate=0.02, unit_steps=[50, 25], edge_steps=[5, 2])
+print(result)
+
+found = consensus(result.candidates)
+print(found)
+found.draw("runs/own_network.svg")

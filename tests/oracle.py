@@ -1,0 +1,51 @@
+"""One network trained by itself with PyTorch's own modules, autograd and Adam: what every member of a population must equal."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from sculpting.randomness import fold, normals, permutations
+from sculpting.training import Data, Round
+
+LOSS = {
+    "bce": F.binary_cross_entropy_with_logits,
+    "ce": lambda z, y: F.cross_entropy(z, y.argmax(dim=1)),
+    "mse": F.mse_loss,
+}
+
+
+def accuracy(loss: str, z: Tensor, y: Tensor) -> float:
+    if loss == "bce":
+        return float(((z > 0) == (y > 0.5)).double().mean())
+    if loss == "ce":
+        return float((z.argmax(dim=1) == y.argmax(dim=1)).double().mean())
+    return float(1 - (z - y).double().square().sum() / (y - y.mean(dim=0)).double().square().sum())
+
+
+def train_one(model: nn.Sequential, masks: dict[str, Tensor], data: Data, loss: str, settings: Round, key: Tensor) -> tuple[float, float]:
+    """Train a masked model in place to its best epoch; returns accuracy and loss there. ``key`` is the member's own, of shape (1, 2)."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    rows, inputs = data.x.shape
+    best: tuple[float, float] = (-float("inf"), float("inf"))
+    state = {}
+    for epoch in range(settings.epochs(rows)):
+        order = permutations(fold(key, 0), rows, 1, epoch)[0, 0]
+        x, y = data.x[order], data.y[order]
+        if settings.input_noise:
+            x = x + settings.input_noise * normals(fold(key, 1), rows * inputs, 1, epoch).view(rows, inputs)
+        for first in range(0, rows, settings.batch_size):
+            batch = slice(first, first + settings.batch_size)
+            optimizer.zero_grad()
+            LOSS[loss](model(x[batch]), y[batch]).backward()
+            for name, parameter in model.named_parameters():
+                parameter.grad *= masks[name]
+            optimizer.step()
+        with torch.no_grad():
+            z = model(data.x_check)
+            now = (accuracy(loss, z, data.y_check), float(LOSS[loss](z, data.y_check)))
+        if now[0] > best[0] or (now[0] == best[0] and now[1] < best[1]):
+            best, state = now, {name: p.detach().clone() for name, p in model.named_parameters()}
+    model.load_state_dict(state)
+    return best

@@ -1,0 +1,122 @@
+"""Found against truth on hierarchies built by hand, and that names and positions do not matter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis import Hierarchy, LayeredGraph, compare, detect_modules
+from sculpting import tasks
+
+BOTH = [  # three ANDs, each read by two of three ORs
+    np.array([[1, 1, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0], [0, 0, 0, 0, 1, 1]], dtype=float),
+    np.array([[1, 1, 0], [1, 0, 1], [0, 1, 1]], dtype=float),
+]
+
+
+def truth_of(*modules: tuple[tuple[int, ...], tuple[int, ...]], edges: Any = ()) -> nx.DiGraph:
+    truth = nx.DiGraph()
+    for i, (inputs, outputs) in enumerate(modules):
+        truth.add_node(f"T{i}", inputs=inputs, outputs=outputs)
+    truth.add_edges_from((f"T{a}", f"T{b}") for a, b in edges)
+    return truth
+
+
+def test_the_ideal_network_of_a_task_is_exact() -> None:
+    comparison = compare(detect_modules(BOTH), tasks.boolean("both").truth(hidden_layers=1))
+    assert comparison.exact
+    assert comparison.connected
+    assert len(comparison.matched) == 6
+    assert (comparison.missing, comparison.extra) == ((), ())
+    assert comparison.inputs.exact
+    assert comparison.inputs.rand_index == 1.0
+    text = str(comparison)
+    assert text.startswith("exact: yes (6 of 6 modules match, connected as in the truth)")
+    assert "inputs grouped: exactly (adjusted Rand index 1.00)" in text
+    assert "{x0, x1}: p = x0 & x1" in text
+
+
+def test_what_is_missing_and_what_is_extra_is_named() -> None:
+    merged = [BOTH[0].copy(), BOTH[1].copy()]
+    merged[0][1, 5] = 1.0  # the second AND reads x5 too
+    comparison = compare(detect_modules(merged), tasks.boolean("both").truth(hidden_layers=1))
+    assert not comparison.exact
+    assert not comparison.connected
+    assert comparison.extra
+    assert comparison.missing
+    assert not comparison.inputs.exact
+    assert comparison.inputs.rand_index < 1
+    assert comparison.outputs.exact
+    assert len(comparison.matched) + len(comparison.missing) == 6
+    assert "missing: T" in str(comparison)
+    assert "exact: no" in str(comparison)
+
+
+def test_right_modules_that_read_the_wrong_ones_are_exact_but_not_connected() -> None:
+    found = detect_modules(BOTH)
+    boundaries = [(m.inputs, m.outputs) for m in found.modules]
+    edges = [(0, 3), (1, 3), (0, 4), (2, 4), (0, 5), (2, 5)]
+    comparison = compare(found, truth_of(*boundaries, edges=edges))
+    assert comparison.exact
+    assert not comparison.connected
+    assert "connected in another way" in str(comparison)
+
+
+def test_rand_index_by_hand() -> None:
+    labels = (np.array([0, 0, 1, 1]), np.array([2, 3]))
+    graph = LayeredGraph.from_weights([[[1, 1, 0, 0], [0, 0, 1, 1]]])
+    found = Hierarchy(graph, labels, labels)
+    comparison = compare(found, truth_of(((0, 2), ()), ((1, 3), ()), ((), (0,)), ((), (1,))))
+    assert comparison.inputs.rand_index == pytest.approx(-0.5)
+    assert not comparison.inputs.exact
+
+
+def test_unused_inputs_count_as_such_on_both_sides() -> None:
+    weights = [np.array([[1.0, 1.0, 0.0]]), np.array([[1.0]])]
+    found = detect_modules(weights)
+    assert compare(found, truth_of(((0, 1), (0,)))).inputs.exact
+    with_third = compare(found, truth_of(((0, 1, 2), (0,))))
+    assert not with_third.inputs.exact
+    assert not with_third.exact
+
+
+def test_hidden_only_modules_are_told_apart_by_what_they_read() -> None:
+    task = tasks.boolean([8, 2, 1, 2, 4])
+    truth = task.truth(hidden_layers=3)
+    first = np.kron(np.eye(2), np.ones((2, 4)))
+    second = np.kron(np.eye(2), np.ones((1, 2)))
+    third, last = np.ones((2, 2)), np.tile(np.eye(2), (2, 1))
+    comparison = compare(detect_modules([first, second, third, last]), truth)
+    assert comparison.exact
+    assert comparison.connected
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.permutations(range(3)), st.permutations(range(6)))
+def test_renaming_and_permuting_change_nothing(order: list[int], names: list[int]) -> None:
+    shuffled = [BOTH[0][order], BOTH[1][:, order]]
+    truth = nx.relabel_nodes(tasks.boolean("both").truth(hidden_layers=1), dict(enumerate(f"N{n}" for n in names)))
+    comparison = compare(detect_modules(shuffled), truth)
+    assert comparison.exact
+    assert comparison.connected
+
+
+@pytest.mark.parametrize(
+    ("truth", "text"),
+    [
+        (nx.DiGraph(), "at least one module"),
+        ("truth", "must be a networkx.DiGraph"),
+        (nx.DiGraph([(0, 1)]), "every module of the truth must have `inputs` and `outputs`"),
+        (truth_of(((0, 9), ())), r"each of the network's 6 inputs to one module at most; got \[0, 9\]"),
+        (truth_of(((0,), ()), ((0,), ())), r"6 inputs to one module at most; got \[0, 0\]"),
+        (truth_of(((), (3,))), r"3 outputs to one module at most; got \[3\]"),
+    ],
+)
+def test_a_truth_that_does_not_fit_is_refused(truth: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        compare(detect_modules(BOTH), truth)

@@ -1,0 +1,81 @@
+"""Agreement over candidates, on candidates made so that the right answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analysis import Hierarchy, consensus, detect_modules
+from sculpting import SparseNetwork
+
+SPLIT = [np.array([[1.0, 1, 0, 0], [0, 0, 1, 1]]), np.eye(2)]  # two modules, 6 edges
+JOINED = [np.array([[1.0, 1, 1, 1], [0, 0, 0, 0]]), np.array([[1.0, 0], [1, 0]])]  # one module, 6 edges
+WIDE = [np.ones((2, 4)), np.ones((2, 2))]  # one module, 12 edges
+
+
+def without(weights: list[np.ndarray], edge: tuple[int, int]) -> list[np.ndarray]:
+    changed = [w.copy() for w in weights]
+    changed[0][edge] = 0.0
+    return changed
+
+
+def test_the_most_frequent_structure_wins_over_the_sparsest() -> None:
+    sparsest = without(JOINED, (0, 0))  # 5 edges, of which one input is unused
+    others = [
+        SPLIT,
+        [SPLIT[0][::-1].copy(), SPLIT[1][::-1].copy()[:, ::-1][::-1].copy()],
+        [SPLIT[0][::-1].copy(), SPLIT[1][:, ::-1].copy()],
+    ]
+    found = consensus([sparsest, *others])
+    assert isinstance(found, Hierarchy)
+    assert [m.inputs for m in found.modules] == [(0, 1), (2, 3)]
+    assert found.support == pytest.approx(2 / 3)  # two of the three others are distinct and right; the second crosses its outputs
+
+
+def test_candidates_with_the_same_edges_count_once() -> None:
+    scaled = [[w * s for w in SPLIT] for s in (1.0, 2.0, -3.0)]
+    found = consensus([*scaled, JOINED, without(JOINED, (0, 3))])
+    assert found.support == pytest.approx(1 / 3)
+
+
+def test_edges_that_carry_nothing_do_not_count() -> None:
+    dangling = [np.vstack([SPLIT[0], [1.0, 1, 1, 1]]), np.hstack([SPLIT[1], np.zeros((2, 1))])]
+    found = consensus([dangling, WIDE])
+    assert found.support == 1.0
+    assert found.network is dangling
+
+
+def test_only_near_sparsest_candidates_vote() -> None:
+    wides = [without(WIDE, (i, j)) for i in range(2) for j in range(4)]
+    assert consensus([SPLIT, *wides]).support == 1.0
+    assert len(consensus([SPLIT, *wides], tolerance=2.0).modules) == len(detect_modules(wides[0]).modules)
+
+
+def test_equally_frequent_structures_go_to_the_sparsest_then_the_first() -> None:
+    assert len(consensus([SPLIT, JOINED]).modules) == 2
+    assert len(consensus([JOINED, SPLIT]).modules) == len(detect_modules(JOINED).modules)
+    assert consensus([SPLIT, without(JOINED, (0, 0))], tolerance=1.2).support == 0.5
+
+
+def test_the_network_is_the_sparsest_that_has_the_structure() -> None:
+    more = [SPLIT[0].copy(), np.eye(2)]
+    more[0] = np.vstack([SPLIT[0], [1.0, 0, 0, 0]])
+    more[1] = np.array([[1.0, 0, 1.0], [0, 1.0, 0]])
+    networks = [SparseNetwork(tuple(w), tuple(np.zeros(len(m)) for m in w), ("relu", "identity")) for w in (more, SPLIT)]
+    found = consensus(networks, tolerance=1.3)
+    assert found.network is networks[1]
+    assert found.support == 1.0
+
+
+@pytest.mark.parametrize(
+    ("candidates", "options", "text"),
+    [
+        ([], {}, "at least one candidate; got none"),
+        ([SPLIT], {"tolerance": 0.9}, "tolerance must be at least 1"),
+        ([SPLIT, [np.ones((2, 3)), np.eye(2)]], {}, r"the same numbers of inputs and outputs; got \[\(3, 2\), \(4, 2\)\]"),
+        ([SPLIT], {"merge_threshold": 2}, "merge_threshold must be"),
+    ],
+)
+def test_bad_candidates_are_refused(candidates: list, options: dict, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        consensus(candidates, **options)

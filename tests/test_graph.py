@@ -1,0 +1,143 @@
+"""The layered graph: what comes in, what goes out, and what is refused at the door."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import igraph
+import networkx as nx
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis import LayeredGraph, detect_modules
+from analysis.graph import ACTIVATIONS, as_graph
+
+WEIGHTS = [np.array([[1.0, -2.0, 0.0], [0.0, 0.0, 3.0]]), np.array([[0.5, 0.0], [0.0, -1.0], [2.0, 0.0]])]
+
+
+def sparse_graph(seed: int) -> LayeredGraph:
+    rng = np.random.default_rng(seed)
+    widths = [3, 4, 5, 2]
+    weights = [rng.normal(size=(b, a)) * (rng.random((b, a)) < 0.5) for a, b in pairwise(widths)]
+    return LayeredGraph.from_weights(weights, biases=tuple(rng.normal(size=b) for b in widths[1:]))
+
+
+def same(a: LayeredGraph, b: LayeredGraph) -> bool:
+    arrays = zip((*a.weights, *a.biases), (*b.weights, *b.biases), strict=True)
+    return all(np.array_equal(x, y) for x, y in arrays) and (a.activations, a.input_names, a.output_names) == (
+        b.activations,
+        b.input_names,
+        b.output_names,
+    )
+
+
+def test_matrices_are_transposed_once() -> None:
+    graph = as_graph(WEIGHTS)
+    assert graph.widths == (3, 2, 3)
+    np.testing.assert_array_equal(graph.weights[0], WEIGHTS[0].T)
+    assert graph.edge_count == 6
+    assert graph.density == 6 / 12
+    assert (graph.unit_name(0, 1), graph.unit_name(1, 0), graph.unit_name(2, 2)) == ("x1", "h1.0", "y2")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_round_trips_through_networkx_and_igraph_are_exact(seed: int) -> None:
+    graph = sparse_graph(seed)
+    assert same(as_graph(graph.to_networkx()), graph)
+    assert same(as_graph(graph.to_igraph()), graph)
+
+
+def test_every_way_in_gives_the_same_modules() -> None:
+    weights = [np.array([[1.0, 1, 0, 0], [0, 0, 1, 1]]), np.eye(2)]
+    adjacency = np.zeros((8, 8))
+    adjacency[:4, 4:6], adjacency[4:6, 6:] = weights[0].T, weights[1].T
+    plain = nx.DiGraph([("a", "h"), ("b", "h"), ("c", "k"), ("d", "k"), ("h", "y"), ("k", "z")])
+    ways: list[Any] = [
+        weights,
+        tuple(sp.csr_array(w) for w in weights),
+        LayeredGraph.from_weights(weights),
+        LayeredGraph.from_adjacency(adjacency, [4, 2, 2]),
+        LayeredGraph.from_adjacency(sp.csr_matrix(adjacency), [4, 2, 2]),
+        as_graph(weights).to_networkx(),
+        as_graph(weights).to_igraph(),
+        plain,
+    ]
+    for way in ways:
+        assert [labels.tolist() for labels in detect_modules(way).labels] == [[0, 0, 1, 1], [0, 1], [0, 1]]
+
+
+def test_a_plain_directed_graph_keeps_its_names() -> None:
+    graph = as_graph(nx.DiGraph([("left", "h"), ("right", "h"), ("h", "out")]))
+    assert (graph.input_names, graph.output_names) == (("left", "right"), ("out",))
+
+
+def test_alive_units_by_hand() -> None:
+    first = np.array([[1, 0, 0], [0, 0, 0], [0, 1, 0]])  # h0 reads x0, h1 reads nothing, h2 reads x1; x2 leads nowhere
+    second = np.array([[1, 1, 0], [0, 0, 0]])  # y0 reads h0 and h1; nothing reads h2; y1 reads nothing
+    alive = as_graph([first, second]).alive()
+    assert [a.tolist() for a in alive] == [[True, False, False], [True, False, False], [True, True]]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_evaluation_by_hand(name: str) -> None:
+    graph = LayeredGraph.from_weights([[[2.0]], [[3.0]]], biases=(np.array([-1.0]), np.array([0.5])), activations=(name, "identity"))
+    x = np.array([[-1.0], [0.0], [2.0]])
+    np.testing.assert_allclose(graph.evaluate(x), 3 * ACTIVATIONS[name](2 * x - 1) + 0.5)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (
+            lambda: as_graph([np.ones((24, 4)), np.ones((4, 23))]),
+            ValueError,
+            r"weights\[1\] must have 24 columns to follow weights\[0\] of shape \(24, 4\); got shape \(4, 23\)",
+        ),
+        (lambda: as_graph([]), ValueError, "at least one matrix; got none"),
+        (lambda: as_graph([np.ones(3)]), ValueError, r"weights\[0\] must be a matrix .*; got shape \(3,\)"),
+        (lambda: as_graph([[["a"]]]), TypeError, r"weights\[0\] must be a numeric matrix; got list"),
+        (lambda: as_graph([np.full((2, 2), np.inf)]), ValueError, r"weights\[0\] must be finite; got 4 NaN or infinite values"),
+        (lambda: as_graph(7), TypeError, "the network must be a SparseNetwork, .*; got int"),
+        (lambda: as_graph("weights"), TypeError, "got str"),
+        (lambda: as_graph(nx.Graph([(0, 1)])), ValueError, "must be a networkx.DiGraph"),
+        (lambda: as_graph(nx.DiGraph()), ValueError, "at least one edge"),
+        (lambda: as_graph(nx.DiGraph([(0, 1), (1, 2), (2, 0)])), ValueError, "must be layered; got one with a cycle"),
+        (
+            lambda: as_graph(nx.DiGraph([(0, 1), (1, 2), (0, 2)])),
+            ValueError,
+            r"every edge runs from one layer to the next; got 0 \(layer 0\) -> 2 \(layer 2\)",
+        ),
+        (lambda: as_graph(nx.DiGraph([((0, 0), (1, 0)), ((1, 0), (0, 1))])), ValueError, "must be layered: every edge runs"),
+        (lambda: as_graph(igraph.Graph([(0, 1)])), ValueError, "must be directed"),
+        (
+            lambda: LayeredGraph.from_adjacency(np.ones((3, 3)), [2, 1]),
+            ValueError,
+            r"must be layered: .*; got 0 \(layer 0\) -> 0 \(layer 0\)",
+        ),
+        (
+            lambda: LayeredGraph.from_adjacency(np.ones((3, 4)), [2, 1]),
+            ValueError,
+            r"must have shape \(3, 3\) for widths \[2, 1\]; got \(3, 4\)",
+        ),
+        (lambda: LayeredGraph.from_weights(WEIGHTS, activations=("relu", "cos")), ValueError, "activations must be 2 of"),
+        (
+            lambda: LayeredGraph.from_weights(WEIGHTS, biases=(np.ones(2),)),
+            ValueError,
+            r"biases must be finite arrays of shapes \[\(2,\), \(3,\)\]",
+        ),
+        (
+            lambda: LayeredGraph.from_weights(WEIGHTS, input_names=("a", "a", "b")),
+            ValueError,
+            "input_names must be 3 different names; got 3, 2 of them different",
+        ),
+        (lambda: as_graph(WEIGHTS).evaluate(np.ones((2, 4))), ValueError, r"x must have shape \(rows, 3\); got \(2, 4\)"),
+    ],
+)
+def test_what_is_no_layered_graph_is_refused(make: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        make()

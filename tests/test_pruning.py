@@ -1,0 +1,212 @@
+"""The schedule against attempts worked out by hand, and what a mask may and may not do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+import sculpting.pruning as pruning
+from sculpting.population import Population, Shape
+from sculpting.pruning import ChainName, Gate, Standing, edges_of, prune, units_of
+from sculpting.randomness import keys
+from sculpting.scores import EDGE_SCORES, UNIT_SCORES, edge_sensitivity, unit_sensitivity
+from sculpting.tasks import Task
+from sculpting.training import Data, Round, Score, gradient
+
+
+def population_of(widths: tuple[int, ...], members: int = 1) -> Population:
+    return Population.fresh(Shape(widths, ("relu",) * (len(widths) - 2) + ("identity",)), keys([("p", i) for i in range(members)]))
+
+
+def data_of(population: Population, loss: str = "bce", rows: int = 12) -> Data:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(rows, population.shape.widths[0], generator=generator)
+    y = (torch.rand(rows, population.shape.widths[-1], generator=generator) > 0.5).float()
+    return Data.of(Task(x, y, loss, x, y))
+
+
+def judged(monkeypatch: pytest.MonkeyPatch, accurate: Callable[[Population], Tensor]) -> None:
+    """Replace training by a rule on how much is left."""
+
+    def train(population: Population, *rest: Any) -> tuple[Population, Score]:
+        accuracy = accurate(population).double()
+        return population, Score(accuracy, torch.zeros(len(population)))
+
+    monkeypatch.setattr(pruning, "train", train)
+
+
+def run(population: Population, step: float, units: bool, data: Data) -> tuple[Standing, Gate]:
+    gate = Gate(data, Round(), 1.0)
+    names = [ChainName(i) for i in range(len(population))]
+    standing = Standing(population, torch.ones(len(population), dtype=torch.float64), torch.ones(len(population), dtype=torch.bool))
+    items = units_of(UNIT_SCORES["weight_sum"]) if units else edges_of(EDGE_SCORES["magnitude"])
+    return prune(standing, names, [step] * len(population), items, gate), gate
+
+
+def test_unit_attempts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty units, six needed, steps of 50 %: 10 gone; all 20 refused untrained; then 5, 2.5, 1.25 and 1 more units at a time."""
+    judged(monkeypatch, lambda p: torch.cat(p.alive(), dim=1).sum(dim=1) >= 6)
+    population = population_of((3, 12, 8, 2))
+    standing, gate = run(population, 50, True, data_of(population))
+    attempts = [(round((1 - a.asked) * 20, 6), a.accepted) for a in gate.history]
+    assert attempts == [
+        (10, True),
+        (15, False),
+        (12.5, True),
+        (15, False),
+        (13.75, True),
+        (15, False),
+        (14.75, True),
+        (15.75, False),
+    ]
+    assert int(torch.cat(standing.population.alive(), dim=1).sum()) == 6
+
+
+def test_edge_attempts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten edges, four needed, steps of 40 %: 4 gone, 8 refused, 6 gone, 7 refused by halves of one edge at the least."""
+    judged(monkeypatch, lambda p: p.edges() >= 4)
+    population = population_of((3, 2, 2))
+    standing, gate = run(population, 40, False, data_of(population))
+    assert [(round((1 - a.asked) * 10, 6), a.accepted) for a in gate.history] == [(4, True), (8, False), (6, True), (8, False), (7, False)]
+    magnitude = population.values[0, population.shape.weight_positions()].abs()
+    left = standing.population.mask[0, population.shape.weight_positions()] > 0
+    assert int(left.sum()) == 4
+    assert float(magnitude[left].min()) > float(magnitude[~left].max())
+
+
+def test_a_chain_ends_only_where_one_more_item_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for needed in range(1, 20):
+        judged(monkeypatch, lambda p, needed=needed: p.edges() >= needed)
+        population = population_of((4, 3, 3))
+        for step in (0.5, 2.5, 33.0, 90.0):
+            standing, _ = run(population, step, False, data_of(population))
+            assert int(standing.population.edges()) == needed
+
+
+def test_chains_advance_each_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged(monkeypatch, lambda p: p.edges() >= (p.values[:, 0] > 0) * 5 + 3)
+    population = population_of((4, 3, 3), members=6)
+    data = data_of(population)
+    together, _ = run(population, 10, False, data)
+    for i in range(6):
+        alone, _ = run(population.select([i]), 10, False, data)
+        assert torch.equal(alone.population.mask[0], together.population.mask[i])
+
+
+def test_nothing_accepted_leaves_the_chain_where_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged(monkeypatch, lambda p: torch.zeros(len(p)))
+    population = population_of((3, 4, 2))
+    gate = Gate(data_of(population), Round(), 1.0)
+    start = Standing(population, torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.bool))
+    standing = prune(start, [ChainName(0)], [20.0], edges_of(EDGE_SCORES["magnitude"]), gate)
+    assert torch.equal(standing.population.values, population.values)
+    assert not standing.accepted.any()
+    assert not any(a.accepted for a in gate.history)
+
+
+def test_a_retraining_below_the_mark_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    population = population_of((3, 4, 2), members=2)
+
+    def train(p: Population, *rest: Any) -> tuple[Population, Score]:
+        return Population.of(p.shape, p.values + 1), Score(torch.tensor([1.0, 0.5], dtype=torch.float64), torch.zeros(2))
+
+    monkeypatch.setattr(pruning, "train", train)
+    gate = Gate(data_of(population), Round(), 1.0)
+    before = Standing(population, torch.ones(2, dtype=torch.float64), torch.ones(2, dtype=torch.bool))
+    after = gate.retrain(before, [ChainName(0), ChainName(1)])
+    assert torch.equal(after.population.values[0], population.values[0] + 1)
+    assert torch.equal(after.population.values[1], population.values[1])
+    assert after.accepted.tolist() == [True, True]
+    assert [a.accepted for a in gate.history] == [True, False]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 1000), st.floats(0.3, 60), st.booleans())
+def test_masks_only_shrink_and_never_by_more_than_asked(seed: int, step: float, units: bool) -> None:
+    population = Population.fresh(Shape((3, 5, 4, 2), ("relu", "relu", "identity")), keys([("s", seed, i) for i in range(3)]))
+    data = data_of(population)
+    items = units_of(UNIT_SCORES["random"]) if units else edges_of(EDGE_SCORES["random"])
+    total = items.total(population)
+    removed = 0.0
+    for _ in range(4):
+        removed += max(step * total / 100, 1)
+        if removed >= total:
+            break
+        mask = pruning._pruned_mask(
+            population, items, torch.full((3,), math.floor(removed + 1e-9)), data, keys([("k", seed, i) for i in range(3)])
+        )
+        assert bool((mask <= population.mask).all())
+        population = population.masked(mask)
+        gone = total - items.alive(population).sum(dim=1)
+        assert gone.tolist() == [math.floor(removed + 1e-9)] * 3
+
+
+def test_equal_scores_go_in_the_order_of_the_items() -> None:
+    population = Population.of(Shape((2, 6, 1), ("relu", "identity")), torch.ones(1, 25))
+    items = units_of(UNIT_SCORES["weight_sum"])
+    mask = pruning._pruned_mask(population, items, torch.tensor([2]), data_of(population), keys([0]))
+    assert population.masked(mask).alive()[0][0].tolist() == [False, False, True, True, True, True]
+
+
+def test_a_pruned_unit_loses_its_weights_on_both_sides_and_its_bias() -> None:
+    population = Population.of(Shape((2, 3, 2), ("relu", "identity")), torch.ones(1, 17))
+    pruned = population.masked(pruning._without_units(population, torch.tensor([[False, True, False]])))
+    assert pruned.weights[0][0].tolist() == [[1, 1], [0, 0], [1, 1]]
+    assert pruned.biases[0][0].tolist() == [1, 0, 1]
+    assert pruned.weights[1][0].tolist() == [[1, 0, 1], [1, 0, 1]]
+    assert pruned.biases[1][0].tolist() == [1, 1]
+
+
+def test_a_unit_that_loses_its_last_incoming_edge_loses_its_bias_and_an_output_keeps_it() -> None:
+    population = Population.of(Shape((2, 2, 1), ("relu", "identity")), torch.ones(1, 9))
+    gone = torch.tensor([[True, True, False, False, True, True]])
+    pruned = population.masked(pruning._without_edges(population, gone))
+    assert pruned.biases[0][0].tolist() == [0, 1]
+    assert pruned.biases[1][0].tolist() == [1]
+
+
+def test_unit_sensitivity_by_autograd_row_by_row() -> None:
+    population = population_of((3, 5, 4, 2), members=2)
+    data = data_of(population)
+    found = unit_sensitivity(population, data, keys([0, 1]))
+    for member in range(2):
+        total = torch.zeros(9)
+        weights, biases = [w[member] for w in population.weights], [b[member] for b in population.biases]
+        for x, y in zip(data.x, data.y, strict=True):
+            hidden = []
+            h = x
+            for layer, (w, b) in enumerate(zip(weights, biases, strict=True)):
+                h = w @ h + b
+                if layer < 2:
+                    h = torch.relu(h).detach().requires_grad_(True) if not hidden else torch.relu(h)
+                    hidden.append(h)
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(h, y)
+            slopes = torch.autograd.grad(loss, hidden)
+            total += torch.cat([(h * s).abs().detach() for h, s in zip(hidden, slopes, strict=True)])
+        torch.testing.assert_close(found[member], total / len(data.x), rtol=1e-4, atol=1e-6)
+
+
+def test_edge_sensitivity_and_magnitude_are_what_they_say() -> None:
+    population = population_of((3, 4, 2), members=2)
+    data = data_of(population)
+    slopes = gradient(population, data.x.expand(2, -1, -1), data.y.expand(2, -1, -1), data.loss)
+    position = population.shape.weight_positions()
+    torch.testing.assert_close(edge_sensitivity(population, data, keys([0, 1])), (slopes * population.values).abs()[:, position])
+    torch.testing.assert_close(EDGE_SCORES["magnitude"](population, data, keys([0, 1])), population.values.abs()[:, position])
+
+
+@pytest.mark.parametrize(("scores", "width"), [(UNIT_SCORES, 9), (EDGE_SCORES, 3 * 5 + 5 * 4 + 4 * 2)])
+def test_every_score_has_the_shape_it_should_and_is_finite(scores: dict, width: int) -> None:
+    population = population_of((3, 5, 4, 2), members=3)
+    for name, score in scores.items():
+        found = score(population, data_of(population), keys([0, 1, 2]))
+        assert found.shape == (3, width), name
+        assert bool(torch.isfinite(found).all()), name
+        assert bool((found >= 0).all()), name

@@ -1,0 +1,305 @@
+"""Sculpting from end to end, and every bad input once."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from sculpting import SculptResult, StopReason, sculpt, tasks
+from sculpting.sculptor import EDGE_STEPS, UNIT_STEPS
+
+QUICK: dict[str, Any] = {"seeds": 2, "unit_steps": [50, 25], "edge_steps": [5, 2], "progress": False}
+
+
+@pytest.fixture(scope="module")
+def both() -> SculptResult:
+    task = tasks.boolean("both")
+    return sculpt(task.model(width=24, hidden_layers=1), task, **QUICK)
+
+
+def test_every_candidate_computes_the_task_and_is_as_sparse_as_it_says(both: SculptResult) -> None:
+    task = tasks.boolean("both")
+    assert len(both.candidates) == 2 * 2 * 2
+    for network in both.candidates:
+        assert bool(((network.model()(task.x) > 0) == (task.y > 0.5)).all())
+        assert network.accuracy == 1.0
+        assert network.input_names == task.input_names
+    assert [n.edge_count for n in both.candidates] == sorted(n.edge_count for n in both.candidates)
+    assert both.network is both.candidates[0]
+    assert (both.accuracy, both.density) == (1.0, both.network.density)
+    assert both.network.edge_count <= 20
+    assert both.stop_reason is StopReason.FINEST_STEP
+
+
+def test_the_history_tells_every_attempt(both: SculptResult) -> None:
+    phases = [a.phase for a in both.history]
+    assert phases.count("dense") == 2
+    assert phases.count("retrain") == 4
+    for attempt in both.history:
+        assert attempt.accepted == (attempt.accuracy >= 1.0)
+        assert attempt.seconds > 0
+        assert (attempt.asked is None) == (attempt.phase in ("dense", "retrain"))
+        if attempt.phase == "edges":
+            assert attempt.density >= attempt.asked - 1e-9  # never more than asked
+            assert attempt.density < attempt.asked + 1 / 216
+    for network in both.candidates:
+        chain = tuple(network.origin[name] for name in ("seed", "unit_step", "edge_step"))
+        accepted = [a for a in both.history if a.chain == chain and a.accepted and a.phase == "edges"]
+        assert network.density == pytest.approx(min(a.density for a in accepted))
+
+
+def test_the_default_grid_is_the_published_one() -> None:
+    assert list(UNIT_STEPS) == [70, 65, 60, 55, 50, 45, 40, 35, 30, 25, 20, 15, 10, 5]
+    assert sorted(EDGE_STEPS) == [0.5, 1.0, 1.5, 2.0, 2.5]
+
+
+def test_the_same_call_gives_the_same_result_and_the_global_generator_stays(both: SculptResult) -> None:
+    task = tasks.boolean("both")
+    torch.manual_seed(123)
+    before = torch.random.get_rng_state()
+    again = sculpt(task.model(width=24, hidden_layers=1), task, **QUICK)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    for a, b in zip(both.candidates, again.candidates, strict=True):
+        assert all(np.array_equal(x, y) for x, y in zip(a.weights, b.weights, strict=True))
+    assert [a[:-1] for a in both.history] == [a[:-1] for a in again.history]
+
+
+def test_a_seed_gives_the_same_chains_alone_or_beside_others(both: SculptResult) -> None:
+    task = tasks.boolean("both")
+    alone = sculpt(task.model(width=24, hidden_layers=1), task, **{**QUICK, "seeds": 1, "seed": 1})
+    expected = [a for a in both.history if a.chain.seed == 1]
+    assert {a.chain for a in alone.history} == {a.chain for a in expected}
+    assert [a.accuracy for a in alone.history if a.phase == "dense"] == [a.accuracy for a in expected if a.phase == "dense"]
+
+
+def test_the_model_is_never_changed() -> None:
+    task = tasks.boolean("both")
+    model = nn.Sequential(nn.Flatten(), nn.Linear(6, 12), nn.Dropout(0.5), nn.ReLU(), nn.Linear(12, 3))
+    before = copy.deepcopy(model.state_dict())
+    sculpt(model, task, **QUICK)
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+    assert model.training
+
+
+def xor_classes(rows: int = 300) -> tuple[torch.Tensor, torch.Tensor]:
+    x = torch.rand(rows, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    return x, ((x[:, 0] > 0) ^ (x[:, 1] > 0)).long()
+
+
+def test_sampled_data_with_classes_and_a_held_out_split() -> None:
+    x, y = xor_classes()
+    model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2), nn.Softmax(dim=1))
+    result = sculpt(model, (x, y), min_accuracy=0.9, steps=200, learning_rate=0.05, **QUICK)
+    assert result.network.accuracy >= 0.9
+    assert result.network.density < 0.5
+    found = result.network.model()(x)
+    torch.testing.assert_close(found.sum(dim=1), torch.ones(len(x)))
+    assert float((found.argmax(dim=1) == y).float().mean()) > 0.85
+
+
+def test_real_targets_are_judged_by_explained_variance() -> None:
+    x, _ = xor_classes()
+    y = 2 * x[:, 0] - x[:, 2].abs()
+    model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))
+    result = sculpt(model, (x, y), min_accuracy=0.8, steps=300, learning_rate=0.02, **QUICK)
+    z = result.network.model()(x).squeeze(1).detach()
+    assert float(1 - (z - y).square().sum() / (y - y.mean()).square().sum()) > 0.75
+    assert result.network.density < 0.5
+
+
+def test_without_min_accuracy_the_best_dense_network_sets_the_mark() -> None:
+    x, y = xor_classes()
+    result = sculpt(nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2)), (x, y), **QUICK)
+    dense = [a for a in result.history if a.phase == "dense"]
+    assert result.min_accuracy == max(a.accuracy for a in dense)
+    assert any(a.accepted for a in dense)
+
+
+def test_a_trained_model_is_sculpted_from_its_own_weights() -> None:
+    task = tasks.from_gates({"y": "a & b | c"})
+    model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1), nn.Sigmoid())
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    for _ in range(300):
+        optimizer.zero_grad()
+        nn.functional.binary_cross_entropy(model(task.x), task.y).backward()
+        optimizer.step()
+    result = sculpt(model, task, initial="model", **QUICK)
+    dense = [a for a in result.history if a.phase == "dense"]
+    assert [a.accuracy for a in dense] == [1.0, 1.0]
+    kept = result.network.masks[0]
+    own = model[0].weight.detach().numpy()
+    assert np.sign(result.network.weights[0][kept]).tolist() == np.sign(own[kept]).tolist()
+
+
+def test_a_layer_without_biases_keeps_none() -> None:
+    task = tasks.boolean("both")
+    model = nn.Sequential(nn.Linear(6, 16, bias=False), nn.ReLU(), nn.Linear(16, 3))
+    result = sculpt(model, task, min_accuracy=0.8, **QUICK)
+    assert not result.network.biases[0].any()
+    assert result.network.biases[1].any()
+
+
+def test_only_units_or_only_edges_may_be_pruned() -> None:
+    task = tasks.boolean("both")
+    model = task.model(width=24, hidden_layers=1)
+    edges = sculpt(model, task, **{**QUICK, "unit_steps": []})
+    assert {a.phase for a in edges.history} == {"dense", "edges"}
+    units = sculpt(model, task, **{**QUICK, "edge_steps": []})
+    assert {a.phase for a in units.history} == {"dense", "units", "retrain"}
+    assert units.stop_reason is StopReason.UNITS_ONLY
+    assert units.network.edge_count == 9 * units.network.unit_counts[1]
+
+
+@pytest.mark.parametrize("scores", [("weight_sum", "loss_sensitivity"), ("random", "random")])
+def test_other_scores_give_networks_that_compute_the_task(scores: tuple[str, str]) -> None:
+    task = tasks.boolean("both")
+    result = sculpt(task.model(width=24, hidden_layers=1), task, unit_score=scores[0], edge_score=scores[1], **QUICK)
+    assert result.accuracy == 1.0
+    assert result.density < 0.5
+
+
+def test_nothing_accepted_is_a_result_with_a_reason() -> None:
+    task = tasks.boolean("both")
+    result = sculpt(task.model(width=1, hidden_layers=1), task, **QUICK)
+    assert result.candidates == ()
+    assert result.stop_reason is StopReason.NOTHING_ACCEPTED
+    assert 0 < result.accuracy < 1
+    assert result.density == 1.0
+    assert "lower min_accuracy" in str(result)
+    with pytest.raises(ValueError, match="No network reached the accuracy"):
+        _ = result.network
+
+
+def test_progress_is_told_to_a_callable() -> None:
+    task, told = tasks.boolean("both"), []
+    sculpt(task.model(width=8, hidden_layers=1), task, **{**QUICK, "progress": lambda done, total: told.append((done, total))})
+    assert told[-1] == (12, 12)
+    assert told == sorted(told)
+
+
+def test_a_printed_result_says_what_matters(both: SculptResult) -> None:
+    text = str(both)
+    for part in ("8 candidates from 2 seeds", f"{both.network.edge_count} edges", "accuracy   1.0000", "Every chain ended"):
+        assert part in text
+
+
+class Branching(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.b(torch.relu(self.a(x)) + x)
+
+
+class Chained(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.drop = nn.Linear(6, 8), nn.Linear(8, 3), nn.Dropout(0.1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.b(self.drop(torch.nn.functional.relu(self.a(x.flatten(1)))))
+
+
+class Looping(Chained):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) if x.sum() > 0 else x
+
+
+def test_any_module_whose_forward_is_a_chain_is_read() -> None:
+    from sculpting import read_model
+
+    assert read_model(Chained()).shape.widths == (6, 8, 3)
+    assert read_model(Chained()).shape.activations == ("relu", "identity")
+    assert read_model(nn.Sequential(nn.Sequential(nn.Linear(2, 3), nn.GELU()), nn.Linear(3, 4), nn.Linear(4, 1))).shape.activations == (
+        "gelu",
+        "identity",
+        "identity",
+    )
+
+
+def mlp(*layers: nn.Module) -> nn.Sequential:
+    return nn.Sequential(*layers)
+
+
+GOOD = mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+X, Y = torch.rand(20, 6), torch.randint(0, 2, (20, 3), generator=torch.Generator().manual_seed(0))
+NAN = torch.full((20, 6), torch.nan)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "options", "error", "text"),
+    [
+        ("model", (X, Y), {}, TypeError, "must be a torch.nn.Module; got str"),
+        (mlp(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)), (X, Y), {}, ValueError, r"not supported: 1 \(BatchNorm1d"),
+        (mlp(nn.Conv1d(1, 2, 3), nn.Linear(6, 3)), (X, Y), {}, ValueError, r"not supported: 0 \(Conv1d"),
+        (mlp(nn.Linear(6, 8), nn.LeakyReLU(0.2), nn.Linear(8, 3)), (X, Y), {}, ValueError, r"not supported: 1 \(LeakyReLU"),
+        (mlp(nn.Linear(6, 8), nn.Softmax(dim=1), nn.Linear(8, 3)), (X, Y), {}, ValueError, "hidden activations must be elementwise"),
+        (mlp(nn.ReLU(), nn.Linear(6, 8), nn.Linear(8, 3)), (X, Y), {}, ValueError, "must follow a Linear layer"),
+        (mlp(nn.Linear(6, 3)), (X, Y), {}, ValueError, "at least one hidden layer, so two Linear layers; got 1"),
+        (mlp(nn.Linear(6, 8), nn.Linear(7, 3)), (X, Y), {}, ValueError, "must chain; got 8 outputs before 7 inputs"),
+        (
+            mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3), nn.ReLU()),
+            (X, Y),
+            {},
+            ValueError,
+            "for loss 'bce' must end in a Linear layer or in sigmoid; got relu",
+        ),
+        (Branching(), (X, Y), {}, ValueError, "must be a chain; got 'add'"),
+        (Looping(), (X, Y), {}, TypeError, "forward of Looping cannot be followed"),
+        (GOOD, (X, Y[:19]), {}, ValueError, "x and y must have as many rows; got 20 and 19"),
+        (GOOD, (X[:0], Y[:0]), {}, ValueError, "at least one row and one column"),
+        (GOOD, (NAN, Y), {}, ValueError, "x must be finite; got 120 NaN or infinite values"),
+        (GOOD, (X, Y / 0), {}, ValueError, "y must be finite"),
+        (GOOD, (X[:, :5], Y), {}, ValueError, "x must have 6 columns, one for each input of the model; got 5"),
+        (GOOD, (X, Y[:, :2]), {}, ValueError, "targets must have 3 columns, one for each output of the model, for loss 'bce'; got 2"),
+        (GOOD, (X, Y * 2), {"loss": "bce"}, ValueError, "loss 'bce' needs targets of 0 and 1; got values from 0 to 2"),
+        (GOOD, (X, Y), {"loss": "ce"}, ValueError, "loss 'ce' needs one integer class a row"),
+        (GOOD, (X, Y[:, 0] + 3), {}, ValueError, r"classes must lie in 0...2, one for each output of the model; got 3...4"),
+        (GOOD, (X, Y), {"loss": "hinge"}, ValueError, "loss must be 'bce', 'ce' or 'mse'; got 'hinge'"),
+        (GOOD, X, {}, TypeError, "must be a pair .*; got Tensor"),
+        (GOOD, (X, [["a"]] * 20), {}, TypeError, "data y must be a numeric array; got list"),
+        (GOOD, TensorDataset(X), {}, TypeError, "got TensorDataset"),
+        (GOOD, DataLoader(TensorDataset(X)), {}, ValueError, r"must give batches \(x, y\); got 20 batches of 1 parts"),
+        (GOOD, (X, Y), {"validation": 1.5}, ValueError, "validation must be a pair .* or a fraction of the 20 rows"),
+        (GOOD, (X, Y), {"validation": (X[:, :5], Y)}, ValueError, "validation must have 6 inputs, as the data has; got 5"),
+        (GOOD, (X, Y), {"min_accuracy": 0}, ValueError, r"min_accuracy must be a fraction in \(0, 1\]; got 0"),
+        (GOOD, (X, Y), {"min_accuracy": 97}, ValueError, r"min_accuracy must be a fraction in \(0, 1\]; got 97"),
+        (GOOD, (X, Y), {"unit_steps": [0]}, ValueError, r"unit_steps must be a sequence of percentages in \(0, 100\)"),
+        (GOOD, (X, Y), {"edge_steps": [100]}, ValueError, r"edge_steps must be a sequence of percentages in \(0, 100\)"),
+        (GOOD, (X, Y), {"edge_steps": 2}, ValueError, "edge_steps must be a sequence"),
+        (GOOD, (X, Y), {"unit_steps": [], "edge_steps": []}, ValueError, "nothing to prune"),
+        (GOOD, (X, Y), {"unit_score": "size"}, ValueError, "unit_score must be one of .*got 'size'"),
+        (GOOD, (X, Y), {"edge_score": "size"}, ValueError, "edge_score must be one of .*got 'size'"),
+        (GOOD, (X, Y), {"initial": "given"}, ValueError, "initial must be 'fresh' or 'model'"),
+        (GOOD, (X, Y), {"seeds": 0}, ValueError, "at least 1; got 0"),
+        (GOOD, (X, Y), {"steps": 0}, ValueError, "steps must be at least 1; got 0"),
+        (GOOD, (X, Y), {"batch_size": 0}, ValueError, "batch_size must be at least 1; got 0"),
+        (GOOD, (X, Y), {"learning_rate": 0}, ValueError, "learning_rate must be positive; got 0"),
+        (GOOD, (X, Y), {"input_noise": -1}, ValueError, "input_noise must be at least 0; got -1"),
+        (GOOD, (X, Y), {"device": "cuda:99"}, ValueError, "device must be one that is there: cpu.*; got 'cuda:99'"),
+        (GOOD, (X, Y), {"device": "abacus"}, ValueError, "device must be one that is there"),
+        (GOOD, tasks.boolean("both"), {"loss": "mse"}, ValueError, "a Task brings its own loss"),
+        (mlp(nn.Linear(6, 8), nn.Linear(8, 4)), tasks.boolean("both"), {}, ValueError, "targets must have 4 columns"),
+    ],
+)
+def test_bad_input_gets_one_clear_error_before_any_training(
+    model: Any, data: Any, options: dict[str, Any], error: type[Exception], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sculpting.pruning.train", lambda *a, **k: pytest.fail("training began"))
+    with pytest.raises(error, match=text):
+        sculpt(model, data, **{**QUICK, **options})
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is at hand")
+def test_a_gpu_finds_the_same_kind_of_network() -> None:
+    task = tasks.boolean("both")
+    result = sculpt(task.model(width=24, hidden_layers=1), task, device="cuda", **QUICK)
+    assert result.accuracy == 1.0
+    assert result.network.edge_count <= 20

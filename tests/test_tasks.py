@@ -1,0 +1,250 @@
+"""The published truth tables against formulas in plain Python, their ground truth against the paper's criteria, and one's own tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader, TensorDataset
+
+from sculpting import tasks
+from sculpting.tasks import GateGraph, as_task
+
+USES = (2, 4, 8, 12, 16)
+Row = tuple[int, ...]
+
+
+def f(a: int, b: int, c: int, d: int) -> int:
+    return int((a, b, c, d) in {(1, 0, 1, 0), (1, 1, 0, 0), (0, 0, 1, 1)})
+
+
+def g(a: int, b: int, c: int, d: int) -> int:
+    return int((a, b, c, d) in {(1, 0, 0, 1), (0, 1, 0, 1), (1, 1, 1, 1)})
+
+
+def alternate(even: Callable[[Row], int], odd: Callable[[Row], int], k: int) -> Callable[[Row], list[int]]:
+    return lambda x: [(even, odd)[i % 2](x) for i in range(k)]
+
+
+def formulas() -> dict[tuple[int, ...], Callable[[Row], list[int]]]:
+    """Every published table, written without gates."""
+    tables: dict[tuple[int, ...], Callable[[Row], list[int]]] = {
+        (4, 2, 4): lambda x: [x[0] ^ x[1], 1 - (x[0] ^ x[1]), x[2] ^ x[3], 1 - (x[2] ^ x[3])],
+        (6, 3, 3, 3): lambda x: [
+            x[0] * x[1] or x[2] * x[3],
+            x[0] * x[1] or x[4] * x[5],
+            x[2] * x[3] or x[4] * x[5],
+        ],
+        (4, 1, 4): lambda x: [f(*x)] * 4,
+    }
+    for k in USES:
+        tables[4, 1, 2, k] = alternate(
+            lambda x: int(x in {(1, 0, 1, 0), (1, 1, 0, 0)}), lambda x: int(x in {(1, 0, 1, 0), (0, 0, 1, 1)}), k
+        )
+        for n, name in ((8, (8, 2, k)), (7, (7, 3, 2, k)), (6, (6, 3, 2, k)), (5, (5, 3, 2, k)), (4, (4, 1, 2, 2, k))):
+            tables[name] = alternate(lambda x: f(*x[:4]), lambda x, n=n: g(*x[n - 4 :]), k)  # type: ignore[misc]
+        tables[8, 2, 1, 2, k] = alternate(lambda x: f(*x[:4]) & (1 - g(*x[4:])), lambda x: g(*x[4:]) & (1 - f(*x[:4])), k)
+    return tables
+
+
+def test_there_is_a_formula_for_every_published_task() -> None:
+    assert set(formulas()) == set(tasks.boolean_tasks())
+
+
+@pytest.mark.parametrize("name", tasks.boolean_tasks(), ids=str)
+def test_published_tables_equal_formulas_in_plain_python(name: tuple[int, ...]) -> None:
+    task, formula = tasks.boolean(name), formulas()[name]
+    rows = list(product((0, 1), repeat=name[0]))
+    assert task.x.tolist() == [list(row) for row in rows]
+    assert task.y.tolist() == [formula(row) for row in rows]
+    assert task.complete
+    assert task.loss == "bce"
+
+
+def test_row_counts_of_ones_are_those_that_the_paper_lists() -> None:
+    ones = {(4, 2, 4): 8, (6, 3, 3, 3): 28, (4, 1, 4): 3, (4, 1, 2, 16): 2, (8, 2, 8): 48, (7, 3, 2, 8): 24, (6, 3, 2, 8): 12}
+    ones |= {(5, 3, 2, 8): 6, (4, 1, 2, 2, 8): 3, (8, 2, 1, 2, 8): 39}
+    for name, count in ones.items():
+        assert tasks.boolean(name).y.sum(dim=0).tolist() == [count] * name[-1], name
+
+
+def modules(name: tuple[int, ...], hidden_layers: int) -> set[tuple[Row, Row]]:
+    truth = tasks.boolean(name).truth(hidden_layers)
+    return {(facts["inputs"], facts["outputs"]) for _, facts in truth.nodes(data=True)}
+
+
+def groups(k: int) -> tuple[Row, Row]:
+    return tuple(range(0, k, 2)), tuple(range(1, k, 2))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_truth_of_the_exemplars(depth: int) -> None:
+    assert modules((4, 2, 4), depth) == {((0, 1), (0, 1)), ((2, 3), (2, 3))}
+    assert modules((4, 1, 4), depth) == {((0, 1, 2, 3), (0, 1, 2, 3))}
+    assert modules((6, 3, 3, 3), depth) == {((0, 1), ()), ((2, 3), ()), ((4, 5), ()), ((), (0,)), ((), (1,)), ((), (2,))}
+
+
+@pytest.mark.parametrize("k", USES)
+def test_truth_of_the_reuse_and_hierarchy_tasks_shows_as_many_levels_as_fit(k: int) -> None:
+    even, odd = groups(k)
+    assert modules((4, 1, 2, k), 1) == {((0, 1, 2, 3), tuple(range(k)))}
+    for depth in (2, 3):
+        assert modules((4, 1, 2, k), depth) == {((0, 1, 2, 3), ()), ((), even), ((), odd)}
+    for depth in (1, 2):
+        assert modules((8, 2, 1, 2, k), depth) == {((0, 1, 2, 3), ()), ((4, 5, 6, 7), ()), ((), tuple(range(k)))}
+    for depth in (3, 4):
+        assert modules((8, 2, 1, 2, k), depth) == {((0, 1, 2, 3), ()), ((4, 5, 6, 7), ()), ((), ()), ((), even), ((), odd)}
+        assert tasks.boolean((8, 2, 1, 2, k)).truth(depth).number_of_nodes() == 5
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("k", USES)
+def test_truth_of_the_overlap_tasks(k: int, depth: int) -> None:
+    even, odd = groups(k)
+    assert modules((8, 2, k), depth) == {((0, 1, 2, 3), even), ((4, 5, 6, 7), odd)}
+    assert modules((4, 1, 2, 2, k), depth) == {((0, 1, 2, 3), ()), ((), even), ((), odd)}
+    for n, shared in ((7, (3,)), (6, (2, 3)), (5, (1, 2, 3))):
+        private = tuple(range(shared[0])), tuple(range(shared[-1] + 1, n))
+        expected = {(private[0], ()), (shared, ()), (private[1], ()), ((), even), ((), odd)}
+        assert modules((n, 3, 2, k), depth) == expected
+
+
+def test_truth_says_what_a_module_computes_and_what_it_reads() -> None:
+    truth = tasks.boolean("both").truth(hidden_layers=2)
+    functions = {facts["function"] for _, facts in truth.nodes(data=True)}
+    assert functions == {"p = x0 & x1", "q = x2 & x3", "r = x4 & x5", "y0 = p | q", "y1 = p | r", "y2 = q | r"}
+    by_function = {facts["function"]: node for node, facts in truth.nodes(data=True)}
+    reads = {truth.nodes[s]["function"] for s in truth.predecessors(by_function["y1 = p | r"])}
+    assert reads == {"p = x0 & x1", "r = x4 & x5"}
+
+
+def test_truth_of_ones_own_gates() -> None:
+    chain = tasks.from_gates({"s": "a ^ b ^ c", "t": "d & e", "y": "s & t"})
+    assert {(m["inputs"], m["outputs"]) for _, m in chain.truth(3).nodes(data=True)} >= {((3, 4), ())}
+    carried = tasks.from_gates({"p": "a & b", "y": "p | c"})
+    assert {m["inputs"] for _, m in carried.truth(1).nodes(data=True)} == {(0, 1), (2,), ()}
+    unused = tasks.from_gates({"y": "a & b"}, inputs=["a", "b", "idle"])
+    assert [m["inputs"] for _, m in unused.truth(1).nodes(data=True)] == [(0, 1)]
+    direct = tasks.from_gates({"y": "~a"}, inputs=["a"])
+    assert [(m["inputs"], m["outputs"]) for _, m in direct.truth(2).nodes(data=True)] == [((0,), (0,))]
+
+
+@st.composite
+def gate_texts(draw: st.DrawFn) -> tuple[int, dict[str, str]]:
+    n = draw(st.integers(1, 5))
+    names = [f"x{i}" for i in range(n)]
+    gates = {}
+    for i in range(draw(st.integers(1, 6))):
+        terms = draw(st.lists(st.sampled_from(names), min_size=1, max_size=3))
+        signs = draw(st.lists(st.booleans(), min_size=3, max_size=3))
+        operator = draw(st.sampled_from("&|^"))
+        text = f" {operator} ".join("~" * s + t for t, s in zip(terms, signs, strict=False))
+        gates[f"g{i}"] = f"~({text})" if draw(st.booleans()) else text
+        names.append(f"g{i}")
+    return n, gates
+
+
+@settings(max_examples=60, deadline=None)
+@given(gate_texts())
+def test_truth_tables_equal_python_evaluation_and_truth_graphs_hold_every_output(drawn: tuple[int, dict[str, str]]) -> None:
+    n, gates = drawn
+    graph = GateGraph.parse(gates, inputs=[f"x{i}" for i in range(n)])
+    x, y = graph.truth_table()
+    for row, found in zip(product((0, 1), repeat=n), y, strict=True):
+        values: dict[str, int] = {f"x{i}": v for i, v in enumerate(row)}
+        for name, text in gates.items():
+            values[name] = eval(text, {}, values) & 1
+        assert found.tolist() == [values[o] for o in graph.outputs]
+    assert x.tolist() == [list(row) for row in product((0, 1), repeat=n)]
+    for depth in (1, 3):
+        truth = tasks.truth_graph(graph, depth)
+        outputs = sorted(o for _, facts in truth.nodes(data=True) for o in facts["outputs"])
+        inputs = [i for _, facts in truth.nodes(data=True) for i in facts["inputs"]]
+        assert outputs == list(range(len(graph.outputs)))
+        assert len(set(inputs)) == len(inputs)
+
+
+def test_twenty_inputs_are_compiled_on_packed_bits() -> None:
+    x, y = GateGraph.parse({"y": " ^ ".join(f"x{i}" for i in range(20))}).truth_table()
+    assert x.shape == (2**20, 20)
+    sample = np.random.default_rng(0).integers(0, 2**20, 50)
+    assert (x[sample] @ (1 << np.arange(19, -1, -1)) == sample).all()
+    assert (y[:, 0] == x.sum(axis=1) % 2).all()
+
+
+def test_names_and_texts_address_the_same_task() -> None:
+    for name, key in tasks.EXEMPLARS.items():
+        for spelling in (name, list(key), str(list(key)), ",".join(map(str, key))):
+            assert tasks.boolean(spelling).name == str(list(key))
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: tasks.boolean("bothh"), r"no task 'bothh'; the nearest are both"),
+        (lambda: tasks.boolean([6, 3, 3, 4]), r"no task \[6, 3, 3, 4\]; the nearest are \[6, 3, 3, 3\]"),
+        (lambda: tasks.boolean([]), "no task"),
+        (lambda: tasks.from_gates({"y": "a + b"}), r"gate 'y' must be a formula.*'a \+ b' is none of these"),
+        (lambda: tasks.from_gates({"y": "a &"}), "must be a formula"),
+        (lambda: tasks.from_gates({"p": "q & a", "q": "p | a"}), "cycle"),
+        (lambda: tasks.from_gates({"y": "a & b"}, inputs=["a"]), "every name must be an input or a gate; got 'b'"),
+        (lambda: tasks.from_gates({"y": "a & b"}, outputs=["z"]), "got 'z'"),
+        (lambda: tasks.from_gates({"a": "a0 & b"}, inputs=["a", "a0", "b"]), "different names"),
+        (lambda: tasks.from_gates({"y": " & ".join(f"x{i}" for i in range(21))}), "1 to 20 inputs; got 21"),
+        (lambda: tasks.from_gates({}), "1 to 20 inputs; got 0"),
+        (lambda: tasks.boolean("both").truth(0), "hidden_layers must be at least 1; got 0"),
+        (lambda: tasks.from_table([[0, 0], [0, 1]], [0, 1]).truth(1), "each of the 2\\*\\*2 input rows once; got 2"),
+        (lambda: tasks.from_table([[0], [1]], [0, 1]).truth(1), "structure of task 'table' is not known"),
+        (lambda: tasks.boolean("both").model(width=0), "at least one hidden layer of at least one unit"),
+    ],
+)
+def test_bad_tasks_get_one_clear_error(call: Callable[[], object], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        call()
+
+
+def test_any_data_becomes_a_task() -> None:
+    x, y = torch.randn(30, 3), torch.randint(0, 2, (30, 2))
+    forms = [(x, y), [x.numpy(), y.numpy()], (x.tolist(), y.tolist()), TensorDataset(x, y), DataLoader(TensorDataset(x, y), batch_size=7)]
+    for data in forms:
+        task = as_task(data)
+        assert (task.loss, len(task.x), len(task.x_check)) == ("bce", 24, 6)
+        torch.testing.assert_close(torch.cat([task.x, task.x_check]).sort(dim=0).values, x.sort(dim=0).values)
+        assert not task.complete
+    assert as_task((x, y), seed=1).x_check.tolist() != as_task((x, y), seed=2).x_check.tolist()
+    task = as_task((x, y), validation=(x[:4], y[:4]))
+    assert (len(task.x), len(task.x_check)) == (30, 4)
+
+
+@pytest.mark.parametrize(
+    ("y", "outputs", "loss"),
+    [
+        (torch.tensor([0, 1, 2, 1]), 3, "ce"),
+        (torch.tensor([0, 1, 1, 1]), 2, "ce"),
+        (torch.tensor([0, 1, 1, 1]), 1, "bce"),
+        (torch.tensor([True, False, True, True]), 1, "bce"),
+        (torch.tensor([[0, 1], [1, 0], [1, 1], [0, 0]]), 2, "bce"),
+        (torch.tensor([0.5, 1.0, -2.0, 1.0]), 1, "mse"),
+        (torch.tensor([[0.0, 1.0], [1.0, 0.5], [1.0, 1.0], [0.0, 0.0]]), 2, "mse"),
+    ],
+)
+def test_the_loss_follows_the_targets(y: torch.Tensor, outputs: int, loss: str) -> None:
+    task = as_task((torch.randn(4, 2), y), outputs=outputs, validation=0.5)
+    assert task.loss == loss
+    assert task.y.shape == (2, outputs)
+
+
+def test_a_complete_table_is_recognised_and_used_whole() -> None:
+    x = torch.tensor(list(product((-1.0, 1.0), repeat=3)))[torch.randperm(8, generator=torch.Generator().manual_seed(0))]
+    whole = as_task((x, (x[:, 0] > 0).float()))
+    assert whole.complete
+    assert len(whole.x_check) == 8
+    assert whole.input_noise > 0
+    twice = torch.cat([x[:7], x[:1]])
+    assert not as_task((twice, (twice[:, 0] > 0).float())).complete
+    assert not as_task((x, (x[:, 0] > 0).float()), validation=0.25).complete

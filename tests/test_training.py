@@ -1,0 +1,154 @@
+"""A population's members against the same networks alone: gradients, whole rounds, masks, independence."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import oracle
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from sculpting.activations import ACTIVATIONS
+from sculpting.losses import LOSSES
+from sculpting.population import Population, Shape
+from sculpting.randomness import keys, uniforms
+from sculpting.tasks import Task
+from sculpting.training import Data, Round, evaluate, gradient, train
+
+
+def make(widths: tuple[int, ...], members: int, activation: str = "relu", seed: int = 0, kept: float = 0.7) -> Population:
+    shape = Shape(widths, (activation,) * (len(widths) - 2) + ("identity",))
+    population = Population.fresh(shape, keys([("member", seed, i) for i in range(members)]))
+    mask = (uniforms(keys([("mask", seed, i) for i in range(members)]), shape.size) < kept).float()
+    population = Population.of(shape, population.values + 0.1, mask)
+    return population
+
+
+def data_for(loss: str, widths: tuple[int, ...], rows: int = 20) -> Data:
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(rows, widths[0], generator=generator)
+    y = torch.randn(rows, widths[-1], generator=generator)
+    y = {"bce": (y > 0).float(), "ce": nn.functional.one_hot(y.argmax(dim=1), widths[-1]).float(), "mse": y}[loss]
+    return Data.of(Task(x, y, loss, x, y))
+
+
+def alone(population: Population, member: int) -> tuple[nn.Sequential, dict[str, torch.Tensor]]:
+    """One member as a plain Sequential, and its masks by parameter name."""
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(population.shape.widths):
+        layers += [nn.Linear(n_in, n_out), ACTIVATIONS[population.shape.activations[len(layers) // 2]].module()]
+    model, masks = nn.Sequential(*layers), {}
+    rows = [(flat[member : member + 1]) for flat in (population.values, population.mask)]
+    for layer in range(len(population.shape.spans)):
+        for kind, part in (("weight", population.shape.weights), ("bias", population.shape.biases)):
+            value, mask = (part(row)[layer][0] for row in rows)
+            getattr(model[2 * layer], kind).data.copy_(value)
+            masks[f"{2 * layer}.{kind}"] = mask.clone()
+    return model, masks
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("hidden", [(7,), (5, 4), (4, 5, 3)])
+def test_gradients_are_those_of_autograd(loss: str, activation: str, hidden: tuple[int, ...]) -> None:
+    population, data = make((4, *hidden, 3), 3, activation), data_for(loss, (4, 3))
+    found = gradient(population, data.x.expand(3, -1, -1), data.y.expand(3, -1, -1), data.loss)
+    for member in range(3):
+        model, _ = alone(population, member)
+        oracle.LOSS[loss](model(data.x), data.y).backward()
+        expected = torch.cat([p.grad.flatten() for p in model.parameters()])
+        torch.testing.assert_close(found[member], expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("batch_size", [6, 20, 64])
+def test_a_round_is_that_of_the_network_alone(loss: str, batch_size: int) -> None:
+    population, data = make((4, 6, 5, 3), 3), data_for(loss, (4, 3))
+    settings_ = Round(steps=12, batch_size=batch_size, learning_rate=0.02, weight_decay=0.01, input_noise=0.1)
+    key = keys(["a", "b", "c"])
+    trained, score = train(population, data, settings_, key)
+    for member in range(3):
+        model, masks = alone(population, member)
+        best = oracle.train_one(model, masks, data, loss, settings_, key[member : member + 1])
+        expected = torch.cat([p.detach().flatten() for p in model.parameters()])
+        torch.testing.assert_close(trained.values[member], expected, rtol=1e-3, atol=1e-4)
+        assert float(score.accuracy[member]) == pytest.approx(best[0], abs=1e-6)
+        assert float(score.loss[member]) == pytest.approx(best[1], rel=1e-4)
+
+
+def test_each_member_may_have_its_own_learning_rate() -> None:
+    population, data, key = make((4, 6, 3), 2), data_for("bce", (4, 3)), keys(["a", "b"])
+    both, _ = train(population, data, Round(steps=5), key, torch.tensor([0.1, 0.001]))
+    for member, rate in enumerate((0.1, 0.001)):
+        one, _ = train(population.select([member]), data, Round(steps=5, learning_rate=rate), key[member : member + 1])
+        torch.testing.assert_close(both.values[member], one.values[0])
+
+
+def test_pruned_parameters_stay_exactly_zero_and_training_leaves_its_start_alone() -> None:
+    population, data = make((4, 8, 3), 5, kept=0.4), data_for("mse", (4, 3))
+    before = population.values.clone()
+    trained, _ = train(population, data, Round(steps=20, weight_decay=0.1), keys(range(5)))
+    assert torch.equal(population.values, before)
+    assert float(trained.values[population.mask == 0].abs().max()) == 0.0
+    assert not torch.equal(trained.values, before)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(1, 6), st.integers(0, 1000))
+def test_members_never_influence_one_another(others: int, seed: int) -> None:
+    population, data = make((3, 6, 2), others + 1, seed=seed), data_for("bce", (3, 2))
+    key = keys([("round", seed, i) for i in range(others + 1)])
+    together, _ = train(population, data, Round(steps=6, input_noise=0.1), key)
+    single, _ = train(population.select([others]), data, Round(steps=6, input_noise=0.1), key[others:])
+    torch.testing.assert_close(together.values[others], single.values[0], rtol=1e-4, atol=1e-5)
+
+
+def test_the_best_epoch_is_kept_by_accuracy_then_loss() -> None:
+    population, data = make((4, 8, 3), 4), data_for("bce", (4, 3))
+    scores = []
+    for epochs in range(1, 9):
+        trained, score = train(population, data, Round(steps=epochs, batch_size=20, learning_rate=0.3), keys(range(4)))
+        found = evaluate(trained, data)
+        assert torch.equal(found.accuracy, score.accuracy)
+        torch.testing.assert_close(found.loss, score.loss)
+        scores.append(score)
+    assert all(bool((late.accuracy >= early.accuracy).all()) for early, late in pairwise(scores))
+
+
+def test_a_round_drawn_in_pieces_is_the_same_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    population, data = make((4, 6, 3), 3), data_for("bce", (4, 3))
+    whole, _ = train(population, data, Round(steps=10, input_noise=0.1), keys(range(3)))
+    monkeypatch.setattr("sculpting.training.CHUNK_FLOATS", 1)
+    pieces, _ = train(population, data, Round(steps=10, input_noise=0.1), keys(range(3)))
+    assert torch.equal(whole.values, pieces.values)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.0, 1.0))
+def test_packing_and_unpacking_keep_every_network(seed: int, kept: float) -> None:
+    population, data = make((4, 7, 6, 3), 4, seed=seed), data_for("mse", (4, 3))
+    dead = (uniforms(keys([("dead", seed, i) for i in range(4)]), 13) > kept).float()
+    mask = population.mask.clone()
+    for layer, gone in enumerate(dead.split((7, 6), dim=1)):
+        population.shape.weights(mask)[layer].mul_(1 - gone.unsqueeze(2))
+        population.shape.biases(mask)[layer].mul_(1 - gone)
+        population.shape.weights(mask)[layer + 1].mul_(1 - gone.unsqueeze(1))
+    population = population.masked(mask)
+    packed = population.packed(multiple=2)
+    back = packed.unpacked()
+    assert torch.equal(back.values, population.values)
+    assert torch.equal(back.mask, population.mask)
+    assert torch.equal(packed.edges(), population.edges())
+    torch.testing.assert_close(evaluate(packed, data).loss, evaluate(population, data).loss, rtol=1e-4, atol=1e-5)
+    assert max(packed.shape.widths[1:-1]) <= 8
+
+
+def test_fresh_weights_are_kaiming_normal_with_zero_biases() -> None:
+    population = Population.fresh(Shape((50, 80, 10), ("relu", "identity")), keys(range(20)))
+    for weight, bias in zip(population.weights, population.biases, strict=True):
+        assert float(bias.abs().max()) == 0.0
+        assert float(weight.mean()) == pytest.approx(0, abs=0.01)
+        assert float(weight.std()) == pytest.approx((2 / weight.shape[2]) ** 0.5, rel=0.02)
