@@ -12,6 +12,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
+from .files import write_file
 from .graph import LayeredGraph
 
 if TYPE_CHECKING:
@@ -112,9 +113,8 @@ class Hierarchy:
         graph = self.graph.to_networkx()
         for layer, index in graph:
             graph.nodes[layer, index]["module"] = int(self.labels[layer][index])
-        path = Path(path)
-        nx.write_graphml(nx.relabel_nodes(graph, {unit: f"{unit[0]}:{unit[1]}" for unit in graph}), path)
-        return path
+        named = nx.relabel_nodes(graph, {unit: f"{unit[0]}:{unit[1]}" for unit in graph})
+        return write_file(path, "\n".join(nx.generate_graphml(named)).encode())
 
     def draw(self, path: str | Path | None = None, **options: Any) -> Any:
         """Draw the hierarchy and return the axes: :func:`analysis.drawing.draw`, which has the options."""

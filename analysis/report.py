@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .drawing.files import picture_bytes, write_file
+from .drawing.encoding import picture_bytes
 from .drawing.native import paint
 from .drawing.sheet import captions_of
+from .files import write_file
 from .hierarchy import Hierarchy
 from .layout.ordering import drawn_edges
 

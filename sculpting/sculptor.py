@@ -64,17 +64,9 @@ class SculptResult:
     seeds: tuple[int, ...]
 
     @property
-    def network(self) -> SparseNetwork:
-        """The sparsest accepted candidate: the published rule.
-
-        Raises
-        ------
-        ValueError
-            When nothing was accepted; the text is the stop reason.
-        """
-        if not self.candidates:
-            raise ValueError(f"there is no network: {self.stop_reason.value}")
-        return self.candidates[0]
+    def network(self) -> SparseNetwork | None:
+        """The sparsest accepted candidate: the published rule. None when nothing was accepted; ``stop_reason`` says so."""
+        return self.candidates[0] if self.candidates else None
 
     @property
     def accuracy(self) -> float:
@@ -90,7 +82,7 @@ class SculptResult:
         rounds, accepted = len(self.history), sum(a.accepted for a in self.history)
         lines = [f"{len(self.candidates)} candidates from {len(self.seeds)} seeds, {rounds} rounds of which {accepted} were accepted"]
         if self.candidates:
-            first = self.network
+            first = self.candidates[0]
             units = "-".join(map(str, first.unit_counts))
             lines += [
                 f"sparsest   {first.edge_count} edges, density {first.density:.4f}, units {units} of {'-'.join(map(str, first.widths))}",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..files import write_file
 from ..hierarchy import Hierarchy
 from .dot import render_dot, to_dot
-from .files import picture_bytes, write_file
+from .encoding import picture_bytes
 from .native import paint
 
 if TYPE_CHECKING:

@@ -121,7 +121,6 @@ def _paint_units(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) -> 
 
 
 def _paint_names(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) -> None:
-    depth = len(hierarchy.graph.weights)
     # Beyond the borders of the regions, so that names of one layer stand on one line.
     bottom = sheet.baselines[0] - LABELLED - NEAR
     top = sheet.baselines[-1] + (sheet.layout.rows[-1] - 1) * sheet.step + LABELLED + NEAR

@@ -1,10 +1,8 @@
-"""Pictures as bytes, the same for the same picture, and files that are there whole or not at all."""
+"""Pictures as bytes, the same for the same picture."""
 
 from __future__ import annotations
 
-import os
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,16 +27,3 @@ def picture_bytes(ax: Axes, kind: str) -> bytes:
     with rc_context(SETTINGS):
         figure.savefig(buffer, format=kind, metadata=METADATA[kind], dpi=DOTS_PER_INCH)
     return buffer.getvalue()
-
-
-def write_file(path: str | Path, content: bytes) -> Path:
-    """Write under a temporary name beside ``path`` and rename; missing folders are created. Returns the path."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path

@@ -1,0 +1,112 @@
+"""The command line: what it prints, what it writes, and one line with status 2 on bad input."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sculpting import SparseNetwork
+from sculpting.cli import main
+
+SMALL = ["--width", "12", "--layers", "1", "--seeds", "1"]
+
+
+@pytest.fixture(scope="module")
+def sculpted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sculpted")
+    assert main(["sculpt", "both", *SMALL, "--out", str(folder), "--quiet"]) == 0
+    return folder
+
+
+def test_tasks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tasks"]) == 0
+    lines = capsys.readouterr().out.strip().split("\n")
+    assert len(lines) == 38
+    assert "6,3,3,3      both               64 rows   6 inputs   3 outputs" in lines
+
+
+def test_sculpt_writes_everything_and_is_quiet_when_asked(sculpted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert capsys.readouterr().out == ""
+    assert sorted(p.name for p in sculpted.iterdir()) == ["modules.html", "modules.svg", "network.graphml", "network.safetensors"]
+    assert SparseNetwork.load(sculpted / "network.safetensors").accuracy == 1.0
+    assert "Task [6, 3, 3, 3]" in (sculpted / "modules.html").read_text()
+
+
+@pytest.mark.parametrize("rule", ["consensus", "sparsest"])
+def test_sculpt_reports(rule: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sculpt", "4,2,4", *SMALL, "--select", rule, "--out", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    for part in (
+        "Task [4, 2, 4], 1 hidden layers of 12 units",
+        rule.capitalize(),
+        "density",
+        "units:",
+        "accuracy: 1.0000",
+        "M0: inputs x0, x1",
+        "exact:",
+        "wrote",
+    ):
+        assert part in told
+    assert ("support:" in told) == (rule == "consensus")
+
+
+def test_modules_and_draw_read_a_saved_network(sculpted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(sculpted / "network.safetensors")
+    assert main(["modules", file, "--task", "both"]) == 0
+    told = capsys.readouterr().out
+    assert "modules in a network of widths 6-12-3" in told
+    assert "exact:" in told
+    for suffix in ("svg", "png", "pdf", "html", "dot"):
+        assert main(["draw", file, "--out", str(tmp_path / f"m.{suffix}")]) == 0
+        assert (tmp_path / f"m.{suffix}").stat().st_size > 500
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["sculpt", "booth"], "sculpting sculpt: there is no task 'booth'; the nearest are both"),
+        (["sculpt", "both", "--layers", "0"], "at least one hidden layer"),
+        (["sculpt", "both", "--seeds", "0"], "at least 1; got 0"),
+        (["sculpt", "both", "--device", "abacus"], "device must be one that is there"),
+        (["sculpt", "both", "--width", "1", "--layers", "1", "--seeds", "1", "--quiet"], "No network reached the accuracy"),
+        (["modules", "nowhere.safetensors"], "sculpting modules: there is no network file nowhere.safetensors"),
+        (["draw", "nowhere.safetensors"], "there is no network file"),
+    ],
+)
+def test_bad_input_gets_status_two_and_one_line(
+    arguments: list[str], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    told = capsys.readouterr()
+    assert text in told.err
+    assert told.err.count("\n") == 1
+    assert told.out == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_no_network_and_a_picture_of_no_known_kind(
+    sculpted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text.safetensors"
+    text.write_text("not a network")
+    assert main(["modules", str(text)]) == 2
+    assert "is not a network" in capsys.readouterr().err
+    assert main(["draw", str(sculpted / "network.safetensors"), "--out", str(tmp_path / "m.jpeg")]) == 2
+    assert "path must end in one of" in capsys.readouterr().err
+    assert not (tmp_path / "m.jpeg").exists()
+
+
+def test_usage_errors_have_status_two() -> None:
+    for arguments in ([], ["carve"], ["sculpt"], ["sculpt", "both", "--select", "best"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+        assert stopped.value.code == 2
+
+
+def test_python_m_sculpting_is_the_same_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "sculpting", "tasks"], capture_output=True, text=True, check=True)
+    assert "6,3,3,3" in done.stdout

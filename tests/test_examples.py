@@ -1,0 +1,42 @@
+"""Every example and the README's quickstart run in an empty folder; slow, but for the one that is meant to be copied first."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def run(code: str, folder: Path) -> str:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=folder, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def quickstart() -> str:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)[:1]
+    return code
+
+
+def test_the_quickstart_of_the_readme_is_short_and_runs(tmp_path: Path) -> None:
+    lines = [line for line in quickstart().split("\n") if line.strip()]
+    assert len(lines) <= 12
+    told = run(quickstart(), tmp_path)
+    assert "exact: yes" in told
+    assert (tmp_path / "modules.svg").read_text().startswith("<?xml")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
+def test_every_example_runs_and_draws(path: Path, tmp_path: Path) -> None:
+    told = run(path.read_text(), tmp_path)
+    assert told
+    assert list((tmp_path / "runs").glob("*.svg"))

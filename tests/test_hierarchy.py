@@ -1,0 +1,68 @@
+"""What a hierarchy says of itself: labels, modules, the graph between them, GraphML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from analysis import Hierarchy, LayeredGraph, Module, detect_modules
+from analysis.hierarchy import first_appearance
+
+WEIGHTS = [np.array([[1.0, -2, 0, 0, 0], [0, 0, 1, 3, 0]]), np.array([[1.0, 0.5], [0, -4]])]
+
+
+@pytest.fixture
+def found() -> Hierarchy:
+    """Two input modules; y0 reads the first; y1 reads both; x4 is not used."""
+    graph = LayeredGraph.from_weights(WEIGHTS, input_names=tuple("abcde"))
+    labels = (np.array([7, 7, 3, 3, -1]), np.array([7, 3]), np.array([9, 3]))
+    return Hierarchy(graph, labels, labels)
+
+
+def test_labels_are_numbered_by_first_appearance(found: Hierarchy) -> None:
+    assert [labels.tolist() for labels in found.labels] == [[0, 0, 1, 1, -1], [0, 1], [2, 1]]
+    assert [clusters.tolist() for clusters in found.clusters] == [[0, 0, 1, 1, -1], [0, 1], [0, 1]]
+
+
+def test_first_appearance_by_hand() -> None:
+    arrays = [np.array([5, -1, 2]), np.array([], dtype=int), np.array([2, 9])]
+    assert [a.tolist() for a in first_appearance(arrays)] == [[0, -1, 1], [], [1, 2]]
+
+
+def test_modules_have_units_inputs_and_outputs(found: Hierarchy) -> None:
+    assert found.modules == (
+        Module(0, ((0, 0), (0, 1), (1, 0)), (0, 1), ()),
+        Module(1, ((0, 2), (0, 3), (1, 1), (2, 1)), (2, 3), (1,)),
+        Module(2, ((2, 0),), (), (0,)),
+    )
+
+
+def test_the_graph_between_modules_counts_and_weighs_edges(found: Hierarchy) -> None:
+    graph = found.to_networkx()
+    assert dict(graph.nodes[1]) == {"inputs": (2, 3), "outputs": (1,), "units": ((0, 2), (0, 3), (1, 1), (2, 1))}
+    assert {(a, b): (f["edges"], f["weight"]) for a, b, f in graph.edges(data=True)} == {(0, 2): (1, 1.0), (1, 2): (1, 0.5)}
+    other = found.to_igraph()
+    assert (other.vcount(), other.ecount(), other.is_directed()) == (3, 2, True)
+    assert other.vs[1]["inputs"] == (2, 3)
+
+
+def test_graphml_holds_weights_names_and_modules(found: Hierarchy, tmp_path: Path) -> None:
+    graph = nx.read_graphml(found.write_graphml(tmp_path / "new" / "network.graphml"))
+    assert graph.edges["0:1", "1:0"]["weight"] == -2.0
+    assert graph.nodes["0:3"] == {"layer": 0, "bias": 0.0, "name": "d", "module": 1}
+    assert graph.nodes["0:4"]["module"] == -1
+    assert (graph.number_of_nodes(), graph.number_of_edges()) == (9, 7)
+
+
+def test_labels_that_do_not_fit_the_network_are_refused(found: Hierarchy) -> None:
+    with pytest.raises(
+        ValueError, match=r"labels must be arrays of shapes \[\(5,\), \(2,\), \(2,\)\], one for each layer; got \[\(5,\), \(2,\)\]"
+    ):
+        Hierarchy(found.graph, found.labels[:2], found.clusters)
+
+
+def test_a_printed_hierarchy_is_its_report(found: Hierarchy) -> None:
+    assert str(found).startswith("3 modules in a network of widths 5-2-2\nedges: 7 of 14")
