@@ -57,6 +57,15 @@ def test_what_is_missing_and_what_is_extra_is_named() -> None:
     assert "exact: no" in str(comparison)
 
 
+def test_one_module_too_many_or_too_few_is_not_exact() -> None:
+    found = detect_modules(BOTH)
+    boundaries = [(m.inputs, m.outputs) for m in found.modules]
+    fewer = compare(found, truth_of(*boundaries[:-1]))
+    assert (fewer.exact, fewer.missing, fewer.extra) == (False, (), (5,))
+    more = compare(found, truth_of(*boundaries, ((), ())))
+    assert (more.exact, more.missing, more.extra) == (False, ("T6",), ())
+
+
 def test_right_modules_that_read_the_wrong_ones_are_exact_but_not_connected() -> None:
     found = detect_modules(BOTH)
     boundaries = [(m.inputs, m.outputs) for m in found.modules]

@@ -8,7 +8,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from analysis import Hierarchy, LayeredGraph, Module, detect_modules
+from analysis import Hierarchy, LayeredGraph, Module
 from analysis.hierarchy import first_appearance
 
 WEIGHTS = [np.array([[1.0, -2, 0, 0, 0], [0, 0, 1, 3, 0]]), np.array([[1.0, 0.5], [0, -4]])]

@@ -39,6 +39,13 @@ def test_streams_of_neighbouring_keys_and_purposes_do_not_correlate() -> None:
         assert np.abs(off).max() < 5.5 / np.sqrt(5000 - lag)
 
 
+def test_both_halves_of_a_key_count() -> None:
+    key = keys(["a"])
+    for half in ((1, 0), (0, 1)):
+        r = np.corrcoef(normals(key, 5000)[0, 0], normals(key + torch.tensor(half, dtype=torch.int32) * 123_457, 5000)[0, 0])[0, 1]
+        assert abs(r) < 5.5 / np.sqrt(5000)
+
+
 def test_uniforms_are_uniform_and_permutations_are_fair() -> None:
     assert stats.kstest(uniforms(keys(range(20)), 2000).numpy().ravel(), "uniform").pvalue > 0.001
     firsts = permutations(keys(range(600)), 6, 10)[:, :, 0].flatten().numpy()

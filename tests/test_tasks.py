@@ -248,3 +248,6 @@ def test_a_complete_table_is_recognised_and_used_whole() -> None:
     twice = torch.cat([x[:7], x[:1]])
     assert not as_task((twice, (twice[:, 0] > 0).float())).complete
     assert not as_task((x, (x[:, 0] > 0).float()), validation=0.25).complete
+    constant = x.clone()
+    constant[:, 1] = 1.0
+    assert not as_task((constant, (x[:, 0] > 0).float())).complete
