@@ -15,9 +15,9 @@ __all__ = ["ACTIVATIONS", "Activation"]
 
 @dataclass(frozen=True)
 class Activation:
-    """An elementwise function ``h = apply(z)`` and ``backward(d, z, h) = d * dh/dz``."""
+    """An elementwise function: ``apply(z, out)`` writes ``h``, and ``backward(d, z, h) = d * dh/dz``."""
 
-    apply: Callable[[Tensor], Tensor]
+    apply: Callable[[Tensor, Tensor], Tensor]
     backward: Callable[[Tensor, Tensor, Tensor], Tensor]
     module: Callable[[], nn.Module]
 
@@ -32,13 +32,15 @@ def _silu_slope(z: Tensor) -> Tensor:
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "identity": Activation(lambda z: z, lambda d, z, h: d, nn.Identity),
-    "relu": Activation(torch.relu, lambda d, z, h: torch.ops.aten.threshold_backward.default(d, h, 0), nn.ReLU),
-    "leaky_relu": Activation(F.leaky_relu, lambda d, z, h: torch.where(z > 0, d, 0.01 * d), nn.LeakyReLU),
-    "tanh": Activation(torch.tanh, lambda d, z, h: d * (1 - h * h), nn.Tanh),
-    "sigmoid": Activation(torch.sigmoid, lambda d, z, h: d * (h * (1 - h)), nn.Sigmoid),
-    "elu": Activation(F.elu, lambda d, z, h: torch.where(z > 0, d, d * (h + 1)), nn.ELU),
-    "gelu": Activation(F.gelu, lambda d, z, h: d * _gelu_slope(z), nn.GELU),
-    "silu": Activation(F.silu, lambda d, z, h: d * _silu_slope(z), nn.SiLU),
-    "softplus": Activation(F.softplus, lambda d, z, h: d * torch.sigmoid(z), nn.Softplus),
+    "identity": Activation(lambda z, out: out.copy_(z), lambda d, z, h: d, nn.Identity),
+    "relu": Activation(
+        lambda z, out: torch.clamp(z, min=0, out=out), lambda d, z, h: torch.ops.aten.threshold_backward.default(d, z, 0), nn.ReLU
+    ),
+    "leaky_relu": Activation(lambda z, out: out.copy_(F.leaky_relu(z)), lambda d, z, h: torch.where(z > 0, d, 0.01 * d), nn.LeakyReLU),
+    "tanh": Activation(lambda z, out: torch.tanh(z, out=out), lambda d, z, h: d * (1 - h * h), nn.Tanh),
+    "sigmoid": Activation(lambda z, out: torch.sigmoid(z, out=out), lambda d, z, h: d * (h * (1 - h)), nn.Sigmoid),
+    "elu": Activation(lambda z, out: out.copy_(F.elu(z)), lambda d, z, h: torch.where(z > 0, d, d * (h + 1)), nn.ELU),
+    "gelu": Activation(lambda z, out: out.copy_(F.gelu(z)), lambda d, z, h: d * _gelu_slope(z), nn.GELU),
+    "silu": Activation(lambda z, out: out.copy_(F.silu(z)), lambda d, z, h: d * _silu_slope(z), nn.SiLU),
+    "softplus": Activation(lambda z, out: out.copy_(F.softplus(z)), lambda d, z, h: d * torch.sigmoid(z), nn.Softplus),
 }

@@ -117,10 +117,12 @@ def _chain(linears: list[nn.Linear], activations: list[str]) -> Chain:
     )
     parts, masks = [], []
     for linear in linears:
-        bias = linear.bias if linear.bias is not None else torch.zeros(linear.out_features)
-        for part, kept in ((linear.weight, True), (bias, linear.bias is not None)):
-            parts.append(part.detach().float().cpu().flatten())
-            masks.append(torch.full_like(parts[-1], float(kept)))
+        weight = linear.weight.detach().float().cpu()
+        bias = torch.zeros(len(weight)) if linear.bias is None else linear.bias.detach().float().cpu()
+        parts.append(torch.cat([weight, bias.unsqueeze(1)], dim=1).flatten())
+        kept = torch.ones(len(weight), weight.shape[1] + 1)
+        kept[:, -1] = float(linear.bias is not None)
+        masks.append(kept.flatten())
     return Chain(shape, torch.cat(parts), torch.cat(masks), head, linears[0].weight.device)
 
 

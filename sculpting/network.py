@@ -136,7 +136,8 @@ class SparseNetwork:
         weights, biases = [w.copy() for w in self.weights], [b.copy() for b in self.biases]
         for layer in range(len(weights) - 1):
             constant = ~weights[layer].any(axis=1)
-            value = ACTIVATIONS[self.activations[layer]].apply(torch.from_numpy(biases[layer])).numpy() * constant
+            bias = torch.from_numpy(biases[layer])
+            value = ACTIVATIONS[self.activations[layer]].apply(bias, torch.empty_like(bias)).numpy() * constant
             biases[layer + 1] = biases[layer + 1] + weights[layer + 1] @ value
             weights[layer + 1][:, constant] = 0
         for layer in range(len(weights) - 1, 0, -1):

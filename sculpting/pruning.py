@@ -85,7 +85,7 @@ class Gate:
         """Whether each member is accurate enough, written into the history."""
         accuracy = score.accuracy.cpu()
         accepted = accuracy >= self.min_accuracy - TOLERANCE
-        density = population.edges().cpu().double() / population.original.edge_count
+        density = population.edges().cpu().double() / population.shape.edge_count
         seconds = (time.perf_counter() - start) / len(chains)
         left = [None] * len(chains) if asked is None else asked.tolist()
         for row in zip(chains, left, density.tolist(), accuracy.tolist(), accepted.tolist(), strict=True):
@@ -111,12 +111,12 @@ class Items:
 
 def units_of(score: ScoreFunction) -> Items:
     """Hidden units, over all hidden layers together."""
-    return Items("units", score, lambda p: p.original.hidden_count, lambda p: torch.cat(p.alive(), dim=1), _without_units)
+    return Items("units", score, lambda p: p.shape.hidden_count, lambda p: torch.cat(p.alive(), dim=1), _without_units)
 
 
 def edges_of(score: ScoreFunction) -> Items:
     """Weights, over all layers together."""
-    return Items("edges", score, lambda p: p.original.edge_count, _live_edges, _without_edges)
+    return Items("edges", score, lambda p: p.shape.edge_count, _live_edges, _without_edges)
 
 
 def prune(
@@ -229,4 +229,4 @@ def _replaced(old: Standing, members: Tensor, new: Standing) -> Standing:
     values[members], mask[members] = new.population.values, new.population.mask
     accuracy, accepted = old.accuracy.clone(), old.accepted.clone()
     accuracy[members], accepted[members] = new.accuracy, new.accepted
-    return Standing(Population(population.shape, values, mask, population.units, population.original), accuracy, accepted)
+    return Standing(Population(population.shape, values, mask), accuracy, accepted)

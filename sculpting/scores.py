@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .population import Population
 from .randomness import uniforms
-from .training import Data, backward, forward, gradient
+from .training import Data, Pass, gradient
 
 __all__ = ["EDGE_SCORES", "UNIT_SCORES", "ScoreFunction"]
 
@@ -27,13 +27,11 @@ def unit_sensitivity(population: Population, data: Data, key: Tensor) -> Tensor:
     Source: Mozer and Smolensky, "Skeletonization", NeurIPS 1988 (relevance), per row as in Molchanov et al., ICLR 2017,
     equation 8; used by Patil, Michael and Dovrolis, NeurIPS 2023.
     """
-    weights = population.weights
-    x = data.x_check.expand(len(population), *data.x_check.shape)
-    sums, values = forward(population.shape, weights, population.biases, x)
-    slope = data.loss.slope(values[-1], data.y_check.expand(len(population), *data.y_check.shape))
+    passes = Pass(population)
+    sums, read = passes.forward(data.x_check)
     scores = [
-        (values[layer] * torch.bmm(d, weights[layer])).abs().mean(dim=1)
-        for layer, d in backward(population.shape, weights, sums, values, slope)
+        (read[layer][:, :-1] * torch.bmm(passes.weights[layer].transpose(1, 2), slope)).abs().mean(dim=2)
+        for layer, slope in passes.backward(sums, read, data.y_check, data.loss)
         if layer
     ]
     return torch.cat(scores[::-1], dim=1)
@@ -60,9 +58,7 @@ def edge_sensitivity(population: Population, data: Data, key: Tensor) -> Tensor:
 
     Source: Lee et al., "SNIP", ICLR 2019, equation 6 without its normalisation.
     """
-    x = data.x_check.expand(len(population), *data.x_check.shape)
-    slopes = gradient(population, x, data.y_check.expand(len(population), *data.y_check.shape), data.loss)
-    return (slopes * population.values).abs()[:, population.shape.weight_positions(slopes.device)]
+    return (gradient(population, data) * population.values).abs()[:, population.shape.weight_positions(population.values.device)]
 
 
 def edge_random(population: Population, data: Data, key: Tensor) -> Tensor:

@@ -190,7 +190,6 @@ def sculpt(
             standing = prune(standing, names, [n.unit_step or 0 for n in names], units_of(UNIT_SCORES[unit_score]), gate, finished)
             standing = gate.retrain(standing, names)
         if edge_steps:
-            standing = Standing(standing.population.packed(), standing.accuracy, standing.accepted)
             standing, names = _branch(standing, names, "edge_step", edge_steps)
             standing = prune(standing, names, [n.edge_step or 0 for n in names], edges_of(EDGE_SCORES[edge_score]), gate, finished)
     candidates = by_edges(_networks(standing, names, chain, task))
@@ -222,7 +221,7 @@ def _branch(standing: Standing, names: Sequence[ChainName], kind: str, steps: Se
 
 def _networks(standing: Standing, names: Sequence[ChainName], chain: Chain, task: Task) -> list[SparseNetwork]:
     rows = torch.nonzero(standing.accepted).flatten()
-    population = standing.population.select(rows).unpacked()
+    population = standing.population.select(rows)
     weights = [w.cpu().numpy() for w in population.weights]
     biases = [b.cpu().numpy() for b in population.biases]
     return [

@@ -27,14 +27,15 @@ def accuracy(loss: str, z: Tensor, y: Tensor) -> float:
 def train_one(model: nn.Sequential, masks: dict[str, Tensor], data: Data, loss: str, settings: Round, key: Tensor) -> tuple[float, float]:
     """Train a masked model in place to its best epoch; returns accuracy and loss there. ``key`` is the member's own, of shape (1, 2)."""
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    rows, inputs = data.x.shape
+    all_x, all_y, x_check, y_check = (part.t() for part in (data.x[:-1], data.y, data.x_check[:-1], data.y_check))
+    rows, inputs = all_x.shape
     best: tuple[float, float] = (-float("inf"), float("inf"))
     state = {}
     for epoch in range(settings.epochs(rows)):
         order = permutations(fold(key, 0), rows, 1, epoch)[0, 0]
-        x, y = data.x[order], data.y[order]
+        x, y = all_x[order], all_y[order]
         if settings.input_noise:
-            x = x + settings.input_noise * normals(fold(key, 1), rows * inputs, 1, epoch).view(rows, inputs)
+            x = x + settings.input_noise * normals(fold(key, 1), inputs * rows, 1, epoch).view(inputs, rows).t()
         for first in range(0, rows, settings.batch_size):
             batch = slice(first, first + settings.batch_size)
             optimizer.zero_grad()
@@ -43,8 +44,8 @@ def train_one(model: nn.Sequential, masks: dict[str, Tensor], data: Data, loss: 
                 parameter.grad *= masks[name]
             optimizer.step()
         with torch.no_grad():
-            z = model(data.x_check)
-            now = (accuracy(loss, z, data.y_check), float(LOSS[loss](z, data.y_check)))
+            z = model(x_check)
+            now = (accuracy(loss, z, y_check), float(LOSS[loss](z, y_check)))
         if now[0] > best[0] or (now[0] == best[0] and now[1] < best[1]):
             best, state = now, {name: p.detach().clone() for name, p in model.named_parameters()}
     model.load_state_dict(state)

@@ -179,7 +179,7 @@ def test_unit_sensitivity_by_autograd_row_by_row() -> None:
     for member in range(2):
         total = torch.zeros(9)
         weights, biases = [w[member] for w in population.weights], [b[member] for b in population.biases]
-        for x, y in zip(data.x, data.y, strict=True):
+        for x, y in zip(data.x[:-1].t(), data.y.t(), strict=True):
             hidden = []
             h = x
             for layer, (w, b) in enumerate(zip(weights, biases, strict=True)):
@@ -190,13 +190,13 @@ def test_unit_sensitivity_by_autograd_row_by_row() -> None:
             loss = torch.nn.functional.binary_cross_entropy_with_logits(h, y)
             slopes = torch.autograd.grad(loss, hidden)
             total += torch.cat([(h * s).abs().detach() for h, s in zip(hidden, slopes, strict=True)])
-        torch.testing.assert_close(found[member], total / len(data.x), rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(found[member], total / data.x.shape[1], rtol=1e-4, atol=1e-6)
 
 
 def test_edge_sensitivity_and_magnitude_are_what_they_say() -> None:
     population = population_of((3, 4, 2), members=2)
     data = data_of(population)
-    slopes = gradient(population, data.x.expand(2, -1, -1), data.y.expand(2, -1, -1), data.loss)
+    slopes = gradient(population, data)
     position = population.shape.weight_positions()
     torch.testing.assert_close(edge_sensitivity(population, data, keys([0, 1])), (slopes * population.values).abs()[:, position])
     torch.testing.assert_close(EDGE_SCORES["magnitude"](population, data, keys([0, 1])), population.values.abs()[:, position])

@@ -13,10 +13,11 @@ from torch import nn
 
 from sculpting.activations import ACTIVATIONS
 from sculpting.losses import LOSSES
+from sculpting.packing import packings
 from sculpting.population import Population, Shape
 from sculpting.randomness import keys, uniforms
 from sculpting.tasks import Task
-from sculpting.training import Data, Round, evaluate, gradient, train
+from sculpting.training import Data, Pass, Round, evaluate, gradient, train
 
 
 def make(widths: tuple[int, ...], members: int, activation: str = "relu", seed: int = 0, kept: float = 0.7) -> Population:
@@ -42,7 +43,7 @@ def alone(population: Population, member: int) -> tuple[nn.Sequential, dict[str,
         layers += [nn.Linear(n_in, n_out), ACTIVATIONS[population.shape.activations[len(layers) // 2]].module()]
     model, masks = nn.Sequential(*layers), {}
     rows = [(flat[member : member + 1]) for flat in (population.values, population.mask)]
-    for layer in range(len(population.shape.spans)):
+    for layer in range(len(population.shape.widths) - 1):
         for kind, part in (("weight", population.shape.weights), ("bias", population.shape.biases)):
             value, mask = (part(row)[layer][0] for row in rows)
             getattr(model[2 * layer], kind).data.copy_(value)
@@ -50,16 +51,21 @@ def alone(population: Population, member: int) -> tuple[nn.Sequential, dict[str,
     return model, masks
 
 
+def as_row(model: nn.Sequential, parts: list[torch.Tensor]) -> torch.Tensor:
+    """Weights and biases, or their gradients, in the order of a flat row."""
+    return torch.cat([torch.cat([w, b.unsqueeze(1)], dim=1).flatten() for w, b in zip(parts[::2], parts[1::2], strict=True)])
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("hidden", [(7,), (5, 4), (4, 5, 3)])
 def test_gradients_are_those_of_autograd(loss: str, activation: str, hidden: tuple[int, ...]) -> None:
     population, data = make((4, *hidden, 3), 3, activation), data_for(loss, (4, 3))
-    found = gradient(population, data.x.expand(3, -1, -1), data.y.expand(3, -1, -1), data.loss)
+    found = gradient(population, data)
     for member in range(3):
         model, _ = alone(population, member)
-        oracle.LOSS[loss](model(data.x), data.y).backward()
-        expected = torch.cat([p.grad.flatten() for p in model.parameters()])
+        oracle.LOSS[loss](model(data.x[:-1].t()), data.y.t()).backward()
+        expected = as_row(model, [p.grad for p in model.parameters()])
         torch.testing.assert_close(found[member], expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
@@ -73,7 +79,7 @@ def test_a_round_is_that_of_the_network_alone(loss: str, batch_size: int) -> Non
     for member in range(3):
         model, masks = alone(population, member)
         best = oracle.train_one(model, masks, data, loss, settings_, key[member : member + 1])
-        expected = torch.cat([p.detach().flatten() for p in model.parameters()])
+        expected = as_row(model, [p.detach() for p in model.parameters()])
         torch.testing.assert_close(trained.values[member], expected, rtol=1e-3, atol=1e-4)
         assert float(score.accuracy[member]) == pytest.approx(best[0], abs=1e-6)
         assert float(score.loss[member]) == pytest.approx(best[1], rel=1e-4)
@@ -126,24 +132,55 @@ def test_a_round_drawn_in_pieces_is_the_same_round(monkeypatch: pytest.MonkeyPat
     assert torch.equal(whole.values, pieces.values)
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.integers(0, 10_000), st.floats(0.0, 1.0))
-def test_packing_and_unpacking_keep_every_network(seed: int, kept: float) -> None:
-    population, data = make((4, 7, 6, 3), 4, seed=seed), data_for("mse", (4, 3))
-    dead = (uniforms(keys([("dead", seed, i) for i in range(4)]), 13) > kept).float()
+def with_dead_units(population: Population, seed: int, kept: float) -> Population:
+    widths = population.shape.widths[1:-1]
+    dead = (uniforms(keys([("dead", seed, i) for i in range(len(population))]), sum(widths)) > kept).float()
     mask = population.mask.clone()
-    for layer, gone in enumerate(dead.split((7, 6), dim=1)):
+    for layer, gone in enumerate(dead.split(widths, dim=1)):
         population.shape.weights(mask)[layer].mul_(1 - gone.unsqueeze(2))
         population.shape.biases(mask)[layer].mul_(1 - gone)
         population.shape.weights(mask)[layer + 1].mul_(1 - gone.unsqueeze(1))
-    population = population.masked(mask)
-    packed = population.packed(multiple=2)
-    back = packed.unpacked()
-    assert torch.equal(back.values, population.values)
-    assert torch.equal(back.mask, population.mask)
-    assert torch.equal(packed.edges(), population.edges())
-    torch.testing.assert_close(evaluate(packed, data).loss, evaluate(population, data).loss, rtol=1e-4, atol=1e-5)
-    assert max(packed.shape.widths[1:-1]) <= 8
+    return population.masked(mask)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.0, 1.0), st.sampled_from([(4, 17, 12, 3), (70, 9, 3), (5, 6, 2)]))
+def test_packing_keeps_every_network_and_comes_back(seed: int, kept: float, widths: tuple[int, ...]) -> None:
+    population, data = with_dead_units(make(widths, 6, seed=seed, kept=0.3), seed, kept), data_for("mse", (widths[0], widths[-1]))
+    expected, back, seen = evaluate(population, data).loss, torch.zeros_like(population.values), []
+    for packing in packings(population):
+        packed = packing.pack(population)
+        rows = data.x_check if packing.inputs is None else torch.cat([data.x_check[packing.inputs], data.x_check[-1:]])
+        loss = Pass(packed).score(rows, data.y_check, data.loss).loss
+        torch.testing.assert_close(loss, expected[packing.members], rtol=1e-4, atol=1e-5)
+        packing.unpack(packed.values, back)
+        seen += packing.members.tolist()
+        alive = max(int(a[packing.members].sum(dim=1).max()) for a in population.alive())
+        assert max(packing.shape.widths[1:-1]) <= max(4, -(-alive // 4) * 4)
+    assert sorted(seen) == list(range(6))
+    assert torch.equal(back, population.values)
+
+
+def test_members_of_like_size_are_packed_together_where_it_pays() -> None:
+    big, small = make((4, 40, 3), 50, kept=1.0), with_dead_units(make((4, 40, 3), 50, kept=1.0), 0, 0.08)
+    mixed = Population.of(big.shape, torch.cat([big.values, small.values]), torch.cat([big.mask, small.mask]))
+    found = [(sorted(p.members.tolist()), p.shape.widths[1]) for p in packings(mixed)]
+    assert found[-1] == (list(range(50)), 40)
+    assert sum(len(members) for members, _ in found) == 100
+    few = mixed.select([0, 60, 61])
+    assert [len(p.members) for p in packings(few)] == [3]
+
+
+def test_dead_inputs_are_left_out_of_large_networks_only() -> None:
+    large, small = make((100, 8, 3), 2), make((10, 8, 3), 2)
+    for population in (large, small):
+        population.shape.weights(population.mask)[0][:, :, 5:] = 0
+    (packed,), (whole,) = packings(large), packings(small)
+    assert packed.shape.widths[0] == len(packed.inputs) == 5
+    assert whole.inputs is None
+    data = data_for("bce", (100, 3))
+    trained, _ = train(large.masked(large.mask), data, Round(steps=4, input_noise=0.1), keys(range(2)))
+    assert float(trained.values[large.mask == 0].abs().max()) == 0.0
 
 
 def test_fresh_weights_are_kaiming_normal_with_zero_biases() -> None:

@@ -1,0 +1,107 @@
+"""Pruned units take no part in training: members are packed to their live units, those of like size together.
+
+N = members, P = parameters of a member, n_l = width of layer l, p_l = its packed width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from .population import Population, Shape
+
+__all__ = ["Packing", "packings"]
+
+MULTIPLE = 4  # packed widths are multiples of this, so that sizes repeat
+STEP_COST, PARAMETER_COST = 100.0, 0.015  # microseconds of a step: of its calls, and of one parameter of one member; measured
+MANY_INPUTS = 64  # below this, leaving out dead inputs saves less than it costs
+
+
+@dataclass(frozen=True, eq=False)
+class Packing:
+    """Which members are trained together, and how they are packed.
+
+    Attributes
+    ----------
+    members : Tensor of shape (M,), int64
+        Their rows in the population.
+    shape : Shape
+        The packed one.
+    inputs : Tensor of shape (p_0,), int64, or None
+        The inputs that any of them reads; None where all are kept.
+    places : Tensor of shape (M, P packed), int64
+        Where each packed parameter stands in the member's row of the population.
+    """
+
+    members: Tensor
+    shape: Shape
+    inputs: Tensor | None
+    places: Tensor
+
+    def pack(self, population: Population) -> Population:
+        """The packed members; what is left out is zero, so each keeps its function."""
+        flats = [flat[self.members].gather(1, self.places) for flat in (population.values, population.mask)]
+        return Population(self.shape, *flats)
+
+    def unpack(self, packed: Tensor, into: Tensor) -> None:
+        """Write packed rows ``(M, P packed)`` to their members' rows and places of ``into (N, P)``."""
+        into[self.members] = into.new_zeros(len(packed), into.shape[1]).scatter_(1, self.places, packed)
+
+
+def packings(population: Population, rates: Tensor | None = None) -> Iterator[Packing]:
+    """A partition of the members into groups that are trained together.
+
+    Members of one learning rate, ``rates (N,)``, are sorted by the most live units that a layer of theirs has. A group of too few
+    for its smaller size to make up for its own calls joins the next larger.
+    """
+    alive = population.alive()
+    rounded = (-(-torch.stack([a.sum(dim=1) for a in alive]) // MULTIPLE) * MULTIPLE).amax(dim=0).cpu()
+    rates = torch.zeros(len(rounded)) if rates is None else rates
+    for rate in rates.unique():
+        waiting = torch.zeros(len(rates), dtype=torch.bool)
+        levels = sorted(rounded[rates == rate].unique().tolist())
+        for level, larger in zip(levels, [*levels[1:], None], strict=True):
+            waiting |= (rates == rate) & (rounded == level)
+            if larger is None or _saving(population.shape, level, larger) * int(waiting.sum()) >= STEP_COST:
+                members = torch.nonzero(waiting).flatten().to(population.values.device)
+                yield _packing(population, members, [a[members] for a in alive])
+                waiting[:] = False
+
+
+def _saving(shape: Shape, level: int, larger: int) -> float:
+    """Microseconds that a step of one member saves by being packed to ``level`` and not to ``larger``."""
+
+    def size(limit: int) -> int:
+        widths = [shape.widths[0], *(min(w, limit) for w in shape.widths[1:-1]), shape.widths[-1]]
+        return sum(n_in * n_out + n_out for n_in, n_out in pairwise(widths))
+
+    return PARAMETER_COST * (size(larger) - size(level))
+
+
+def _packing(population: Population, members: Tensor, alive: list[Tensor]) -> Packing:
+    shape = population.shape
+    inputs = _live_inputs(population, members)
+    first = torch.arange(shape.widths[0], device=members.device) if inputs is None else inputs
+    slots = [first.expand(len(members), -1)]
+    for units in alive:
+        width = min(max(-(-int(units.sum(dim=1).max()) // MULTIPLE) * MULTIPLE, 1), units.shape[1])
+        # Live units first, in their order; a stable sort.
+        slots.append(units.float().argsort(dim=1, descending=True, stable=True)[:, :width].sort(dim=1).values)
+    slots.append(torch.arange(shape.widths[-1], device=members.device).expand(len(members), -1))
+    parts = []
+    for layer, (width, start) in enumerate(zip(shape.widths, shape.starts[:-1], strict=False)):
+        rows = slots[layer + 1]
+        columns = torch.cat([slots[layer], rows.new_full((len(rows), 1), width)], dim=1)  # the last one holds the biases
+        parts.append((rows.unsqueeze(2) * (width + 1) + columns.unsqueeze(1) + start).flatten(1))
+    return Packing(members, Shape(tuple(s.shape[1] for s in slots), shape.activations), inputs, torch.cat(parts, dim=1))
+
+
+def _live_inputs(population: Population, members: Tensor) -> Tensor | None:
+    if population.shape.widths[0] < MANY_INPUTS:
+        return None
+    read = population.shape.weights(population.mask)[0][members].amax(dim=(0, 1)) > 0
+    return None if bool(read.all()) else torch.nonzero(read).flatten()
