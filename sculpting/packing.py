@@ -16,8 +16,8 @@ from .population import Population, Shape
 
 __all__ = ["Packing", "packings"]
 
-MULTIPLE = 4  # packed widths are multiples of this, so that sizes repeat
-STEP_COST, PARAMETER_COST = 100.0, 0.015  # microseconds of a step: of its calls, and of one parameter of one member; measured
+MULTIPLE = 2  # packed widths are multiples of this, so that sizes repeat
+STEP_COST, PARAMETER_COST = 200.0, 0.02  # microseconds of a step: of its calls, and of one parameter of one member; measured
 MANY_INPUTS = 64  # below this, leaving out dead inputs saves less than it costs
 
 
@@ -46,6 +46,11 @@ class Packing:
         """The packed members; what is left out is zero, so each keeps its function."""
         flats = [flat[self.members].gather(1, self.places) for flat in (population.values, population.mask)]
         return Population(self.shape, *flats)
+
+    def split(self, size: int) -> list[Packing]:
+        """The same members in groups of at most ``size``."""
+        parts = zip(self.members.split(size), self.places.split(size), strict=True)
+        return [Packing(members, self.shape, self.inputs, places) for members, places in parts]
 
     def unpack(self, packed: Tensor, into: Tensor) -> None:
         """Write packed rows ``(M, P packed)`` to their members' rows and places of ``into (N, P)``."""

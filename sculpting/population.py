@@ -137,6 +137,10 @@ class Population:
         rows = torch.as_tensor(members, dtype=torch.int64, device=self.values.device)
         return Population(self.shape, self.values[rows], self.mask[rows])
 
+    def joined(self, other: Population) -> Population:
+        """These members, then the others."""
+        return Population(self.shape, torch.cat([self.values, other.values]), torch.cat([self.mask, other.mask]))
+
     def masked(self, mask: Tensor) -> Population:
         """The same members under a mask of shape ``(N, P)`` that may only be smaller."""
         return Population(self.shape, self.values * mask, mask)

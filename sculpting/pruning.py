@@ -1,25 +1,27 @@
 """The accuracy-gated schedule: prune a step, train a round, keep it or go back and halve the step.
 
-N = members, one chain of attempts each; items = hidden units (H) or weights (E) of a member.
+N = chains of attempts, one member of the population each; items = hidden units (H) or weights (E) of a member.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from .population import Population
-from .randomness import keys
+from .randomness import fold, keys
 from .scores import ScoreFunction
+from .sorting import sorted_positions
 from .training import Data, Round, Score, evaluate, train
 
-__all__ = ["Attempt", "ChainName", "Gate", "Standing", "edges_of", "prune", "units_of"]
+__all__ = ["Attempt", "ChainName", "Gate", "Pruning", "RoundRecord", "Standing", "Trial", "edges_of", "units_of"]
 
+PHASES = ("dense", "units", "retrain", "edges")
 TOLERANCE = 1e-9  # accuracies are ratios of counts, asked numbers sums of halved steps
 
 
@@ -50,15 +52,75 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """Where every chain stands: its last accepted network, or its start while nothing was; ``accuracy (N,)`` and ``accepted (N,)``."""
+    """Where chains stand: the last accepted network of each, or its start while nothing was accepted.
+
+    ``accuracy (N,)``, ``accepted (N,)``, and one name a chain.
+    """
 
     population: Population
     accuracy: Tensor
     accepted: Tensor
+    names: list[ChainName]
 
-    def select(self, members: Tensor) -> Standing:
-        """A copy of some members."""
-        return Standing(self.population.select(members), self.accuracy[members], self.accepted[members])
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def select(self, chains: Tensor) -> Standing:
+        """A copy of some chains."""
+        names = [self.names[i] for i in chains.tolist()]
+        return Standing(self.population.select(chains), self.accuracy[chains], self.accepted[chains], names)
+
+    def joined(self, other: Standing) -> Standing:
+        """These chains, then the others."""
+        return Standing(
+            self.population.joined(other.population),
+            torch.cat([self.accuracy, other.accuracy]),
+            torch.cat([self.accepted, other.accepted]),
+            self.names + other.names,
+        )
+
+    def replaced(self, chains: Tensor, new: Standing) -> Standing:
+        """The same chains, some of them standing elsewhere now."""
+        values, mask = self.population.values.clone(), self.population.mask.clone()
+        values[chains], mask[chains] = new.population.values, new.population.mask
+        accuracy, accepted = self.accuracy.clone(), self.accepted.clone()
+        accuracy[chains], accepted[chains] = new.accuracy, new.accepted
+        return Standing(Population(self.population.shape, values, mask), accuracy, accepted, self.names)
+
+    def branched(self, kind: str, steps: Sequence[float]) -> Standing:
+        """Every chain once for each step."""
+        rows = torch.arange(len(self)).repeat_interleave(len(steps))
+        names = [ChainName(**{**name._asdict(), kind: float(step)}) for name in self.names for step in steps]
+        return Standing(self.population.select(rows), self.accuracy[rows], self.accepted[rows], names)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What chains try in a round; ``number (N,)`` counts each chain's own attempts, so that its random numbers are its own."""
+
+    population: Population
+    names: list[ChainName]
+    phase: str
+    number: Tensor
+    asked: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RoundRecord:
+    """What a round of one phase gave, a column for each thing that ``Attempt`` tells."""
+
+    names: list[ChainName]
+    phase: str
+    asked: list[float] | None
+    density: list[float]
+    accuracy: list[float]
+    seconds: float
+
+    def attempts(self, min_accuracy: float) -> Iterator[Attempt]:
+        """The same, row by row."""
+        asked = [None] * len(self.names) if self.asked is None else self.asked
+        for name, left, density, accuracy in zip(self.names, asked, self.density, self.accuracy, strict=True):
+            yield Attempt(name, self.phase, left, density, accuracy, accuracy >= min_accuracy - TOLERANCE, self.seconds)
 
 
 @dataclass(eq=False)
@@ -67,35 +129,40 @@ class Gate:
 
     data: Data
     settings: Round
+    max_members: int | None = None
     min_accuracy: float = float("-inf")
-    history: list[Attempt] = field(default_factory=list)
+    rounds: list[RoundRecord] = field(default_factory=list)
 
-    def attempt(
-        self, population: Population, chains: Sequence[ChainName], phase: str, asked: Tensor | None = None, number: int = 0
-    ) -> Standing:
-        """Train one round, judge it and write it into the history."""
+    def attempt(self, trials: Sequence[Trial]) -> list[Standing]:
+        """Train one round of all trials together and judge each; what chains try does not depend on who else is there."""
         start = time.perf_counter()
-        key = keys([(phase, number, *chain) for chain in chains], population.values.device)
-        population, score = train(population, self.data, self.settings, key)
-        return self.judge(population, score, chains, phase, asked, start)
+        population = trials[0].population
+        for trial in trials[1:]:
+            population = population.joined(trial.population)
+        key = torch.cat([_round_key(trial) for trial in trials]).to(population.values.device)
+        trained, score = train(population, self.data, self.settings, key, max_members=self.max_members)
+        rows = torch.arange(len(population)).split([len(trial.names) for trial in trials])
+        seconds = (time.perf_counter() - start) / len(population)
+        return [
+            self.judge(trial, trained.select(r), Score(score.accuracy[r], score.loss[r]), seconds)
+            for trial, r in zip(trials, rows, strict=True)
+        ]
 
-    def judge(
-        self, population: Population, score: Score, chains: Sequence[ChainName], phase: str, asked: Tensor | None, start: float
-    ) -> Standing:
+    def judge(self, trial: Trial, population: Population, score: Score, seconds: float) -> Standing:
         """Whether each member is accurate enough, written into the history."""
         accuracy = score.accuracy.cpu()
         accepted = accuracy >= self.min_accuracy - TOLERANCE
         density = population.edges().cpu().double() / population.shape.edge_count
-        seconds = (time.perf_counter() - start) / len(chains)
-        left = [None] * len(chains) if asked is None else asked.tolist()
-        for row in zip(chains, left, density.tolist(), accuracy.tolist(), accepted.tolist(), strict=True):
-            self.history.append(Attempt(row[0], phase, *row[1:], seconds))
-        return Standing(population, accuracy, accepted)
+        asked = None if trial.asked is None else trial.asked.tolist()
+        self.rounds.append(RoundRecord(trial.names, trial.phase, asked, density.tolist(), accuracy.tolist(), seconds))
+        return Standing(population, accuracy, accepted, trial.names)
 
-    def retrain(self, standing: Standing, chains: Sequence[ChainName]) -> Standing:
-        """One round without pruning; a member that comes out below the mark goes back to what it was."""
-        trained = self.attempt(standing.population, chains, "retrain")
-        return _where(trained.accepted, trained, standing)
+    def dense(self, population: Population, names: list[ChainName], trained: bool) -> Standing:
+        """The dense networks after their first round, or as they are where they come trained."""
+        trial = Trial(population, names, "dense", torch.zeros(len(names), dtype=torch.int64))
+        if trained:
+            return self.judge(trial, population, evaluate(population, self.data), 0.0)
+        return self.attempt([trial])[0]
 
 
 @dataclass(frozen=True)
@@ -119,76 +186,86 @@ def edges_of(score: ScoreFunction) -> Items:
     return Items("edges", score, lambda p: p.shape.edge_count, _live_edges, _without_edges)
 
 
-def prune(
-    standing: Standing,
-    chains: Sequence[ChainName],
-    steps: Sequence[float],
-    items: Items,
-    gate: Gate,
-    finished: Callable[[int], None] = lambda count: None,
-) -> Standing:
-    """Advance every chain until it rejects its finest step.
+class Pruning:
+    """All chains of one phase, each advancing through its own attempts until it rejects its finest step.
+
+    An attempt aims at the items removed at the last accepted one plus the step, counted from all original items, and removes the
+    lowest scores among those alive, equal scores in the order of the items: never more than asked. On rejection the chain goes
+    back to its last accepted network and the step halves, down to one item. An attempt that would remove everything is rejected
+    without training. Source: Patil, Michael and Dovrolis (NeurIPS 2023).
 
     Parameters
     ----------
-    standing : Standing
-        Where the chains start.
-    chains : sequence of ChainName, one a member
-    steps : sequence of float, one a member
-        The first step, in percent of all original items.
     items : Items
-    gate : Gate
-    finished : callable
-        Told how many chains have finished, whenever some have.
-
-    Notes
-    -----
-    An attempt aims at the items removed at the last accepted one plus the step, counted from all original items, and removes
-    the lowest scores among those alive, equal scores in the order of the items: never more than asked. On rejection the chain
-    goes back to its last accepted network and the step halves, down to one item. An attempt that would remove everything is
-    rejected without training. Source: Patil, Michael and Dovrolis (NeurIPS 2023).
+    data : Data
+        What scores are taken on.
     """
-    total = items.total(standing.population)
-    removed = total - items.alive(standing.population).sum(dim=1).cpu().double()
-    step = torch.tensor(steps, dtype=torch.float64).mul(total / 100).clamp(min=1)
-    best, active, number = standing, torch.arange(len(chains)), 0
-    while len(active):
-        number += 1
-        asked = removed[active] + step[active]
-        kept = torch.zeros(len(active), dtype=torch.bool)
-        possible = torch.nonzero(asked < total - TOLERANCE).flatten()
-        if len(possible):
-            members = active[possible]
-            trial = best.population.select(members)
-            names = [chains[m] for m in members.tolist()]
-            mask = _pruned_mask(
-                trial, items, torch.floor(asked[possible] + TOLERANCE).long(), gate.data, keys([("score", number, *n) for n in names])
-            )
-            result = gate.attempt(trial.masked(mask), names, items.phase, 1 - asked[possible] / total, number)
-            kept[possible] = result.accepted
-            best = _replaced(best, members[result.accepted], result.select(torch.nonzero(result.accepted).flatten()))
-        removed[active[kept]] = asked[kept]
-        lost = active[~kept]
-        done = lost[step[lost] <= 1]
-        step[lost] = (step[lost] / 2).clamp(min=1)
-        if len(done):
-            active = active[~torch.isin(active, done)]
-            finished(len(done))
-    return best
+
+    def __init__(self, items: Items, data: Data) -> None:
+        self.items, self.data = items, data
+        self.standing: Standing | None = None
+        self.removed, self.step = torch.empty(0, dtype=torch.float64), torch.empty(0, dtype=torch.float64)
+        self.number = torch.empty(0, dtype=torch.int64)
+        self.active, self.told = torch.empty(0, dtype=torch.bool), torch.empty(0, dtype=torch.bool)
+        self.tried = torch.empty(0, dtype=torch.int64)
+        self.total = 0
+
+    def add(self, standing: Standing, steps: Sequence[float]) -> None:
+        """Let chains begin where they stand; ``steps``, one a chain, are their first ones in percent of all original items."""
+        self.total = self.items.total(standing.population)
+        removed = self.total - self.items.alive(standing.population).sum(dim=1).cpu().double()
+        self.removed = torch.cat([self.removed, removed])
+        self.step = torch.cat([self.step, torch.tensor(steps, dtype=torch.float64).mul(self.total / 100).clamp(min=1)])
+        self.number = torch.cat([self.number, torch.zeros(len(standing), dtype=torch.int64)])
+        self.active = torch.cat([self.active, torch.ones(len(standing), dtype=torch.bool)])
+        self.told = torch.cat([self.told, torch.zeros(len(standing), dtype=torch.bool)])
+        self.standing = standing if self.standing is None else self.standing.joined(standing)
+
+    def propose(self) -> Trial | None:
+        """The next attempt of every chain that has not finished, or None when all have."""
+        while bool((impossible := self.active & (self.removed + self.step >= self.total - TOLERANCE)).any()):
+            self._reject(torch.nonzero(impossible).flatten())
+        self.tried = torch.nonzero(self.active).flatten()
+        if self.standing is None or not len(self.tried):
+            return None
+        self.number[self.tried] += 1
+        population, names = self.standing.population.select(self.tried), [self.standing.names[i] for i in self.tried.tolist()]
+        asked = self.removed[self.tried] + self.step[self.tried]
+        trial = Trial(population, names, self.items.phase, self.number[self.tried], 1 - asked / self.total)
+        mask = _pruned_mask(population, self.items, torch.floor(asked + TOLERANCE).long(), self.data, _round_key(trial))
+        return replace(trial, population=population.masked(mask))
+
+    def settle(self, result: Standing) -> None:
+        """Keep what was accepted of the last trial, and go back elsewhere."""
+        assert self.standing is not None
+        kept = torch.nonzero(result.accepted).flatten()
+        accepted = self.tried[kept]
+        self.standing = self.standing.replaced(accepted, result.select(kept))
+        self.removed[accepted] += self.step[accepted]
+        self._reject(self.tried[~result.accepted])
+
+    def finished(self) -> Standing | None:
+        """The chains that have finished since the last call, or None where there are none."""
+        rows = torch.nonzero(~self.active & ~self.told).flatten()
+        self.told[rows] = True
+        return self.standing.select(rows) if self.standing is not None and len(rows) else None
+
+    def _reject(self, chains: Tensor) -> None:
+        self.active[chains[self.step[chains] <= 1]] = False
+        self.step[chains] = (self.step[chains] / 2).clamp(min=1)
 
 
-def start(population: Population, gate: Gate, chains: Sequence[ChainName], trained: bool) -> Standing:
-    """The dense networks, after their first round, or as they are where they come trained."""
-    if not trained:
-        return gate.attempt(population, chains, "dense")
-    return gate.judge(population, evaluate(population, gate.data), chains, "dense", None, time.perf_counter())
+def _round_key(trial: Trial) -> Tensor:
+    """Keys of a round: of the chain, the phase and how many attempts it has made."""
+    return fold(keys(trial.names), len(PHASES) * trial.number + PHASES.index(trial.phase))
 
 
 def _pruned_mask(population: Population, items: Items, removed: Tensor, data: Data, key: Tensor) -> Tensor:
     alive = items.alive(population)
     count = removed.to(alive.device) - (items.total(population) - alive.sum(dim=1))
-    scores = items.score(population, data, key.to(alive.device)).double().masked_fill(~alive, torch.inf)
-    order = scores.argsort(dim=1, stable=True)
+    scores = items.score(population, data, fold(key.to(alive.device), -1)).float().masked_fill(~alive, torch.inf)
+    # The bits of floats that are not negative sort as the floats do.
+    order = sorted_positions(scores.view(torch.int32))
     lowest = torch.arange(alive.shape[1], device=alive.device) < count.unsqueeze(1)
     gone = torch.zeros_like(alive).scatter(1, order, lowest)
     return items.remove(population, gone & alive)
@@ -216,17 +293,3 @@ def _without_edges(population: Population, gone: Tensor) -> Tensor:
     for weight, bias in list(zip(population.shape.weights(mask), population.shape.biases(mask), strict=True))[:-1]:
         bias *= weight.amax(dim=2)
     return mask
-
-
-def _where(rows: Tensor, new: Standing, old: Standing) -> Standing:
-    chosen = torch.nonzero(rows).flatten()
-    return _replaced(old, chosen, new.select(chosen))
-
-
-def _replaced(old: Standing, members: Tensor, new: Standing) -> Standing:
-    population = old.population
-    values, mask = population.values.clone(), population.mask.clone()
-    values[members], mask[members] = new.population.values, new.population.mask
-    accuracy, accepted = old.accuracy.clone(), old.accepted.clone()
-    accuracy[members], accepted[members] = new.accuracy, new.accepted
-    return Standing(Population(population.shape, values, mask), accuracy, accepted)

@@ -28,10 +28,10 @@ def unit_sensitivity(population: Population, data: Data, key: Tensor) -> Tensor:
     equation 8; used by Patil, Michael and Dovrolis, NeurIPS 2023.
     """
     passes = Pass(population)
-    sums, read = passes.forward(data.x_check)
+    sums, _, hidden = passes.forward(data.x_check)
     scores = [
-        (read[layer][:, :-1] * torch.bmm(passes.weights[layer].transpose(1, 2), slope)).abs().mean(dim=2)
-        for layer, slope in passes.backward(sums, read, data.y_check, data.loss)
+        (hidden[layer - 1] * torch.bmm(passes.upward[layer], slope)).abs().mean(dim=2)
+        for layer, slope in passes.backward(sums, hidden, data.y_check, data.loss)
         if layer
     ]
     return torch.cat(scores[::-1], dim=1)

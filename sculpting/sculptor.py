@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from .models import Chain, read_model
 from .network import SparseNetwork, by_edges
 from .population import Population
-from .pruning import Attempt, ChainName, Gate, Standing, edges_of, prune, start, units_of
+from .pruning import Attempt, ChainName, Gate, Pruning, RoundRecord, Standing, Trial, edges_of, units_of
 from .randomness import keys
 from .scores import EDGE_SCORES, UNIT_SCORES
 from .tasks.task import Task, as_task
@@ -49,8 +50,8 @@ class SculptResult:
     ----------
     candidates : tuple of SparseNetwork
         The last accepted network of every chain that has one, from the sparsest on.
-    history : tuple of Attempt
-        Every training round: chain, phase, density asked, density, accuracy, accepted, seconds.
+    rounds : tuple of RoundRecord
+        Every training round in columns; ``history`` has them row by row.
     min_accuracy : float
         What a network had to reach to be accepted.
     stop_reason : StopReason
@@ -58,10 +59,15 @@ class SculptResult:
     """
 
     candidates: tuple[SparseNetwork, ...]
-    history: tuple[Attempt, ...] = field(repr=False)
+    rounds: tuple[RoundRecord, ...] = field(repr=False)
     min_accuracy: float
     stop_reason: StopReason
     seeds: tuple[int, ...]
+
+    @cached_property
+    def history(self) -> tuple[Attempt, ...]:
+        """Every attempt: chain, phase, density asked, density, accuracy, accepted, seconds."""
+        return tuple(attempt for part in self.rounds for attempt in part.attempts(self.min_accuracy))
 
     @property
     def network(self) -> SparseNetwork | None:
@@ -71,7 +77,7 @@ class SculptResult:
     @property
     def accuracy(self) -> float:
         """Of the sparsest candidate; without one, the best that was reached."""
-        return self.candidates[0].accuracy if self.candidates else max(a.accuracy for a in self.history)
+        return self.candidates[0].accuracy if self.candidates else max(max(part.accuracy) for part in self.rounds)
 
     @property
     def density(self) -> float:
@@ -113,6 +119,7 @@ def sculpt(
     weight_decay: float = 1e-4,
     input_noise: float | None = None,
     device: str | torch.device | None = None,
+    max_members: int | None = None,
     progress: Progress = True,
 ) -> SculptResult:
     """Sparse networks that do what the data asks: units pruned first, then edges, for as long as the accuracy holds.
@@ -148,6 +155,8 @@ def sculpt(
         out.
     device : str or torch.device, optional
         Where to compute; otherwise where the model is.
+    max_members : int, optional
+        How many networks are trained at once at the most; otherwise as many as fit into the memory that is free. The result is the same.
     progress : bool or callable
         A bar, nothing, or ``progress(chains finished, chains in all)``.
 
@@ -177,24 +186,20 @@ def sculpt(
     task = as_task(data, loss=loss, validation=validation, seed=seed, outputs=chain.shape.widths[-1])
     chain = chain.for_loss(task.loss)
     _check(chain, task, seeds, min_accuracy, (unit_steps, edge_steps), (unit_score, edge_score), initial)
+    if max_members is not None and max_members < 1:
+        raise ValueError(f"max_members must be at least 1; got {max_members}")
     settings = _round(task, steps, batch_size, learning_rate, weight_decay, input_noise)
     place = _device(chain.device if device is None else device)
-    gate = Gate(Data.of(task, place), settings)
+    gate = Gate(Data.of(task, place), settings, max_members)
     numbers = range(seed, seed + seeds)
+    units, edges = Pruning(units_of(UNIT_SCORES[unit_score]), gate.data), Pruning(edges_of(EDGE_SCORES[edge_score]), gate.data)
     with _threads(seeds * max(1, len(unit_steps)) * chain.shape.size), _bar(progress, numbers, unit_steps, edge_steps) as finished:
-        standing = start(_dense(chain, numbers, initial, place), gate, [ChainName(s) for s in numbers], trained=initial == "model")
+        standing = gate.dense(_dense(chain, numbers, initial, place), [ChainName(s) for s in numbers], trained=initial == "model")
         standing = _set_mark(gate, standing, task, min_accuracy)
-        names = [ChainName(s) for s in numbers]
-        if unit_steps:
-            standing, names = _branch(standing, names, "unit_step", unit_steps)
-            standing = prune(standing, names, [n.unit_step or 0 for n in names], units_of(UNIT_SCORES[unit_score]), gate, finished)
-            standing = gate.retrain(standing, names)
-        if edge_steps:
-            standing, names = _branch(standing, names, "edge_step", edge_steps)
-            standing = prune(standing, names, [n.edge_step or 0 for n in names], edges_of(EDGE_SCORES[edge_score]), gate, finished)
-    candidates = by_edges(_networks(standing, names, chain, task))
+        standing = _carve(standing, gate, units, edges, unit_steps, edge_steps, finished)
+    candidates = by_edges(_networks(standing, chain, task))
     reason = StopReason.NOTHING_ACCEPTED if not candidates else StopReason.FINEST_STEP if edge_steps else StopReason.UNITS_ONLY
-    return SculptResult(candidates, tuple(gate.history), gate.min_accuracy, reason, tuple(numbers))
+    return SculptResult(candidates, tuple(gate.rounds), gate.min_accuracy, reason, tuple(numbers))
 
 
 def _dense(chain: Chain, numbers: Sequence[int], initial: str, device: torch.device) -> Population:
@@ -208,18 +213,52 @@ def _set_mark(gate: Gate, standing: Standing, task: Task, min_accuracy: float | 
     """Settle what is accepted, and judge the dense networks by it."""
     best = 1.0 if task.complete else float(standing.accuracy.max())
     gate.min_accuracy = best if min_accuracy is None else min_accuracy
-    standing = Standing(standing.population, standing.accuracy, standing.accuracy >= gate.min_accuracy)
-    gate.history[:] = [a._replace(accepted=a.accuracy >= gate.min_accuracy) for a in gate.history]
-    return standing
+    return replace(standing, accepted=standing.accuracy >= gate.min_accuracy)
 
 
-def _branch(standing: Standing, names: Sequence[ChainName], kind: str, steps: Sequence[float]) -> tuple[Standing, list[ChainName]]:
-    """Every chain once for each step."""
-    rows = torch.arange(len(names)).repeat_interleave(len(steps))
-    return standing.select(rows), [ChainName(**{**name._asdict(), kind: float(step)}) for name in names for step in steps]
+def _carve(
+    standing: Standing,
+    gate: Gate,
+    units: Pruning,
+    edges: Pruning,
+    unit_steps: Sequence[float],
+    edge_steps: Sequence[float],
+    finished: Callable[[int], None],
+) -> Standing:
+    """Chains of units, a retraining that has to pass the gate, chains of edges; every chain goes on as soon as it can.
+
+    A round trains all that is under way, whatever phase it is in.
+    """
+    done = standing.select(torch.arange(0))
+    if unit_steps:
+        units.add(standing.branched("unit_step", unit_steps), list(unit_steps) * len(standing))
+    else:
+        edges.add(standing.branched("edge_step", edge_steps), list(edge_steps) * len(standing))
+    while True:
+        trials = [units.propose(), edges.propose()]
+        carved, ready = edges.finished(), units.finished()
+        finished(sum(len(chains) for chains in (carved, ready) if chains is not None))
+        if ready is not None:
+            trials.append(Trial(ready.population, ready.names, "retrain", torch.zeros(len(ready), dtype=torch.int64)))
+        under_way = [trial for trial in trials if trial is not None]
+        if not under_way:
+            return edges.standing if edges.standing is not None else done
+        for trial, result in zip(under_way, gate.attempt(under_way), strict=True):
+            if trial.phase == "units":
+                units.settle(result)
+            elif trial.phase == "edges":
+                edges.settle(result)
+            elif ready is not None:
+                # What came out of the retraining below the mark goes back to what it was.
+                kept = torch.nonzero(result.accepted).flatten()
+                ready = ready.replaced(kept, result.select(kept))
+        if ready is not None and edge_steps:
+            edges.add(ready.branched("edge_step", edge_steps), list(edge_steps) * len(ready))
+        elif ready is not None:
+            done = done.joined(ready)
 
 
-def _networks(standing: Standing, names: Sequence[ChainName], chain: Chain, task: Task) -> list[SparseNetwork]:
+def _networks(standing: Standing, chain: Chain, task: Task) -> list[SparseNetwork]:
     rows = torch.nonzero(standing.accepted).flatten()
     population = standing.population.select(rows)
     weights = [w.cpu().numpy() for w in population.weights]
@@ -233,7 +272,7 @@ def _networks(standing: Standing, names: Sequence[ChainName], chain: Chain, task
             float(standing.accuracy[row]),
             task.input_names,
             task.output_names,
-            {**names[row]._asdict(), "task": task.name},
+            {**standing.names[row]._asdict(), "task": task.name},
         )
         for i, row in enumerate(rows.tolist())
     ]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .activations import ACTIVATIONS
 from .losses import LOSSES, Loss
+from .memory import is_out_of_memory, members_that_fit
 from .packing import packings
 from .population import Population
 from .randomness import fold, normals, permutations
@@ -22,6 +23,7 @@ from .tasks.task import Task
 __all__ = ["Data", "Pass", "Round", "Score", "evaluate", "gradient", "train"]
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+MANY_COLUMNS = 64
 CHUNK_FLOATS = 1_000_000  # inputs that are drawn at once: 4 MB, so that they stay in the cache
 
 
@@ -89,57 +91,59 @@ class Pass:
     """Forward and backward through a population; activations are written to buffers that the next pass overwrites."""
 
     def __init__(self, population: Population) -> None:
-        self.shape = population.shape
         self.matrices = population.shape.matrices(population.values)
-        self.weights = population.weights
-        self._buffers: dict[int, list[Tensor]] = {}
+        self.upward = [weight.transpose(1, 2) for weight in population.weights]
+        self.activations = [ACTIVATIONS[name] for name in population.shape.activations]
+        self.plain = population.shape.activations[-1] == "identity"
+        self._buffers: dict[int, list[tuple[Tensor, Tensor]]] = {}
 
-    def forward(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Sums ``z`` of every layer ``(N, n_out, B)``, and what each layer reads ``(N, n_in + 1, B)``, for ``x`` of the latter shape.
+    def forward(self, x: Tensor) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Sums ``z`` of every layer ``(N, n_out, B)``, what each layer reads ``(N, n_in + 1, B)``, and of that the hidden units alone.
 
         ``x`` may be ``(n + 1, B)``, the same for all members; the first layer is then one large product.
         """
-        first, *later = self.matrices
-        shared = x.ndim == 2
-        sums = [(first.reshape(-1, first.shape[2]) @ x).view(len(first), -1, x.shape[1]) if shared else torch.bmm(first, x)]
-        read = [x]
-        for matrix, name, buffer in zip(later, self.shape.activations, self._buffers_for(x.shape[-1]), strict=False):
-            ACTIVATIONS[name].apply(sums[-1], buffer[:, :-1])
+        first, shared = self.matrices[0], x.ndim == 2
+        z = (first.reshape(-1, first.shape[2]) @ x).view(len(first), -1, x.shape[1]) if shared else torch.bmm(first, x)
+        sums, read, hidden = [z], [x], []
+        for matrix, activation, (buffer, units) in zip(self.matrices[1:], self.activations, self._buffers_for(x.shape[-1]), strict=False):
+            activation.apply(z, units)
+            z = torch.bmm(matrix, buffer)
+            sums.append(z)
             read.append(buffer)
-            sums.append(torch.bmm(matrix, buffer))
-        return sums, read
+            hidden.append(units)
+        return sums, read, hidden
 
-    def outputs(self, sums: list[Tensor]) -> Tensor:
+    def outputs(self, z: Tensor) -> Tensor:
         """What the last layer gives, ``(N, k, B)``; its sums themselves where it has no activation."""
-        name = self.shape.activations[-1]
-        return sums[-1] if name == "identity" else ACTIVATIONS[name].apply(sums[-1], torch.empty_like(sums[-1]))
+        return z if self.plain else self.activations[-1].apply(z, torch.empty_like(z))
 
-    def backward(self, sums: list[Tensor], read: list[Tensor], y: Tensor, loss: Loss) -> Iterator[tuple[int, Tensor]]:
+    def backward(self, sums: list[Tensor], hidden: list[Tensor], y: Tensor, loss: Loss) -> Iterator[tuple[int, Tensor]]:
         """``(layer, dLoss/dz)`` of every layer, last first, ``(N, n_out, B)``, for the sum of the losses of the rows."""
-        h = self.outputs(sums)
-        slope = ACTIVATIONS[self.shape.activations[-1]].backward(loss.slope(h, y), sums[-1], h)
+        h = self.outputs(sums[-1])
+        slope = self.activations[-1].backward(loss.slope(h, y), sums[-1], h)
         for layer in range(len(sums) - 1, 0, -1):
             yield layer, slope
-            slope = torch.bmm(self.weights[layer].transpose(1, 2), slope)
-            slope = ACTIVATIONS[self.shape.activations[layer - 1]].backward(slope, sums[layer - 1], read[layer][:, :-1])
+            slope = self.activations[layer - 1].backward(torch.bmm(self.upward[layer], slope), sums[layer - 1], hidden[layer - 1])
         yield 0, slope
 
     def gradient(self, x: Tensor, y: Tensor, loss: Loss, into: list[Tensor]) -> None:
         """dLoss/dparameter of every member, each that of the member alone, before the mask; the loss is the mean over rows."""
-        sums, read = self.forward(x)
-        for layer, slope in self.backward(sums, read, y, loss):
+        sums, read, hidden = self.forward(x)
+        for layer, slope in self.backward(sums, hidden, y, loss):
             below = read[layer] if read[layer].ndim == 3 else read[layer].expand(len(slope), -1, -1)
             # Written through a copy: bmm(out=) into a view with gaps between members was measured four times slower.
             torch.mul(torch.bmm(slope, below.transpose(1, 2)), 1 / x.shape[-1], out=into[layer])
 
     def score(self, x: Tensor, y: Tensor, loss: Loss) -> Score:
         """Accuracy and mean loss."""
-        z = self.outputs(self.forward(x)[0])
+        z = self.outputs(self.forward(x)[0][-1])
         return Score(loss.accuracy(z, y), loss.mean(z, y))
 
-    def _buffers_for(self, rows: int) -> list[Tensor]:
+    def _buffers_for(self, rows: int) -> list[tuple[Tensor, Tensor]]:
+        """What the upper layers read, the constant 1 for the biases included, and the units without it."""
         if rows not in self._buffers:
-            self._buffers[rows] = [m.new_ones(len(m), m.shape[2], rows) for m in self.matrices[1:]]
+            whole = [m.new_ones(len(m), m.shape[2], rows) for m in self.matrices[1:]]
+            self._buffers[rows] = [(buffer, buffer[:, :-1]) for buffer in whole]
         return self._buffers[rows]
 
 
@@ -156,7 +160,12 @@ def evaluate(population: Population, data: Data) -> Score:
 
 
 def train(
-    population: Population, data: Data, settings: Round, key: Tensor, learning_rate: Tensor | None = None
+    population: Population,
+    data: Data,
+    settings: Round,
+    key: Tensor,
+    learning_rate: Tensor | None = None,
+    max_members: int | None = None,
 ) -> tuple[Population, Score]:
     """The population at the best epoch of a round of Adam, and its score there.
 
@@ -170,6 +179,9 @@ def train(
         Keys of the members' noise and data order.
     learning_rate : Tensor of shape (N,), optional
         One for each member, instead of ``settings.learning_rate``.
+    max_members : int, optional
+        How many are trained at once at the most; otherwise as many as fit into half of the free memory. Where memory runs out
+        all the same, the number halves.
 
     Returns
     -------
@@ -186,10 +198,20 @@ def train(
     rates = torch.full((len(values),), settings.learning_rate) if learning_rate is None else learning_rate.cpu()
     best = torch.zeros_like(values)
     accuracy, loss = values.new_empty(len(values), dtype=torch.float64), values.new_empty(len(values))
-    for packing in packings(population, rates):
-        members = packing.members
-        rate = float(rates[members[0]])
-        trained, score = _train(packing.pack(population), data, settings, rate, key[members], packing.inputs)
+    waiting = list(packings(population, rates))
+    while waiting:
+        packing = waiting.pop()
+        members, limit = packing.members, max_members or members_that_fit(packing.shape, data, settings)
+        if len(members) > limit:
+            waiting += packing.split(limit)
+            continue
+        try:
+            trained, score = _train(packing.pack(population), data, settings, float(rates[members[0]]), key[members], packing.inputs)
+        except RuntimeError as error:
+            if len(members) == 1 or not is_out_of_memory(error):
+                raise
+            waiting += packing.split(len(members) // 2)
+            continue
         packing.unpack(trained, best)
         accuracy[members], loss[members] = score.accuracy, score.loss
     return Population(population.shape, best, population.mask), Score(accuracy, loss)
@@ -221,25 +243,40 @@ def _train(population: Population, data: Data, settings: Round, rate: float, key
 
 
 def _batches(data: Data, settings: Round, key: Tensor, kept: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
-    """Shuffled batches ``(N, n, B)`` and ``(N, k, B)`` with fresh noise, epoch after epoch, drawn several epochs at once where they fit."""
-    members, (fed, rows) = len(key), data.x.shape
-    table, inputs = torch.cat([data.x, data.y]), fed - 1
+    """Shuffled batches ``(N, n + 1, B)`` and ``(N, k, B)`` with fresh noise, epoch after epoch.
+
+    Several epochs are drawn at once where they fit, and batch by batch where not even one does.
+    """
+    members, rows, fed = len(key), data.x.shape[1], len(data.x)
+    table = torch.cat([data.x if kept is None else data.x[_and_last(kept, fed)], data.y])
+    width, read = len(table), len(table) - len(data.y)
+    if columns := width >= MANY_COLUMNS:
+        table = table.t().contiguous()  # wide rows are copied whole, which was measured four times faster
     order_key, noise_key = fold(key, 0), fold(key, 1)
-    epochs = settings.epochs(rows)
-    at_once = max(1, CHUNK_FLOATS // (members * rows * len(table)))
-    for start in range(0, epochs, at_once):
-        count = min(at_once, epochs - start)
-        order = permutations(order_key, rows, count, start).unsqueeze(2)
-        size = members, count, len(table), rows
-        drawn = table.expand(size).gather(3, order.expand(size))
+    epochs, fits = settings.epochs(rows), CHUNK_FLOATS // (members * rows * width)
+    for start in range(0, epochs, max(1, fits)):
+        count = min(max(1, fits), epochs - start)
+        order = permutations(order_key, rows, count, start)
+        noise = None
         if settings.input_noise:
-            noise = normals(noise_key, inputs * rows, count, start).view(members, count, inputs, rows)
-            drawn[:, :, :inputs].add_(noise, alpha=settings.input_noise)
-        x, y = (drawn[:, :, :fed] if kept is None else drawn[:, :, _and_last(kept, fed)]), drawn[:, :, fed:]
-        for epoch in range(count):
-            for first in range(0, rows, settings.batch_size):
-                last = first + settings.batch_size
-                yield x[:, epoch, :, first:last], y[:, epoch, :, first:last]
+            noise = normals(noise_key, (fed - 1) * rows, count, start).view(members, count, fed - 1, rows).mul_(settings.input_noise)
+            noise = noise if kept is None else noise[:, :, kept]
+        for part, places in enumerate([order] if fits else order.split(settings.batch_size, dim=2)):
+            drawn = _draw(table, columns, places)
+            if noise is not None:
+                first = part * settings.batch_size
+                drawn[:, :, : read - 1].add_(noise[..., first : first + places.shape[2]])
+            for epoch in drawn.unbind(1):
+                yield from zip(epoch[:, :read].split(settings.batch_size, 2), epoch[:, read:].split(settings.batch_size, 2), strict=True)
+
+
+def _draw(table: Tensor, columns: bool, places: Tensor) -> Tensor:
+    """Rows of data at ``places (N, E, R)``, as ``(N, E, c, R)``, from a table ``(c, S)`` or, in columns, ``(S, c)``."""
+    members, epochs, rows = places.shape
+    if columns:
+        return table.index_select(0, places.flatten()).view(members, epochs, rows, -1).transpose(2, 3)
+    shape = members, epochs, len(table), rows
+    return table.expand(*shape[:3], table.shape[1]).gather(3, places.unsqueeze(2).expand(shape))
 
 
 def _and_last(kept: Tensor, fed: int) -> Tensor:

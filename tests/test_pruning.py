@@ -14,7 +14,7 @@ from torch import Tensor
 
 import sculpting.pruning as pruning
 from sculpting.population import Population, Shape
-from sculpting.pruning import ChainName, Gate, Standing, edges_of, prune, units_of
+from sculpting.pruning import Attempt, ChainName, Gate, Pruning, Standing, edges_of, units_of
 from sculpting.randomness import keys
 from sculpting.scores import EDGE_SCORES, UNIT_SCORES, edge_sensitivity, unit_sensitivity
 from sculpting.tasks import Task
@@ -35,27 +35,42 @@ def data_of(population: Population, loss: str = "bce", rows: int = 12) -> Data:
 def judged(monkeypatch: pytest.MonkeyPatch, accurate: Callable[[Population], Tensor]) -> None:
     """Replace training by a rule on how much is left."""
 
-    def train(population: Population, *rest: Any) -> tuple[Population, Score]:
+    def train(population: Population, *rest: Any, **options: Any) -> tuple[Population, Score]:
         accuracy = accurate(population).double()
         return population, Score(accuracy, torch.zeros(len(population)))
 
     monkeypatch.setattr(pruning, "train", train)
 
 
-def run(population: Population, step: float, units: bool, data: Data) -> tuple[Standing, Gate]:
-    gate = Gate(data, Round(), 1.0)
-    names = [ChainName(i) for i in range(len(population))]
-    standing = Standing(population, torch.ones(len(population), dtype=torch.float64), torch.ones(len(population), dtype=torch.bool))
-    items = units_of(UNIT_SCORES["weight_sum"]) if units else edges_of(EDGE_SCORES["magnitude"])
-    return prune(standing, names, [step] * len(population), items, gate), gate
+def standing_of(population: Population, accepted: bool = True) -> Standing:
+    flags = torch.full((len(population),), accepted)
+    return Standing(population, flags.double(), flags, [ChainName(i) for i in range(len(population))])
+
+
+def carve(chains: Pruning, gate: Gate) -> Standing:
+    while (trial := chains.propose()) is not None:
+        chains.settle(gate.attempt([trial])[0])
+    assert chains.standing is not None
+    return chains.standing
+
+
+def attempts_of(gate: Gate) -> list[Attempt]:
+    return [attempt for part in gate.rounds for attempt in part.attempts(gate.min_accuracy)]
+
+
+def run(population: Population, step: float, units: bool, data: Data) -> tuple[Standing, list[Attempt]]:
+    gate = Gate(data, Round(), None, 1.0)
+    chains = Pruning(units_of(UNIT_SCORES["weight_sum"]) if units else edges_of(EDGE_SCORES["magnitude"]), data)
+    chains.add(standing_of(population), [step] * len(population))
+    return carve(chains, gate), attempts_of(gate)
 
 
 def test_unit_attempts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty units, six needed, steps of 50 %: 10 gone; all 20 refused untrained; then 5, 2.5, 1.25 and 1 more units at a time."""
     judged(monkeypatch, lambda p: torch.cat(p.alive(), dim=1).sum(dim=1) >= 6)
     population = population_of((3, 12, 8, 2))
-    standing, gate = run(population, 50, True, data_of(population))
-    attempts = [(round((1 - a.asked) * 20, 6), a.accepted) for a in gate.history]
+    standing, history = run(population, 50, True, data_of(population))
+    attempts = [(round((1 - a.asked) * 20, 6), a.accepted) for a in history]
     assert attempts == [
         (10, True),
         (15, False),
@@ -73,8 +88,8 @@ def test_edge_attempts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten edges, four needed, steps of 40 %: 4 gone, 8 refused, 6 gone, 7 refused by halves of one edge at the least."""
     judged(monkeypatch, lambda p: p.edges() >= 4)
     population = population_of((3, 2, 2))
-    standing, gate = run(population, 40, False, data_of(population))
-    assert [(round((1 - a.asked) * 10, 6), a.accepted) for a in gate.history] == [(4, True), (8, False), (6, True), (8, False), (7, False)]
+    standing, history = run(population, 40, False, data_of(population))
+    assert [(round((1 - a.asked) * 10, 6), a.accepted) for a in history] == [(4, True), (8, False), (6, True), (8, False), (7, False)]
     magnitude = population.values[0, population.shape.weight_positions()].abs()
     left = standing.population.mask[0, population.shape.weight_positions()] > 0
     assert int(left.sum()) == 4
@@ -100,31 +115,31 @@ def test_chains_advance_each_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         assert torch.equal(alone.population.mask[0], together.population.mask[i])
 
 
+def test_chains_that_begin_later_make_the_same_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged(monkeypatch, lambda p: p.edges() >= 4)
+    population = population_of((4, 3, 3), members=4)
+    data = data_of(population)
+    together, history = run(population, 10, False, data)
+    gate, chains = Gate(data, Round(), None, 1.0), Pruning(edges_of(EDGE_SCORES["magnitude"]), data)
+    standing = standing_of(population)
+    chains.add(standing.select(torch.tensor([0, 1])), [10.0, 10.0])
+    for _ in range(2):
+        chains.settle(gate.attempt([chains.propose()])[0])
+    chains.add(standing.select(torch.tensor([2, 3])), [10.0, 10.0])
+    assert torch.equal(carve(chains, gate).population.mask, together.population.mask)
+    assert sorted(a[:-1] for a in attempts_of(gate)) == sorted(a[:-1] for a in history)
+
+
 def test_nothing_accepted_leaves_the_chain_where_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
     judged(monkeypatch, lambda p: torch.zeros(len(p)))
     population = population_of((3, 4, 2))
-    gate = Gate(data_of(population), Round(), 1.0)
-    start = Standing(population, torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.bool))
-    standing = prune(start, [ChainName(0)], [20.0], edges_of(EDGE_SCORES["magnitude"]), gate)
+    data = data_of(population)
+    gate, chains = Gate(data, Round(), None, 1.0), Pruning(edges_of(EDGE_SCORES["magnitude"]), data)
+    chains.add(standing_of(population, accepted=False), [20.0])
+    standing = carve(chains, gate)
     assert torch.equal(standing.population.values, population.values)
     assert not standing.accepted.any()
-    assert not any(a.accepted for a in gate.history)
-
-
-def test_a_retraining_below_the_mark_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    population = population_of((3, 4, 2), members=2)
-
-    def train(p: Population, *rest: Any) -> tuple[Population, Score]:
-        return Population.of(p.shape, p.values + 1), Score(torch.tensor([1.0, 0.5], dtype=torch.float64), torch.zeros(2))
-
-    monkeypatch.setattr(pruning, "train", train)
-    gate = Gate(data_of(population), Round(), 1.0)
-    before = Standing(population, torch.ones(2, dtype=torch.float64), torch.ones(2, dtype=torch.bool))
-    after = gate.retrain(before, [ChainName(0), ChainName(1)])
-    assert torch.equal(after.population.values[0], population.values[0] + 1)
-    assert torch.equal(after.population.values[1], population.values[1])
-    assert after.accepted.tolist() == [True, True]
-    assert [a.accepted for a in gate.history] == [True, False]
+    assert not any(a.accepted for a in attempts_of(gate))
 
 
 @settings(max_examples=40, deadline=None)

@@ -11,8 +11,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from sculpting import SculptResult, StopReason, sculpt, tasks
+from sculpting import SculptResult, StopReason, pruning, sculpt, tasks, training
+from sculpting.population import Population
 from sculpting.sculptor import EDGE_STEPS, UNIT_STEPS
+from sculpting.training import Data, Round, Score
 
 QUICK: dict[str, Any] = {"seeds": 2, "unit_steps": [50, 25], "edge_steps": [5, 2], "progress": False}
 
@@ -278,6 +280,7 @@ NAN = torch.full((20, 6), torch.nan)
         (GOOD, (X, Y), {"edge_score": "size"}, ValueError, "edge_score must be one of .*got 'size'"),
         (GOOD, (X, Y), {"initial": "given"}, ValueError, "initial must be 'fresh' or 'model'"),
         (GOOD, (X, Y), {"seeds": 0}, ValueError, "at least 1; got 0"),
+        (GOOD, (X, Y), {"max_members": 0}, ValueError, "max_members must be at least 1; got 0"),
         (GOOD, (X, Y), {"steps": 0}, ValueError, "steps must be at least 1; got 0"),
         (GOOD, (X, Y), {"batch_size": 0}, ValueError, "batch_size must be at least 1; got 0"),
         (GOOD, (X, Y), {"learning_rate": 0}, ValueError, "learning_rate must be positive; got 0"),
@@ -294,6 +297,50 @@ def test_bad_input_gets_one_clear_error_before_any_training(
     monkeypatch.setattr("sculpting.pruning.train", lambda *a, **k: pytest.fail("training began"))
     with pytest.raises(error, match=text):
         sculpt(model, data, **{**QUICK, **options})
+
+
+def test_a_retraining_below_the_mark_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retrained members are spoilt; what comes out is what the unit phase had accepted."""
+    honest = pruning.train
+
+    def train(population: Population, data: Data, settings: Round, key: torch.Tensor, **rest: Any) -> tuple[Population, Score]:
+        trained, score = honest(population, data, settings, key, **rest)
+        if phases and phases[-1] == "retrain":
+            return Population.of(trained.shape, trained.values * 0), Score(score.accuracy * 0, score.loss)
+        return trained, score
+
+    phases: list[str] = []
+    keyed = pruning._round_key
+    monkeypatch.setattr(pruning, "train", train)
+    monkeypatch.setattr(pruning, "_round_key", lambda trial: (phases.append(trial.phase), keyed(trial))[1])
+    task = tasks.boolean("both")
+    result = sculpt(task.model(width=24, hidden_layers=1), task, **{**QUICK, "seeds": 1, "unit_steps": [50], "edge_steps": []})
+    assert [a.accepted for a in result.history if a.phase == "retrain"] == [False]
+    assert bool(((result.network.model()(task.x) > 0) == (task.y > 0.5)).all())
+
+
+def test_fewer_members_at_once_give_the_same_result(both: SculptResult) -> None:
+    task = tasks.boolean("both")
+    few = sculpt(task.model(width=24, hidden_layers=1), task, max_members=3, **QUICK)
+    assert [a.chain for a in few.history] == [a.chain for a in both.history] or few.accuracy == 1.0
+    assert few.network.edge_count <= 20
+
+
+def test_running_out_of_memory_halves_the_number_of_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    honest = training._train
+
+    def scarce(population: Population, *rest: Any) -> Any:
+        sizes.append(len(population))
+        if len(population) > 2:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
+        return honest(population, *rest)
+
+    monkeypatch.setattr(training, "_train", scarce)
+    task = tasks.boolean("both")
+    result = sculpt(task.model(width=24, hidden_layers=1), task, **{**QUICK, "seeds": 8})
+    assert result.accuracy == 1.0
+    assert sizes[:3] == [8, 4, 2]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is at hand")

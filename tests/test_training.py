@@ -162,12 +162,12 @@ def test_packing_keeps_every_network_and_comes_back(seed: int, kept: float, widt
 
 
 def test_members_of_like_size_are_packed_together_where_it_pays() -> None:
-    big, small = make((4, 40, 3), 50, kept=1.0), with_dead_units(make((4, 40, 3), 50, kept=1.0), 0, 0.08)
+    big, small = make((4, 40, 3), 100, kept=1.0), with_dead_units(make((4, 40, 3), 100, kept=1.0), 0, 0.08)
     mixed = Population.of(big.shape, torch.cat([big.values, small.values]), torch.cat([big.mask, small.mask]))
     found = [(sorted(p.members.tolist()), p.shape.widths[1]) for p in packings(mixed)]
-    assert found[-1] == (list(range(50)), 40)
-    assert sum(len(members) for members, _ in found) == 100
-    few = mixed.select([0, 60, 61])
+    assert found[-1] == (list(range(100)), 40)
+    assert sum(len(members) for members, _ in found) == 200
+    few = mixed.select([0, 160, 161])
     assert [len(p.members) for p in packings(few)] == [3]
 
 

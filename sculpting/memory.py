@@ -1,0 +1,51 @@
+"""How many members fit into the memory that is free.
+
+P = parameters of a member, S = rows of data, B = rows of a batch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from .population import Shape
+
+if TYPE_CHECKING:
+    from .training import Data, Round
+
+__all__ = ["bytes_of_member", "is_out_of_memory", "members_that_fit"]
+
+SHARE = 0.5  # of the free memory that one round may take
+PARAMETER_COPIES = 14  # values, mask, gradient, moments, best, and their packed and sorted forms, some of them twice as wide
+FLOAT = 4
+
+
+def bytes_of_member(shape: Shape, data: Data, settings: Round) -> int:
+    """Peak bytes that training one more member takes: its parameters, its rows of an epoch, its activations in training and validation.
+
+    An estimate from above, measured in ``benchmarks/engine.py``.
+    """
+    rows = data.x.shape[1] if settings.input_noise else min(data.x.shape[1], 2 * settings.batch_size)
+    drawn = 3 * (len(data.x) + len(data.y)) * rows
+    active = 3 * sum(shape.widths[1:]) * max(settings.batch_size, data.x_check.shape[1])
+    return FLOAT * (PARAMETER_COPIES * shape.size + drawn + active)
+
+
+def members_that_fit(shape: Shape, data: Data, settings: Round) -> int:
+    """At least one."""
+    return max(1, int(SHARE * _free_bytes(data.x.device)) // bytes_of_member(shape, data, settings))
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error of torch means that an allocation failed, on a GPU or on the CPU."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error) or "not enough memory" in str(error)
+
+
+def _free_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    lines = Path("/proc/meminfo").read_text().splitlines() if Path("/proc/meminfo").exists() else []
+    available = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
+    return available if available is not None else 4 << 30  # where the system does not say: a small machine
