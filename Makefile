@@ -27,6 +27,7 @@ wheel: $(VENV)/.dev
 
 bench: $(VENV)/.core
 	$(BIN)/python benchmarks/foundation.py
+	$(BIN)/python benchmarks/engine.py
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict

@@ -156,7 +156,8 @@ def sculpt(
     device : str or torch.device, optional
         Where to compute; otherwise where the model is.
     max_members : int, optional
-        How many networks are trained at once at the most; otherwise as many as fit into the memory that is free. The result is the same.
+        How many networks are trained at once at the most; otherwise as many as fit into half of the memory that is free. It
+        changes the result by no more than the rounding of batched products does.
     progress : bool or callable
         A bar, nothing, or ``progress(chains finished, chains in all)``.
 
@@ -185,9 +186,8 @@ def sculpt(
     chain = read_model(model)
     task = as_task(data, loss=loss, validation=validation, seed=seed, outputs=chain.shape.widths[-1])
     chain = chain.for_loss(task.loss)
-    _check(chain, task, seeds, min_accuracy, (unit_steps, edge_steps), (unit_score, edge_score), initial)
-    if max_members is not None and max_members < 1:
-        raise ValueError(f"max_members must be at least 1; got {max_members}")
+    _check(chain, task, min_accuracy, (unit_steps, edge_steps), (unit_score, edge_score), initial)
+    _check_counts(seeds=seeds, max_members=1 if max_members is None else max_members)
     settings = _round(task, steps, batch_size, learning_rate, weight_decay, input_noise)
     place = _device(chain.device if device is None else device)
     gate = Gate(Data.of(task, place), settings, max_members)
@@ -281,7 +281,6 @@ def _networks(standing: Standing, chain: Chain, task: Task) -> list[SparseNetwor
 def _check(
     chain: Chain,
     task: Task,
-    seeds: int,
     min_accuracy: float | None,
     steps: tuple[Sequence[float], Sequence[float]],
     scores: tuple[str, str],
@@ -289,8 +288,6 @@ def _check(
 ) -> None:
     if task.x.shape[1] != chain.shape.widths[0]:
         raise ValueError(f"x must have {chain.shape.widths[0]} columns, one for each input of the model; got {task.x.shape[1]}")
-    if seeds < 1:
-        raise ValueError(f"seeds is how many initialisations, at least 1; got {seeds}")
     if min_accuracy is not None and not 0 < min_accuracy <= 1:
         raise ValueError(f"min_accuracy must be a fraction in (0, 1]; got {min_accuracy}")
     for name, values in zip(("unit_steps", "edge_steps"), steps, strict=True):
@@ -305,13 +302,20 @@ def _check(
         raise ValueError(f"initial must be 'fresh' or 'model'; got {initial!r}")
 
 
+def _check_counts(**counts: int) -> None:
+    for name, value in counts.items():
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}")
+
+
 def _round(task: Task, steps: int, batch_size: int | None, learning_rate: float, weight_decay: float, input_noise: float | None) -> Round:
     noise = task.input_noise if input_noise is None else input_noise
     batch = min(128, max(1, len(task.x) // 2)) if batch_size is None else batch_size
-    for name, value, least in (("steps", steps, 1), ("batch_size", batch, 1), ("weight_decay", weight_decay, 0), ("input_noise", noise, 0)):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}; got {value}")
-    if learning_rate <= 0:
+    _check_counts(steps=steps, batch_size=batch)
+    for name, value in (("weight_decay", weight_decay), ("input_noise", noise)):
+        if not value >= 0:
+            raise ValueError(f"{name} must be at least 0; got {value}")
+    if not learning_rate > 0:
         raise ValueError(f"learning_rate must be positive; got {learning_rate}")
     return Round(steps, batch, learning_rate, weight_decay, noise)
 

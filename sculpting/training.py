@@ -206,7 +206,7 @@ def train(
             waiting += packing.split(limit)
             continue
         try:
-            trained, score = _train(packing.pack(population), data, settings, float(rates[members[0]]), key[members], packing.inputs)
+            trained, score = _train(packing.pack(population), data, settings, float(rates[int(members[0])]), key[members], packing.inputs)
         except RuntimeError as error:
             if len(members) == 1 or not is_out_of_memory(error):
                 raise

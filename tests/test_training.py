@@ -124,12 +124,37 @@ def test_the_best_epoch_is_kept_by_accuracy_then_loss() -> None:
     assert all(bool((late.accuracy >= early.accuracy).all()) for early, late in pairwise(scores))
 
 
-def test_a_round_drawn_in_pieces_is_the_same_round(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("columns", [0, 1000])
+def test_a_round_drawn_in_pieces_is_the_same_round(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     population, data = make((4, 6, 3), 3), data_for("bce", (4, 3))
-    whole, _ = train(population, data, Round(steps=10, input_noise=0.1), keys(range(3)))
+    whole, _ = train(population, data, Round(steps=10, batch_size=6, input_noise=0.1), keys(range(3)))
     monkeypatch.setattr("sculpting.training.CHUNK_FLOATS", 1)
-    pieces, _ = train(population, data, Round(steps=10, input_noise=0.1), keys(range(3)))
-    assert torch.equal(whole.values, pieces.values)
+    monkeypatch.setattr("sculpting.training.MANY_COLUMNS", columns)
+    pieces, _ = train(population, data, Round(steps=10, batch_size=6, input_noise=0.1), keys(range(3)))
+    torch.testing.assert_close(whole.values, pieces.values, rtol=1e-4, atol=1e-6)
+
+
+def test_leaving_out_dead_inputs_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    population, data = make((10, 6, 3), 3), data_for("bce", (10, 3))
+    population.shape.weights(population.mask)[0][:, :, [0, 3, 4]] = 0
+    population = population.masked(population.mask)
+    whole, _ = train(population, data, Round(steps=10, input_noise=0.5), keys(range(3)))
+    monkeypatch.setattr("sculpting.packing.MANY_INPUTS", 2)
+    (packing,) = packings(population)
+    assert packing.shape.widths[0] == 7
+    fewer, _ = train(population, data, Round(steps=10, input_noise=0.5), keys(range(3)))
+    torch.testing.assert_close(whole.values, fewer.values, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_losses_and_accuracies_are_those_of_torch_and_finite_for_hopeless_networks(loss: str) -> None:
+    data = data_for(loss, (4, 3))
+    z = 3 * torch.randn(2, 3, 20, generator=torch.Generator().manual_seed(1))
+    for member in range(2):
+        expected = float(oracle.LOSS[loss](z[member].t(), data.y.t()))
+        assert float(data.loss.mean(z, data.y)[member]) == pytest.approx(expected, rel=1e-5)
+        assert float(data.loss.accuracy(z, data.y)[member]) == pytest.approx(oracle.accuracy(loss, z[member].t(), data.y.t()))
+    assert bool(torch.isfinite(data.loss.mean(-1e4 * (2 * data.y - 1).unsqueeze(0), data.y)).all())
 
 
 def with_dead_units(population: Population, seed: int, kept: float) -> Population:

@@ -1,0 +1,41 @@
+"""How many members are trained at once, by the memory that is free."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from sculpting import memory, tasks
+from sculpting.memory import bytes_of_member, is_out_of_memory, members_that_fit
+from sculpting.population import Shape
+from sculpting.training import Data, Round
+
+DATA = Data.of(tasks.boolean("both"))
+SMALL, LARGE = (Shape((6, width, 3), ("relu", "identity")) for width in (8, 80))
+
+
+def test_members_fill_half_of_the_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    need = bytes_of_member(SMALL, DATA, Round())
+    for free, expected in ((0, 1), (2 * need, 1), (20 * need, 10), (2000 * need, 1000)):
+        monkeypatch.setattr(memory, "_free_bytes", lambda device, free=free: free)
+        assert members_that_fit(SMALL, DATA, Round()) == expected
+
+
+def test_larger_networks_batches_and_noise_need_more() -> None:
+    least = bytes_of_member(SMALL, DATA, Round(batch_size=8))
+    assert bytes_of_member(LARGE, DATA, Round(batch_size=8)) > least
+    assert bytes_of_member(SMALL, DATA, Round(batch_size=512)) > least
+    assert bytes_of_member(SMALL, DATA, Round(batch_size=8, input_noise=0.1)) > least
+
+
+def test_the_machine_says_what_is_free() -> None:
+    assert memory._free_bytes(torch.device("cpu")) > 1 << 20
+
+
+def test_only_failed_allocations_count_as_out_of_memory() -> None:
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes"))
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    with pytest.raises(RuntimeError) as failed:
+        torch.empty(1 << 60, dtype=torch.uint8)
+    assert is_out_of_memory(failed.value)
