@@ -92,7 +92,7 @@ def mnist_task(rows: int = 2048) -> Task:
     return Task(x, y, "bce", x[:512], y[:512])
 
 
-def mnist_step(data: Data, population: Population, steps: int = 8) -> float:
+def mnist_step(data: Data, population: Population, steps: int = 24) -> float:
     start = time.perf_counter()
     train(population, data, Round(steps, 512, 1e-3), keys(["one"]))
     return (time.perf_counter() - start) / steps
@@ -107,8 +107,8 @@ def mnist_size() -> list[str]:
 
     def plain() -> float:
         start = time.perf_counter()
-        train_round(model, masks, task.x, task.y, 8, 512, 0.0)
-        return (time.perf_counter() - start) / 8
+        train_round(model, masks, task.x, task.y, 24, 512, 0.0)
+        return (time.perf_counter() - start) / 24
 
     mask = dense.mask.clone()
     gone = (uniforms(keys(["gone"]), shape.hidden_count) > 0.1).float()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -96,13 +96,18 @@ class Standing:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """What chains try in a round; ``number (N,)`` counts each chain's own attempts, so that its random numbers are its own."""
+    """What chains try in a round, and the keys ``(N, 2)`` of its random numbers."""
 
     population: Population
     names: list[ChainName]
     phase: str
-    number: Tensor
+    key: Tensor
     asked: Tensor | None = None
+
+    @classmethod
+    def unpruned(cls, population: Population, names: list[ChainName], phase: str) -> Trial:
+        """A round of a phase that prunes nothing."""
+        return cls(population, names, phase, _round_key(chain_keys(population, names), phase, torch.zeros(len(names), dtype=torch.int64)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +144,7 @@ class Gate:
         population = trials[0].population
         for trial in trials[1:]:
             population = population.joined(trial.population)
-        key = torch.cat([_round_key(trial) for trial in trials]).to(population.values.device)
+        key = torch.cat([trial.key for trial in trials])
         trained, score = train(population, self.data, self.settings, key, max_members=self.max_members)
         rows = torch.arange(len(population)).split([len(trial.names) for trial in trials])
         seconds = (time.perf_counter() - start) / len(population)
@@ -159,7 +164,7 @@ class Gate:
 
     def dense(self, population: Population, names: list[ChainName], trained: bool) -> Standing:
         """The dense networks after their first round, or as they are where they come trained."""
-        trial = Trial(population, names, "dense", torch.zeros(len(names), dtype=torch.int64))
+        trial = Trial.unpruned(population, names, "dense")
         if trained:
             return self.judge(trial, population, evaluate(population, self.data), 0.0)
         return self.attempt([trial])[0]
@@ -205,7 +210,7 @@ class Pruning:
         self.items, self.data = items, data
         self.standing: Standing | None = None
         self.removed, self.step = torch.empty(0, dtype=torch.float64), torch.empty(0, dtype=torch.float64)
-        self.number = torch.empty(0, dtype=torch.int64)
+        self.number, self.key = torch.empty(0, dtype=torch.int64), torch.empty(0, 2, dtype=torch.int32)
         self.active, self.told = torch.empty(0, dtype=torch.bool), torch.empty(0, dtype=torch.bool)
         self.tried = torch.empty(0, dtype=torch.int64)
         self.total = 0
@@ -217,6 +222,7 @@ class Pruning:
         self.removed = torch.cat([self.removed, removed])
         self.step = torch.cat([self.step, torch.tensor(steps, dtype=torch.float64).mul(self.total / 100).clamp(min=1)])
         self.number = torch.cat([self.number, torch.zeros(len(standing), dtype=torch.int64)])
+        self.key = torch.cat([self.key.to(standing.population.values.device), chain_keys(standing.population, standing.names)])
         self.active = torch.cat([self.active, torch.ones(len(standing), dtype=torch.bool)])
         self.told = torch.cat([self.told, torch.zeros(len(standing), dtype=torch.bool)])
         self.standing = standing if self.standing is None else self.standing.joined(standing)
@@ -231,9 +237,9 @@ class Pruning:
         self.number[self.tried] += 1
         population, names = self.standing.population.select(self.tried), [self.standing.names[i] for i in self.tried.tolist()]
         asked = self.removed[self.tried] + self.step[self.tried]
-        trial = Trial(population, names, self.items.phase, self.number[self.tried], 1 - asked / self.total)
-        mask = _pruned_mask(population, self.items, torch.floor(asked + TOLERANCE).long(), self.data, _round_key(trial))
-        return replace(trial, population=population.masked(mask))
+        key = _round_key(self.key[self.tried], self.items.phase, self.number[self.tried])
+        mask = _pruned_mask(population, self.items, torch.floor(asked + TOLERANCE).long(), self.data, key)
+        return Trial(population.masked(mask), names, self.items.phase, key, 1 - asked / self.total)
 
     def settle(self, result: Standing) -> None:
         """Keep what was accepted of the last trial, and go back elsewhere."""
@@ -255,15 +261,20 @@ class Pruning:
         self.step[chains] = (self.step[chains] / 2).clamp(min=1)
 
 
-def _round_key(trial: Trial) -> Tensor:
-    """Keys of a round: of the chain, the phase and how many attempts it has made."""
-    return fold(keys(trial.names), len(PHASES) * trial.number + PHASES.index(trial.phase))
+def chain_keys(population: Population, names: Sequence[ChainName]) -> Tensor:
+    """Keys of chains, on the population's device."""
+    return keys(names, population.values.device)
+
+
+def _round_key(key: Tensor, phase: str, number: Tensor) -> Tensor:
+    """Keys of a round, from those of the chains, the phase and how many attempts each chain has made in it."""
+    return fold(key, len(PHASES) * number + PHASES.index(phase))
 
 
 def _pruned_mask(population: Population, items: Items, removed: Tensor, data: Data, key: Tensor) -> Tensor:
     alive = items.alive(population)
     count = removed.to(alive.device) - (items.total(population) - alive.sum(dim=1))
-    scores = items.score(population, data, fold(key.to(alive.device), -1)).float().masked_fill(~alive, torch.inf)
+    scores = items.score(population, data, fold(key, -1)).float().masked_fill(~alive, torch.inf)
     # The bits of floats that are not negative sort as the floats do.
     order = sorted_positions(scores.view(torch.int32))
     lowest = torch.arange(alive.shape[1], device=alive.device) < count.unsqueeze(1)

@@ -239,7 +239,7 @@ def _carve(
         carved, ready = edges.finished(), units.finished()
         finished(sum(len(chains) for chains in (carved, ready) if chains is not None))
         if ready is not None:
-            trials.append(Trial(ready.population, ready.names, "retrain", torch.zeros(len(ready), dtype=torch.int64)))
+            trials.append(Trial.unpruned(ready.population, ready.names, "retrain"))
         under_way = [trial for trial in trials if trial is not None]
         if not under_way:
             return edges.standing if edges.standing is not None else done

@@ -1,7 +1,8 @@
 """The engine comes out where the published code does: networks left by P_u = 70, P_e = 2.5 at the published training setting.
 
-Published figures: 30 seeds each of the paper's own code. Statistics: Welch's z of the mean number of edges, |z| < 3; equal 10, 50 and 90 %
-points; chi-squared test of the numbers of hidden units against what 30 and 256 draws of one distribution would give, p > 0.01.
+Published figures: 30 seeds each of the paper's own code. Statistics: Welch's z of the mean number of edges, |z| < 3; 10, 50 and 90 %
+points at most one edge apart; chi-squared test of the numbers of hidden units against what 30 and 256 draws of one distribution
+would give, p > 0.01.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def test_edges_and_units_left_agree_with_the_published_code(name: str) -> None:
     edges = np.array([network.edge_count for network in result.candidates])
     error = np.hypot(known["sd"] / np.sqrt(30), edges.std(ddof=1) / np.sqrt(SEEDS))
     assert abs(edges.mean() - known["mean"]) / error < 3
-    assert np.percentile(edges, [10, 50, 90]).tolist() == known["points"]
+    assert np.percentile(edges, [10, 50, 90]) == pytest.approx(known["points"], abs=1)
     # The last bin takes all larger numbers.
     units = np.minimum([network.unit_counts[1] for network in result.candidates], max(known["units"]))
     table = np.array([list(known["units"].values()), [(units == count).sum() for count in known["units"]]])

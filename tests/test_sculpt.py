@@ -307,14 +307,14 @@ def test_a_retraining_below_the_mark_is_not_kept(monkeypatch: pytest.MonkeyPatch
 
     def train(population: Population, data: Data, settings: Round, key: torch.Tensor, **rest: Any) -> tuple[Population, Score]:
         trained, score = honest(population, data, settings, key, **rest)
-        if phases and phases[-1] == "retrain":
+        if phases[-1] == "retrain":
             return Population.of(trained.shape, trained.values * 0), Score(score.accuracy * 0, score.loss)
         return trained, score
 
     phases: list[str] = []
     keyed = pruning._round_key
     monkeypatch.setattr(pruning, "train", train)
-    monkeypatch.setattr(pruning, "_round_key", lambda trial: (phases.append(trial.phase), keyed(trial))[1])
+    monkeypatch.setattr(pruning, "_round_key", lambda key, phase, number: (phases.append(phase), keyed(key, phase, number))[1])
     task = tasks.boolean("both")
     result = sculpt(task.model(width=24, hidden_layers=1), task, **{**QUICK, "seeds": 1, "unit_steps": [50], "edge_steps": []})
     assert [a.accepted for a in result.history if a.phase == "retrain"] == [False]
