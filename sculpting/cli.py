@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"sculpting {options.command}: {' '.join(str(error).split())}\n")
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write(f"sculpting {options.command}: stopped; nothing was written\n")
+        sys.stderr.write(f"sculpting {options.command}: stopped\n")
         return 130
     return 0
 
