@@ -19,7 +19,7 @@ for ax, name in zip(figure.subplots(2, 2).flat, tasks.EXEMPLARS, strict=True):
     exact = compare(found, task.truth(hidden_layers=2)).exact
     found.draw(ax=ax)
     ax.set_title(f"{name} {task.name}: {found.network.edge_count} edges, support {found.support:.2f}")
-    print(f"{name}: {len(found.modules)} modules, {'exactly' if exact else 'not'} those of the task, support {found.support:.2f}")
+    print(f"{name}: modules {'exactly' if exact else 'not'} those of the task ({len(found.modules)}), support {found.support:.2f}")
 
 Path("runs").mkdir(exist_ok=True)
 figure.savefig("runs/boolean_tasks.svg")

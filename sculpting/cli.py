@@ -104,7 +104,7 @@ def _sculpt(options: argparse.Namespace) -> None:
         found.write_graphml(folder / "network.graphml"),
     ]
     if not options.quiet:
-        print(f"Task {task.name}, {options.layers} hidden layers of {options.width} units\n\n{result}\n")
+        print(f"Task {task.name}, {options.layers} hidden layer{'s' * (options.layers > 1)} of {options.width} units\n\n{result}\n")
         print(f"{options.select.capitalize()}: {report_text(found, comparison)}\n\nwrote {', '.join(map(str, written))}")
 
 

@@ -40,7 +40,7 @@ def test_sculpt_reports(rule: str, tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["sculpt", "4,2,4", *SMALL, "--select", rule, "--out", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     for part in (
-        "Task [4, 2, 4], 1 hidden layers of 12 units",
+        "Task [4, 2, 4], 1 hidden layer of 12 units",
         rule.capitalize(),
         "density",
         "units:",
