@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -19,11 +21,14 @@ _HEAD_LOSSES = {"sigmoid": "bce", "softmax": "ce", "log_softmax": "ce"}
 _SKIPPED_MODULES = (nn.Flatten, nn.Dropout, nn.Identity)
 _SKIPPED_NAMES = {"flatten", "dropout", "view", "reshape", "size", "getitem", "identity"}
 _FUNCTION_NAMES = {name: name for name in [*ACTIVATIONS, "softmax", "log_softmax"]}
-_PLAIN: dict[type[nn.Module], dict[str, object]] = {
-    nn.LeakyReLU: {"negative_slope": 0.01},
-    nn.ELU: {"alpha": 1.0},
-    nn.GELU: {"approximate": "none"},
-    nn.Softplus: {"beta": 1.0, "threshold": 20.0},
+# The only settings of activations that are computed here.
+_SETTINGS: dict[str, dict[str, tuple[object, ...]]] = {
+    "leaky_relu": {"negative_slope": (0.01,)},
+    "elu": {"alpha": (1.0,)},
+    "gelu": {"approximate": ("none",)},
+    "softplus": {"beta": (1.0,), "threshold": (20.0,)},
+    "softmax": {"dim": (-1, 1)},
+    "log_softmax": {"dim": (-1, 1)},
 }
 
 
@@ -148,26 +153,30 @@ def _steps(model: nn.Module) -> list[tuple[str, nn.Linear | str]]:
         if len([n for n in node.all_input_nodes if not n.name.startswith(("size", "getitem"))]) != 1:
             raise ValueError(f"the model must be a chain; got {node.name!r}, which joins several values")
         last = node
-        part = modules[str(node.target)] if node.op == "call_module" else getattr(node.target, "__name__", str(node.target))
-        step = _step(part, f"{node.target}" if isinstance(part, str) else f"{node.target} ({part})")
+        if node.op == "call_module":
+            part = modules[str(node.target)]
+            step = _step(part, f"{node.target} ({part})", partial(getattr, part))
+        else:
+            given = dict(zip(_SETTINGS.get(_name(node.target), {}), node.args[1:], strict=False)) | node.kwargs
+            step = _step(_name(node.target), f"{_name(node.target)} with {given}" if given else _name(node.target), given.get)
         if step is not None:
             steps.append(step)
     return steps
 
 
-def _is_plain(part: nn.Module | str) -> bool:
-    """Whether an activation has its default settings, the only ones that are computed here."""
-    return all(getattr(part, key) == value for kind, settings in _PLAIN.items() if type(part) is kind for key, value in settings.items())
+def _name(target: Any) -> str:
+    return getattr(target, "__name__", str(target))
 
 
-def _step(part: nn.Module | str, what: str) -> tuple[str, nn.Linear | str] | None:
+def _step(part: nn.Module | str, what: str, setting: Callable[[str], object]) -> tuple[str, nn.Linear | str] | None:
+    """A layer or an activation, or None for what is passed over; ``setting`` gives a setting, None where it was not given."""
     if isinstance(part, nn.Linear):
         return what, part
     if isinstance(part, _SKIPPED_MODULES) or part in _SKIPPED_NAMES:
         return None
     known = {type(a.module()): name for name, a in ACTIVATIONS.items()} | {module: name for name, module in HEADS.items()}
     name = _FUNCTION_NAMES.get(part) if isinstance(part, str) else known.get(type(part))
-    if name is None or not _is_plain(part):
+    if name is None or not all(setting(key) in (None, *allowed) for key, allowed in _SETTINGS.get(name, {}).items()):
         raise ValueError(
             f"the model has a layer that is not supported: {what}. Supported: Linear, Flatten, Dropout, and the activations "
             f"{', '.join(sorted(ACTIVATIONS))} with their default settings"

@@ -113,7 +113,9 @@ class SparseNetwork:
     @property
     def unit_counts(self) -> tuple[int, ...]:
         """Units of each layer that have an edge on every side they should; outputs always count."""
-        return tuple(len(units) for units in self._live_units())
+        weights = self.compact().weights
+        hidden = (int(w.any(axis=1).sum()) for w in weights[:-1])
+        return (int(weights[0].any(axis=0).sum()), *hidden, self.widths[-1])
 
     def model(self) -> nn.Sequential:
         """A plain ``nn.Sequential`` that computes the same as the network, pruned weights as zeros, in its original shape."""
@@ -209,15 +211,6 @@ class SparseNetwork:
             return cls(weights=parts[0], biases=parts[1], **names, **facts)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a whole network: {error}") from error
-
-    def _live_units(self) -> list[NDArray[np.int64]]:
-        live = [np.ones(n, dtype=bool) for n in self.widths]
-        for _ in self.widths:
-            for i, mask in enumerate(self.masks):
-                live[i] &= (mask & live[i + 1][:, None]).any(axis=0)
-                if i + 1 < len(self.weights):
-                    live[i + 1] &= (mask & live[i]).any(axis=1)
-        return [np.flatnonzero(a) for a in live]
 
 
 def by_edges(networks: Sequence[SparseNetwork]) -> tuple[SparseNetwork, ...]:

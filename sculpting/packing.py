@@ -17,7 +17,10 @@ from .population import Population, Shape
 __all__ = ["Packing", "packings"]
 
 MULTIPLE = 2  # packed widths are multiples of this, so that sizes repeat
-STEP_COST, PARAMETER_COST = 200.0, 0.02  # microseconds of a step: of its calls, and of one parameter of one member; measured
+STEP_COST, PARAMETER_COST = (
+    200.0,
+    0.02,
+)  # microseconds of a step: of its calls, and of one parameter of one member, as whole protocols ran fastest
 MANY_INPUTS = 64  # below this, leaving out dead inputs saves less than it costs
 
 

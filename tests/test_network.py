@@ -67,6 +67,13 @@ def test_compaction_keeps_the_function_and_drops_dead_units(seed: int, activatio
     assert all(w.any(axis=1).all() for w in small.weights[:-1]) or 1 in small.widths[1:-1]
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.0, 1.0))
+def test_units_are_counted_as_the_graph_counts_them(seed: int, kept: float) -> None:
+    network = random_network(seed, kept=kept)
+    assert network.unit_counts == tuple(int(a.sum()) for a in as_graph(network).alive())
+
+
 def test_saving_and_loading_is_exact(tmp_path: Path) -> None:
     network = random_network(5, head="sigmoid")
     back = SparseNetwork.load(network.save(tmp_path / "deep" / "network.safetensors"))
