@@ -147,6 +147,8 @@ def _steps(model: nn.Module) -> list[tuple[str, nn.Linear | str]]:
             last = node
             continue
         if node.op == "output":
+            if node.args[0] is not last:
+                raise ValueError(f"the model must be a chain that returns its last value; got one that returns {node.args[0]}")
             break
         if node.name.startswith("size") or not any(n is last for n in node.all_input_nodes):
             continue

@@ -208,6 +208,12 @@ class Chained(nn.Module):
         return self.b(self.drop(torch.nn.functional.relu(self.a(x.flatten(1)))))
 
 
+class Aside(Branching):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        torch.relu(self.a(x))
+        return self.b(x)
+
+
 class Functional(nn.Module):
     def __init__(self, function: Any) -> None:
         super().__init__()
@@ -268,6 +274,7 @@ NAN = torch.full((20, 6), torch.nan)
             "for loss 'bce' must end in a Linear layer or in sigmoid; got relu",
         ),
         (Branching(), (X, Y), {}, ValueError, "must be a chain; got 'add'"),
+        (Aside(), (X, Y), {}, ValueError, "must be a chain that returns its last value; got one that returns b"),
         (Looping(), (X, Y), {}, TypeError, "forward of Looping cannot be followed"),
         (GOOD, (X, Y[:19]), {}, ValueError, "x and y must have as many rows; got 20 and 19"),
         (GOOD, (X[:0], Y[:0]), {}, ValueError, "at least one row and one column"),
