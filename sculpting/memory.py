@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["bytes_of_member", "is_out_of_memory", "members_that_fit"]
 
 SHARE = 0.5  # of the free memory that one round may take
+AMPLE = 1 << 27  # bytes below which nobody asks how much is free, which takes as long as two steps of training
 PARAMETER_COPIES = 14  # values, mask, gradient, moments, best, and their packed and sorted forms, some of them twice as wide
 FLOAT = 4
 
@@ -33,9 +34,10 @@ def bytes_of_member(shape: Shape, data: Data, settings: Round) -> int:
     return FLOAT * (PARAMETER_COPIES * shape.size + drawn + active)
 
 
-def members_that_fit(shape: Shape, data: Data, settings: Round) -> int:
-    """At least one."""
-    return max(1, int(SHARE * _free_bytes(data.x.device)) // bytes_of_member(shape, data, settings))
+def members_that_fit(wanted: int, shape: Shape, data: Data, settings: Round) -> int:
+    """How many of the members wanted fit; at least one."""
+    each = bytes_of_member(shape, data, settings)
+    return wanted if wanted * each <= AMPLE else min(wanted, max(1, int(SHARE * _free_bytes(data.x.device)) // each))
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

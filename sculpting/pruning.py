@@ -13,11 +13,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .passes import Score
 from .population import Population
 from .randomness import fold, keys
 from .scores import ScoreFunction
 from .sorting import sorted_positions
-from .training import Data, Round, Score, evaluate, train
+from .training import Data, Round, evaluate, train
 
 __all__ = ["Attempt", "ChainName", "Gate", "Pruning", "RoundRecord", "Standing", "Trial", "edges_of", "units_of"]
 
@@ -300,7 +301,9 @@ def _live_edges(population: Population) -> Tensor:
 def _without_edges(population: Population, gone: Tensor) -> Tensor:
     """A hidden unit that has lost its last incoming edge loses its bias too."""
     mask = population.mask.clone()
-    mask[:, population.shape.weight_positions(mask.device)] *= (~gone).to(mask.dtype)
-    for weight, bias in list(zip(population.shape.weights(mask), population.shape.biases(mask), strict=True))[:-1]:
+    weights = population.shape.weights(mask)
+    for weight, part in zip(weights, gone.split([w[0].numel() for w in weights], dim=1), strict=True):
+        weight *= ~part.view_as(weight)
+    for weight, bias in list(zip(weights, population.shape.biases(mask), strict=True))[:-1]:
         bias *= weight.amax(dim=2)
     return mask

@@ -12,9 +12,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from .passes import Pass
 from .population import Population
 from .randomness import uniforms
-from .training import Data, Pass, gradient
+from .training import Data, gradient
 
 __all__ = ["EDGE_SCORES", "UNIT_SCORES", "ScoreFunction"]
 
@@ -34,7 +35,7 @@ def unit_sensitivity(population: Population, data: Data, key: Tensor) -> Tensor:
         for layer, slope in passes.backward(sums, hidden, data.y_check, data.loss)
         if layer
     ]
-    return torch.cat(scores[::-1], dim=1)
+    return torch.cat(scores[::-1], dim=1) / data.loss.divisor(len(data.y))
 
 
 def unit_weight_sum(population: Population, data: Data, key: Tensor) -> Tensor:

@@ -16,9 +16,11 @@ SMALL, LARGE = (Shape((6, width, 3), ("relu", "identity")) for width in (8, 80))
 
 def test_members_fill_half_of_the_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     need = bytes_of_member(SMALL, DATA, Round())
-    for free, expected in ((0, 1), (2 * need, 1), (20 * need, 10), (2000 * need, 1000)):
+    monkeypatch.setattr(memory, "AMPLE", 3 * need)
+    for free, expected in ((0, 1), (2 * need, 1), (20 * need, 10), (2000 * need, 600)):
         monkeypatch.setattr(memory, "_free_bytes", lambda device, free=free: free)
-        assert members_that_fit(SMALL, DATA, Round()) == expected
+        assert members_that_fit(600, SMALL, DATA, Round()) == expected
+        assert members_that_fit(3, SMALL, DATA, Round()) == 3
 
 
 def test_larger_networks_batches_and_noise_need_more() -> None:

@@ -14,10 +14,11 @@ from torch import nn
 from sculpting.activations import ACTIVATIONS
 from sculpting.losses import LOSSES
 from sculpting.packing import packings
+from sculpting.passes import Pass
 from sculpting.population import Population, Shape
 from sculpting.randomness import keys, uniforms
 from sculpting.tasks import Task
-from sculpting.training import Data, Pass, Round, evaluate, gradient, train
+from sculpting.training import Data, Round, evaluate, gradient, train
 
 
 def make(widths: tuple[int, ...], members: int, activation: str = "relu", seed: int = 0, kept: float = 0.7) -> Population:
@@ -69,9 +70,11 @@ def test_gradients_are_those_of_autograd(loss: str, activation: str, hidden: tup
         torch.testing.assert_close(found[member], expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
+@pytest.mark.parametrize("many", [1, 1000])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("batch_size", [6, 20, 64])
-def test_a_round_is_that_of_the_network_alone(loss: str, batch_size: int) -> None:
+def test_a_round_is_that_of_the_network_alone(loss: str, batch_size: int, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sculpting.formats.MANY", many)
     population, data = make((4, 6, 5, 3), 3), data_for(loss, (4, 3))
     settings_ = Round(steps=12, batch_size=batch_size, learning_rate=0.02, weight_decay=0.01, input_noise=0.1)
     key = keys(["a", "b", "c"])
@@ -124,17 +127,21 @@ def test_the_best_epoch_is_kept_by_accuracy_then_loss() -> None:
     assert all(bool((late.accuracy >= early.accuracy).all()) for early, late in pairwise(scores))
 
 
+@pytest.mark.parametrize("many", [1, 1000])
 @pytest.mark.parametrize("columns", [0, 1000])
-def test_a_round_drawn_in_pieces_is_the_same_round(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_round_drawn_in_pieces_is_the_same_round(columns: int, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sculpting.formats.MANY", many)
     population, data = make((4, 6, 3), 3), data_for("bce", (4, 3))
     whole, _ = train(population, data, Round(steps=10, batch_size=6, input_noise=0.1), keys(range(3)))
-    monkeypatch.setattr("sculpting.training.CHUNK_FLOATS", 1)
-    monkeypatch.setattr("sculpting.training.MANY_COLUMNS", columns)
+    monkeypatch.setattr("sculpting.batches.CHUNK_FLOATS", 1)
+    monkeypatch.setattr("sculpting.batches.MANY_COLUMNS", columns)
     pieces, _ = train(population, data, Round(steps=10, batch_size=6, input_noise=0.1), keys(range(3)))
     torch.testing.assert_close(whole.values, pieces.values, rtol=1e-4, atol=1e-6)
 
 
-def test_leaving_out_dead_inputs_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("many", [1, 1000])
+def test_leaving_out_dead_inputs_changes_nothing(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sculpting.formats.MANY", many)
     population, data = make((10, 6, 3), 3), data_for("bce", (10, 3))
     population.shape.weights(population.mask)[0][:, :, [0, 3, 4]] = 0
     population = population.masked(population.mask)

@@ -1,0 +1,58 @@
+"""Where members lie in memory: first, or last.
+
+Shapes always name the members first, ``(N, ...)``; only strides differ. Members first is what the BLAS wants. For layers of a few
+units and batches of a few rows, whose products cost the same in the BLAS however small they are, members lie last: a product is then
+elementwise work along the members.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from .population import Shape
+
+__all__ = ["lie_last", "ones", "pay_last", "product", "put_last"]
+
+MANY = 32  # members from which on a pass over them is worth its two calls
+SMALL = 400  # multiplications of one product, below which torch itself leaves the BLAS for a slow loop
+
+
+def pay_last(shape: Shape, rows: int, members: int) -> bool:
+    """Whether so many members of a shape, trained on batches of ``rows``, are faster last."""
+    return members >= MANY and max(n_in * n_out for n_in, n_out in pairwise(shape.widths)) * rows < SMALL
+
+
+def put_last(values: Tensor) -> Tensor:
+    """The same numbers, members last in memory."""
+    return values.movedim(0, -1).contiguous().movedim(-1, 0)
+
+
+def lie_last(values: Tensor) -> bool:
+    """Whether members lie last in memory."""
+    return len(values) > 1 and values.stride(0) == 1
+
+
+def ones(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """Ones of shape ``(N, ...)`` in the format, and on the device, of ``like``."""
+    return like.new_ones(*shape[1:], shape[0]).movedim(-1, 0) if lie_last(like) else like.new_ones(shape)
+
+
+def product(a: Tensor, b: Tensor, last: bool) -> Tensor:
+    """Matrix products ``(N, i, k)`` of ``(N, i, j)`` and ``(N, j, k)`` or, the same for all members, ``(j, k)``; in their format.
+
+    Examples
+    --------
+    >>> a, b = torch.rand(3, 2, 4), torch.rand(3, 4, 5)
+    >>> found = product(put_last(a), put_last(b), last=True)
+    >>> lie_last(found), torch.allclose(found, a @ b)
+    (True, True)
+    """
+    if not last:
+        return torch.bmm(a, b) if b.ndim == 3 else (a.reshape(-1, a.shape[2]) @ b).view(*a.shape[:2], b.shape[1])
+    a = a.permute(1, 2, 0)
+    if b.ndim == 2:
+        return torch.matmul(b.t(), a).permute(2, 0, 1)
+    return (a.unsqueeze(2) * b.permute(1, 2, 0)).sum(1).permute(2, 0, 1)

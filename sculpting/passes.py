@@ -1,0 +1,96 @@
+"""Forward and backward through a whole population, written out.
+
+N = members, S = rows of data, B = rows of a batch, n = inputs, k = outputs, P = parameters of a member. Rows come last, so
+that products run over many of them at once: with 8 units and 32 rows that was measured 2.6 times faster than rows first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .activations import ACTIVATIONS
+from .formats import lie_last, ones, product
+from .losses import Loss
+from .population import Population
+
+__all__ = ["Pass", "Score"]
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """Accuracy (float64, ``(N,)``) and mean loss (``(N,)``) on the validation rows."""
+
+    accuracy: Tensor
+    loss: Tensor
+
+    def better_than(self, other: Score) -> Tensor:
+        """Bool ``(N,)``: more accurate, or as accurate with less loss."""
+        return (self.accuracy > other.accuracy) | ((self.accuracy == other.accuracy) & (self.loss < other.loss))
+
+
+class Pass:
+    """Passes through a population, in its format; activations are written to buffers that the next pass overwrites."""
+
+    def __init__(self, population: Population) -> None:
+        self.matrices = population.shape.matrices(population.values)
+        self.upward = [weight.transpose(1, 2) for weight in population.weights]
+        self.activations = [ACTIVATIONS[name] for name in population.shape.activations]
+        self.plain = population.shape.activations[-1] == "identity"
+        self.last = lie_last(population.values)
+        self._buffers: dict[int, list[tuple[Tensor, Tensor]]] = {}
+
+    def forward(self, x: Tensor) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Sums ``z`` of every layer ``(N, n_out, B)``, what each layer reads ``(N, n_in + 1, B)``, and of that the hidden units alone.
+
+        ``x`` may be ``(n + 1, B)``, the same for all members; the first layer is then one large product.
+        """
+        z = product(self.matrices[0], x, self.last)
+        sums, read, hidden = [z], [x], []
+        for matrix, activation, (buffer, units) in zip(self.matrices[1:], self.activations, self._buffers_for(x.shape[-1]), strict=False):
+            activation.apply(z, units)
+            z = product(matrix, buffer, self.last)
+            sums.append(z)
+            read.append(buffer)
+            hidden.append(units)
+        return sums, read, hidden
+
+    def outputs(self, z: Tensor) -> Tensor:
+        """What the last layer gives, ``(N, k, B)``; its sums themselves where it has no activation."""
+        return z if self.plain else self.activations[-1].apply(z, torch.empty_like(z))
+
+    def backward(self, sums: list[Tensor], hidden: list[Tensor], y: Tensor, loss: Loss) -> Iterator[tuple[int, Tensor]]:
+        """``(layer, slope of the loss of each row to z)`` of every layer, last first, ``(N, n_out, B)``, times the loss's divisor."""
+        h = self.outputs(sums[-1])
+        slope = self.activations[-1].backward(loss.slope(h, y), sums[-1], h)
+        for layer in range(len(sums) - 1, 0, -1):
+            yield layer, slope
+            below = product(self.upward[layer], slope, self.last)
+            slope = self.activations[layer - 1].backward(below, sums[layer - 1], hidden[layer - 1])
+        yield 0, slope
+
+    def gradient(self, x: Tensor, y: Tensor, loss: Loss, factors: list[Tensor], into: list[Tensor]) -> None:
+        """dLoss/dparameter of every member, each that of the member alone, times ``factors``; the loss is summed over rows.
+
+        ``factors`` and ``into`` hold a matrix ``(N, n_out, n_in + 1)`` for each layer: see ``factors``.
+        """
+        sums, read, hidden = self.forward(x)
+        for layer, slope in self.backward(sums, hidden, y, loss):
+            below = read[layer] if read[layer].ndim == 3 else read[layer].expand(len(slope), -1, -1)
+            # Written through a copy: bmm(out=) into a view with gaps between members was measured four times slower.
+            torch.mul(product(slope, below.transpose(1, 2), self.last), factors[layer], out=into[layer])
+
+    def score(self, x: Tensor, y: Tensor, loss: Loss) -> Score:
+        """Accuracy and mean loss."""
+        z = self.outputs(self.forward(x)[0][-1])
+        return Score(loss.accuracy(z, y), loss.mean(z, y))
+
+    def _buffers_for(self, rows: int) -> list[tuple[Tensor, Tensor]]:
+        """What the upper layers read, the constant 1 for the biases included, and the units without it."""
+        if rows not in self._buffers:
+            whole = [ones((len(m), m.shape[2], rows), m) for m in self.matrices[1:]]
+            self._buffers[rows] = [(buffer, buffer[:, :-1]) for buffer in whole]
+        return self._buffers[rows]

@@ -1,0 +1,61 @@
+"""Members first or last in memory: the same numbers in every product, batch and round."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from sculpting.batches import batches
+from sculpting.formats import lie_last, ones, pay_last, product, put_last
+from sculpting.population import Shape
+from sculpting.randomness import keys, normals
+
+
+def test_products_are_those_of_the_blas() -> None:
+    generator = torch.Generator().manual_seed(0)
+    a, b, shared = (torch.randn(shape, generator=generator) for shape in ((7, 3, 4), (7, 4, 5), (4, 6)))
+    for first, second in ((a, b), (a, shared)):
+        torch.testing.assert_close(product(first, second, last=False), first @ second)
+        last = product(put_last(first), put_last(second) if second.ndim == 3 else second, last=True)
+        torch.testing.assert_close(last, first @ second)
+        assert lie_last(last) and not lie_last(first)
+    turned = product(put_last(a).transpose(1, 2), put_last(torch.ones(7, 3, 2)), last=True)
+    torch.testing.assert_close(turned, a.transpose(1, 2) @ torch.ones(7, 3, 2))
+
+
+def test_constants_take_the_format_of_what_they_stand_beside() -> None:
+    first = torch.rand(5, 3)
+    for like in (first, put_last(first)):
+        made = ones((5, 2, 4), like)
+        assert made.shape == (5, 2, 4) and bool((made == 1).all())
+        assert lie_last(made) == lie_last(like)
+    assert not lie_last(torch.rand(1, 3))
+
+
+def test_members_lie_last_where_layers_are_small_and_members_many() -> None:
+    def shape(width: int) -> Shape:
+        return Shape((4, width, 4), ("relu", "identity"))
+
+    assert pay_last(shape(8), rows=8, members=100)
+    assert not pay_last(shape(8), rows=8, members=4)
+    assert not pay_last(shape(8), rows=64, members=100)
+    assert not pay_last(shape(80), rows=8, members=100)
+
+
+@pytest.mark.parametrize("kept", [None, torch.tensor([0, 2])])
+def test_batches_do_not_depend_on_the_format(kept: torch.Tensor | None) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.cat([torch.randn(3, 10, generator=generator), torch.ones(1, 10)])
+    y, key = torch.randn(2, 10, generator=generator), keys(range(5))
+    first, last = (list(batches(x, y, 4, 3, 0.1, key, kept, last=flag)) for flag in (False, True))
+    assert len(first) == len(last) == 9
+    for pair in zip(first, last, strict=True):
+        for a, b in zip(*pair, strict=True):
+            assert torch.equal(a, b)
+            assert lie_last(b)
+
+
+def test_normals_do_not_depend_on_the_format() -> None:
+    key = keys(range(4))
+    for length in (6, 7):
+        assert torch.equal(normals(key, length, 3, 2), normals(key, length, 3, 2, last=True))
