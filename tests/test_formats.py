@@ -18,7 +18,8 @@ def test_products_are_those_of_the_blas() -> None:
         torch.testing.assert_close(product(first, second, last=False), first @ second)
         last = product(put_last(first), put_last(second) if second.ndim == 3 else second, last=True)
         torch.testing.assert_close(last, first @ second)
-        assert lie_last(last) and not lie_last(first)
+        assert lie_last(last)
+        assert not lie_last(first)
     turned = product(put_last(a).transpose(1, 2), put_last(torch.ones(7, 3, 2)), last=True)
     torch.testing.assert_close(turned, a.transpose(1, 2) @ torch.ones(7, 3, 2))
 
@@ -27,7 +28,8 @@ def test_constants_take_the_format_of_what_they_stand_beside() -> None:
     first = torch.rand(5, 3)
     for like in (first, put_last(first)):
         made = ones((5, 2, 4), like)
-        assert made.shape == (5, 2, 4) and bool((made == 1).all())
+        assert made.shape == (5, 2, 4)
+        assert bool((made == 1).all())
         assert lie_last(made) == lie_last(like)
     assert not lie_last(torch.rand(1, 3))
 
