@@ -48,7 +48,7 @@ class Packing:
     def pack(self, population: Population) -> Population:
         """The packed members; what is left out is zero, so each keeps its function."""
         flats = [flat[self.members].gather(1, self.places) for flat in (population.values, population.mask)]
-        return Population(self.shape, *flats)
+        return Population.of(self.shape, *flats)
 
     def split(self, size: int) -> list[Packing]:
         """The same members in groups of at most ``size``."""

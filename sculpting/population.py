@@ -1,12 +1,12 @@
-"""N networks of one shape, stacked in batched tensors, with their masks.
+"""N networks of one shape, stacked in batched tensors, with their masks; narrower ones are padded.
 
-N = members, P = parameters of one member, n_l = width of layer l (0 = inputs), H = hidden units of one member.
+N = members, P = parameters of one member, n_l = width of layer l (0 = inputs), H = hidden units of one member, L = weight layers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
 
@@ -64,6 +64,12 @@ class Shape:
         """Views of shape ``(N, n_out)``, one for each layer."""
         return [matrix[:, :, -1] for matrix in self.matrices(flat)]
 
+    def places_in(self, wider: Shape, device: torch.device | str = "cpu") -> Tensor:
+        """Where each parameter lies in the flat row of a wider shape: int64 of shape ``(P,)``. Units come first, padding after them."""
+        rows = wider.matrices(torch.arange(wider.size, device=device).unsqueeze(0))
+        pairs = zip(rows, pairwise(self.widths), strict=True)
+        return torch.cat([torch.cat([m[0, :out, :into], m[0, :out, -1:]], dim=1).flatten() for m, (into, out) in pairs])
+
     def weight_positions(self, device: torch.device | str = "cpu") -> Tensor:
         """Where the weights lie in a flat row: int64 of shape ``(edge_count,)``."""
         places = self.weights(torch.arange(self.size, device=device).unsqueeze(0))
@@ -81,16 +87,32 @@ class Population:
         Weights and biases; exactly zero under the mask.
     mask : Tensor of shape (N, P), float32
         1 where a parameter lives, 0 where it was pruned.
+    own : Tensor of shape (N, L + 1), int64, on the CPU
+        The widths of each member's layers, at most those of the shape; what lies beyond them is padding, which is masked.
     """
 
     shape: Shape
     values: Tensor
     mask: Tensor
+    own: Tensor
 
     @classmethod
     def of(cls, shape: Shape, values: Tensor, mask: Tensor | None = None) -> Population:
-        """A population whose mask covers everything unless it is given."""
-        return cls(shape, values, torch.ones_like(values)) if mask is None else cls(shape, values * mask, mask)
+        """A population of members as wide as the shape, whose mask covers everything unless it is given."""
+        own = torch.tensor(shape.widths).repeat(len(values), 1)
+        return cls(shape, values, torch.ones_like(values), own) if mask is None else cls(shape, values * mask, mask, own)
+
+    @classmethod
+    def padded(cls, populations: Sequence[Population]) -> Population:
+        """The members of several populations of equal depth and activations, one after the other, in the least shape that holds all."""
+        widths = tuple(int(w) for w in torch.tensor([p.shape.widths for p in populations]).amax(dim=0))
+        shape = Shape(widths, populations[0].shape.activations)
+        flats = [(p.values.new_zeros(len(p), shape.size), p.values.new_zeros(len(p), shape.size)) for p in populations]
+        for (values, mask), part in zip(flats, populations, strict=True):
+            places = part.shape.places_in(shape, values.device)
+            values[:, places], mask[:, places] = part.values, part.mask
+        values, mask = (torch.cat(flat) for flat in zip(*flats, strict=True))
+        return cls(shape, values, mask, torch.cat([p.own for p in populations]))
 
     @classmethod
     def fresh(cls, shape: Shape, key: Tensor) -> Population:
@@ -117,6 +139,16 @@ class Population:
         """Views of shape ``(N, n_out)``, one for each weight layer."""
         return self.shape.biases(self.values)
 
+    @property
+    def hidden_counts(self) -> Tensor:
+        """Hidden units of each member, pruned ones included: int64 of shape ``(N,)``."""
+        return self.own[:, 1:-1].sum(dim=1)
+
+    @property
+    def edge_counts(self) -> Tensor:
+        """Weights of each member, pruned ones included: int64 of shape ``(N,)``."""
+        return (self.own[:, :-1] * self.own[:, 1:]).sum(dim=1)
+
     def edges(self) -> Tensor:
         """Live edges of each member: int64 of shape ``(N,)``."""
         return torch.stack([m.sum(dim=(1, 2), dtype=torch.int64) for m in self.shape.weights(self.mask)]).sum(dim=0)
@@ -135,12 +167,13 @@ class Population:
     def select(self, members: Tensor | Sequence[int]) -> Population:
         """A copy of some members, in the order given; a member may be taken more than once."""
         rows = torch.as_tensor(members, dtype=torch.int64, device=self.values.device)
-        return Population(self.shape, self.values[rows], self.mask[rows])
+        return Population(self.shape, self.values[rows], self.mask[rows], self.own[rows.cpu()])
 
     def joined(self, other: Population) -> Population:
         """These members, then the others."""
-        return Population(self.shape, torch.cat([self.values, other.values]), torch.cat([self.mask, other.mask]))
+        pairs = ((self.values, other.values), (self.mask, other.mask), (self.own, other.own))
+        return Population(self.shape, *(torch.cat(pair) for pair in pairs))
 
     def masked(self, mask: Tensor) -> Population:
         """The same members under a mask of shape ``(N, P)`` that may only be smaller."""
-        return Population(self.shape, self.values * mask, mask)
+        return replace(self, values=self.values * mask, mask=mask)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
@@ -27,11 +27,17 @@ TOLERANCE = 1e-9  # accuracies are ratios of counts, asked numbers sums of halve
 
 
 class ChainName(NamedTuple):
-    """Which chain of attempts a member is on; steps in percent, None where the chain has none (yet)."""
+    """Which chain of attempts a member is on; steps in percent, None where the chain has none (yet).
+
+    ``model`` and ``rate`` are positions among the models and learning rates that were given. They are no part of what keys the random
+    numbers, so a seed means the same noise and order whatever else is sculpted beside it.
+    """
 
     seed: int
     unit_step: float | None = None
     edge_step: float | None = None
+    model: int = 0
+    rate: int = 0
 
 
 class Attempt(NamedTuple):
@@ -86,7 +92,7 @@ class Standing:
         values[chains], mask[chains] = new.population.values, new.population.mask
         accuracy, accepted = self.accuracy.clone(), self.accepted.clone()
         accuracy[chains], accepted[chains] = new.accuracy, new.accepted
-        return Standing(Population(self.population.shape, values, mask), accuracy, accepted, self.names)
+        return Standing(replace(self.population, values=values, mask=mask), accuracy, accepted, self.names)
 
     def branched(self, kind: str, steps: Sequence[float]) -> Standing:
         """Every chain once for each step."""
@@ -131,10 +137,11 @@ class RoundRecord:
 
 @dataclass(eq=False)
 class Gate:
-    """What decides acceptance, and the history of what it decided."""
+    """What decides acceptance, and the history of what it decided; ``rates``: the learning rates that names speak of, or all have one."""
 
     data: Data
     settings: Round
+    rates: Tensor | None = None
     max_members: int | None = None
     min_accuracy: float = float("-inf")
     rounds: list[RoundRecord] = field(default_factory=list)
@@ -146,7 +153,8 @@ class Gate:
         for trial in trials[1:]:
             population = population.joined(trial.population)
         key = torch.cat([trial.key for trial in trials])
-        trained, score = train(population, self.data, self.settings, key, max_members=self.max_members)
+        rates = None if self.rates is None else self.rates[[name.rate for trial in trials for name in trial.names]]
+        trained, score = train(population, self.data, self.settings, key, rates, self.max_members)
         rows = torch.arange(len(population)).split([len(trial.names) for trial in trials])
         seconds = (time.perf_counter() - start) / len(population)
         return [
@@ -158,7 +166,7 @@ class Gate:
         """Whether each member is accurate enough, written into the history."""
         accuracy = score.accuracy.cpu()
         accepted = accuracy >= self.min_accuracy - TOLERANCE
-        density = population.edges().cpu().double() / population.shape.edge_count
+        density = population.edges().cpu().double() / population.edge_counts
         asked = None if trial.asked is None else trial.asked.tolist()
         self.rounds.append(RoundRecord(trial.names, trial.phase, asked, density.tolist(), accuracy.tolist(), seconds))
         return Standing(population, accuracy, accepted, trial.names)
@@ -173,23 +181,23 @@ class Gate:
 
 @dataclass(frozen=True)
 class Items:
-    """What a phase prunes: ``total(population)``, ``alive(population) -> (N, items)``, and ``remove(population, gone) -> mask``."""
+    """What a phase prunes: ``total(population) -> (N,)``, ``alive(population) -> (N, items)``, ``remove(population, gone) -> mask``."""
 
     phase: str
     score: ScoreFunction
-    total: Callable[[Population], int]
+    total: Callable[[Population], Tensor]
     alive: Callable[[Population], Tensor]
     remove: Callable[[Population, Tensor], Tensor]
 
 
 def units_of(score: ScoreFunction) -> Items:
     """Hidden units, over all hidden layers together."""
-    return Items("units", score, lambda p: p.shape.hidden_count, lambda p: torch.cat(p.alive(), dim=1), _without_units)
+    return Items("units", score, lambda p: p.hidden_counts, lambda p: torch.cat(p.alive(), dim=1), _without_units)
 
 
 def edges_of(score: ScoreFunction) -> Items:
     """Weights, over all layers together."""
-    return Items("edges", score, lambda p: p.shape.edge_count, _live_edges, _without_edges)
+    return Items("edges", score, lambda p: p.edge_counts, _live_edges, _without_edges)
 
 
 class Pruning:
@@ -213,15 +221,14 @@ class Pruning:
         self.removed, self.step = torch.empty(0, dtype=torch.float64), torch.empty(0, dtype=torch.float64)
         self.number, self.key = torch.empty(0, dtype=torch.int64), torch.empty(0, 2, dtype=torch.int32)
         self.active, self.told = torch.empty(0, dtype=torch.bool), torch.empty(0, dtype=torch.bool)
-        self.tried = torch.empty(0, dtype=torch.int64)
-        self.total = 0
+        self.tried, self.total = torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.float64)
 
     def add(self, standing: Standing, steps: Sequence[float]) -> None:
         """Let chains begin where they stand; ``steps``, one a chain, are their first ones in percent of all original items."""
-        self.total = self.items.total(standing.population)
-        removed = self.total - self.items.alive(standing.population).sum(dim=1).cpu().double()
-        self.removed = torch.cat([self.removed, removed])
-        self.step = torch.cat([self.step, torch.tensor(steps, dtype=torch.float64).mul(self.total / 100).clamp(min=1)])
+        total = self.items.total(standing.population).double()
+        self.total = torch.cat([self.total, total])
+        self.removed = torch.cat([self.removed, total - self.items.alive(standing.population).sum(dim=1).cpu()])
+        self.step = torch.cat([self.step, torch.tensor(steps, dtype=torch.float64).mul(total / 100).clamp(min=1)])
         self.number = torch.cat([self.number, torch.zeros(len(standing), dtype=torch.int64)])
         self.key = torch.cat([self.key.to(standing.population.values.device), chain_keys(standing.population, standing.names)])
         self.active = torch.cat([self.active, torch.ones(len(standing), dtype=torch.bool)])
@@ -240,7 +247,7 @@ class Pruning:
         asked = self.removed[self.tried] + self.step[self.tried]
         key = _round_key(self.key[self.tried], self.items.phase, self.number[self.tried])
         mask = _pruned_mask(population, self.items, torch.floor(asked + TOLERANCE).long(), self.data, key)
-        return Trial(population.masked(mask), names, self.items.phase, key, 1 - asked / self.total)
+        return Trial(population.masked(mask), names, self.items.phase, key, 1 - asked / self.total[self.tried])
 
     def settle(self, result: Standing) -> None:
         """Keep what was accepted of the last trial, and go back elsewhere."""
@@ -263,8 +270,8 @@ class Pruning:
 
 
 def chain_keys(population: Population, names: Sequence[ChainName]) -> Tensor:
-    """Keys of chains, on the population's device."""
-    return keys(names, population.values.device)
+    """Keys of chains, by seed and steps, on the population's device."""
+    return keys([name[:3] for name in names], population.values.device)
 
 
 def _round_key(key: Tensor, phase: str, number: Tensor) -> Tensor:
@@ -274,7 +281,7 @@ def _round_key(key: Tensor, phase: str, number: Tensor) -> Tensor:
 
 def _pruned_mask(population: Population, items: Items, removed: Tensor, data: Data, key: Tensor) -> Tensor:
     alive = items.alive(population)
-    count = removed.to(alive.device) - (items.total(population) - alive.sum(dim=1))
+    count = removed.to(alive.device) - (items.total(population).to(alive.device) - alive.sum(dim=1))
     scores = items.score(population, data, fold(key, -1)).float().masked_fill(~alive, torch.inf)
     # The bits of floats that are not negative sort as the floats do.
     order = sorted_positions(scores.view(torch.int32))

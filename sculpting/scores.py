@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .passes import Pass
 from .population import Population
-from .randomness import uniforms
+from .randomness import fold, uniforms
 from .training import Data, gradient
 
 __all__ = ["EDGE_SCORES", "UNIT_SCORES", "ScoreFunction"]
@@ -46,7 +46,7 @@ def unit_weight_sum(population: Population, data: Data, key: Tensor) -> Tensor:
 
 def unit_random(population: Population, data: Data, key: Tensor) -> Tensor:
     """Uniform random numbers ``(N, H)``: the chance baseline."""
-    return uniforms(key, population.shape.hidden_count)
+    return torch.cat([uniforms(fold(key, layer), width) for layer, width in enumerate(population.shape.widths[1:-1])], dim=1)
 
 
 def edge_magnitude(population: Population, data: Data, key: Tensor) -> Tensor:
@@ -64,7 +64,12 @@ def edge_sensitivity(population: Population, data: Data, key: Tensor) -> Tensor:
 
 def edge_random(population: Population, data: Data, key: Tensor) -> Tensor:
     """Uniform random numbers ``(N, E)``: the chance baseline."""
-    return uniforms(key, population.shape.edge_count)
+    parts = []
+    for layer, (n_in, n_out) in enumerate(pairwise(population.shape.widths)):
+        # A key for each unit, so that no edge's number depends on how far its layer is padded.
+        units = fold(fold(key, layer).repeat_interleave(n_out, dim=0), torch.arange(n_out, device=key.device).repeat(len(key)))
+        parts.append(uniforms(units, n_in).view(len(key), -1))
+    return torch.cat(parts, dim=1)
 
 
 UNIT_SCORES: dict[str, ScoreFunction] = {

@@ -100,7 +100,7 @@ class SculptResult:
 
 
 def sculpt(
-    model: nn.Module,
+    model: nn.Module | list[nn.Module] | tuple[nn.Module, ...],
     data: Any,
     *,
     seeds: int = 4,
@@ -115,7 +115,7 @@ def sculpt(
     validation: Any = None,
     steps: int = 60,
     batch_size: int | None = None,
-    learning_rate: float = 0.1,
+    learning_rate: float | Sequence[float] = 0.1,
     weight_decay: float = 1e-4,
     input_noise: float | None = None,
     device: str | torch.device | None = None,
@@ -126,8 +126,9 @@ def sculpt(
 
     Parameters
     ----------
-    model : nn.Module
-        Linear layers with elementwise activations; see ``read_model``. It is never changed; ``Dropout`` is passed over.
+    model : nn.Module, or list of nn.Module
+        Linear layers with elementwise activations; see ``read_model``. It is never changed; ``Dropout`` is passed over. Several
+        models, of equal depth and activations but of any widths, are sculpted side by side in one population, each from every seed.
     data : Task, pair (x, y) of tensors or arrays, TensorDataset or DataLoader
         ``x`` of shape (rows, inputs). The loss follows the targets: columns of 0 and 1 (binary cross-entropy, accuracy = the
         fraction of right bits), integer classes (cross-entropy, the fraction of right classes), real values (mean squared
@@ -136,7 +137,7 @@ def sculpt(
         How many initialisations, and the first of them.
     min_accuracy : float in (0, 1], optional
         What a network must reach to be accepted. Otherwise 1 for a complete truth table, and for other data the best that a
-        dense network of the population reaches.
+        dense network of the population reaches, whatever its model and learning rate.
     unit_steps, edge_steps : sequence of float in (0, 100)
         First steps of the chains, in percent of all hidden units and of all weights: a chain of unit pruning for each seed and
         unit step, and from each of these a chain of edge pruning for each edge step. Either may be empty.
@@ -150,9 +151,9 @@ def sculpt(
         Rows that decide acceptance, or the fraction of the data held out for it: 0.2, drawn with ``seed``. A complete truth
         table is used whole.
     steps, batch_size, learning_rate, weight_decay, input_noise
-        Of a training round (Adam): gradient steps; rows in a batch, half of the rows but at most 128 when left out; coupled
-        L2; standard deviation of the Gaussian noise on the inputs, 0.1 for a complete truth table and otherwise 0 when left
-        out.
+        Of a training round (Adam): gradient steps; rows in a batch, half of the rows but at most 128 when left out; one learning
+        rate or several, each for every seed; coupled L2; standard deviation of the Gaussian noise on the inputs, 0.1 for a complete
+        truth table and otherwise 0 when left out.
     device : str or torch.device, optional
         Where to compute; otherwise where the model is.
     max_members : int, optional
@@ -183,21 +184,29 @@ def sculpt(
     Patil, Michael and Dovrolis, "Neural Sculpting", NeurIPS 2023. Where this differs: the retraining before edge pruning has to
     pass the same gate, ties between scores never prune more than asked, and no network is handed over that was not accepted.
     """
-    chain = read_model(model)
-    task = as_task(data, loss=loss, validation=validation, seed=seed, outputs=chain.shape.widths[-1])
-    chain = chain.for_loss(task.loss)
-    _check(chain, task, min_accuracy, (unit_steps, edge_steps), (unit_score, edge_score), initial)
+    models = list(model) if isinstance(model, (list, tuple)) else [model]
+    chains = [read_model(m) for m in models]
+    _check_chains(chains)
+    task = as_task(data, loss=loss, validation=validation, seed=seed, outputs=chains[0].shape.widths[-1])
+    chains = [chain.for_loss(task.loss) for chain in chains]
+    rates = [learning_rate] if isinstance(learning_rate, (int, float)) else list(learning_rate)
+    _check(chains[0], task, min_accuracy, (unit_steps, edge_steps), (unit_score, edge_score), initial)
     _check_counts(seeds=seeds, max_members=1 if max_members is None else max_members)
-    settings = _round(task, steps, batch_size, learning_rate, weight_decay, input_noise)
-    place = _device(chain.device if device is None else device)
-    gate = Gate(Data.of(task, place), settings, max_members)
+    settings = _round(task, steps, batch_size, rates, weight_decay, input_noise)
+    place = _device(chains[0].device if device is None else device)
+    gate = Gate(Data.of(task, place), settings, torch.tensor(rates, dtype=torch.float64), max_members)
     numbers = range(seed, seed + seeds)
+    names = [ChainName(s, model=m, rate=r) for m in range(len(chains)) for r in range(len(rates)) for s in numbers]
     units, edges = Pruning(units_of(UNIT_SCORES[unit_score]), gate.data), Pruning(edges_of(EDGE_SCORES[edge_score]), gate.data)
-    with _threads(seeds * max(1, len(unit_steps)) * chain.shape.size), _bar(progress, numbers, unit_steps, edge_steps) as finished:
-        standing = gate.dense(_dense(chain, numbers, initial, place), [ChainName(s) for s in numbers], trained=initial == "model")
+    population = Population.padded([_dense(chain, [*numbers] * len(rates), initial, place) for chain in chains])
+    with (
+        _threads(len(names) * max(1, len(unit_steps)) * population.shape.size),
+        _bar(progress, len(names) * (len(unit_steps) + max(1, len(unit_steps)) * len(edge_steps))) as finished,
+    ):
+        standing = gate.dense(population, names, trained=initial == "model")
         standing = _set_mark(gate, standing, task, min_accuracy)
         standing = _carve(standing, gate, units, edges, unit_steps, edge_steps, finished)
-    candidates = by_edges(_networks(standing, chain, task))
+    candidates = by_edges(_networks(standing, chains, rates, task))
     reason = StopReason.NOTHING_ACCEPTED if not candidates else StopReason.FINEST_STEP if edge_steps else StopReason.UNITS_ONLY
     return SculptResult(candidates, tuple(gate.rounds), gate.min_accuracy, reason, tuple(numbers))
 
@@ -258,24 +267,33 @@ def _carve(
             done = done.joined(ready)
 
 
-def _networks(standing: Standing, chain: Chain, task: Task) -> list[SparseNetwork]:
-    rows = torch.nonzero(standing.accepted).flatten()
-    population = standing.population.select(rows)
-    weights = [w.cpu().numpy() for w in population.weights]
-    biases = [b.cpu().numpy() for b in population.biases]
-    return [
-        SparseNetwork(
-            tuple(w[i].copy() for w in weights),
-            tuple(b[i].copy() for b in biases),
-            chain.shape.activations,
-            chain.head,
-            float(standing.accuracy[row]),
-            task.input_names,
-            task.output_names,
-            {**standing.names[row]._asdict(), "task": task.name},
-        )
-        for i, row in enumerate(rows.tolist())
-    ]
+def _networks(standing: Standing, chains: Sequence[Chain], rates: Sequence[float], task: Task) -> list[SparseNetwork]:
+    weights, biases = ([part.cpu().numpy() for part in parts] for parts in (standing.population.weights, standing.population.biases))
+    found = []
+    for row in torch.nonzero(standing.accepted).flatten().tolist():
+        name = standing.names[row]
+        chain, accuracy = chains[name.model], float(standing.accuracy[row])
+        widths = chain.shape.widths
+        own = tuple(w[row, :out, :into].copy() for w, into, out in zip(weights, widths, widths[1:], strict=False))
+        shifts = tuple(b[row, :out].copy() for b, out in zip(biases, widths[1:], strict=True))
+        steps = {"seed": name.seed, "unit_step": name.unit_step, "edge_step": name.edge_step}
+        origin = {**steps, "model": name.model, "learning_rate": rates[name.rate], "task": task.name}
+        names = task.input_names, task.output_names
+        found.append(SparseNetwork(own, shifts, chain.shape.activations, chain.head, accuracy, *names, origin))
+    return found
+
+
+def _check_chains(chains: Sequence[Chain]) -> None:
+    if not chains:
+        raise ValueError("model must be a module or a list of at least one; got an empty one")
+    first = chains[0].shape
+    for chain in chains[1:]:
+        ends = (chain.shape.widths[0], chain.shape.widths[-1], chain.shape.activations, chain.head)
+        if ends != (first.widths[0], first.widths[-1], first.activations, chains[0].head):
+            raise ValueError(
+                "models that are sculpted together must have the same inputs, outputs, depth and activations, and differ in widths only; "
+                f"got {chain.shape.widths} {list(chain.shape.activations)} beside {first.widths} {list(first.activations)}"
+            )
 
 
 def _check(
@@ -308,16 +326,16 @@ def _check_counts(**counts: int) -> None:
             raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}")
 
 
-def _round(task: Task, steps: int, batch_size: int | None, learning_rate: float, weight_decay: float, input_noise: float | None) -> Round:
+def _round(task: Task, steps: int, batch_size: int | None, rates: Sequence[float], weight_decay: float, input_noise: float | None) -> Round:
     noise = task.input_noise if input_noise is None else input_noise
     batch = min(128, max(1, len(task.x) // 2)) if batch_size is None else batch_size
     _check_counts(steps=steps, batch_size=batch)
     for name, value in (("weight_decay", weight_decay), ("input_noise", noise)):
         if not value >= 0:
             raise ValueError(f"{name} must be at least 0; got {value}")
-    if not learning_rate > 0:
-        raise ValueError(f"learning_rate must be positive; got {learning_rate}")
-    return Round(steps, batch, learning_rate, weight_decay, noise)
+    if not rates or not all(rate > 0 for rate in rates):
+        raise ValueError(f"learning_rate must be positive, one number or a sequence of them; got {rates[0] if len(rates) == 1 else rates}")
+    return Round(steps, batch, rates[0], weight_decay, noise)
 
 
 def _device(name: str | torch.device) -> torch.device:
@@ -342,12 +360,8 @@ def _threads(parameters: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _bar(
-    progress: Progress, numbers: Sequence[int], unit_steps: Sequence[float], edge_steps: Sequence[float]
-) -> Iterator[Callable[[int], None]]:
+def _bar(progress: Progress, total: int) -> Iterator[Callable[[int], None]]:
     """A function to tell of finished chains."""
-    branches = len(numbers) * max(1, len(unit_steps))
-    total = len(numbers) * len(unit_steps) + branches * len(edge_steps)
     done = 0
     with tqdm(total=total, desc="sculpting", unit="chain", disable=progress is not True, leave=False) as bar:
 

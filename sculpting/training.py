@@ -5,7 +5,7 @@ N = members, S = rows of data, n = inputs, k = outputs, P = parameters of a memb
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
@@ -143,14 +143,14 @@ def train(
             continue
         packing.unpack(trained, best)
         accuracy[members], loss[members] = score.accuracy, score.loss
-    return Population(population.shape, best, population.mask), Score(accuracy, loss)
+    return replace(population, values=best), Score(accuracy, loss)
 
 
 def _train(population: Population, data: Data, settings: Round, rate: float, key: Tensor, inputs: Tensor | None) -> tuple[Tensor, Score]:
     """The values at the best epoch of members that are trained together, and their score."""
     last = pay_last(population.shape, settings.batch_size, len(population))
     values, mask = (put_last(flat) if last else flat for flat in (population.values, population.mask))
-    population = Population(population.shape, values, mask)
+    population = replace(population, values=values, mask=mask)
     slopes, first, second, best = (torch.zeros_like(values) for _ in range(4))
     adam = [flat.t() if last else flat for flat in (values, slopes, first, second)]
     epochs, per_epoch = settings.epochs(data.x.shape[1]), -(-data.x.shape[1] // settings.batch_size)

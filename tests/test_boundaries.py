@@ -61,7 +61,8 @@ def test_importing_analysis_loads_no_torch_and_sculpting_no_analysis() -> None:
 
 def test_importing_has_no_effects() -> None:
     code = (
-        "import sys, os, torch, numpy as np, logging\n"
+        # scikit-learn sets two variables of OpenMP when it is imported
+        "import sys, os, torch, sklearn, numpy as np, logging\n"
         "before = (torch.get_num_threads(), torch.random.get_rng_state().sum().item(), np.random.get_state()[2], sorted(os.environ))\n"
         "import sculpting, sculpting.cli, analysis\n"
         "after = (torch.get_num_threads(), torch.random.get_rng_state().sum().item(), np.random.get_state()[2], sorted(os.environ))\n"

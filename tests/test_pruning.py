@@ -59,7 +59,7 @@ def attempts_of(gate: Gate) -> list[Attempt]:
 
 
 def run(population: Population, step: float, units: bool, data: Data) -> tuple[Standing, list[Attempt]]:
-    gate = Gate(data, Round(), None, 1.0)
+    gate = Gate(data, Round(), min_accuracy=1.0)
     chains = Pruning(units_of(UNIT_SCORES["weight_sum"]) if units else edges_of(EDGE_SCORES["magnitude"]), data)
     chains.add(standing_of(population), [step] * len(population))
     return carve(chains, gate), attempts_of(gate)
@@ -120,7 +120,7 @@ def test_chains_that_begin_later_make_the_same_attempts(monkeypatch: pytest.Monk
     population = population_of((4, 3, 3), members=4)
     data = data_of(population)
     together, history = run(population, 10, False, data)
-    gate, chains = Gate(data, Round(), None, 1.0), Pruning(edges_of(EDGE_SCORES["magnitude"]), data)
+    gate, chains = Gate(data, Round(), min_accuracy=1.0), Pruning(edges_of(EDGE_SCORES["magnitude"]), data)
     standing = standing_of(population)
     chains.add(standing.select(torch.tensor([0, 1])), [10.0, 10.0])
     for _ in range(2):
@@ -134,7 +134,7 @@ def test_nothing_accepted_leaves_the_chain_where_it_started(monkeypatch: pytest.
     judged(monkeypatch, lambda p: torch.zeros(len(p)))
     population = population_of((3, 4, 2))
     data = data_of(population)
-    gate, chains = Gate(data, Round(), None, 1.0), Pruning(edges_of(EDGE_SCORES["magnitude"]), data)
+    gate, chains = Gate(data, Round(), min_accuracy=1.0), Pruning(edges_of(EDGE_SCORES["magnitude"]), data)
     chains.add(standing_of(population, accepted=False), [20.0])
     standing = carve(chains, gate)
     assert torch.equal(standing.population.values, population.values)
@@ -148,7 +148,7 @@ def test_masks_only_shrink_and_never_by_more_than_asked(seed: int, step: float, 
     population = Population.fresh(Shape((3, 5, 4, 2), ("relu", "relu", "identity")), keys([("s", seed, i) for i in range(3)]))
     data = data_of(population)
     items = units_of(UNIT_SCORES["random"]) if units else edges_of(EDGE_SCORES["random"])
-    total = items.total(population)
+    total = int(items.total(population)[0])
     removed = 0.0
     for _ in range(4):
         removed += max(step * total / 100, 1)
