@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .memory import members_that_fit
 from .passes import Score
 from .population import Population
 from .randomness import fold, keys
@@ -162,6 +163,10 @@ class Gate:
             for trial, r in zip(trials, rows, strict=True)
         ]
 
+    def scored_at_once(self, population: Population) -> int:
+        """How many members are scored together; what a round takes for a member is enough for its scores."""
+        return self.max_members or members_that_fit(len(population), population.shape, self.data, self.settings)
+
     def judge(self, trial: Trial, population: Population, score: Score, seconds: float) -> Standing:
         """Whether each member is accurate enough, written into the history."""
         accuracy = score.accuracy.cpu()
@@ -211,12 +216,12 @@ class Pruning:
     Parameters
     ----------
     items : Items
-    data : Data
-        What scores are taken on.
+    gate : Gate
+        Its data are what scores are taken on.
     """
 
-    def __init__(self, items: Items, data: Data) -> None:
-        self.items, self.data = items, data
+    def __init__(self, items: Items, gate: Gate) -> None:
+        self.items, self.gate = items, gate
         self.standing: Standing | None = None
         self.removed, self.step = torch.empty(0, dtype=torch.float64), torch.empty(0, dtype=torch.float64)
         self.number, self.key = torch.empty(0, dtype=torch.int64), torch.empty(0, 2, dtype=torch.int32)
@@ -246,7 +251,9 @@ class Pruning:
         population, names = self.standing.population.select(self.tried), [self.standing.names[i] for i in self.tried.tolist()]
         asked = self.removed[self.tried] + self.step[self.tried]
         key = _round_key(self.key[self.tried], self.items.phase, self.number[self.tried])
-        mask = _pruned_mask(population, self.items, torch.floor(asked + TOLERANCE).long(), self.data, key)
+        size, removed = self.gate.scored_at_once(population), torch.floor(asked + TOLERANCE).long()
+        parts = zip(population.split(size), removed.split(size), key.split(size), strict=True)
+        mask = torch.cat([_pruned_mask(part, self.items, count, self.gate.data, own) for part, count, own in parts])
         return Trial(population.masked(mask), names, self.items.phase, key, 1 - asked / self.total[self.tried])
 
     def settle(self, result: Standing) -> None:

@@ -197,7 +197,7 @@ def sculpt(
     gate = Gate(Data.of(task, place), settings, torch.tensor(rates, dtype=torch.float64), max_members)
     numbers = range(seed, seed + seeds)
     names = [ChainName(s, model=m, rate=r) for m in range(len(chains)) for r in range(len(rates)) for s in numbers]
-    units, edges = Pruning(units_of(UNIT_SCORES[unit_score]), gate.data), Pruning(edges_of(EDGE_SCORES[edge_score]), gate.data)
+    units, edges = Pruning(units_of(UNIT_SCORES[unit_score]), gate), Pruning(edges_of(EDGE_SCORES[edge_score]), gate)
     population = Population.padded([_dense(chain, [*numbers] * len(rates), initial, place) for chain in chains])
     with (
         _threads(len(names) * max(1, len(unit_steps)) * population.shape.size),

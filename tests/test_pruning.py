@@ -60,7 +60,7 @@ def attempts_of(gate: Gate) -> list[Attempt]:
 
 def run(population: Population, step: float, units: bool, data: Data) -> tuple[Standing, list[Attempt]]:
     gate = Gate(data, Round(), min_accuracy=1.0)
-    chains = Pruning(units_of(UNIT_SCORES["weight_sum"]) if units else edges_of(EDGE_SCORES["magnitude"]), data)
+    chains = Pruning(units_of(UNIT_SCORES["weight_sum"]) if units else edges_of(EDGE_SCORES["magnitude"]), gate)
     chains.add(standing_of(population), [step] * len(population))
     return carve(chains, gate), attempts_of(gate)
 
@@ -120,7 +120,8 @@ def test_chains_that_begin_later_make_the_same_attempts(monkeypatch: pytest.Monk
     population = population_of((4, 3, 3), members=4)
     data = data_of(population)
     together, history = run(population, 10, False, data)
-    gate, chains = Gate(data, Round(), min_accuracy=1.0), Pruning(edges_of(EDGE_SCORES["magnitude"]), data)
+    gate = Gate(data, Round(), min_accuracy=1.0)
+    chains = Pruning(edges_of(EDGE_SCORES["magnitude"]), gate)
     standing = standing_of(population)
     chains.add(standing.select(torch.tensor([0, 1])), [10.0, 10.0])
     for _ in range(2):
@@ -134,7 +135,8 @@ def test_nothing_accepted_leaves_the_chain_where_it_started(monkeypatch: pytest.
     judged(monkeypatch, lambda p: torch.zeros(len(p)))
     population = population_of((3, 4, 2))
     data = data_of(population)
-    gate, chains = Gate(data, Round(), min_accuracy=1.0), Pruning(edges_of(EDGE_SCORES["magnitude"]), data)
+    gate = Gate(data, Round(), min_accuracy=1.0)
+    chains = Pruning(edges_of(EDGE_SCORES["magnitude"]), gate)
     chains.add(standing_of(population, accepted=False), [20.0])
     standing = carve(chains, gate)
     assert torch.equal(standing.population.values, population.values)
