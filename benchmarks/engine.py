@@ -181,6 +181,44 @@ def unit_scoring(population: Population, data: Data, task: Task, sampled: int = 
     return lines
 
 
+def throughput(device: str, counts: tuple[int, ...] = (1_000, 10_000, 100_000)) -> list[str]:
+    """Member-steps a second of dense rounds on 6-24-3, and the share of the device's memory bandwidth that they need at least.
+
+    At least: values, mask, gradient, two moments and the best values read and written once a step, and a batch's inputs read once.
+    """
+    data, shape, settings = Data.of(tasks.boolean([6, 3, 3, 3]), device), Shape((6, 24, 3), ("relu", "identity")), Round(30, 32, 0.05)
+    each = 4 * (12 * shape.size + settings.batch_size * (len(data.x) + len(data.y)))
+    bandwidth = copied_bytes_a_second(device)
+    lines = ["| members | member-steps a second, median | all | share of the bandwidth |", "|---|---|---|---|"]
+    for members in counts:
+        population, key = Population.fresh(shape, keys(range(members), device)), keys(range(members), device)
+
+        def rate(population: Population = population, key: torch.Tensor = key) -> float:
+            return len(population) * settings.steps / synchronised(device, lambda: train(population, data, settings, key))
+
+        found = runs(rate)
+        middle = statistics.median(found)
+        lines.append(f"| {members} | {middle:.3g} | {', '.join(f'{v:.3g}' for v in found)} | {middle * each / bandwidth:.2f} |")
+    return [f"Dense rounds of 6-24-3 on {device}, bandwidth {bandwidth / 1e9:.0f} GB/s (a copy, measured):", "", *lines]
+
+
+def copied_bytes_a_second(device: str, size: int = 1 << 28) -> float:
+    source = torch.empty(size, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return 2 * size / statistics.median(runs(lambda: synchronised(device, lambda: target.copy_(source)), 5))
+
+
+def synchronised(device: str, work: Callable[[], object]) -> float:
+    """Seconds of work on a device, after one run that does not count."""
+    work()
+    wait = torch.cuda.synchronize if device.startswith("cuda") else lambda: None
+    wait()
+    start = time.perf_counter()
+    work()
+    wait()
+    return time.perf_counter() - start
+
+
 def peak(members: int) -> None:
     """Print the peak memory, in bytes, of a process that trains a round of so many members."""
     data, shape, settings = wide()
@@ -215,6 +253,8 @@ def main() -> None:
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"
     machine = f"{_processor()}, {os.cpu_count()} cores; {versions}; load {os.getloadavg()[0]:.1f}"
     parts = [[machine], memory(), small_networks(tuple(options.members)), protocols(), mnist_size()]
+    if torch.cuda.is_available():
+        parts.append(throughput("cuda"))
     text = "\n\n".join("\n".join(part) for part in parts) + "\n"
     print(text)
     options.out.parent.mkdir(parents=True, exist_ok=True)

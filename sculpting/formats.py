@@ -20,9 +20,9 @@ MANY = 32  # members from which on a pass over them is worth its two calls
 SMALL = 400  # multiplications of one product, below which torch itself leaves the BLAS for a slow loop
 
 
-def pay_last(shape: Shape, rows: int, members: int) -> bool:
-    """Whether so many members of a shape, trained on batches of ``rows``, are faster last."""
-    return members >= MANY and max(n_in * n_out for n_in, n_out in pairwise(shape.widths)) * rows < SMALL
+def pay_last(shape: Shape, rows: int, members: int, device: torch.device) -> bool:
+    """Whether so many members of a shape, trained on batches of ``rows``, are faster last: measured on CPUs, and so on these only."""
+    return device.type == "cpu" and members >= MANY and max(n_in * n_out for n_in, n_out in pairwise(shape.widths)) * rows < SMALL
 
 
 def put_last(values: Tensor) -> Tensor:

@@ -148,7 +148,7 @@ def train(
 
 def _train(population: Population, data: Data, settings: Round, rate: float, key: Tensor, inputs: Tensor | None) -> tuple[Tensor, Score]:
     """The values at the best epoch of members that are trained together, and their score."""
-    last = pay_last(population.shape, settings.batch_size, len(population))
+    last = pay_last(population.shape, settings.batch_size, len(population), key.device)
     values, mask = (put_last(flat) if last else flat for flat in (population.values, population.mask))
     population = replace(population, values=values, mask=mask)
     slopes, first, second, best = (torch.zeros_like(values) for _ in range(4))

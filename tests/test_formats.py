@@ -38,10 +38,12 @@ def test_members_lie_last_where_layers_are_small_and_members_many() -> None:
     def shape(width: int) -> Shape:
         return Shape((4, width, 4), ("relu", "identity"))
 
-    assert pay_last(shape(8), rows=8, members=100)
-    assert not pay_last(shape(8), rows=8, members=4)
-    assert not pay_last(shape(8), rows=64, members=100)
-    assert not pay_last(shape(80), rows=8, members=100)
+    cpu = torch.device("cpu")
+    assert pay_last(shape(8), 8, 100, cpu)
+    assert not pay_last(shape(8), 8, 4, cpu)
+    assert not pay_last(shape(8), 64, 100, cpu)
+    assert not pay_last(shape(80), 8, 100, cpu)
+    assert not pay_last(shape(8), 8, 100, torch.device("cuda"))
 
 
 @pytest.mark.parametrize("kept", [None, torch.tensor([0, 2])])
