@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 
 from .detection import detect_modules
 from .features import alive_edges
@@ -42,12 +43,18 @@ def consensus(candidates: Iterable[Any], *, tolerance: float = 1.1, **detection:
     -------
     Hierarchy
         Of the sparsest candidate that has the structure, which is its ``network``; ``support`` is the fraction of the near-sparsest
-        distinct candidates that agree. Equally frequent structures: the one with the sparsest candidate, then the first.
+        distinct candidates that agree, and ``support_interval`` its Wilson 95 % interval. Equally frequent structures: the one with
+        the sparsest candidate, then the first.
 
     Raises
     ------
     ValueError
         When there are no candidates, they differ in inputs or outputs, or ``tolerance`` is below 1.
+
+    Notes
+    -----
+    The interval of Wilson, JASA 22, 209 (1927), takes the candidates for independent. Those of one chain are not, and the most frequent
+    structure is chosen after the fact, so it describes how few the candidates are rather than what another seed would show.
 
     Examples
     --------
@@ -69,7 +76,18 @@ def consensus(candidates: Iterable[Any], *, tolerance: float = 1.1, **detection:
     structures = [_structure(h) for h in hierarchies]
     counts = Counter(structures)
     winner = max(range(len(near)), key=lambda i: (counts[structures[i]], -i))
-    return replace(hierarchies[winner], support=counts[structures[winner]] / len(near), network=networks[near[winner]])
+    agreeing = counts[structures[winner]]
+    return replace(
+        hierarchies[winner],
+        support=agreeing / len(near),
+        support_interval=_wilson(agreeing, len(near)),
+        network=networks[near[winner]],
+    )
+
+
+def _wilson(agreeing: int, count: int) -> tuple[float, float]:
+    interval = binomtest(agreeing, count).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def _near_sparsest(graphs: Sequence[LayeredGraph], tolerance: float) -> list[int]:

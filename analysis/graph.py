@@ -214,19 +214,35 @@ class LayeredGraph:
     def alive(self) -> tuple[NDArray[np.bool_], ...]:
         """For each layer which units carry anything: a path leads on from every input, and through every hidden unit; outputs always do.
 
-        The published clean-up repeats its sweep ten times; this one goes on until nothing changes.
+        The published clean-up repeats its sweep ten times; what it comes to are the units on a path from an input to an output,
+        found here by going through the layers once from either end.
         """
         edges = [w != 0 for w in self.weights]
-        alive = [np.ones(n, dtype=bool) for n in self.widths]
-        for _ in range(sum(self.widths)):
-            before = sum(int(a.sum()) for a in alive)
-            for i, edge in enumerate(edges):
-                alive[i] &= (edge & alive[i + 1]).any(axis=1)
-                if i + 1 < len(edges):
-                    alive[i + 1] &= (edge & alive[i][:, None]).any(axis=0)
-            if sum(int(a.sum()) for a in alive) == before:
-                break
+        leads = [np.ones(self.widths[-1], dtype=bool)]
+        for edge in reversed(edges):
+            leads.append(edge[:, leads[-1]].any(axis=1))
+        alive = [leads.pop()]
+        for edge in edges[:-1]:
+            alive.append(edge[alive[-1]].any(axis=0) & leads.pop())
+        alive.append(leads.pop())
         return tuple(alive)
+
+    def unit_values(self, x: ArrayLike) -> tuple[NDArray[np.float64], ...]:
+        """The value of every unit: L + 1 arrays of shape (rows, widths[i]), the first being ``x`` of shape (rows, inputs) itself.
+
+        Examples
+        --------
+        >>> graph = LayeredGraph.from_weights([[[1.0, -1.0]], [[2.0]]])
+        >>> [values.tolist() for values in graph.unit_values([[3.0, 1.0]])]
+        [[[3.0, 1.0]], [[2.0]], [[4.0]]]
+        """
+        values = np.asarray(x, dtype=float)
+        if values.ndim != 2 or values.shape[1] != self.widths[0]:
+            raise ValueError(f"x must have shape (rows, {self.widths[0]}); got {values.shape}")
+        layers = [values]
+        for weight, bias, activation in zip(self.weights, self.biases, self.activations, strict=True):
+            layers.append(ACTIVATIONS[activation](layers[-1] @ weight + bias))
+        return tuple(layers)
 
     def evaluate(self, x: ArrayLike) -> NDArray[np.float64]:
         """What the network that the graph stands for computes: outputs of shape (rows, outputs) for ``x`` of shape (rows, inputs).
@@ -236,12 +252,11 @@ class LayeredGraph:
         >>> LayeredGraph.from_weights([[[1.0, -1.0]], [[2.0]]]).evaluate([[3.0, 1.0], [0.0, 1.0]]).tolist()
         [[4.0], [0.0]]
         """
-        values = np.asarray(x, dtype=float)
-        if values.ndim != 2 or values.shape[1] != self.widths[0]:
-            raise ValueError(f"x must have shape (rows, {self.widths[0]}); got {values.shape}")
-        for weight, bias, activation in zip(self.weights, self.biases, self.activations, strict=True):
-            values = ACTIVATIONS[activation](values @ weight + bias)
-        return values
+        return self.unit_values(x)[-1]
+
+    def decisions(self, outputs: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Where outputs say yes: above 0, or above 1/2 where they are probabilities."""
+        return outputs > (0.5 if self.activations[-1] == "sigmoid" else 0.0)
 
     def to_networkx(self) -> nx.DiGraph:
         """A ``networkx.DiGraph`` over units ``(layer, index)`` with ``layer``, ``bias``, ``name`` and edge ``weight``."""

@@ -55,6 +55,8 @@ class Hierarchy:
         The cluster of each unit within its layer; -1 where the unit was removed.
     support : float or None
         For a consensus: the fraction of near-sparsest candidates that show this structure, in [0, 1].
+    support_interval : (float, float) or None
+        Its 95 % interval.
     network : object or None
         The network that ``graph`` was made from.
     """
@@ -63,6 +65,7 @@ class Hierarchy:
     labels: tuple[NDArray[np.int64], ...]
     clusters: tuple[NDArray[np.int64], ...]
     support: float | None = None
+    support_interval: tuple[float, float] | None = None
     network: Any = None
 
     def __post_init__(self) -> None:

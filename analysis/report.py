@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
@@ -22,9 +22,10 @@ __all__ = ["report_html", "report_text", "write_report"]
 TITLE = "Modules and hierarchy"
 COLUMNS = ("module", "inputs", "outputs", "hidden units", "reads from")
 LISTED = 24  # names; longer lists are cut
+NOTHING: Mapping[str, Any] = {}
 
 
-def report_text(hierarchy: Hierarchy, comparison: Any = None) -> str:
+def report_text(hierarchy: Hierarchy, comparison: Any = None, evidence: Mapping[str, Any] = NOTHING) -> str:
     """The facts of a network and one line for each of its modules.
 
     Parameters
@@ -32,7 +33,8 @@ def report_text(hierarchy: Hierarchy, comparison: Any = None) -> str:
     hierarchy : Hierarchy
         Accuracy is told where ``hierarchy.network`` has an ``accuracy``.
     comparison : Comparison, optional
-        Its text ends the report.
+    evidence : mapping of heading to anything that prints, optional
+        Such as ``{"Chance": significance(hierarchy)}``; their texts end the report.
 
     Examples
     --------
@@ -53,10 +55,12 @@ def report_text(hierarchy: Hierarchy, comparison: Any = None) -> str:
         lines.append(f"{name}: " + "; ".join(f"{column} {cell or _nothing(column)}" for column, cell in told if cell or _nothing(column)))
     if comparison is not None:
         lines += ["", str(comparison)]
+    for heading, what in evidence.items():
+        lines += ["", f"{heading}:", str(what)]
     return "\n".join(lines)
 
 
-def report_html(hierarchy: Hierarchy, comparison: Any = None, title: str = TITLE) -> str:
+def report_html(hierarchy: Hierarchy, comparison: Any = None, title: str = TITLE, evidence: Mapping[str, Any] = NOTHING) -> str:
     """The report as one self-contained HTML page: picture, facts, table of modules; pointing at a module shows its units and edges.
 
     Parameters
@@ -66,6 +70,8 @@ def report_html(hierarchy: Hierarchy, comparison: Any = None, title: str = TITLE
         Its text, and whether it is ``exact``.
     title : str
         Of the page.
+    evidence : mapping of heading to anything that prints, optional
+        A section for each.
 
     Examples
     --------
@@ -83,11 +89,14 @@ def report_html(hierarchy: Hierarchy, comparison: Any = None, title: str = TITLE
         "head": "".join(f'<th scope="col">{column}</th>' for column in COLUMNS),
         "rows": "\n".join(_html_row(m.index, row) for m, row in zip(hierarchy.modules, _rows(hierarchy), strict=True)),
         "comparison": "" if comparison is None else _html_comparison(comparison),
+        "evidence": "\n".join(_section(heading, what) for heading, what in evidence.items()),
     }
     return PAGE.substitute(fields)
 
 
-def write_report(hierarchy: Hierarchy, path: str | Path, comparison: Any = None, title: str = TITLE) -> Path:
+def write_report(
+    hierarchy: Hierarchy, path: str | Path, comparison: Any = None, title: str = TITLE, evidence: Mapping[str, Any] = NOTHING
+) -> Path:
     """Write the report to ``path``, whose suffix is ``.html`` or ``.txt``; returns the path.
 
     Raises
@@ -107,8 +116,9 @@ def write_report(hierarchy: Hierarchy, path: str | Path, comparison: Any = None,
     suffix = Path(path).suffix.lower()
     if suffix not in (".html", ".txt"):
         raise ValueError(f"path must end in .html or .txt; got {str(path)!r}")
-    text = report_html(hierarchy, comparison, title) if suffix == ".html" else report_text(hierarchy, comparison) + "\n"
-    return write_file(path, text.encode())
+    if suffix == ".html":
+        return write_file(path, report_html(hierarchy, comparison, title, evidence).encode())
+    return write_file(path, f"{report_text(hierarchy, comparison, evidence)}\n".encode())
 
 
 def _headline(hierarchy: Hierarchy) -> str:
@@ -133,7 +143,8 @@ def _facts(hierarchy: Hierarchy) -> list[tuple[str, str]]:
     if accuracy is not None:
         facts.append(("accuracy", f"{float(accuracy):.4f}"))
     if hierarchy.support is not None:
-        facts.append(("support", f"{hierarchy.support:.3f} of the near-sparsest candidates"))
+        interval = "" if hierarchy.support_interval is None else " (95 % interval {:.2f} to {:.2f})".format(*hierarchy.support_interval)
+        facts.append(("support", f"{hierarchy.support:.3f} of the near-sparsest candidates{interval}"))
     return facts
 
 
@@ -171,8 +182,12 @@ def _html_row(module: int, cells: Sequence[str]) -> str:
 
 
 def _html_comparison(comparison: Any) -> str:
-    verdict = "exact" if comparison.exact else "not exact"
-    return f"<h2>Against the truth: {verdict}</h2>\n<pre>{escape(str(comparison))}</pre>"
+    verdict = "exact" if comparison.exact else "another valid decomposition" if comparison.valid else "not exact"
+    return _section(f"Against the truth: {verdict}", comparison)
+
+
+def _section(heading: str, what: Any) -> str:
+    return f"<h2>{escape(heading)}</h2>\n<pre>{escape(str(what))}</pre>"
 
 
 PAGE = Template("""<!DOCTYPE html>
@@ -201,7 +216,7 @@ table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.7rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 thead th { color: var(--faint); font-weight: normal; }
 tr.chosen { background: var(--chosen); }
-pre { white-space: pre-wrap; border: 1px solid var(--line); border-radius: 8px; padding: 0.8rem; }
+pre { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; padding: 0.8rem; }
 .faded { opacity: 0.12; }
 @media print { :root { --ink: #000000; --paper: #ffffff; } body { margin: 0; max-width: none; } figure, tr, pre { break-inside: avoid; } }
 </style>
@@ -222,6 +237,7 @@ $rows
 </tbody>
 </table></div>
 $comparison
+$evidence
 <script>
 const parts = [...document.querySelectorAll("svg [id]")].filter(e => /^(module|label|units|edges)-/.test(e.id));
 const rows = [...document.querySelectorAll("tr[data-module]")];

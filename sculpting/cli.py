@@ -87,7 +87,7 @@ def _tasks(options: argparse.Namespace) -> None:
 
 
 def _sculpt(options: argparse.Namespace) -> None:
-    from analysis import compare, report_text, write_report
+    from analysis import compare, function_map, lesions, report_text, significance, write_report
 
     task = boolean(options.task)
     model = task.model(width=options.width, hidden_layers=options.layers)
@@ -95,17 +95,22 @@ def _sculpt(options: argparse.Namespace) -> None:
     result = sculpt(model, task, seeds=options.seeds, seed=options.seed, device=options.device, progress=not options.quiet)
     found = _select(result, options.select)
     comparison = compare(found, truth)
+    evidence = {
+        "Chance": significance(found, seed=options.seed),
+        "Lesions": lesions(found, task.x.numpy(), y=task.y.numpy(), seed=options.seed),
+        "Function": function_map(found, truth),
+    }
     folder = Path(options.out or Path("runs") / (_readable(task) or task.name.strip("[]").replace(", ", "-")))
     found.draw(folder / "modules.svg")
     written = [
         folder / "modules.svg",
-        write_report(found, folder / "modules.html", comparison, title=f"Task {task.name}"),
+        write_report(found, folder / "modules.html", comparison, f"Task {task.name}", evidence),
         found.network.save(folder / "network.safetensors"),
         found.write_graphml(folder / "network.graphml"),
     ]
     if not options.quiet:
         print(f"Task {task.name}, {options.layers} hidden layer{'s' * (options.layers > 1)} of {options.width} units\n\n{result}\n")
-        print(f"{options.select.capitalize()}: {report_text(found, comparison)}\n\nwrote {', '.join(map(str, written))}")
+        print(f"{options.select.capitalize()}: {report_text(found, comparison, evidence)}\n\nwrote {', '.join(map(str, written))}")
 
 
 def _readable(task: Task) -> str:

@@ -76,6 +76,53 @@ def test_right_modules_that_read_the_wrong_ones_are_exact_but_not_connected() ->
     assert "connected in another way" in str(comparison)
 
 
+def test_without_a_truth_table_validity_is_not_known() -> None:
+    found = detect_modules(BOTH)
+    comparison = compare(found, truth_of(*[(m.inputs, m.outputs) for m in found.modules]))
+    assert (comparison.exact, comparison.valid, comparison.reasons, comparison.boundaries) == (True, None, (), ())
+    assert "valid" not in str(comparison)
+
+
+def test_what_is_exact_and_connected_is_valid_and_tells_what_passes() -> None:
+    comparison = compare(detect_modules(BOTH), tasks.boolean("both").truth(hidden_layers=1))
+    assert comparison.valid is True
+    assert comparison.reasons == ()
+    assert [(b.module, b.inputs, b.classes, b.units) for b in comparison.boundaries] == [
+        (0, (0, 1), 2, 1),
+        (1, (2, 3), 2, 1),
+        (2, (4, 5), 2, 1),
+    ]
+    text = str(comparison)
+    assert "valid" not in text
+    assert "M1 must tell apart 2 of the 4 cases of {x2, x3}; 1 unit leaves it" in text
+
+
+def test_another_valid_decomposition_is_told_from_a_wrong_one() -> None:
+    truth = tasks.boolean([4, 1, 2, 2]).truth(hidden_layers=2)
+    graph = LayeredGraph.from_weights([np.ones((3, 4)), [[1, 1, 0], [1, 0, 1]]])
+
+    def split(*inputs: int) -> str:
+        labels = (np.array(inputs), np.full(3, 2), np.array([3, 4]))
+        comparison = compare(Hierarchy(graph, labels, labels), truth)
+        assert not comparison.exact
+        assert comparison.valid == (not comparison.reasons)
+        return str(comparison)
+
+    assert "\nanother valid decomposition: every module passes on what it must and no more\n" in split(0, 1, 1, 0)
+    assert "M0 must tell apart 3 of the 4 cases of {x0, x3}; its inputs leave it as they are" in split(0, 1, 1, 0)
+    assert "M2 must tell apart 4 of the 16 cases of {x0, x1, x2, x3}; 3 units leave it" in split(0, 1, 1, 0)
+    assert "\nnot a valid decomposition: {x0, x1} passes 4 classes of 4; {x2, x3} passes 4 classes of 4\n" in split(0, 0, 1, 1)
+
+
+def test_right_modules_that_cannot_compute_the_function_are_exact_but_not_valid() -> None:
+    weights = [BOTH[0], np.array([[1, 0, 1], [1, 1, 0], [0, 1, 1]], dtype=float)]  # y0 and y1 read each other's ANDs
+    comparison = compare(detect_modules(weights), tasks.boolean("both").truth(hidden_layers=1))
+    assert comparison.exact
+    assert not comparison.connected
+    assert comparison.valid is False
+    assert "{x2, x3} does not reach {y0}, which depends on it" in comparison.reasons
+
+
 def test_rand_index_by_hand() -> None:
     labels = (np.array([0, 0, 1, 1]), np.array([2, 3]))
     graph = LayeredGraph.from_weights([[[1, 1, 0, 0], [0, 0, 1, 1]]])
@@ -124,6 +171,8 @@ def test_renaming_and_permuting_change_nothing(order: list[int], names: list[int
         (truth_of(((0, 9), ())), r"each of the network's 6 inputs to one module at most; got \[0, 9\]"),
         (truth_of(((0,), ()), ((0,), ())), r"6 inputs to one module at most; got \[0, 0\]"),
         (truth_of(((), (3,))), r"3 outputs to one module at most; got \[3\]"),
+        (nx.DiGraph(truth_of(((0,), (0,))), x=np.eye(2), y=np.eye(2)), "each row of 0 and 1 once"),
+        (nx.DiGraph(truth_of(((0,), (0,))), x=[[0], [1]], y=[[0], [1]]), "must have the network's 6 inputs and 3 outputs; got 1 and 1"),
     ],
 )
 def test_a_truth_that_does_not_fit_is_refused(truth: Any, text: str) -> None:

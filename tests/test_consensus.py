@@ -79,3 +79,15 @@ def test_the_network_is_the_sparsest_that_has_the_structure() -> None:
 def test_bad_candidates_are_refused(candidates: list, options: dict, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         consensus(candidates, **options)
+
+
+def test_the_support_has_a_wilson_interval() -> None:
+    # p = 2/3 of n = 3, z = 1.95996: centre (p + z^2 / 2n) / (1 + z^2 / n) = 1.30691 / 2.28049 = 0.57308, half width
+    # z / 2.28049 * sqrt(p (1 - p) / n + z^2 / 4 n^2) = 0.85945 * sqrt(0.074074 + 0.106707) = 0.36542.
+    # The fourth candidate, of 12 edges, has no vote.
+    found = consensus([SPLIT, [SPLIT[0][::-1].copy(), SPLIT[1][:, ::-1].copy()], JOINED, WIDE])
+    assert found.support == pytest.approx(2 / 3)
+    assert found.support_interval == pytest.approx((0.20766, 0.93850), abs=1e-5)
+    # One of one: from 1 / (1 + z^2) to 1.
+    assert consensus([SPLIT]).support_interval == pytest.approx((0.20655, 1.0), abs=1e-5)
+    assert detect_modules(SPLIT).support_interval is None

@@ -340,6 +340,7 @@ def test_report_text_word_for_word():
     assert report_text(case) == REPORT
     assert str(case) == REPORT
     assert report_text(case, Verdict(True)) == REPORT + "\n\nfound <all> & more"
+    assert report_text(case, evidence={"Chance": "p < 1"}) == REPORT + "\n\nChance:\np < 1"
 
 
 def test_report_tells_of_edges_that_are_not_drawn_and_cuts_long_lists():
@@ -350,7 +351,7 @@ def test_report_tells_of_edges_that_are_not_drawn_and_cuts_long_lists():
 
 def test_html_is_self_contained_and_escapes_names():
     case = CASES["long names"]
-    page = report_html(case, Verdict(False), title="<script>alert(1)</script>")
+    page = report_html(case, Verdict(False), title="<script>alert(1)</script>", evidence={"Chance & more": "p < 1"})
     assert not re.search(r"(src|href|url)\s*[=(]\s*[\"']?(https?:)?//", page)
     outside = re.sub(r'xmlns(:\w+)?="[^"]*"', "", page)
     assert "http://" not in outside
@@ -360,6 +361,8 @@ def test_html_is_self_contained_and_escapes_names():
     assert "&lt;b&gt;&amp;" in page
     assert "found &lt;all&gt; &amp; more" in page
     assert "Against the truth: not exact" in page
+    assert "<h2>Chance &amp; more</h2>\n<pre>p &lt; 1</pre>" in page
+    assert "Against the truth: another valid decomposition" in report_html(case, Verdict(False, valid=True))
     assert page.count("<script>") == 1
 
 
@@ -382,8 +385,8 @@ def test_write_report(tmp_path):
 class Verdict:
     """Stands for a comparison."""
 
-    def __init__(self, exact):
-        self.exact = exact
+    def __init__(self, exact, valid=None):
+        self.exact, self.valid = exact, valid
 
     def __str__(self):
         return "found <all> & more"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import igraph
@@ -10,11 +11,13 @@ import networkx as nx
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import LayeredGraph, detect_modules
 from analysis.graph import ACTIVATIONS, as_graph
+from sculpting import SparseNetwork
 
 WEIGHTS = [np.array([[1.0, -2.0, 0.0], [0.0, 0.0, 3.0]]), np.array([[0.5, 0.0], [0.0, -1.0], [2.0, 0.0]])]
 
@@ -88,6 +91,28 @@ def test_evaluation_by_hand(name: str) -> None:
     graph = LayeredGraph.from_weights([[[2.0]], [[3.0]]], biases=(np.array([-1.0]), np.array([0.5])), activations=(name, "identity"))
     x = np.array([[-1.0], [0.0], [2.0]])
     np.testing.assert_allclose(graph.evaluate(x), 3 * ACTIVATIONS[name](2 * x - 1) + 0.5)
+
+
+@pytest.mark.parametrize("hidden_layers", [0, 1, 2, 4])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_a_network_is_replayed_from_its_file(name: str, hidden_layers: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(hidden_layers)
+    widths = [5, *[7] * hidden_layers, 3]
+    weights = tuple(rng.normal(scale=0.7, size=(b, a)) * (rng.random((b, a)) < 0.5) for a, b in pairwise(widths))
+    network = SparseNetwork(weights, tuple(rng.normal(size=b) for b in widths[1:]), (*[name] * hidden_layers, "identity"))
+    x = np.vstack([rng.normal(size=(40, 5)), rng.integers(0, 2, size=(20, 5))]).astype(np.float32)
+    expected = network.model()(torch.from_numpy(x)).detach().numpy()
+    loaded = SparseNetwork.load(network.save(tmp_path / "network.safetensors"))
+    for graph in (as_graph(network), as_graph(loaded), as_graph(as_graph(loaded).to_networkx())):
+        np.testing.assert_allclose(graph.evaluate(x), expected, rtol=0, atol=1e-5)
+
+
+def test_unit_values_are_those_of_every_layer() -> None:
+    graph = as_graph(WEIGHTS)
+    first, hidden, last = graph.unit_values([[3.0, 1.0, 2.0]])
+    assert first.tolist() == [[3.0, 1.0, 2.0]]
+    assert hidden.tolist() == [[1.0, 6.0]]
+    assert last.tolist() == graph.evaluate([[3.0, 1.0, 2.0]]).tolist() == [[0.5, -6.0, 2.0]]
 
 
 @pytest.mark.parametrize(

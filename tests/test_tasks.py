@@ -123,6 +123,32 @@ def test_truth_says_what_a_module_computes_and_what_it_reads() -> None:
     assert reads == {"p = x0 & x1", "r = x4 & x5"}
 
 
+@pytest.mark.parametrize("name", [(6, 3, 3, 3), (4, 1, 2, 4), (8, 2, 1, 2, 2)])
+def test_truth_carries_the_table_and_its_gates_as_plain_arrays(name: tuple[int, ...]) -> None:
+    task = tasks.boolean(name)
+    for depth in (1, 3):
+        given_along = task.truth(depth).graph
+        assert all(type(given_along[part]) is np.ndarray and given_along[part].dtype == np.uint8 for part in ("x", "y"))
+        assert given_along["x"].tolist() == task.x.tolist()
+        assert given_along["y"].tolist() == task.y.tolist()
+        assert list(given_along["gates"]) == list(given_along["users"]) == list(task.gates.gates)  # type: ignore[union-attr]
+
+
+def test_gates_have_their_bits_and_the_outputs_that_read_them() -> None:
+    given_along = tasks.from_gates(
+        {"p": "a & b", "q": "p | c", "idle": "a ^ b", "y": "~q", "z": "p"}, inputs=["a", "b", "c"], outputs=["y", "z", "c"]
+    ).truth(2)
+    gates, users = given_along.graph["gates"], given_along.graph["users"]
+    assert {name: bits.tolist() for name, bits in gates.items()} == {
+        "p": [0, 0, 0, 0, 0, 0, 1, 1],
+        "idle": [0, 0, 1, 1, 1, 1, 0, 0],
+        "q": [0, 1, 0, 1, 0, 1, 1, 1],
+        "z": [0, 0, 0, 0, 0, 0, 1, 1],
+        "y": [1, 0, 1, 0, 1, 0, 0, 0],
+    }
+    assert users == {"p": (0, 1), "idle": (), "q": (0,), "z": (1,), "y": (0,)}
+
+
 def test_truth_of_ones_own_gates() -> None:
     chain = tasks.from_gates({"s": "a ^ b ^ c", "t": "d & e", "y": "s & t"})
     assert {(m["inputs"], m["outputs"]) for _, m in chain.truth(3).nodes(data=True)} >= {((3, 4), ())}

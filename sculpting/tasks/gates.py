@@ -126,15 +126,39 @@ class GateGraph:
         >>> x.tolist(), y.ravel().tolist()
         ([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 0, 0, 1])
         """
+        columns = self.columns()
+        x, y = (np.stack([columns[name] for name in names], axis=1) for names in (self.inputs, self.outputs))
+        return x, y
+
+    def columns(self) -> dict[str, NDArray[np.uint8]]:
+        """The value of every input and every gate in each row of the truth table, arrays of shape ``(2**n,)``.
+
+        Examples
+        --------
+        >>> GateGraph.parse({"y": "a & b"}).columns()["b"].tolist()
+        [0, 1, 0, 1]
+        """
         rows, n = 2 ** len(self.inputs), len(self.inputs)
         ones = (1 << rows) - 1
         columns = {}
         for i, name in enumerate(self.inputs):
             run = 1 << (n - 1 - i)  # rows for which the column keeps its value: 0...0 1...1 0...0 ...
             columns[name] = ones // ((1 << 2 * run) - 1) * ((1 << run) - 1)
-        values = self.evaluate(columns, ones)
-        table = np.stack([_unpack(values[name], rows) for name in [*self.inputs, *self.outputs]], axis=1)
-        return table[:, :n], table[:, n:]
+        return {name: _unpack(value, rows) for name, value in self.evaluate(columns, ones).items()}
+
+    def users(self) -> dict[str, tuple[int, ...]]:
+        """For every gate the positions of the outputs that read it, directly or through other gates.
+
+        Examples
+        --------
+        >>> GateGraph.parse({"p": "a & b", "y": "p | c", "z": "~p"}).users()
+        {'p': (0, 1), 'y': (0,), 'z': (1,)}
+        """
+        found = {name: {i for i, output in enumerate(self.outputs) if output == name} for name in self.gates}
+        for name in reversed(self.gates):
+            for source in self.gates[name].names():
+                found.get(source, set()).update(found[name])
+        return {name: tuple(sorted(outputs)) for name, outputs in found.items()}
 
 
 def _evaluate(term: Literal | Formula, known: Mapping[str, int], ones: int) -> int:

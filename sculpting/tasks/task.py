@@ -87,7 +87,7 @@ class Task:
         return nn.Sequential(*layers[:-1])
 
     def truth(self, hidden_layers: int) -> nx.DiGraph:
-        """The modules of the task that a network with so many hidden layers can show; see ``truth_graph``.
+        """The modules of the task that a network with so many hidden layers can show, with the truth table; see ``truth_graph``.
 
         Raises
         ------

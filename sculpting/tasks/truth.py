@@ -41,6 +41,9 @@ def truth_graph(gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
     networkx.DiGraph
         Nodes 0, 1, ... from the inputs upward, each with ``inputs`` and ``outputs`` (tuples of positions), ``name`` (``T0``,
         ...) and ``function`` (the formulas of the values that leave the module); an edge where a module reads another.
+        The graph itself carries what the modules are to compute, as plain arrays: ``graph["x"]`` and ``graph["y"]``, the truth
+        table (shapes (2^n, n) and (2^n, k), uint8); ``graph["gates"]``, the bits of every gate by its name, shape (2^n,);
+        and ``graph["users"]``, the positions of the outputs that read the gate.
 
     Raises
     ------
@@ -50,8 +53,9 @@ def truth_graph(gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
     Examples
     --------
     >>> both = GateGraph.parse({"p": "x0 & x1", "q": "x2 & x3", "r": "x4 & x5", "y0": "p | q", "y1": "p | r", "y2": "q | r"})
-    >>> truth_graph(both, hidden_layers=2).number_of_nodes()
-    6
+    >>> truth = truth_graph(both, hidden_layers=2)
+    >>> truth.number_of_nodes(), truth.graph["y"].shape, truth.graph["users"]["p"]
+    (6, (64, 3), (0, 1))
     """
     import networkx as nx  # costs a noticeable part of importing the package
 
@@ -61,7 +65,9 @@ def truth_graph(gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
     network = _layout(simple, gates, hidden_layers)
     members = _contracted(network, _groups(network), hidden_layers + 1)
     modules = sorted(set(members.values()), key=lambda module: min((layer, _rank(gates, name)) for layer, name in module))
-    truth = nx.DiGraph()
+    x, y = gates.truth_table()
+    columns = gates.columns()
+    truth = nx.DiGraph(x=x, y=y, gates={name: columns[name] for name in gates.gates}, users=gates.users())
     for node, units in enumerate(modules):
         truth.add_node(
             node,

@@ -1,0 +1,14 @@
+"""Evidence for a hierarchy: is it more than chance, is it stable, and do its modules do anything?"""
+
+from .agreement import Agreement as Agreement
+from .agreement import Stability as Stability
+from .agreement import stability as stability
+from .chance import Significance as Significance
+from .chance import significance as significance
+from .damage import Lesions as Lesions
+from .damage import lesions as lesions
+from .nulls import rewired as rewired
+from .nulls import shuffled as shuffled
+from .quality import modularity as modularity
+from .quality import separation as separation
+from .silencing import silenced as silenced

@@ -1,0 +1,190 @@
+"""Is a hierarchy more than chance? Its quality against that of hierarchies found in random networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..detection import detect_modules
+from ..graph import LayeredGraph
+from ..hierarchy import Hierarchy
+from .nulls import rewired, shuffled
+from .quality import modularity, separation
+
+__all__ = ["Significance", "significance"]
+
+# Qualities closer than this are tied: far above rounding, far below any true difference.
+TOLERANCE = 1e-9
+LEVEL = 0.05
+FEWEST = 19  # nulls
+
+
+class NullModel(NamedTuple):
+    """How a random network is made, what its hierarchy is judged by, and both in words."""
+
+    make: Callable[..., LayeredGraph]
+    quality: Callable[[Hierarchy], float]
+    subject: str
+    networks: str
+    fixed: str
+
+
+NULLS = {
+    "rewired": NullModel(
+        rewired,
+        lambda h: separation(h) + modularity(h),
+        "Modular structure",
+        "rewired networks, every unit with its numbers of edges in and out",
+        "the numbers of edges per unit",
+    ),
+    "shuffled": NullModel(
+        shuffled,
+        lambda h: modularity(h, weighted=True),
+        "Weight within modules",
+        "networks with the same edges and shuffled weights",
+        "the edges and the set of weights",
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Significance:
+    """The outcome of ``significance``; printed, it is a paragraph.
+
+    Attributes
+    ----------
+    quality : float
+        Of the hierarchy.
+    null_qualities : array of shape (nulls,)
+    null : str
+        ``"rewired"`` or ``"shuffled"``.
+    """
+
+    quality: float
+    null_qualities: NDArray[np.float64]
+    null: str
+
+    @property
+    def reached(self) -> int:
+        """How many nulls are at least as good."""
+        return int((self.null_qualities >= self.quality - TOLERANCE).sum())
+
+    @property
+    def tied(self) -> int:
+        """How many nulls are exactly as good, up to rounding."""
+        return int((np.abs(self.null_qualities - self.quality) <= TOLERANCE).sum())
+
+    @property
+    def p_value(self) -> float:
+        """``(1 + reached) / (1 + nulls)``: the hierarchy counts as one of the nulls, so it is never 0."""
+        return (1 + self.reached) / (1 + len(self.null_qualities))
+
+    @property
+    def z_score(self) -> float:
+        """Quality less the mean of the nulls, in their standard deviations; NaN where all nulls are equal."""
+        spread = float(self.null_qualities.std())
+        return (self.quality - float(self.null_qualities.mean())) / spread if spread > TOLERANCE else float("nan")
+
+    @property
+    def verdict(self) -> str:
+        """``"more than chance"`` where p <= 0.05, ``"cannot be told from chance"`` where nulls are as good but none is better,
+        ``"not more than chance"`` otherwise."""
+        if self.p_value <= LEVEL:
+            return "more than chance"
+        return "cannot be told from chance" if self.tied == self.reached else "not more than chance"
+
+    def __str__(self) -> str:
+        model, values = NULLS[self.null], self.null_qualities
+        z = "" if np.isnan(self.z_score) else f", z = {self.z_score:.2f}"
+        lines = [
+            f"{model.subject}: {self.verdict} (p = {self.p_value:.3g}{z})",
+            f"quality {self.quality:.3f} against {values.mean():.3f} ± {values.std():.3f} in {len(values)} {model.networks}; "
+            f"{self.reached} of {len(values)} reach it",
+        ]
+        if self.verdict == "cannot be told from chance":
+            lines.append(f"none is better: {model.fixed} leave too little choice for this test")
+        return "\n".join(lines)
+
+
+def significance(
+    hierarchy: Hierarchy,
+    *,
+    null: str = "rewired",
+    nulls: int = 200,
+    seed: int = 0,
+    detect: Callable[[Any], Hierarchy] = detect_modules,
+) -> Significance:
+    """Whether a hierarchy is better than those that the same detector finds in random networks.
+
+    Parameters
+    ----------
+    hierarchy : Hierarchy
+    null : {"rewired", "shuffled"}
+        The random networks: :func:`~analysis.evidence.nulls.rewired` asks whether the structure is more than the numbers of edges per
+        unit make by themselves, :func:`~analysis.evidence.nulls.shuffled` whether heavy edges keep within modules.
+    nulls : int
+        How many; the smallest p-value is ``1 / (nulls + 1)``.
+    seed : int
+    detect : callable
+        The detector that found ``hierarchy``, with its settings: ``partial(detect_modules, merge_threshold=0.6)``.
+
+    Returns
+    -------
+    Significance
+
+    Raises
+    ------
+    ValueError
+        When ``null`` or ``nulls`` is out of range, or ``detect`` finds another hierarchy in the same network.
+
+    Notes
+    -----
+    Modules are detected anew in every null, so the optimism of a search that takes the best of many partitions is in the nulls too,
+    and the p-value is valid for any quality: at most a fraction a of random networks has p <= a. Units that carry nothing are
+    removed first, with their edges; every unit of a null then carries something, because it keeps its edges in and out.
+
+    Quality for ``"rewired"``: :func:`~analysis.evidence.quality.separation` of the clusters plus
+    :func:`~analysis.evidence.quality.modularity` of the modules. The second alone is blind to structure between modules,
+    such as inputs that only share what they feed; the first alone does not see whether layers fit each other. For ``"shuffled"``:
+    weighted modularity alone, since published clusters do not depend on the weights.
+
+    A small network can be forced by its numbers of edges: six inputs with one edge each into three units of two form three pairs in
+    every rewiring. The text then says that the test cannot tell.
+
+    Examples
+    --------
+    >>> result = significance(detect_modules([[[1, 1, 0, 0], [0, 0, 1, 1]], [[1, 0], [0, 1]]]), nulls=20)
+    >>> result.p_value, result.tied
+    (1.0, 20)
+    """
+    model = _checked(null, nulls)
+    graph = _carrying(hierarchy)
+    found = detect(graph)
+    if any((a != b).any() for a, b in zip(found.labels, hierarchy.labels, strict=True)):
+        raise ValueError(
+            f"detect must be the detector that found the hierarchy, which has {len(hierarchy.modules)} modules; got one that finds "
+            f"{len(found.modules)} others. Give its settings too, such as detect=partial(detect_modules, merge_threshold=0.6)"
+        )
+    rng = np.random.default_rng(seed)
+    values = [model.quality(detect(model.make(graph, seed=rng))) for _ in range(nulls)]
+    return Significance(model.quality(found), np.array(values), null)
+
+
+def _checked(null: str, nulls: int) -> NullModel:
+    if null not in NULLS:
+        raise ValueError(f"null must be one of {sorted(NULLS)}; got {null!r}")
+    if isinstance(nulls, bool) or not isinstance(nulls, Integral) or nulls < FEWEST:
+        raise ValueError(f"nulls must be an integer of at least {FEWEST}, fewer never give p <= {LEVEL}; got {nulls!r}")
+    return NULLS[null]
+
+
+def _carrying(hierarchy: Hierarchy) -> LayeredGraph:
+    """The network without the edges at removed units."""
+    kept = [labels >= 0 for labels in hierarchy.labels]
+    weights = tuple(np.where(np.outer(a, b), w, 0) for w, a, b in zip(hierarchy.graph.weights, kept, kept[1:], strict=False))
+    return replace(hierarchy.graph, weights=weights)

@@ -1,0 +1,162 @@
+"""Do modules do anything? What each output loses when a module is silenced, against random sets of units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from math import comb, prod
+from numbers import Integral
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..hierarchy import Hierarchy
+from ..tables import table
+from .silencing import Held, losses_of, replayed
+
+__all__ = ["Lesions", "lesions"]
+
+# m modules, o outputs.
+FEWEST = 100  # random sets
+LEVEL = 0.05
+# Losses closer than this are tied: far above rounding, far below any true difference.
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Lesions:
+    """The outcome of ``lesions``; printed, it is a table.
+
+    Attributes
+    ----------
+    drop, change : arrays of shape (m, o)
+        What an output loses when a module is silenced: the drop of its accuracy, a fraction, and the mean absolute change of its value.
+    focus : array of shape (m,)
+        Whether the change is of few outputs: the sum of the squared shares of the outputs in it, from 1/o for equal shares to 1 for one
+        output that bears all. 0 where nothing changes.
+    drop_p, change_p : arrays of shape (m, o)
+        Empirical p-value: the fraction of random sets of as many units in each layer that cost the output at least as much.
+    focus_p : array of shape (m,)
+        The fraction of these random sets whose change is as focused.
+    sets : tuple of int
+        For each module, the number of random sets.
+    exhaustive : tuple of bool
+        For each module, whether these are all there are; the module itself is then one of them.
+    units : tuple of int
+        For each module, how many units were silenced: 0 where it consists of outputs.
+    rows : int
+        Of the data.
+    names : tuple of str
+        Of the outputs.
+    """
+
+    drop: NDArray[np.float64]
+    change: NDArray[np.float64]
+    focus: NDArray[np.float64]
+    drop_p: NDArray[np.float64]
+    change_p: NDArray[np.float64]
+    focus_p: NDArray[np.float64]
+    sets: tuple[int, ...]
+    exhaustive: tuple[bool, ...]
+    units: tuple[int, ...]
+    rows: int
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        shown = [m for m, count in enumerate(self.units) if count]
+        lines = [f"each module's inputs and hidden units held at their mean over {self.rows} rows"]
+        for what, loss, p_values in (("accuracy lost", self.drop, self.drop_p), ("mean change of the value", self.change, self.change_p)):
+            cells = [[f"{loss[m, o]:.2f}{'*' if p_values[m, o] <= LEVEL else ' '}" for o in range(len(self.names))] for m in shown]
+            lines += ["", f"{what}, by output", *table([f"M{m}" for m in shown], [f"{name} " for name in self.names], cells)]
+        told = [f"M{m} {self.focus[m]:.2f} (p = {self.focus_p[m]:.2g})" for m in shown]
+        lines += ["", f"focus on few outputs, from {1 / len(self.names):.2f} for all alike to 1 for one: {', '.join(told)}"]
+        lines += ["", f"* p <= {LEVEL}: at most that share of random sets, of as many units in each layer, costs the output as much"]
+        return "\n".join(lines + self._notes(shown))
+
+    def _notes(self, shown: Sequence[int]) -> list[str]:
+        few = [m for m in shown if self.sets[m] * LEVEL < 1]
+        notes = [f"M{m}: only {self.sets[m]} such sets exist, so p is at least {1 / self.sets[m]:.2g}" for m in few]
+        outputs = ", ".join(f"M{m}" for m, count in enumerate(self.units) if not count)
+        return [*notes, f"{outputs}: outputs only, nothing to silence"] if outputs else notes
+
+
+def lesions(hierarchy: Hierarchy, x: ArrayLike, *, y: ArrayLike | None = None, random_sets: int = 200, seed: int = 0) -> Lesions:
+    """What every output loses when a module is silenced, against random sets of as many units.
+
+    A module is silenced by holding its inputs and hidden units at their mean over ``x``. Its outputs are what is measured, and stay.
+
+    Parameters
+    ----------
+    hierarchy : Hierarchy
+        Its graph is replayed, so it has to have the biases and activations of the network.
+    x : array of shape (rows, inputs)
+        Such as a whole truth table.
+    y : array of shape (rows, outputs), optional
+        The right bits, 0 or 1. When left out, the decisions of the network itself.
+    random_sets : int
+        At least 100. Where there are no more sets than this, all of them are taken.
+    seed : int
+
+    Returns
+    -------
+    Lesions
+
+    Raises
+    ------
+    ValueError
+        When ``x``, ``y`` or ``random_sets`` does not fit.
+
+    Notes
+    -----
+    An output decides 1 where its value is above 0, or above 1/2 where the graph ends in a sigmoid. Random sets are drawn from the
+    units that have a module, as many in each layer as the module has. Of n drawn sets of which k cost at least as much,
+    ``p = (1 + k) / (1 + n)``; where all sets are taken the module is one of them and ``p = k / n``. P-values are not corrected for
+    their number.
+
+    Where outputs depend on most units, most random sets damage an output as much as a module does, and ``drop_p`` is large. That a
+    module serves some outputs and leaves the others alone, which few random sets do, is what ``focus`` and ``focus_p`` tell.
+
+    Examples
+    --------
+    Two pairs of inputs, each added up by an output of its own, which decides whether either is 1. When the pair is silenced the
+    output always has its mean, 1, and decides wrongly in one of four rows:
+
+    >>> from analysis import LayeredGraph, detect_modules
+    >>> graph = LayeredGraph.from_weights([[[1, 1, 0, 0], [0, 0, 1, 1]], [[1, 0], [0, 1]]])
+    >>> rows = [[a, b, c, d] for a in (0, 1) for b in (0, 1) for c in (0, 1) for d in (0, 1)]
+    >>> lesions(detect_modules(graph), rows).drop.tolist()
+    [[0.25, 0.0], [0.0, 0.25]]
+    """
+    if isinstance(random_sets, bool) or not isinstance(random_sets, Integral) or random_sets < FEWEST:
+        raise ValueError(f"random_sets must be an integer of at least {FEWEST}; got {random_sets!r}")
+    replay, rng = replayed(hierarchy.graph, x, y), np.random.default_rng(seed)
+    kept = [np.flatnonzero(labels >= 0) for labels in hierarchy.labels[:-1]]
+    held = [[np.flatnonzero(labels == m.index) for labels in hierarchy.labels[:-1]] for m in hierarchy.modules]
+    sizes = [tuple(len(units) for units in h) for h in held]
+    # Modules of equal sizes are held against the same random sets.
+    chance = {size: np.array([losses_of(replay, s) for s in _random_sets(kept, size, random_sets, rng)]) for size in dict.fromkeys(sizes)}
+    exhaustive = [_set_count(kept, size) <= random_sets for size in sizes]
+    losses = np.array([losses_of(replay, h) for h in held])
+    p_values = np.array([_p_values(loss, chance[size], e) for loss, size, e in zip(losses, sizes, exhaustive, strict=True)])
+    outputs = len(hierarchy.graph.output_names)
+    parts = [(part[:, :outputs], part[:, outputs:-1], part[:, -1]) for part in (losses, p_values)]
+    counts = tuple(len(chance[size]) for size in sizes), tuple(exhaustive), tuple(map(sum, sizes))
+    return Lesions(*parts[0], *parts[1], *counts, len(replay.x), hierarchy.graph.output_names)
+
+
+def _set_count(kept: Held, sizes: Sequence[int]) -> int:
+    return prod(comb(len(units), size) for units, size in zip(kept, sizes, strict=True))
+
+
+def _random_sets(kept: Held, sizes: Sequence[int], count: int, rng: np.random.Generator) -> list[Held]:
+    layers = list(zip(kept, sizes, strict=True))
+    if _set_count(kept, sizes) > count:
+        return [[rng.choice(units, size, replace=False) for units, size in layers] for _ in range(count)]
+    choices = product(*(combinations(units.tolist(), size) for units, size in layers))
+    return [[np.array(chosen, dtype=np.int64) for chosen in choice] for choice in choices]
+
+
+def _p_values(losses: NDArray[np.float64], chance: NDArray[np.float64], exhaustive: bool) -> NDArray[np.float64]:
+    reached = (chance >= losses - TOLERANCE).sum(axis=0)
+    return reached / len(chance) if exhaustive else (1 + reached) / (1 + len(chance))
