@@ -72,7 +72,7 @@ def consensus(candidates: Iterable[Any], *, tolerance: float = 1.1, **detection:
     if len(ends) > 1:
         raise ValueError(f"candidates must have the same numbers of inputs and outputs; got {sorted(ends)}")
     near = _near_sparsest(graphs, tolerance)
-    hierarchies = [detect_modules(graphs[i], **detection) for i in near]
+    hierarchies = detect_modules([graphs[i] for i in near], **detection)
     structures = [_structure(h) for h in hierarchies]
     counts = Counter(structures)
     winner = max(range(len(near)), key=lambda i: (counts[structures[i]], -i))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +14,20 @@ __all__ = ["merge_clusters"]
 
 
 def merge_clusters(
-    edges: Sequence[NDArray[np.bool_]], clusters: Sequence[NDArray[np.integer]], *, threshold: float = 0.9
+    edges: Sequence[NDArray[Any]], clusters: Sequence[NDArray[np.integer]], *, threshold: float = 0.9, ties: str = "published"
 ) -> tuple[NDArray[np.int64], ...]:
     """The module of every unit, from the inputs upward.
 
     Parameters
     ----------
-    edges : sequence of L bool arrays of shape (a_i, a_{i+1})
-        As :func:`~analysis.features.alive_edges` gives them.
+    edges : sequence of L arrays of shape (a_i, a_{i+1})
+        As :func:`~analysis.features.alive_edges` gives them: an edge is what is not zero.
     clusters : sequence of L + 1 int arrays of shape (a_i,)
         The cluster of each unit within its layer, numbered 0, 1, ...
     threshold : float in [0, 1]
         Clusters merge where their share of edges is above it.
+    ties : {"published", "symmetric"}
+        What becomes of a cluster that two modules suit equally well.
 
     Returns
     -------
@@ -39,7 +42,8 @@ def merge_clusters(
     - (edges between them / all edges out of the module's units in that layer) > threshold, which outputs need not meet.
 
     Edges are counted, not weighed. Tie rule, which matters for thresholds below 0.5 only: of several modules that fit, the one with
-    the largest share of the edges into the cluster is joined, and of equal ones the lowest label. At a threshold of 1 nothing merges.
+    the largest share of the edges into the cluster is joined, and of equal ones the lowest label; or none of them, where ties are
+    symmetric, since the label depends on the order of the units. At a threshold of 1 nothing merges.
 
     Corrected defects of the published code: shares of no edges at all are 0 (published: NaN), so an output without edges is a module
     of its own; labels are never mixed with positions.
@@ -57,7 +61,7 @@ def merge_clusters(
         below, position = np.unique(labels[-1], return_inverse=True)
         above = np.asarray(clusters[layer + 1], dtype=np.int64)
         counts = _edge_counts(edge, position, len(below), above)
-        joined = _joined(counts, threshold, is_last=layer == len(edges) - 1)
+        joined = _joined(counts, threshold, ties, is_last=layer == len(edges) - 1)
         names = fresh + np.arange(len(joined))
         names[joined >= 0] = below[joined[joined >= 0]]
         fresh += len(joined)
@@ -69,14 +73,14 @@ def _count(labels: NDArray[np.integer]) -> int:
     return int(labels.max()) + 1 if len(labels) else 0
 
 
-def _edge_counts(edge: NDArray[np.bool_], below: NDArray[np.integer], modules: int, above: NDArray[np.int64]) -> NDArray[np.int64]:
+def _edge_counts(edge: NDArray[Any], below: NDArray[np.integer], modules: int, above: NDArray[np.int64]) -> NDArray[np.int64]:
     """Number of edges from each module below to each cluster above, shape (m, c)."""
     clusters = _count(above)
     source, target = edge.nonzero()
     return np.bincount(below[source] * clusters + above[target], minlength=modules * clusters).reshape(modules, clusters)
 
 
-def _joined(counts: NDArray[np.int64], threshold: float, *, is_last: bool) -> NDArray[np.int64]:
+def _joined(counts: NDArray[np.int64], threshold: float, ties: str, *, is_last: bool) -> NDArray[np.int64]:
     """For each cluster above the module below that it joins, -1 for none; shape (c,)."""
     if not len(counts):
         return np.full(counts.shape[1], -1)
@@ -84,4 +88,8 @@ def _joined(counts: NDArray[np.int64], threshold: float, *, is_last: bool) -> ND
     fits = into > threshold
     if not is_last:
         fits &= counts / np.maximum(counts.sum(axis=1, keepdims=True), 1) > threshold
-    return np.where(fits.any(axis=0), np.where(fits, into, -1).argmax(axis=0), -1)
+    share = np.where(fits, into, -1)
+    joins = fits.any(axis=0)
+    if ties == "symmetric":
+        joins &= (share == share.max(axis=0)).sum(axis=0) == 1
+    return np.where(joins, share.argmax(axis=0), -1)

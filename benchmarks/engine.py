@@ -251,7 +251,7 @@ def main() -> None:
     if options.peak:
         return peak(options.peak)
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-    machine = f"{_processor()}, {os.cpu_count()} cores; {versions}; load {os.getloadavg()[0]:.1f}"
+    machine = f"{processor()}, {os.cpu_count()} cores; {versions}; load {os.getloadavg()[0]:.1f}"
     parts = [[machine], memory(), small_networks(tuple(options.members)), protocols(), mnist_size()]
     if torch.cuda.is_available():
         parts.append(throughput("cuda"))
@@ -261,7 +261,7 @@ def main() -> None:
     options.out.write_text(text)
 
 
-def _processor() -> str:
+def processor() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())

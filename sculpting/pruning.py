@@ -291,8 +291,8 @@ def _pruned_mask(population: Population, items: Items, removed: Tensor, data: Da
     count = removed.to(alive.device) - (items.total(population).to(alive.device) - alive.sum(dim=1))
     scores = items.score(population, data, fold(key, -1)).float().masked_fill(~alive, torch.inf)
     # The bits of floats that are not negative sort as the floats do.
-    order = sorted_positions(scores.view(torch.int32))
-    lowest = torch.arange(alive.shape[1], device=alive.device) < count.unsqueeze(1)
+    order = sorted_positions(scores.view(torch.int32))[:, : int(count.max())]
+    lowest = torch.arange(order.shape[1], device=alive.device) < count.unsqueeze(1)
     gone = torch.zeros_like(alive).scatter(1, order, lowest)
     return items.remove(population, gone & alive)
 

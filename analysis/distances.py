@@ -1,0 +1,111 @@
+"""How far apart two units are, by what they reach: one small function a distance, and one entry in ``DISTANCES``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import pdist, squareform
+
+__all__ = ["DISTANCES", "TOLERANCE", "cosine_distances", "differences", "euclidean_distances", "jaccard_distances", "shapes"]
+
+# n units, f features. Rows are bool (which units are reached) or floats of at least 0 (by how much).
+
+# Distances and scores closer than this are tied: far above the rounding of a linkage, far below any true difference of small counts.
+TOLERANCE = 1e-9
+
+Rows = NDArray[np.bool_] | NDArray[np.float64]
+
+
+def cosine_distances(rows: Rows) -> NDArray[np.float64]:
+    """Cosine distances of rows, shape (n, n), in [0, 1]; 0 between two empty rows and 1 from an empty row to any other.
+
+    ``1 - <a, b> / sqrt(<a, a> <b, b>)``: of binary rows ``1 - |a & b| / sqrt(|a| |b|)``, computed from the integer overlaps, so that equal
+    overlaps give exactly equal distances.
+
+    Examples
+    --------
+    >>> cosine_distances(np.array([[True, True], [True, True], [False, False]])).tolist()
+    [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0]]
+    """
+    shared = _overlaps(shapes(rows))  # cosines do not see the scale of a row, and squares of shares do not vanish
+    sizes = shared.diagonal().astype(float)
+    distances = np.outer(sizes, sizes)  # in place from here: a layer of thousands of units has no room for copies
+    np.maximum(distances, 1, out=distances)
+    np.divide(shared, np.sqrt(distances, out=distances), out=distances)
+    np.subtract(1, distances, out=distances)
+    np.maximum(distances, 0, out=distances)
+    empty = sizes == 0
+    if empty.any():
+        distances[np.outer(empty, empty)] = 0
+    return distances
+
+
+def jaccard_distances(rows: Rows) -> NDArray[np.float64]:
+    """Jaccard distances of rows, shape (n, n), in [0, 1]; 0 between two empty rows and 1 from an empty row to any other.
+
+    ``1 - sum_j min(a_j, b_j) / sum_j max(a_j, b_j)``: of binary rows ``1 - |a & b| / |a | b|``.
+
+    Examples
+    --------
+    >>> jaccard_distances(np.array([[True, True, False], [True, True, True], [False, False, True]]))[0].round(3).tolist()
+    [0.0, 0.333, 1.0]
+    """
+    apart, sizes = differences(rows), rows.sum(axis=1, dtype=float)
+    # min and max of a pair add to its sum, and differ by its difference: both follow from the two.
+    united = np.add.outer(sizes, sizes) + apart
+    united[united == 0] = 1
+    return 2 * apart / united
+
+
+def euclidean_distances(rows: Rows) -> NDArray[np.float64]:
+    """Euclidean distances of rows, shape (n, n): of binary rows the root of the number of units that only one of both reaches.
+
+    Examples
+    --------
+    >>> euclidean_distances(np.array([[True, True, False, False, False], [False, True, True, True, True]])).tolist()
+    [[0.0, 2.0], [2.0, 0.0]]
+    """
+    return np.sqrt(differences(rows)) if rows.dtype == bool else _pairwise(rows, "euclidean")
+
+
+DISTANCES: dict[str, Callable[[Rows], NDArray[np.float64]]] = {
+    "cosine": cosine_distances,
+    "jaccard": jaccard_distances,
+    "euclidean": euclidean_distances,
+}
+
+
+def shapes(rows: Rows) -> Rows:
+    """Rows in shares of their largest entry; bool rows, and rows of zeros, as they are.
+
+    Examples
+    --------
+    >>> shapes(np.array([[1.0, 4.0], [0.0, 0.0]])).tolist()
+    [[0.25, 1.0], [0.0, 0.0]]
+    """
+    if rows.dtype == bool:
+        return rows
+    scale = rows.max(axis=1, initial=0, keepdims=True)
+    return rows / np.where(scale > 0, scale, 1)
+
+
+def _overlaps(rows: Rows) -> NDArray[np.floating]:
+    """Products of rows, shape (n, n): of binary rows how many features two of them share, exactly."""
+    # Single precision counts to 2^24, in half the time and memory.
+    factors = rows.astype(np.float32) if rows.dtype == bool and rows.shape[1] < 2**24 else rows.astype(float)
+    return factors @ factors.T
+
+
+def differences(rows: Rows) -> NDArray[np.float64]:
+    """Sums of absolute differences, shape (n, n)."""
+    if rows.dtype != bool:
+        return _pairwise(rows, "cityblock")
+    shared = _overlaps(rows)
+    sizes = shared.diagonal().astype(float)
+    return np.add.outer(sizes, sizes) - 2 * shared
+
+
+def _pairwise(rows: Rows, metric: str) -> NDArray[np.float64]:
+    return squareform(pdist(rows, metric)) if rows.size else np.zeros((len(rows), len(rows)))

@@ -1,0 +1,129 @@
+"""Which clusters join in which order: one linkage of the units of a layer, from which every number of clusters is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import linkage as scipy_linkage
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import squareform
+
+from .distances import TOLERANCE
+
+__all__ = ["LINKAGES", "TIES", "published_merges", "replay_merges", "symmetric_merges"]
+
+# n units. `merges` is a SciPy linkage of shape (n - 1, 4): the two clusters joined, their distance, the new size. Unit i is cluster i,
+# merge j makes cluster n + j.
+
+Merges = NDArray[np.float64]
+Distances = NDArray[np.float64]
+
+
+def published_merges(distances: Distances, linkage: str) -> Merges:
+    """The merges of n > 1 units as SciPy makes them, two clusters at a time; of equally close pairs one that depends on their order."""
+    if len(distances) == 2:
+        return np.array([[0, 1, distances[0, 1], 2]])
+    return scipy_linkage(squareform(distances, checks=False), method=linkage)
+
+
+def symmetric_merges(distances: Distances, linkage: str) -> Merges:
+    """The merges of n > 1 units that do not depend on the order of the units: all clusters that are equally close join at once.
+
+    Parameters
+    ----------
+    distances : array of shape (n, n)
+        Symmetric.
+    linkage : str
+        A key of ``LINKAGES``.
+
+    Returns
+    -------
+    array of shape (n - 1, 4)
+        A joint merge of g clusters is written as g - 1 merges of equal distance.
+
+    Notes
+    -----
+    Clusters linked by pairs at the smallest distance become one, chains included, and lie at that distance: the multidendrogram of
+    Fernandez & Gomez, Journal of Classification 25, 2008.
+
+    Examples
+    --------
+    Of three units in a row, none of the outer two is nearer to the middle one:
+
+    >>> row = np.array([[0.0, 1, 2, 9], [1, 0, 1, 9], [2, 1, 0, 9], [9, 9, 9, 0]])
+    >>> symmetric_merges(row, "average").tolist()
+    [[0.0, 1.0, 1.0, 2.0], [4.0, 2.0, 1.0, 3.0], [5.0, 3.0, 9.0, 4.0]]
+    >>> published_merges(row, "average").tolist()
+    [[0.0, 1.0, 1.0, 2.0], [2.0, 4.0, 1.5, 3.0], [3.0, 5.0, 9.0, 4.0]]
+    """
+    apart = distances.copy()  # a cluster stands at the place of one of its units; all other places are at infinity
+    np.fill_diagonal(apart, np.inf)
+    nearest = apart.min(axis=1)
+    units = len(apart)
+    names, sizes = np.arange(units), np.ones(units)
+    merges: list[tuple[float, ...]] = []
+    while len(merges) < units - 1:
+        height = nearest.min()
+        stale = np.zeros(units, dtype=bool)
+        for places in _tied(apart, nearest, height):
+            _write(merges, names, sizes, places, height)
+            stale |= ((apart[places] <= nearest) & (nearest < np.inf)).any(axis=0)
+            _unite(apart, LINKAGES[linkage](apart[places], sizes[places]), places)
+            sizes[places[0]] = sizes[places].sum()
+        nearest[stale] = apart[stale].min(axis=1)
+    return np.array(merges)
+
+
+def replay_merges(merges: Merges, count: int) -> NDArray[np.int64]:
+    """Labels 0..count-1 of the partition into ``count`` clusters: the first n - count merges, one after the other.
+
+    Numbered in the order in which they first appear.
+
+    Examples
+    --------
+    >>> replay_merges(np.array([[0, 2, 0.1, 2], [1, 3, 0.9, 3]]), 2).tolist()
+    [0, 1, 0]
+    """
+    units = len(merges) + 1
+    cluster = list(range(2 * units - count))
+    for step, (first, second) in reversed(list(enumerate(merges[: units - count, :2].astype(int).tolist()))):
+        cluster[first] = cluster[second] = cluster[units + step]
+    names: dict[int, int] = {}
+    return np.array([names.setdefault(c, len(names)) for c in cluster[:units]], dtype=np.int64)
+
+
+# How far a union of clusters is from all others, from the distances of its parts, shape (parts, n), and their sizes.
+LINKAGES: dict[str, Callable[[Distances, NDArray[np.float64]], Distances]] = {
+    "average": lambda parts, sizes: sizes @ parts / sizes.sum(),
+    "complete": lambda parts, sizes: parts.max(axis=0),
+    "single": lambda parts, sizes: parts.min(axis=0),
+}
+
+TIES: dict[str, Callable[[Distances, str], Merges]] = {"published": published_merges, "symmetric": symmetric_merges}
+
+
+def _tied(apart: Distances, nearest: NDArray[np.float64], height: float) -> Iterator[NDArray[np.intp]]:
+    """The places of each group of clusters that are linked by pairs at the smallest distance."""
+    places = np.flatnonzero(nearest <= height + TOLERANCE)
+    count, group = connected_components(apart[np.ix_(places, places)] <= height + TOLERANCE, directed=False)
+    return (places[group == i] for i in range(count))
+
+
+def _write(
+    merges: list[tuple[float, ...]], names: NDArray[np.int64], sizes: NDArray[np.float64], places: NDArray[np.intp], height: float
+) -> None:
+    first, *others = places.tolist()
+    size = sizes[first]
+    for other in others:
+        size += sizes[other]
+        merges.append((names[first], names[other], height, size))
+        names[first] = len(names) + len(merges) - 1
+
+
+def _unite(apart: Distances, union: Distances, places: NDArray[np.intp]) -> None:
+    """Put a union at its first place, and its other places at infinity; of what was there, nothing is near any more."""
+    apart[places] = apart[:, places] = np.inf
+    union[places] = np.inf
+    apart[places[0]] = apart[:, places[0]] = union

@@ -1,0 +1,63 @@
+"""One network, or several: what the first argument of a call holds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import networkx as nx
+
+from .graph import LayeredGraph
+
+__all__ = ["several_networks"]
+
+
+def several_networks(networks: Any) -> list[Any] | None:
+    """The networks of an iterable of them; None where ``networks`` is one network, or nothing of the kind.
+
+    A sequence of matrices is one network; a sequence of sequences of matrices are several. An empty sequence is read as a network
+    without matrices.
+
+    Raises
+    ------
+    TypeError
+        When some of the items are networks and others are not.
+
+    Examples
+    --------
+    >>> one = [[[1.0, 1.0]], [[1.0]]]
+    >>> several_networks(one) is None, several_networks([one, one]) == [one, one]
+    (True, True)
+    """
+    if (
+        _is_graph(networks)
+        or isinstance(networks, (str, bytes, Mapping))
+        or hasattr(networks, "ndim")
+        or not isinstance(networks, Iterable)
+    ):
+        return None
+    items = list(networks)
+    wrong = [i for i, item in enumerate(items) if not (_is_graph(item) or (isinstance(item, Sequence) and _depth(item) > 2))]
+    if not wrong and (items or not isinstance(networks, Sequence)):
+        return items
+    if len(wrong) < len(items):
+        raise TypeError(
+            "a list must hold networks only, or the matrices (n_out, n_in) of one network only; got a network at "
+            f"{next(i for i in range(len(items)) if i not in wrong)} and {type(items[wrong[0]]).__name__}, which is none, at {wrong[0]}"
+        )
+    return None
+
+
+def _is_graph(value: Any) -> bool:
+    known = (LayeredGraph, nx.Graph, *((sys.modules["igraph"].Graph,) if "igraph" in sys.modules else ()))
+    return isinstance(value, known) or hasattr(value, "weights")
+
+
+def _depth(value: Any) -> int:
+    """How deep arrays are nested: 2 for a matrix, 3 for a sequence of matrices."""
+    if hasattr(value, "ndim"):
+        return int(value.ndim)
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return 1 + (_depth(value[0]) if len(value) else 0)
+    return 0

@@ -1,0 +1,101 @@
+"""Several networks in one call: what is one network, what are several, and that each keeps its own positions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from layered import lists
+
+from analysis import detection
+from analysis.clustering import cluster_units
+from analysis.detection import detect_modules
+from analysis.graph import LayeredGraph
+from analysis.hierarchy import Hierarchy
+
+ONE = [[[1.0, 1, 0, 0], [0, 0, 1, 1]], [[1.0, 0], [0, 1]]]
+OTHER = [[[1.0, 1]], [[1.0], [1.0]]]
+
+
+@pytest.mark.parametrize(
+    "several",
+    [
+        pytest.param(lambda a, b: [a, b], id="a list"),
+        pytest.param(lambda a, b: (a, b), id="a tuple"),
+        pytest.param(lambda a, b: iter([a, b]), id="an iterator"),
+        pytest.param(lambda a, b: {"a": a, "b": b}.values(), id="a view"),
+    ],
+)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(lambda w: w, id="nested lists"),
+        pytest.param(lambda w: tuple(np.array(m) for m in w), id="arrays"),
+        pytest.param(lambda w: [sp.csr_array(np.array(m)) for m in w], id="sparse arrays"),
+        pytest.param(LayeredGraph.from_weights, id="layered graphs"),
+        pytest.param(lambda w: LayeredGraph.from_weights(w).to_networkx(), id="networkx"),
+        pytest.param(lambda w: LayeredGraph.from_weights(w).to_igraph(), id="igraph"),
+        pytest.param(lambda w: SimpleNamespace(weights=w), id="objects with weights"),
+    ],
+)
+def test_several_networks_give_a_list(several: Callable[..., Iterable[Any]], kind: Callable[[Any], Any]) -> None:
+    networks = [kind(ONE), kind(OTHER)]
+    found = detect_modules(several(*networks))
+    assert isinstance(found, list)
+    assert [lists(h.labels) for h in found] == [lists(detect_modules(n).labels) for n in networks]
+    assert all(h.network is n for h, n in zip(found, networks, strict=True))
+    assert isinstance(detect_modules(networks[0]), Hierarchy)
+
+
+def test_one_network_and_none() -> None:
+    assert [lists(h.labels) for h in detect_modules([ONE])] == [lists(detect_modules(ONE).labels)]
+    assert detect_modules(iter([])) == []
+    with pytest.raises(ValueError, match="weights must hold at least one matrix; got none"):
+        detect_modules([])
+
+
+@pytest.mark.parametrize(
+    ("mixture", "places"),
+    [
+        ([ONE, np.eye(2)], "a network at 0 and ndarray, which is none, at 1"),
+        ([np.eye(2), LayeredGraph.from_weights(ONE)], "a network at 1 and ndarray, which is none, at 0"),
+        ([ONE, ONE, 3], "a network at 0 and int, which is none, at 2"),
+        ([ONE, []], "a network at 0 and list, which is none, at 1"),
+    ],
+)
+def test_networks_and_matrices_are_not_mixed(mixture: list, places: str) -> None:
+    with pytest.raises(TypeError, match=f"must hold networks only, or the matrices .* of one network only; got {places}"):
+        detect_modules(mixture)
+
+
+def test_an_error_names_the_network() -> None:
+    with pytest.raises(ValueError, match=r"network 1: weights\[1\] must have 2 columns"):
+        detect_modules([ONE, [np.ones((2, 4)), np.ones((2, 3))]])
+
+
+def test_equal_edges_are_detected_once_and_stand_at_their_own_positions(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(detection, "cluster_units", lambda rows, **k: calls.append(rows) or cluster_units(rows, **k))
+    wide = [np.insert(np.array(ONE[0]), 1, 0, axis=0), np.insert(np.array(ONE[1]), 1, 0, axis=1)]
+    scaled = [np.array(m) * -2 for m in ONE]
+    found = detect_modules([ONE, wide, scaled, OTHER])
+    assert len(calls) == 4  # two layers of two
+    assert lists(found[1].labels) == [[0, 0, 1, 1], [0, -1, 1], [0, 1]]
+    assert lists(found[2].labels) == lists(found[0].labels)
+    detect_modules([ONE, ONE], features="weighted")
+    assert len(calls) == 8
+
+
+def test_equal_edges_between_other_numbers_of_units_are_not_the_same() -> None:
+    # One edge from the first input to the first output each, of one and of two outputs.
+    assert [lists(h.labels) for h in detect_modules([[[[1.0]]], [[[1.0], [0.0]]]])] == [[[0], [0]], [[0], [0, 1]]]
+
+
+@pytest.mark.parametrize("value", [3, "weights", {"a": ONE}, np.ones((2, 2, 2)), (m for m in ONE)])
+def test_what_is_no_network_is_refused(value: object) -> None:
+    with pytest.raises(TypeError, match="the network must be a SparseNetwork, a LayeredGraph, a sequence of weight matrices"):
+        detect_modules(value)
