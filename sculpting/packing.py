@@ -6,8 +6,8 @@ N = members, P = parameters of a member, n_l = width of layer l, p_l = its packe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ STEP_COST, PARAMETER_COST = (
     200.0,
     0.02,
 )  # microseconds of a step: of its calls, and of one parameter of one member, as whole protocols ran fastest
+FEW_PARAMETERS = 500  # of all members together, below which packing takes longer than it saves
 MANY_INPUTS = 64  # below this, leaving out dead inputs saves less than it costs
 
 
@@ -36,27 +37,38 @@ class Packing:
         The packed one.
     inputs : Tensor of shape (p_0,), int64, or None
         The inputs that any of them reads; None where all are kept.
-    places : Tensor of shape (M, P packed), int64
-        Where each packed parameter stands in the member's row of the population.
+    places : Tensor of shape (M, P packed), int64, or None
+        Where each packed parameter stands in the member's row of the population; None where all stand as they are.
+    units : Tensor of shape (M, H packed), int64
+        Where each packed hidden unit stands among the hidden units of the population.
     """
 
     members: Tensor
     shape: Shape
     inputs: Tensor | None
-    places: Tensor
+    places: Tensor | None
+    units: Tensor
 
     def pack(self, population: Population) -> Population:
-        """The packed members; what is left out is zero, so each keeps its function."""
+        """The packed members, in memory of their own; what is left out is zero, so each keeps its function."""
+        if self.places is None:
+            return population.select(self.members)
         flats = [flat[self.members].gather(1, self.places) for flat in (population.values, population.mask)]
         return Population.of(self.shape, *flats)
 
     def split(self, size: int) -> list[Packing]:
         """The same members in groups of at most ``size``."""
-        parts = zip(self.members.split(size), self.places.split(size), strict=True)
-        return [Packing(members, self.shape, self.inputs, places) for members, places in parts]
+        rows = torch.arange(len(self.members), device=self.members.device).split(size)
+        return [
+            replace(self, members=self.members[r], places=None if self.places is None else self.places[r], units=self.units[r])
+            for r in rows
+        ]
 
     def unpack(self, packed: Tensor, into: Tensor) -> None:
         """Write packed rows ``(M, P packed)`` to their members' rows and places of ``into (N, P)``."""
+        if self.places is None:
+            into[self.members] = packed
+            return
         into[self.members] = into.new_zeros(len(packed), into.shape[1]).scatter_(1, self.places, packed)
 
 
@@ -66,18 +78,24 @@ def packings(population: Population, rates: Tensor | None = None) -> Iterator[Pa
     Members of one learning rate, ``rates (N,)``, are sorted by the most live units that a layer of theirs has. A group of too few
     for its smaller size to make up for its own calls joins the next larger.
     """
+    if len(population) * population.shape.size < FEW_PARAMETERS and (rates is None or len(set(rates.tolist())) == 1):
+        members, units = (torch.arange(n, device=population.values.device) for n in (len(population), population.shape.hidden_count))
+        yield Packing(members, population.shape, None, None, units.expand(len(members), -1))
+        return
     alive = population.alive()
-    rounded = (-(-torch.stack([a.sum(dim=1) for a in alive]) // MULTIPLE) * MULTIPLE).amax(dim=0).cpu()
-    rates = torch.zeros(len(rounded)) if rates is None else rates
-    for rate in rates.unique():
-        waiting = torch.zeros(len(rates), dtype=torch.bool)
-        levels = sorted(rounded[rates == rate].unique().tolist())
+    rounded = (-(-torch.stack([a.sum(dim=1) for a in alive]) // MULTIPLE) * MULTIPLE).amax(dim=0).tolist()
+    alike: dict[float, dict[int, list[int]]] = {}
+    for member, (rate, level) in enumerate(zip([0.0] * len(rounded) if rates is None else rates.tolist(), rounded, strict=True)):
+        alike.setdefault(rate, {}).setdefault(level, []).append(member)
+    for by_level in alike.values():
+        waiting: list[int] = []
+        levels = sorted(by_level)
         for level, larger in zip(levels, [*levels[1:], None], strict=True):
-            waiting |= (rates == rate) & (rounded == level)
-            if larger is None or _saving(population.shape, level, larger) * int(waiting.sum()) >= STEP_COST:
-                members = torch.nonzero(waiting).flatten().to(population.values.device)
+            waiting += by_level[level]
+            if larger is None or _saving(population.shape, level, larger) * len(waiting) >= STEP_COST:
+                members = torch.tensor(sorted(waiting), device=population.values.device)
                 yield _packing(population, members, [a[members] for a in alive])
-                waiting[:] = False
+                waiting = []
 
 
 def _saving(shape: Shape, level: int, larger: int) -> float:
@@ -105,7 +123,9 @@ def _packing(population: Population, members: Tensor, alive: list[Tensor]) -> Pa
         rows = slots[layer + 1]
         columns = torch.cat([slots[layer], rows.new_full((len(rows), 1), width)], dim=1)  # the last one holds the biases
         parts.append((rows.unsqueeze(2) * (width + 1) + columns.unsqueeze(1) + start).flatten(1))
-    return Packing(members, Shape(tuple(s.shape[1] for s in slots), shape.activations), inputs, torch.cat(parts, dim=1))
+    below = accumulate(shape.widths[1:-1], initial=0)
+    units = torch.cat([slot + first for slot, first in zip(slots[1:-1], below, strict=False)], dim=1)
+    return Packing(members, Shape(tuple(s.shape[1] for s in slots), shape.activations), inputs, torch.cat(parts, dim=1), units)
 
 
 def _live_inputs(population: Population, members: Tensor) -> Tensor | None:

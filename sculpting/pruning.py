@@ -289,7 +289,7 @@ def _round_key(key: Tensor, phase: str, number: Tensor) -> Tensor:
 def _pruned_mask(population: Population, items: Items, removed: Tensor, data: Data, key: Tensor) -> Tensor:
     alive = items.alive(population)
     count = removed.to(alive.device) - (items.total(population).to(alive.device) - alive.sum(dim=1))
-    scores = items.score(population, data, fold(key, -1)).float().masked_fill(~alive, torch.inf)
+    scores = items.score(population, data, key).float().masked_fill(~alive, torch.inf)
     # The bits of floats that are not negative sort as the floats do.
     order = sorted_positions(scores.view(torch.int32))[:, : int(count.max())]
     lowest = torch.arange(order.shape[1], device=alive.device) < count.unsqueeze(1)

@@ -1,7 +1,7 @@
 """How much a unit or an edge matters: one small function a score, lower is pruned first.
 
-N = members, S = rows, H = hidden units, E = weights. Every score takes ``(population, data, key)``; ``key (N, 2)`` is used
-by the random ones alone. A new score is one function and one entry in its dict.
+N = members, S = rows, H = hidden units, E = weights. Every score takes ``(population, data, key)``; ``key (N, 2)``, that of the
+round, is used by the random ones alone. A new score is one function and one entry in its dict.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from .batches import with_constant
+from .formats import product
+from .packing import packings
 from .passes import Pass
 from .population import Population
 from .randomness import fold, uniforms
@@ -28,14 +31,23 @@ def unit_sensitivity(population: Population, data: Data, key: Tensor) -> Tensor:
     Source: Mozer and Smolensky, "Skeletonization", NeurIPS 1988 (relevance), per row as in Molchanov et al., ICLR 2017,
     equation 8; used by Patil, Michael and Dovrolis, NeurIPS 2023.
     """
+    found = population.values.new_zeros(len(population), population.shape.hidden_count)
+    for packing in packings(population):
+        packed = packing.pack(population)
+        x = data.x_check if packing.inputs is None else data.x_check[with_constant(packing.inputs, len(data.x_check))]
+        found[packing.members] = found[packing.members].scatter_(1, packing.units, _unit_sensitivity(packed, x, data))
+    return found / data.loss.divisor(len(data.y))
+
+
+def _unit_sensitivity(population: Population, x: Tensor, data: Data) -> Tensor:
     passes = Pass(population)
-    sums, _, hidden = passes.forward(data.x_check)
+    sums, _, hidden = passes.forward(x)
     scores = [
-        (hidden[layer - 1] * torch.bmm(passes.upward[layer], slope)).abs().mean(dim=2)
+        (hidden[layer - 1] * product(passes.upward[layer], slope, passes.last)).abs().mean(dim=2)
         for layer, slope in passes.backward(sums, hidden, data.y_check, data.loss)
         if layer
     ]
-    return torch.cat(scores[::-1], dim=1) / data.loss.divisor(len(data.y))
+    return torch.cat(scores[::-1], dim=1)
 
 
 def unit_weight_sum(population: Population, data: Data, key: Tensor) -> Tensor:
@@ -46,7 +58,7 @@ def unit_weight_sum(population: Population, data: Data, key: Tensor) -> Tensor:
 
 def unit_random(population: Population, data: Data, key: Tensor) -> Tensor:
     """Uniform random numbers ``(N, H)``: the chance baseline."""
-    return torch.cat([uniforms(fold(key, layer), width) for layer, width in enumerate(population.shape.widths[1:-1])], dim=1)
+    return torch.cat([uniforms(fold(key, -1 - layer), width) for layer, width in enumerate(population.shape.widths[1:-1])], dim=1)
 
 
 def edge_magnitude(population: Population, data: Data, key: Tensor) -> Tensor:
@@ -67,7 +79,7 @@ def edge_random(population: Population, data: Data, key: Tensor) -> Tensor:
     parts = []
     for layer, (n_in, n_out) in enumerate(pairwise(population.shape.widths)):
         # A key for each unit, so that no edge's number depends on how far its layer is padded.
-        units = fold(fold(key, layer).repeat_interleave(n_out, dim=0), torch.arange(n_out, device=key.device).repeat(len(key)))
+        units = fold(fold(key, -1 - layer).repeat_interleave(n_out, dim=0), torch.arange(n_out, device=key.device).repeat(len(key)))
         parts.append(uniforms(units, n_in).view(len(key), -1))
     return torch.cat(parts, dim=1)
 

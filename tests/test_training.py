@@ -147,6 +147,7 @@ def test_leaving_out_dead_inputs_changes_nothing(many: int, monkeypatch: pytest.
     population = population.masked(population.mask)
     whole, _ = train(population, data, Round(steps=10, input_noise=0.5), keys(range(3)))
     monkeypatch.setattr("sculpting.packing.MANY_INPUTS", 2)
+    monkeypatch.setattr("sculpting.packing.FEW_PARAMETERS", 0)
     (packing,) = packings(population)
     assert packing.shape.widths[0] == 7
     fewer, _ = train(population, data, Round(steps=10, input_noise=0.5), keys(range(3)))
@@ -178,7 +179,7 @@ def with_dead_units(population: Population, seed: int, kept: float) -> Populatio
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.0, 1.0), st.sampled_from([(4, 17, 12, 3), (70, 9, 3), (5, 6, 2)]))
 def test_packing_keeps_every_network_and_comes_back(seed: int, kept: float, widths: tuple[int, ...]) -> None:
-    population, data = with_dead_units(make(widths, 6, seed=seed, kept=0.3), seed, kept), data_for("mse", (widths[0], widths[-1]))
+    population, data = with_dead_units(make(widths, 12, seed=seed, kept=0.3), seed, kept), data_for("mse", (widths[0], widths[-1]))
     expected, back, seen = evaluate(population, data).loss, torch.zeros_like(population.values), []
     for packing in packings(population):
         packed = packing.pack(population)
@@ -189,8 +190,21 @@ def test_packing_keeps_every_network_and_comes_back(seed: int, kept: float, widt
         seen += packing.members.tolist()
         alive = max(int(a[packing.members].sum(dim=1).max()) for a in population.alive())
         assert max(packing.shape.widths[1:-1]) <= max(4, -(-alive // 4) * 4)
-    assert sorted(seen) == list(range(6))
+    assert sorted(seen) == list(range(12))
     assert torch.equal(back, population.values)
+
+
+def test_a_few_parameters_are_trained_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    population, data = with_dead_units(make((4, 12, 3), 2), 0, 0.5), data_for("bce", (4, 3))
+    (whole,) = packings(population)
+    assert whole.shape == population.shape
+    assert [part.members.tolist() for part in whole.split(1)] == [[0], [1]]
+    apart, _ = train(population, data, Round(steps=10), keys(range(2)))
+    monkeypatch.setattr("sculpting.packing.FEW_PARAMETERS", 0)
+    (smaller,) = packings(population)
+    assert smaller.shape.size < population.shape.size
+    packed, _ = train(population, data, Round(steps=10), keys(range(2)))
+    torch.testing.assert_close(apart.values, packed.values, rtol=1e-4, atol=1e-6)
 
 
 def test_members_of_like_size_are_packed_together_where_it_pays() -> None:

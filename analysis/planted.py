@@ -1,0 +1,216 @@
+"""Layered networks whose modules are known because they were planted: known answers for every detector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations, pairwise
+from math import comb
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .graph import LayeredGraph
+from .hierarchy import Hierarchy
+
+__all__ = ["planted_hierarchy"]
+
+# L + 1 unit layers; a_i units in layer i. A level of m modules spans one or several layers.
+
+DEEPEST = 3  # layers that a level spans at most
+
+_Choices = tuple[tuple[int, ...], ...]  # for each module of a level, the modules that it reads
+
+
+class _Layer(NamedTuple):
+    """The modules of the units of a layer, and the modules whose units they read in the layer below; both of shape (a_i,)."""
+
+    labels: NDArray[np.int64]
+    sources: NDArray[np.int64]
+
+
+class _Block(NamedTuple):
+    """A layer to be filled."""
+
+    modules: NDArray[np.int64]
+    reads: _Choices  # empty within a level
+    least: int  # units of each part
+
+    @property
+    def parts(self) -> int:
+        """Groups of units: a module each, or, on the first layer of a level, a module and one that it reads."""
+        return sum(map(len, self.reads)) or len(self.modules)
+
+
+def planted_hierarchy(modules: Sequence[int], units: int, *, cross_edges: float = 0.0, seed: int = 0) -> Hierarchy:
+    """A random layered network with its known modules.
+
+    Parameters
+    ----------
+    modules : sequence of int
+        Modules on each level, from the inputs upward. A level with one module must not follow another with one: they would be one module.
+    units : int
+        Units in all, inputs and outputs included.
+    cross_edges : float, at least 0
+        Additional edges, as a fraction of the planted ones, between units of neighbouring layers and different modules that are not wired.
+    seed : int
+
+    Returns
+    -------
+    Hierarchy
+        The network, whose weights are zeros and ones, with the planted modules as labels; the clusters of a layer are its modules.
+
+    Raises
+    ------
+    ValueError
+        When a level has no module, two neighbouring levels have one module each, the units are too few, or there is no room
+        for so many cross edges.
+
+    Notes
+    -----
+    The modules of a level span the same one to three layers, those of the last level at least two. A module is wired completely from each
+    of its layers to the next. The first layer of a module that reads others consists of ports: the same number for each module
+    that it reads, each wired to all units of the last layer of that module and to no others. A module reads all modules of the
+    level below or, where there are as many modules as ways to choose so many of them, another choice each (three modules read in
+    pairs by three, as in the task ``[6, 3, 3, 3]``).
+
+    Each of these choices makes the modules identifiable by the definition of Patil, Michael & Dovrolis, NeurIPS 2023:
+
+    - The units of a module's layer reach the same units. Those of two modules never do, since no port serves two, and however the
+      modules of a layer are parted in two, neither part reaches everything, so that the test for a single cluster never fires.
+    - Nothing merges across levels: a module reads several modules or is read by several, with like numbers of edges. Sizes within
+      a layer differ by at most a quarter, and a unit, from their mean.
+    - The modules of a layer are about equally far from one another and of about the same size. Distance modularity joins a and b where
+      ``d(a, b) < d(a, all) d(b, all)``, distances summed over units and divided by their total (see
+      :func:`~analysis.clustering.modularity_by_count`): modules that share readers beside others that do not, as in a tree, and modules
+      much smaller than the others of their layer are one module by that definition.
+    - Where more than two modules meet in a layer, each has at least two units there: no number of clusters in 2..n-1 leaves all
+      units separate. Outputs are separate anyway.
+
+    Examples
+    --------
+    >>> truth = planted_hierarchy([3, 3], units=40, seed=1)
+    >>> len(truth.modules), sum(truth.graph.widths)
+    (6, 40)
+    >>> from analysis import detect_modules
+    >>> found = detect_modules(truth.graph)
+    >>> all((a == b).all() for a, b in zip(found.labels, truth.labels, strict=True))
+    True
+    """
+    counts = _checked_modules(modules)
+    if not isinstance(cross_edges, Real) or not 0 <= cross_edges < np.inf:
+        raise ValueError(f"cross_edges must be a fraction of the planted edges, at least 0; got {cross_edges!r}")
+    if not isinstance(units, Integral):
+        raise ValueError(f"units must be an integer; got {units!r}")
+    rng = np.random.default_rng(seed)
+    layers = _shuffled(_filled(_layout(counts, int(units), rng), int(units), rng), rng)
+    edges = [below.labels[:, None] == above.sources for below, above in pairwise(layers)]
+    _add_cross_edges(edges, cross_edges, rng)
+    labels = tuple(layer.labels for layer in layers)
+    return Hierarchy(LayeredGraph(tuple(e.astype(float) for e in edges)), labels, labels)
+
+
+def _checked_modules(modules: Sequence[int]) -> list[int]:
+    counts = list(modules)
+    if not counts or not all(isinstance(m, Integral) and m >= 1 for m in counts):
+        raise ValueError(f"modules must be positive integers, one for each level; got {modules!r}")
+    if any(a == b == 1 for a, b in pairwise(counts)):
+        raise ValueError(f"a level of one module must not follow another: they would be one module; got modules={modules!r}")
+    return [int(m) for m in counts]
+
+
+def _layout(counts: Sequence[int], units: int, rng: np.random.Generator) -> list[_Block]:
+    """The layers, as many for each level as the units suffice for; where they suffice for none, modules read as few as they can."""
+    labels = np.split(np.arange(sum(counts)), np.cumsum(counts)[:-1])
+    fewest = [1] * (len(counts) - 1) + [2]
+    for narrow in (False, True):
+        reads = [(), *(_choices(below, len(above), narrow, rng) for below, above in pairwise(labels))]
+        spans = [int(rng.integers(least, DEEPEST + 1)) for least in fewest]
+        while (needed := _needed(blocks := _blocks(labels, reads, spans))) > units and spans != fewest:
+            spans[rng.choice(np.flatnonzero(np.greater(spans, fewest)))] -= 1
+        if needed <= units:
+            return blocks
+    raise ValueError(f"units must be at least {needed} for modules {list(counts)}; got {units}")
+
+
+def _needed(blocks: Sequence[_Block]) -> int:
+    return sum(block.least * block.parts for block in blocks)
+
+
+def _blocks(labels: Sequence[NDArray[np.int64]], reads: Sequence[_Choices], spans: Sequence[int]) -> list[_Block]:
+    blocks = []
+    for level, (modules, span) in enumerate(zip(labels, spans, strict=True)):
+        # Only two single units are told apart by the tests of the detector, and outputs need no telling apart.
+        several = 2 if len(modules) > 2 else 1
+        for layer in range(span):
+            ports = reads[level] if layer == 0 else ()
+            is_last = level == len(labels) - 1 and layer == span - 1
+            blocks.append(_Block(modules, ports, 1 if is_last or (ports and len(ports[0]) > 1) else several))
+    return blocks
+
+
+def _choices(below: NDArray[np.int64], above: int, narrow: bool, rng: np.random.Generator) -> _Choices:
+    """For each module above the modules that it reads: another choice of so many, where the numbers fit, or all."""
+    sizes = [*(k for k in range(2, len(below)) if comb(len(below), k) == above), len(below)]
+    size = sizes[0] if narrow else int(rng.choice(sizes))
+    if size == len(below):
+        return (tuple(below.tolist()),) * above
+    return tuple(combinations(below.tolist(), size))
+
+
+def _filled(blocks: Sequence[_Block], units: int, rng: np.random.Generator) -> list[_Layer]:
+    """Ports first, at most as many as fit into a layer of mean size; the other layers share what is left."""
+    mean = units / sum(len(block.modules) for block in blocks)
+    left = units - _needed(blocks)
+    layers: dict[int, _Layer] = {}
+    for i, block in enumerate(blocks):
+        if block.reads:
+            most = min(left // block.parts, int(mean / len(block.reads[0])) - block.least)
+            more = int(rng.integers(max(most, 0) + 1))
+            left -= more * block.parts
+            layers[i] = _ports(block, block.least + more)
+    free = [i for i, block in enumerate(blocks) if not block.reads]
+    shares = np.array([len(blocks[i].modules) * rng.uniform(0.5, 1.5) for i in free])
+    for i, more in zip(free, rng.multinomial(left, shares / shares.sum()), strict=True):
+        modules = blocks[i].modules
+        labels = np.repeat(modules, _balanced(blocks[i].least * len(modules) + int(more), len(modules), rng))
+        layers[i] = _Layer(labels, labels)
+    return [layers[i] for i in range(len(blocks))]
+
+
+def _ports(block: _Block, size: int) -> _Layer:
+    sources = np.repeat(np.concatenate(block.reads), size)
+    return _Layer(np.repeat(block.modules, [size * len(read) for read in block.reads]), sources)
+
+
+def _balanced(total: int, modules: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Sizes that add up to the total and are at most a quarter, and one unit, from the mean."""
+    base, rest = divmod(total, modules)
+    sizes = np.full(modules, base)
+    order = rng.permutation(modules)
+    sizes[order[:rest]] += 1
+    half = modules // 2
+    moved = rng.integers(base // 4 + 1, size=half)
+    sizes[order[:half]] -= moved
+    sizes[order[half : 2 * half]] += moved
+    return sizes
+
+
+def _shuffled(layers: Sequence[_Layer], rng: np.random.Generator) -> list[_Layer]:
+    orders = [rng.permutation(len(layer.labels)) for layer in layers]
+    return [_Layer(labels[order], sources[order]) for (labels, sources), order in zip(layers, orders, strict=True)]
+
+
+def _add_cross_edges(edges: Sequence[NDArray[np.bool_]], fraction: float, rng: np.random.Generator) -> None:
+    """Wire random pairs that the plan leaves out, all with the same probability; within a module there are none."""
+    count = round(fraction * sum(int(edge.sum()) for edge in edges))
+    absent = [np.flatnonzero(~edge) for edge in edges]
+    starts = np.cumsum([0, *(len(pairs) for pairs in absent)])
+    if count > starts[-1]:
+        raise ValueError(
+            f"cross_edges={fraction} must leave pairs to wire: {count} edges for {starts[-1]} pairs of units that are not wired"
+        )
+    drawn = np.sort(rng.choice(starts[-1], size=count, replace=False))
+    for edge, pairs, first, last in zip(edges, absent, starts, starts[1:], strict=False):
+        edge.flat[pairs[drawn[(drawn >= first) & (drawn < last)] - first]] = True
