@@ -28,6 +28,7 @@ wheel: $(VENV)/.dev
 bench: $(VENV)/.core
 	$(BIN)/python benchmarks/foundation.py
 	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/detection.py
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict

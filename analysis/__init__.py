@@ -1,5 +1,7 @@
 """Modules and hierarchy of sparse networks: find, agree, compare, doubt, draw."""
 
+from .baselines import BASELINES as BASELINES
+from .baselines import detect_baseline as detect_baseline
 from .comparison import Comparison as Comparison
 from .comparison import compare as compare
 from .consensus import consensus as consensus
@@ -21,6 +23,7 @@ from .hierarchy import Module as Module
 from .paths import carrying_units as carrying_units
 from .paths import path_products as path_products
 from .paths import path_separation as path_separation
+from .planted import planted_hierarchy as planted_hierarchy
 from .report import report_html as report_html
 from .report import report_text as report_text
 from .report import write_report as write_report
