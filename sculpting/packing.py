@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -39,30 +39,26 @@ class Packing:
         The inputs that any of them reads; None where all are kept.
     places : Tensor of shape (M, P packed), int64, or None
         Where each packed parameter stands in the member's row of the population; None where all stand as they are.
-    units : Tensor of shape (M, H packed), int64
-        Where each packed hidden unit stands among the hidden units of the population.
     """
 
     members: Tensor
     shape: Shape
     inputs: Tensor | None
     places: Tensor | None
-    units: Tensor
 
     def pack(self, population: Population) -> Population:
         """The packed members, in memory of their own; what is left out is zero, so each keeps its function."""
         if self.places is None:
             return population.select(self.members)
         flats = [flat[self.members].gather(1, self.places) for flat in (population.values, population.mask)]
-        return Population.of(self.shape, *flats)
+        return Population(self.shape, *flats, torch.tensor(self.shape.widths).expand(len(self.members), -1))
 
     def split(self, size: int) -> list[Packing]:
         """The same members in groups of at most ``size``."""
+        if size >= len(self.members):
+            return [self]
         rows = torch.arange(len(self.members), device=self.members.device).split(size)
-        return [
-            replace(self, members=self.members[r], places=None if self.places is None else self.places[r], units=self.units[r])
-            for r in rows
-        ]
+        return [replace(self, members=self.members[r], places=None if self.places is None else self.places[r]) for r in rows]
 
     def unpack(self, packed: Tensor, into: Tensor) -> None:
         """Write packed rows ``(M, P packed)`` to their members' rows and places of ``into (N, P)``."""
@@ -79,8 +75,7 @@ def packings(population: Population, rates: Tensor | None = None) -> Iterator[Pa
     for its smaller size to make up for its own calls joins the next larger.
     """
     if len(population) * population.shape.size < FEW_PARAMETERS and (rates is None or len(set(rates.tolist())) == 1):
-        members, units = (torch.arange(n, device=population.values.device) for n in (len(population), population.shape.hidden_count))
-        yield Packing(members, population.shape, None, None, units.expand(len(members), -1))
+        yield Packing(torch.arange(len(population), device=population.values.device), population.shape, None, None)
         return
     alive = population.alive()
     rounded = (-(-torch.stack([a.sum(dim=1) for a in alive]) // MULTIPLE) * MULTIPLE).amax(dim=0).tolist()
@@ -115,17 +110,15 @@ def _packing(population: Population, members: Tensor, alive: list[Tensor]) -> Pa
     slots = [first.expand(len(members), -1)]
     for units in alive:
         width = min(max(-(-int(units.sum(dim=1).max()) // MULTIPLE) * MULTIPLE, 1), units.shape[1])
-        # Live units first, in their order; a stable sort.
-        slots.append(units.float().argsort(dim=1, descending=True, stable=True)[:, :width].sort(dim=1).values)
+        # Live units first, in their order, by a stable sort: where a unit stands does not depend on who is packed beside it.
+        slots.append(units.float().argsort(dim=1, descending=True, stable=True)[:, :width])
     slots.append(torch.arange(shape.widths[-1], device=members.device).expand(len(members), -1))
     parts = []
     for layer, (width, start) in enumerate(zip(shape.widths, shape.starts[:-1], strict=False)):
         rows = slots[layer + 1]
         columns = torch.cat([slots[layer], rows.new_full((len(rows), 1), width)], dim=1)  # the last one holds the biases
         parts.append((rows.unsqueeze(2) * (width + 1) + columns.unsqueeze(1) + start).flatten(1))
-    below = accumulate(shape.widths[1:-1], initial=0)
-    units = torch.cat([slot + first for slot, first in zip(slots[1:-1], below, strict=False)], dim=1)
-    return Packing(members, Shape(tuple(s.shape[1] for s in slots), shape.activations), inputs, torch.cat(parts, dim=1), units)
+    return Packing(members, Shape(tuple(s.shape[1] for s in slots), shape.activations), inputs, torch.cat(parts, dim=1))
 
 
 def _live_inputs(population: Population, members: Tensor) -> Tensor | None:

@@ -169,11 +169,6 @@ class Population:
         rows = torch.as_tensor(members, dtype=torch.int64, device=self.values.device)
         return Population(self.shape, self.values[rows], self.mask[rows], self.own[rows.cpu()])
 
-    def split(self, size: int) -> list[Population]:
-        """The members in groups of at most ``size``, as views."""
-        parts = zip(self.values.split(size), self.mask.split(size), self.own.split(size), strict=True)
-        return [Population(self.shape, *part) for part in parts]
-
     def joined(self, other: Population) -> Population:
         """These members, then the others."""
         pairs = ((self.values, other.values), (self.mask, other.mask), (self.own, other.own))

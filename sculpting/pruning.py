@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .memory import members_that_fit
+from .packing import packings
 from .passes import Score
 from .population import Population
 from .randomness import fold, keys
@@ -163,9 +164,18 @@ class Gate:
             for trial, r in zip(trials, rows, strict=True)
         ]
 
-    def scored_at_once(self, population: Population) -> int:
-        """How many members are scored together; what a round takes for a member is enough for its scores."""
-        return self.max_members or members_that_fit(len(population), population.shape, self.data, self.settings)
+    def pruned(self, population: Population, items: Items, removed: Tensor, key: Tensor) -> Tensor:
+        """The mask ``(N, P)`` that is left when so many of all items ``(N,)`` are removed, the lowest scores among those alive.
+
+        Members are scored and sorted without what was pruned before, no more at once than a round would train.
+        """
+        left, mask = (items.total(population) - removed).to(key.device), torch.zeros_like(population.mask)
+        for packing in packings(population):
+            size = self.max_members or members_that_fit(len(packing.members), packing.shape, self.data, self.settings)
+            for part in packing.split(size):
+                data = self.data.checked_on(part.inputs)
+                part.unpack(_without_lowest(part.pack(population), items, left[part.members], data, key[part.members]), mask)
+        return mask
 
     def judge(self, trial: Trial, population: Population, score: Score, seconds: float) -> Standing:
         """Whether each member is accurate enough, written into the history."""
@@ -251,9 +261,7 @@ class Pruning:
         population, names = self.standing.population.select(self.tried), [self.standing.names[i] for i in self.tried.tolist()]
         asked = self.removed[self.tried] + self.step[self.tried]
         key = _round_key(self.key[self.tried], self.items.phase, self.number[self.tried])
-        size, removed = self.gate.scored_at_once(population), torch.floor(asked + TOLERANCE).long()
-        parts = zip(population.split(size), removed.split(size), key.split(size), strict=True)
-        mask = torch.cat([_pruned_mask(part, self.items, count, self.gate.data, own) for part, count, own in parts])
+        mask = self.gate.pruned(population, self.items, torch.floor(asked + TOLERANCE).long(), key)
         return Trial(population.masked(mask), names, self.items.phase, key, 1 - asked / self.total[self.tried])
 
     def settle(self, result: Standing) -> None:
@@ -286,12 +294,12 @@ def _round_key(key: Tensor, phase: str, number: Tensor) -> Tensor:
     return fold(key, len(PHASES) * number + PHASES.index(phase))
 
 
-def _pruned_mask(population: Population, items: Items, removed: Tensor, data: Data, key: Tensor) -> Tensor:
+def _without_lowest(population: Population, items: Items, left: Tensor, data: Data, key: Tensor) -> Tensor:
     alive = items.alive(population)
-    count = removed.to(alive.device) - (items.total(population).to(alive.device) - alive.sum(dim=1))
+    count = alive.sum(dim=1) - left
     scores = items.score(population, data, key).float().masked_fill(~alive, torch.inf)
     # The bits of floats that are not negative sort as the floats do.
-    order = sorted_positions(scores.view(torch.int32))[:, : int(count.max())]
+    order = sorted_positions(scores.view(torch.int32))[:, : int(count.max().clamp(min=0))]
     lowest = torch.arange(order.shape[1], device=alive.device) < count.unsqueeze(1)
     gone = torch.zeros_like(alive).scatter(1, order, lowest)
     return items.remove(population, gone & alive)

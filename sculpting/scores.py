@@ -12,9 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from .batches import with_constant
 from .formats import product
-from .packing import packings
 from .passes import Pass
 from .population import Population
 from .randomness import fold, uniforms
@@ -31,23 +29,14 @@ def unit_sensitivity(population: Population, data: Data, key: Tensor) -> Tensor:
     Source: Mozer and Smolensky, "Skeletonization", NeurIPS 1988 (relevance), per row as in Molchanov et al., ICLR 2017,
     equation 8; used by Patil, Michael and Dovrolis, NeurIPS 2023.
     """
-    found = population.values.new_zeros(len(population), population.shape.hidden_count)
-    for packing in packings(population):
-        packed = packing.pack(population)
-        x = data.x_check if packing.inputs is None else data.x_check[with_constant(packing.inputs, len(data.x_check))]
-        found[packing.members] = found[packing.members].scatter_(1, packing.units, _unit_sensitivity(packed, x, data))
-    return found / data.loss.divisor(len(data.y))
-
-
-def _unit_sensitivity(population: Population, x: Tensor, data: Data) -> Tensor:
     passes = Pass(population)
-    sums, _, hidden = passes.forward(x)
+    sums, _, hidden = passes.forward(data.x_check)
     scores = [
         (hidden[layer - 1] * product(passes.upward[layer], slope, passes.last)).abs().mean(dim=2)
         for layer, slope in passes.backward(sums, hidden, data.y_check, data.loss)
         if layer
     ]
-    return torch.cat(scores[::-1], dim=1)
+    return torch.cat(scores[::-1], dim=1) / data.loss.divisor(len(data.y))
 
 
 def unit_weight_sum(population: Population, data: Data, key: Tensor) -> Tensor:

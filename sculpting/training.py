@@ -45,6 +45,10 @@ class Data:
         y, y_check = (part.t().contiguous().to(device) for part in (task.y, task.y_check))
         return cls(x, y, x_check, y_check, LOSSES[task.loss])
 
+    def checked_on(self, inputs: Tensor | None) -> Data:
+        """The same, with those inputs alone in the validation rows; all where None."""
+        return self if inputs is None else replace(self, x_check=self.x_check[with_constant(inputs, len(self.x_check))])
+
 
 @dataclass(frozen=True)
 class Round:
@@ -156,7 +160,7 @@ def _train(population: Population, data: Data, settings: Round, rate: float, key
     epochs, per_epoch = settings.epochs(data.x.shape[1]), -(-data.x.shape[1] // settings.batch_size)
     counts = torch.arange(1.0, epochs * per_epoch + 1, device=values.device).unbind()
     passes, matrices = Pass(population), population.shape.matrices(slopes)
-    x_check = data.x_check if inputs is None else data.x_check[with_constant(inputs, len(data.x_check))]
+    x_check = data.checked_on(inputs).x_check
     # The mask and the mean over a batch's rows in one factor; the last batch of an epoch may be shorter.
     divisor = data.loss.divisor(len(data.y))
     factors = cache(lambda rows: population.shape.matrices(mask / (rows * divisor)))

@@ -156,8 +156,8 @@ def test_masks_only_shrink_and_never_by_more_than_asked(seed: int, step: float, 
         removed += max(step * total / 100, 1)
         if removed >= total:
             break
-        mask = pruning._pruned_mask(
-            population, items, torch.full((3,), math.floor(removed + 1e-9)), data, keys([("k", seed, i) for i in range(3)])
+        mask = Gate(data, Round()).pruned(
+            population, items, torch.full((3,), math.floor(removed + 1e-9)), keys([("k", seed, i) for i in range(3)])
         )
         assert bool((mask <= population.mask).all())
         population = population.masked(mask)
@@ -168,7 +168,7 @@ def test_masks_only_shrink_and_never_by_more_than_asked(seed: int, step: float, 
 def test_equal_scores_go_in_the_order_of_the_items() -> None:
     population = Population.of(Shape((2, 6, 1), ("relu", "identity")), torch.ones(1, 25))
     items = units_of(UNIT_SCORES["weight_sum"])
-    mask = pruning._pruned_mask(population, items, torch.tensor([2]), data_of(population), keys([0]))
+    mask = Gate(data_of(population), Round()).pruned(population, items, torch.tensor([2]), keys([0]))
     assert population.masked(mask).alive()[0][0].tolist() == [False, False, True, True, True, True]
 
 

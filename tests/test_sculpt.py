@@ -397,8 +397,8 @@ def test_fewer_members_at_once_begin_alike(both: SculptResult, monkeypatch: pyte
     sizes: list[int] = []
     honest = training._train
     monkeypatch.setattr(training, "_train", lambda population, *rest: (sizes.append(len(population)), honest(population, *rest))[1])
-    scored = pruning._pruned_mask
-    monkeypatch.setattr(pruning, "_pruned_mask", lambda population, *rest: (sizes.append(len(population)), scored(population, *rest))[1])
+    scored = pruning._without_lowest
+    monkeypatch.setattr(pruning, "_without_lowest", lambda population, *rest: (sizes.append(len(population)), scored(population, *rest))[1])
     few = sculpt(task.model(width=24, hidden_layers=1), task, max_members=3, **QUICK)
     assert max(sizes) == 3
     # Later rounds may part by the rounding of batched products; the first of every chain may not.
