@@ -117,6 +117,12 @@ def test_a_seed_repeats_the_random_sets() -> None:
     assert (first != other).any()
 
 
+def test_a_module_of_all_units_has_one_set_to_be_held_against() -> None:
+    one = lesions(detect_modules([[[1.0, 1.0]], [[1.0]]]), [[0, 0], [0, 1], [1, 0], [1, 1]])
+    assert one.sets == (1,)
+    assert "M0: only one such set exists, so p is at least 1" in str(one)
+
+
 def test_a_module_of_outputs_loses_nothing() -> None:
     labels = (np.array([0, 0, 1, 1]), np.array([0, 1]), np.array([2, 3]))
     found = lesions(Hierarchy(ANDS, labels, labels), ROWS)

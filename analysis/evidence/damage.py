@@ -76,7 +76,7 @@ class Lesions:
 
     def _notes(self, shown: Sequence[int]) -> list[str]:
         few = [m for m in shown if self.sets[m] * LEVEL < 1]
-        notes = [f"M{m}: only {self.sets[m]} such sets exist, so p is at least {1 / self.sets[m]:.2g}" for m in few]
+        notes = [f"M{m}: only {_such_sets(int(self.sets[m]))}, so p is at least {1 / self.sets[m]:.2g}" for m in few]
         outputs = ", ".join(f"M{m}" for m, count in enumerate(self.units) if not count)
         return [*notes, f"{outputs}: outputs only, nothing to silence"] if outputs else notes
 
@@ -155,6 +155,10 @@ def _random_sets(kept: Held, sizes: Sequence[int], count: int, rng: np.random.Ge
         return [[rng.choice(units, size, replace=False) for units, size in layers] for _ in range(count)]
     choices = product(*(combinations(units.tolist(), size) for units, size in layers))
     return [[np.array(chosen, dtype=np.int64) for chosen in choice] for choice in choices]
+
+
+def _such_sets(count: int) -> str:
+    return "one such set exists" if count == 1 else f"{count} such sets exist"
 
 
 def _p_values(losses: NDArray[np.float64], chance: NDArray[np.float64], exhaustive: bool) -> NDArray[np.float64]:
