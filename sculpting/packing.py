@@ -50,8 +50,8 @@ class Packing:
         """The packed members, in memory of their own; what is left out is zero, so each keeps its function."""
         if self.places is None:
             return population.select(self.members)
-        flats = [flat[self.members].gather(1, self.places) for flat in (population.values, population.mask)]
-        return Population(self.shape, *flats, torch.tensor(self.shape.widths).expand(len(self.members), -1))
+        values, mask = (flat[self.members].gather(1, self.places) for flat in (population.values, population.mask))
+        return Population(self.shape, values, mask, torch.tensor(self.shape.widths).expand(len(self.members), -1))
 
     def split(self, size: int) -> list[Packing]:
         """The same members in groups of at most ``size``."""
