@@ -98,7 +98,7 @@ def _sculpt(options: argparse.Namespace) -> None:
     evidence = {
         "Chance": significance(found, seed=options.seed),
         "Lesions": lesions(found, task.x.numpy(), y=task.y.numpy(), seed=options.seed),
-        "Function": function_map(found, truth),
+        "Gates": function_map(found, truth),
     }
     folder = Path(options.out or Path("runs") / (_readable(task) or task.name.strip("[]").replace(", ", "-")))
     found.draw(folder / "modules.svg")
