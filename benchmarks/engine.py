@@ -113,7 +113,7 @@ def mnist_size() -> list[str]:
         return (time.perf_counter() - start) / 24
 
     mask = dense.mask.clone()
-    gone = (uniforms(keys(["gone"]), shape.hidden_count) > 0.1).float()
+    gone = (uniforms(keys(["gone"]), sum(MNIST[1:-1])) > 0.1).float()
     for layer, dead in enumerate(gone.split(MNIST[1:-1], dim=1)):
         shape.matrices(mask)[layer].mul_(1 - dead.unsqueeze(2))
         shape.weights(mask)[layer + 1].mul_(1 - dead.unsqueeze(1))

@@ -39,16 +39,6 @@ class Shape:
         """P, the number of parameters."""
         return self.starts[-1]
 
-    @property
-    def edge_count(self) -> int:
-        """The number of weights."""
-        return sum(n_in * n_out for n_in, n_out in pairwise(self.widths))
-
-    @property
-    def hidden_count(self) -> int:
-        """H, the number of hidden units."""
-        return sum(self.widths[1:-1])
-
     def matrices(self, flat: Tensor) -> list[Tensor]:
         """Views of shape ``(N, n_out, n_in + 1)`` into ``flat`` of shape ``(N, P)``, one for each layer: weights, then the bias."""
         return [
@@ -71,7 +61,7 @@ class Shape:
         return torch.cat([torch.cat([m[0, :out, :into], m[0, :out, -1:]], dim=1).flatten() for m, (into, out) in pairs])
 
     def weight_positions(self, device: torch.device | str = "cpu") -> Tensor:
-        """Where the weights lie in a flat row: int64 of shape ``(edge_count,)``."""
+        """Where the weights lie in a flat row: int64, one for each weight of the shape."""
         places = self.weights(torch.arange(self.size, device=device).unsqueeze(0))
         return torch.cat([part.flatten() for part in places])
 
