@@ -1,11 +1,10 @@
-"""Layout, pictures and reports: nothing overlaps, every format is written, the same input gives the same bytes."""
+"""Layout and pictures: nothing overlaps, every format is written, the same input gives the same bytes."""
 
 import re
 import subprocess
 import sys
 from functools import cache
 from itertools import combinations, pairwise
-from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import graphviz
@@ -22,7 +21,7 @@ from analysis.drawing.sheet import plan_sheet
 from analysis.graph import LayeredGraph
 from analysis.hierarchy import Hierarchy
 from analysis.layout import crossings, layered_layout
-from analysis.report import report_html, report_text, write_report
+from analysis.report import write_report
 
 MAGIC = {".png": b"\x89PNG\r\n\x1a\n", ".pdf": b"%PDF-"}
 
@@ -318,78 +317,6 @@ def test_large_networks_come_out():
     ax = draw(case)
     assert max(ax.figure.get_size_inches()) < 12
     _check_texts(ax)
-
-
-REPORT = """\
-6 modules in a network of widths 6-3-3-3
-edges: 15 of 36 (density 0.417)
-units: 6 of 6 inputs, 3 of 3 in hidden 1, 3 of 3 in hidden 2, 3 of 3 outputs
-accuracy: 0.9988
-support: 0.750 of the near-sparsest candidates
-
-M0: inputs x0, x1; hidden units 1 in layer 1; reads from no module
-M1: inputs x2, x3; hidden units 1 in layer 1; reads from no module
-M2: inputs x4, x5; hidden units 1 in layer 1; reads from no module
-M3: outputs y0; hidden units 1 in layer 2; reads from M0, M1
-M4: outputs y1; hidden units 1 in layer 2; reads from M1, M2
-M5: outputs y2; hidden units 1 in layer 2; reads from M0, M2"""
-
-
-def test_report_text_word_for_word():
-    case = ands_and_ors(network=SimpleNamespace(accuracy=0.99875), support=0.75)
-    assert report_text(case) == REPORT
-    assert str(case) == REPORT
-    assert report_text(case, Verdict(True)) == REPORT + "\n\nfound <all> & more"
-    assert report_text(case, evidence={"Chance": "p < 1"}) == REPORT + "\n\nChance:\np < 1"
-
-
-def test_report_tells_of_edges_that_are_not_drawn_and_cuts_long_lists():
-    assert "edges: 6 of 36 (density 0.167); 1 of them at removed units, not drawn" in report_text(with_removed_units())
-    wide = hierarchy([np.ones((1, 30))], ([0] * 30, [0]))
-    assert "x22, x23, … (30 in all); outputs y0" in report_text(wide)
-
-
-def test_html_is_self_contained_and_escapes_names():
-    case = CASES["long names"]
-    page = report_html(case, Verdict(False), title="<script>alert(1)</script>", evidence={"Chance & more": "p < 1"})
-    assert not re.search(r"(src|href|url)\s*[=(]\s*[\"']?(https?:)?//", page)
-    outside = re.sub(r'xmlns(:\w+)?="[^"]*"', "", page)
-    assert "http://" not in outside
-    assert "https://" not in outside
-    assert "<script>alert" not in page
-    assert "<b>&" not in page
-    assert "&lt;b&gt;&amp;" in page
-    assert "found &lt;all&gt; &amp; more" in page
-    assert "Against the truth: not exact" in page
-    assert "<h2>Chance &amp; more</h2>\n<pre>p &lt; 1</pre>" in page
-    assert "Against the truth: another valid decomposition" in report_html(case, Verdict(False, valid=True))
-    assert page.count("<script>") == 1
-
-
-def test_html_rows_find_their_elements():
-    page = report_html(five_modules())
-    svg = ElementTree.fromstring(page[page.index("<svg") : page.index("</svg>") + len("</svg>")])
-    ids = {element.get("id") for element in svg.iter()}
-    rows = re.findall(r'data-module="(\d+)"', page)
-    assert rows == [str(m) for m in range(5)]
-    assert all({f"module-{m}", f"units-{m}", f"label-{m}"} <= ids for m in rows)
-    assert "Against" not in page
-
-
-def test_write_report(tmp_path):
-    case = ands_and_ors()
-    assert write_report(case, tmp_path / "a.txt").read_text() == report_text(case) + "\n"
-    assert write_report(case, tmp_path / "a.html", title="T").read_text() == report_html(case, title="T")
-
-
-class Verdict:
-    """Stands for a comparison."""
-
-    def __init__(self, exact, valid=None):
-        self.exact, self.valid = exact, valid
-
-    def __str__(self):
-        return "found <all> & more"
 
 
 def _apart(first, second):

@@ -1,0 +1,154 @@
+"""Which models are read, and every bad input once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from test_sculpt import QUICK
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from sculpting import sculpt, tasks
+
+
+class Branching(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.b(torch.relu(self.a(x)) + x)
+
+
+class Chained(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.drop = nn.Linear(6, 8), nn.Linear(8, 3), nn.Dropout(0.1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.b(self.drop(torch.nn.functional.relu(self.a(x.flatten(1)))))
+
+
+class Aside(Branching):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        torch.relu(self.a(x))
+        return self.b(x)
+
+
+class Functional(nn.Module):
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.a, self.b, self.function = nn.Linear(6, 8), nn.Linear(8, 3), function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.b(self.function(self.a(x)))
+
+
+class Looping(Chained):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) if x.sum() > 0 else x
+
+
+def test_any_module_whose_forward_is_a_chain_is_read() -> None:
+    from sculpting import read_model
+
+    assert read_model(Chained()).shape.widths == (6, 8, 3)
+    assert read_model(Chained()).shape.activations == ("relu", "identity")
+    for function in (nn.functional.leaky_relu, nn.functional.gelu, torch.tanh, lambda x: x.sigmoid()):
+        assert read_model(Functional(function)).shape.activations[0] in ("leaky_relu", "gelu", "tanh", "sigmoid")
+    assert read_model(nn.Sequential(nn.Sequential(nn.Linear(2, 3), nn.GELU()), nn.Linear(3, 4), nn.Linear(4, 1))).shape.activations == (
+        "gelu",
+        "identity",
+        "identity",
+    )
+
+
+def mlp(*layers: nn.Module) -> nn.Sequential:
+    return nn.Sequential(*layers)
+
+
+GOOD = mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+X, Y = torch.rand(20, 6), torch.randint(0, 2, (20, 3), generator=torch.Generator().manual_seed(0))
+NAN = torch.full((20, 6), torch.nan)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "options", "error", "text"),
+    [
+        ("model", (X, Y), {}, TypeError, "must be a torch.nn.Module; got str"),
+        ([], (X, Y), {}, ValueError, "a module or a list of at least one; got an empty one"),
+        ([GOOD, mlp(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))], (X, Y), {}, ValueError, r"differ in widths only; got .*'tanh'.* beside"),
+        (mlp(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)), (X, Y), {}, ValueError, r"not supported: 1 \(BatchNorm1d"),
+        (mlp(nn.Conv1d(1, 2, 3), nn.Linear(6, 3)), (X, Y), {}, ValueError, r"not supported: 0 \(Conv1d"),
+        (mlp(nn.Linear(6, 8), nn.LeakyReLU(0.2), nn.Linear(8, 3)), (X, Y), {}, ValueError, r"not supported: 1 \(LeakyReLU"),
+        (Functional(lambda x: nn.functional.leaky_relu(x, 0.2)), (X, Y), {}, ValueError, "not supported: leaky_relu with .*0.2"),
+        (Functional(lambda x: nn.functional.gelu(x, approximate="tanh")), (X, Y), {}, ValueError, "not supported: gelu with .*tanh"),
+        (Functional(torch.cos), (X, Y), {}, ValueError, "not supported: cos"),
+        (mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3), nn.Softmax(dim=0)), (X, Y[:, 0]), {}, ValueError, r"not supported: 3 \(Softmax"),
+        (mlp(nn.Linear(6, 8), nn.Softmax(dim=1), nn.Linear(8, 3)), (X, Y), {}, ValueError, "hidden activations must be elementwise"),
+        (mlp(nn.ReLU(), nn.Linear(6, 8), nn.Linear(8, 3)), (X, Y), {}, ValueError, "must follow a Linear layer"),
+        (mlp(nn.Linear(6, 3)), (X, Y), {}, ValueError, "at least one hidden layer, so two Linear layers; got 1"),
+        (mlp(nn.Linear(6, 8), nn.Linear(7, 3)), (X, Y), {}, ValueError, "must chain; got 8 outputs before 7 inputs"),
+        (
+            mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3), nn.ReLU()),
+            (X, Y),
+            {},
+            ValueError,
+            "for loss 'bce' must end in a Linear layer or in sigmoid; got relu",
+        ),
+        (Branching(), (X, Y), {}, ValueError, "must be a chain; got 'add'"),
+        (Aside(), (X, Y), {}, ValueError, "must be a chain that returns its last value; got one that returns b"),
+        (Looping(), (X, Y), {}, TypeError, "forward of Looping cannot be followed"),
+        (GOOD, (X, Y[:19]), {}, ValueError, "x and y must have as many rows; got 20 and 19"),
+        (GOOD, (X[:0], Y[:0]), {}, ValueError, "at least one row and one column"),
+        (GOOD, (NAN, Y), {}, ValueError, "x must be finite; got 120 NaN or infinite values"),
+        (GOOD, (X, Y / 0), {}, ValueError, "y must be finite"),
+        (GOOD, (X[:, :5], Y), {}, ValueError, "x must have 6 columns, one for each input of the model; got 5"),
+        (GOOD, (X, Y[:, :2]), {}, ValueError, "targets must have 3 columns, one for each output of the model, for loss 'bce'; got 2"),
+        (GOOD, (X, Y * 2), {"loss": "bce"}, ValueError, "loss 'bce' needs targets of 0 and 1; got values from 0 to 2"),
+        (GOOD, (X, Y), {"loss": "ce"}, ValueError, "loss 'ce' needs one integer class a row"),
+        (GOOD, (X, Y[:, 0] + 3), {}, ValueError, r"classes must lie in 0...2, one for each output of the model; got 3...4"),
+        (GOOD, (X, Y), {"loss": "hinge"}, ValueError, "loss must be 'bce', 'ce' or 'mse'; got 'hinge'"),
+        (GOOD, X, {}, TypeError, "must be a pair .*; got Tensor"),
+        (GOOD, (X, [["a"]] * 20), {}, TypeError, "data y must be a numeric array; got list"),
+        (GOOD, TensorDataset(X), {}, TypeError, "got TensorDataset"),
+        (GOOD, DataLoader(TensorDataset(X)), {}, ValueError, r"must give batches \(x, y\); got 20 batches of 1 parts"),
+        (GOOD, (X, Y), {"validation": 1.5}, ValueError, "validation must be a pair .* or a fraction of the 20 rows"),
+        (GOOD, (X, Y), {"validation": (X[:, :5], Y)}, ValueError, "validation must have 6 inputs, as the data has; got 5"),
+        (GOOD, (X, Y), {"min_accuracy": 0}, ValueError, r"min_accuracy must be a fraction in \(0, 1\]; got 0"),
+        (GOOD, (X, Y), {"min_accuracy": 97}, ValueError, r"min_accuracy must be a fraction in \(0, 1\]; got 97"),
+        (GOOD, (X, Y), {"unit_steps": [0]}, ValueError, r"unit_steps must be a sequence of percentages in \(0, 100\)"),
+        (GOOD, (X, Y), {"edge_steps": [100]}, ValueError, r"edge_steps must be a sequence of percentages in \(0, 100\)"),
+        (GOOD, (X, Y), {"edge_steps": 2}, ValueError, "edge_steps must be a sequence"),
+        (GOOD, (X, Y), {"unit_steps": [], "edge_steps": []}, ValueError, "nothing to prune"),
+        (GOOD, (X, Y), {"unit_score": "size"}, ValueError, "unit_score must be one of .*got 'size'"),
+        (GOOD, (X, Y), {"edge_score": "size"}, ValueError, "edge_score must be one of .*got 'size'"),
+        (GOOD, (X, Y), {"initial": "given"}, ValueError, "initial must be 'fresh' or 'model'"),
+        (GOOD, (X, Y), {"seeds": 0}, ValueError, "seeds must be a whole number of at least 1; got 0"),
+        (GOOD, (X, Y), {"max_members": 0}, ValueError, "max_members must be a whole number of at least 1; got 0"),
+        (GOOD, (X, Y), {"steps": 0}, ValueError, "steps must be a whole number of at least 1; got 0"),
+        (GOOD, (X, Y), {"batch_size": 0}, ValueError, "batch_size must be a whole number of at least 1; got 0"),
+        (GOOD, (X, Y), {"seeds": 2.5}, ValueError, "seeds must be a whole number of at least 1; got 2.5"),
+        (
+            GOOD,
+            (X, Y),
+            {"learning_rate": float("nan")},
+            ValueError,
+            "learning_rate must be positive, one number or a sequence of them; got nan",
+        ),
+        (GOOD, (X, Y), {"learning_rate": 0}, ValueError, "learning_rate must be positive, one number or a sequence of them; got 0"),
+        (GOOD, (X, Y), {"input_noise": -1}, ValueError, "input_noise must be at least 0; got -1"),
+        (GOOD, (X, Y), {"device": "cuda:99"}, ValueError, "device must be one that is there: cpu.*; got 'cuda:99'"),
+        (GOOD, (X, Y), {"device": "abacus"}, ValueError, "device must be one that is there"),
+        (GOOD, tasks.boolean("both"), {"loss": "mse"}, ValueError, "a Task brings its own loss"),
+        (mlp(nn.Linear(6, 8), nn.Linear(8, 4)), tasks.boolean("both"), {}, ValueError, "targets must have 4 columns"),
+    ],
+)
+def test_bad_input_gets_one_clear_error_before_any_training(
+    model: Any, data: Any, options: dict[str, Any], error: type[Exception], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sculpting.pruning.train", lambda *a, **k: pytest.fail("training began"))
+    with pytest.raises(error, match=text):
+        sculpt(model, data, **{**QUICK, **options})
