@@ -228,15 +228,18 @@ class Pruning:
     items : Items
     gate : Gate
         Its data are what scores are taken on.
+    double_after : int, optional
+        Double the step after so many acceptances in a row; as published, never.
     """
 
-    def __init__(self, items: Items, gate: Gate) -> None:
-        self.items, self.gate = items, gate
+    def __init__(self, items: Items, gate: Gate, double_after: int | None = None) -> None:
+        self.items, self.gate, self.double_after = items, gate, double_after
         self.standing: Standing | None = None
         self.removed, self.step = torch.empty(0, dtype=torch.float64), torch.empty(0, dtype=torch.float64)
         self.number, self.key = torch.empty(0, dtype=torch.int64), torch.empty(0, 2, dtype=torch.int32)
         self.active, self.told = torch.empty(0, dtype=torch.bool), torch.empty(0, dtype=torch.bool)
         self.tried, self.total = torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.float64)
+        self.streak = torch.empty(0, dtype=torch.int64)
 
     def add(self, standing: Standing, steps: Sequence[float]) -> None:
         """Let chains begin where they stand; ``steps``, one a chain, are their first ones in percent of all original items."""
@@ -246,6 +249,7 @@ class Pruning:
         self.step = torch.cat([self.step, torch.tensor(steps, dtype=torch.float64).mul(total / 100).clamp(min=1)])
         self.number = torch.cat([self.number, torch.zeros(len(standing), dtype=torch.int64)])
         self.key = torch.cat([self.key.to(standing.population.values.device), chain_keys(standing.population, standing.names)])
+        self.streak = torch.cat([self.streak, torch.zeros(len(standing), dtype=torch.int64)])
         self.active = torch.cat([self.active, torch.ones(len(standing), dtype=torch.bool)])
         self.told = torch.cat([self.told, torch.zeros(len(standing), dtype=torch.bool)])
         self.standing = standing if self.standing is None else self.standing.joined(standing)
@@ -271,6 +275,11 @@ class Pruning:
         accepted = self.tried[kept]
         self.standing = self.standing.replaced(accepted, result.select(kept))
         self.removed[accepted] += self.step[accepted]
+        self.streak[accepted] += 1
+        if self.double_after is not None:
+            due = accepted[self.streak[accepted] == self.double_after]
+            self.step[due] *= 2
+            self.streak[due] = 0
         self._reject(self.tried[~result.accepted])
 
     def finished(self) -> Standing | None:
@@ -281,6 +290,7 @@ class Pruning:
 
     def _reject(self, chains: Tensor) -> None:
         self.active[chains[self.step[chains] <= 1]] = False
+        self.streak[chains] = 0
         self.step[chains] = (self.step[chains] / 2).clamp(min=1)
 
 

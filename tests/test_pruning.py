@@ -96,6 +96,19 @@ def test_edge_attempts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert float(magnitude[left].min()) > float(magnitude[~left].max())
 
 
+def test_doubled_steps_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """21 edges, five needed, one at a time, doubled after two acceptances; 22 are refused untrained, and a refusal starts the count anew."""
+    judged(monkeypatch, lambda p: p.edges() >= 5)
+    population = population_of((4, 3, 3))
+    gate = Gate(data_of(population), Round(), min_accuracy=1.0)
+    chains = Pruning(edges_of(EDGE_SCORES["magnitude"]), gate, double_after=2)
+    chains.add(standing_of(population), [1.0])
+    carve(chains, gate)
+    asked = [(round((1 - a.asked) * 21), a.accepted) for a in attempts_of(gate)]
+    accepted = [(gone, True) for gone in (1, 2, 4, 6, 10, 14)]
+    assert asked == [*accepted, (18, False), (16, True), (18, False), (17, False)]
+
+
 def test_a_chain_ends_only_where_one_more_item_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for needed in range(1, 20):
         judged(monkeypatch, lambda p, needed=needed: p.edges() >= needed)

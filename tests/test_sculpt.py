@@ -211,6 +211,14 @@ def test_widths_and_learning_rates_side_by_side_are_those_of_calls_of_their_own(
     assert {a.density for a in dense} == {1.0}
 
 
+def test_doubled_steps_need_fewer_rounds_from_fine_steps() -> None:
+    task = tasks.boolean("both")
+    grid = {**QUICK, "seeds": 1, "unit_steps": [5], "edge_steps": [0.5]}
+    plain, doubled = (sculpt(task.model(width=24, hidden_layers=1), task, double_after=after, **grid) for after in (None, 2))
+    assert len(doubled.rounds) < len(plain.rounds) / 1.5
+    assert all(bool(((n.model()(task.x) > 0) == (task.y > 0.5)).all()) for n in doubled.candidates)
+
+
 @pytest.mark.parametrize("score", ["random", "loss_sensitivity", "magnitude"])
 def test_padding_changes_no_score(score: str) -> None:
     task = tasks.boolean("both")

@@ -127,6 +127,7 @@ NAN = torch.full((20, 6), torch.nan)
         (GOOD, (X, Y), {"edge_score": "size"}, ValueError, "edge_score must be one of .*got 'size'"),
         (GOOD, (X, Y), {"initial": "given"}, ValueError, "initial must be 'fresh' or 'model'"),
         (GOOD, (X, Y), {"seeds": 0}, ValueError, "seeds must be a whole number of at least 1; got 0"),
+        (GOOD, (X, Y), {"double_after": 0}, ValueError, "double_after must be a whole number of at least 1; got 0"),
         (GOOD, (X, Y), {"max_members": 0}, ValueError, "max_members must be a whole number of at least 1; got 0"),
         (GOOD, (X, Y), {"steps": 0}, ValueError, "steps must be a whole number of at least 1; got 0"),
         (GOOD, (X, Y), {"batch_size": 0}, ValueError, "batch_size must be a whole number of at least 1; got 0"),
