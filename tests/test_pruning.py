@@ -97,7 +97,7 @@ def test_edge_attempts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_doubled_steps_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """21 edges, five needed, one at a time, doubled after two acceptances; 22 are refused untrained, and a refusal starts the count anew."""
+    """21 edges, five needed, one at a time, doubled after two acceptances; 22 are refused untrained, and refusals start the count anew."""
     judged(monkeypatch, lambda p: p.edges() >= 5)
     population = population_of((4, 3, 3))
     gate = Gate(data_of(population), Round(), min_accuracy=1.0)
