@@ -8,6 +8,7 @@ import torch
 from scipy import stats
 
 from sculpting.randomness import fold, keys, normals, permutations, uniforms
+from sculpting.sorting import sorted_positions
 
 
 @pytest.mark.parametrize("others", [0, 6, 499])
@@ -57,3 +58,9 @@ def test_nothing_is_drawn_from_the_global_generator() -> None:
     normals(keys([0]), 10)
     permutations(keys([0]), 10)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("coarse", [False, True])
+def test_long_rows_are_sorted_by_rank(coarse: bool) -> None:
+    ranks = permutations(keys(range(3)), 700).squeeze(1).int() * 1024 - 300_000  # apart by more than the bits that give way
+    assert torch.equal(sorted_positions(ranks, coarse=coarse).long(), ranks.argsort(dim=1))

@@ -201,7 +201,11 @@ def test_widths_and_learning_rates_side_by_side_are_those_of_calls_of_their_own(
     for index, model in enumerate(models):
         for rate in rates:
             mine = [c for c in together.candidates if (c.origin["model"], c.origin["learning_rate"]) == (index, rate)]
-            alone = sculpt(model, task, **{**grid, "learning_rate": rate}).candidates
+            single = sculpt(model, task, **{**grid, "learning_rate": rate})
+            first = [[a.accuracy for a in r.history if a.phase == "dense"] for r in (single, together)]
+            at = 2 * (2 * index + rates.index(rate))
+            assert first[0] == first[1][at : at + 2]
+            alone = single.candidates
             assert {c.widths for c in mine} == {(6, (9, 24)[index], 3)}
             assert len(mine) == len(alone) == 4
             # A bit of rounding can decide a late attempt; what chains start from and how they are counted is the same.
@@ -209,6 +213,12 @@ def test_widths_and_learning_rates_side_by_side_are_those_of_calls_of_their_own(
     dense = [a for a in together.history if a.phase == "dense"]
     assert [(a.chain.model, a.chain.rate, a.chain.seed) for a in dense] == [(m, r, s) for m in (0, 1) for r in (0, 1) for s in (0, 1)]
     assert {a.density for a in dense} == {1.0}
+
+
+def test_random_edge_scores_differ_from_layer_to_layer() -> None:
+    population = Population.fresh(Shape((4, 4, 4), ("relu", "identity")), keys([0]))
+    lower, upper = EDGE_SCORES["random"](population, Data.of(tasks.boolean("none")), keys([1])).split(16, dim=1)
+    assert not torch.equal(lower, upper)
 
 
 def test_doubled_steps_need_fewer_rounds_from_fine_steps() -> None:
