@@ -195,9 +195,8 @@ def sculpt(
     chains = [chain.for_loss(task.loss) for chain in chains]
     rates = [learning_rate] if isinstance(learning_rate, (int, float)) else list(learning_rate)
     _check(chains[0], task, min_accuracy, (unit_steps, edge_steps), (unit_score, edge_score), initial)
-    _check_counts(
-        seeds=seeds, max_members=1 if max_members is None else max_members, double_after=1 if double_after is None else double_after
-    )
+    given = {name: value for name, value in (("max_members", max_members), ("double_after", double_after)) if value is not None}
+    _check_counts(seeds=seeds, **given)
     settings = _round(task, steps, batch_size, rates, weight_decay, input_noise)
     place = _device(chains[0].device if device is None else device)
     gate = Gate(Data.of(task, place), settings, torch.tensor(rates, dtype=torch.float64), max_members)

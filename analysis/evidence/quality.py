@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics.pairwise import cosine_distances
 
+from ..distances import cosine_distances
 from ..features import alive_edges, reach_features
 from ..hierarchy import Hierarchy
 
