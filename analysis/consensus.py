@@ -6,54 +6,57 @@ most of those that are nearly as sparse show its structure.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from .detection import detect_modules
 from .features import alive_edges
 from .graph import LayeredGraph, as_graph
 from .hierarchy import Hierarchy, first_appearance
+from .rates import wilson
 
 __all__ = ["consensus"]
 
+LAST_HALVING = 6.0  # a sixty-fourth of a vote; without an end, every candidate would have to be looked at
 Structure = tuple[tuple[int, ...], tuple[int, ...], int]
 
 
-def consensus(candidates: Iterable[Any], *, tolerance: float = 1.1, **detection: Any) -> Hierarchy:
-    """The most frequent module structure among the distinct candidates that are nearly as sparse as the sparsest.
+def consensus(candidates: Iterable[Any], *, halving: float = 0.05, **detection: Any) -> Hierarchy:
+    """The module structure that most of the distinct candidates agree on, the sparser ones having more of a say.
 
-    Two candidates have the same structure when they group the inputs alike and the outputs alike and have as many modules.
-    Near-sparsest are those of at most ``tolerance * fewest + 1`` edges; candidates with the same edges count once.
+    The sparsest candidates have one vote each, and a vote halves with every further ``halving`` of their edges; beyond six halvings
+    there is none. Candidates agree first on how the inputs and the outputs are grouped; of those that show the groups with most votes,
+    on the number of modules. Candidates with the same edges count once.
 
     Parameters
     ----------
     candidates : iterable of networks
         Anything that ``detect_modules`` takes, all of the same numbers of inputs and outputs.
-    tolerance : float
-        At least 1.
+    halving : float
+        Above 0: a fraction of the edges of the sparsest candidate.
     **detection
         Passed on to ``detect_modules``.
 
     Returns
     -------
     Hierarchy
-        Of the sparsest candidate that has the structure, which is its ``network``; ``support`` is the fraction of the near-sparsest
-        distinct candidates that agree, and ``support_interval`` its Wilson 95 % interval. Equally frequent structures: the one with
-        the sparsest candidate, then the first.
+        Of the sparsest candidate that has the structure, which is its ``network``; ``support`` is the fraction of all votes for it,
+        and ``support_interval`` its Wilson 95 % interval. Structures with equal votes: the one with the sparsest candidate, then
+        the first.
 
     Raises
     ------
     ValueError
-        When there are no candidates, they differ in inputs or outputs, or ``tolerance`` is below 1.
+        When there are no candidates, they differ in inputs or outputs, or ``halving`` is not above 0.
 
     Notes
     -----
-    The interval of Wilson, JASA 22, 209 (1927), takes the candidates for independent. Those of one chain are not, and the most frequent
+    The interval of Wilson, JASA 22, 209 (1927), for votes w as for (sum w)^2 / sum w^2 equal ones (Kish, Survey Sampling, 1965, 11.7),
+    takes the candidates for independent. Those of one chain are not, and the most frequent
     structure is chosen after the fact, so it describes how few the candidates are rather than what another seed would show.
 
     Examples
@@ -65,33 +68,31 @@ def consensus(candidates: Iterable[Any], *, tolerance: float = 1.1, **detection:
     networks = list(candidates)
     if not networks:
         raise ValueError("consensus needs at least one candidate; got none. Nothing was accepted: see the result's stop_reason")
-    if tolerance < 1:
-        raise ValueError(f"tolerance must be at least 1, the sparsest candidate's own size; got {tolerance}")
+    if not halving > 0:
+        raise ValueError(f"halving must be above 0, a fraction of the sparsest candidate's edges such as 0.05; got {halving}")
     graphs = [as_graph(network) for network in networks]
     ends = {(g.widths[0], g.widths[-1]) for g in graphs}
     if len(ends) > 1:
         raise ValueError(f"candidates must have the same numbers of inputs and outputs; got {sorted(ends)}")
-    near = _near_sparsest(graphs, tolerance)
+    near, votes = _near_sparsest(graphs, halving)
     hierarchies = detect_modules([graphs[i] for i in near], **detection)
     structures = [_structure(h) for h in hierarchies]
-    counts = Counter(structures)
-    winner = max(range(len(near)), key=lambda i: (counts[structures[i]], -i))
-    agreeing = counts[structures[winner]]
+    groups = [structure[:2] for structure in structures]
+    agreed = _most_voted(groups, votes, range(len(near)))
+    winner = _most_voted(structures, votes, [i for i in range(len(near)) if groups[i] == groups[agreed]])
+    total = math.fsum(votes)
+    support = math.fsum(v for v, s in zip(votes, structures, strict=True) if s == structures[winner]) / total
     return replace(
         hierarchies[winner],
-        support=agreeing / len(near),
-        support_interval=_wilson(agreeing, len(near)),
+        support=support,
+        support_interval=wilson(support, total**2 / math.fsum(v * v for v in votes)),
         network=networks[near[winner]],
     )
 
 
-def _wilson(agreeing: int, count: int) -> tuple[float, float]:
-    interval = binomtest(agreeing, count).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
-
-
-def _near_sparsest(graphs: Sequence[LayeredGraph], tolerance: float) -> list[int]:
-    """Positions of the distinct near-sparsest graphs, the sparsest first; only edges between units that carry something count."""
+def _near_sparsest(graphs: Sequence[LayeredGraph], halving: float) -> tuple[list[int], list[float]]:
+    """Positions of the distinct graphs that have a vote, the sparsest first, and their votes; only edges between units that carry
+    something count."""
     distinct: dict[tuple[Any, ...], tuple[int, int]] = {}
     for i, graph in enumerate(graphs):
         alive = graph.alive()
@@ -99,7 +100,19 @@ def _near_sparsest(graphs: Sequence[LayeredGraph], tolerance: float) -> list[int
         key = (graph.widths, *(np.packbits(part).tobytes() for part in (*alive, *edges)))
         distinct.setdefault(key, (sum(int(e.sum()) for e in edges), i))
     ordered = sorted(distinct.values())
-    return [i for count, i in ordered if count <= tolerance * ordered[0][0] + 1]
+    fewest = ordered[0][0]
+    halvings = [(count - fewest) / (halving * max(fewest, 1)) for count, _ in ordered]
+    voting = [(i, 2.0**-h) for (_, i), h in zip(ordered, halvings, strict=True) if h <= LAST_HALVING]
+    return [i for i, _ in voting], [vote for _, vote in voting]
+
+
+def _most_voted(answers: Sequence[Hashable], votes: Sequence[float], among: Sequence[int]) -> int:
+    """The first of those whose answer has the most votes."""
+    cast: dict[Hashable, list[float]] = {}
+    for i in among:
+        cast.setdefault(answers[i], []).append(votes[i])
+    sums = {answer: math.fsum(each) for answer, each in cast.items()}
+    return max(among, key=lambda i: (sums[answers[i]], -i))
 
 
 def _structure(hierarchy: Hierarchy) -> Structure:

@@ -228,7 +228,7 @@ def peak(members: int) -> None:
 
 def wide() -> tuple[Data, Shape, Round]:
     shape = Shape((8, 60, 60, 60, 8), ("relu", "relu", "relu", "identity"))
-    return Data.of(tasks.boolean([8, 2, 1, 2, 8])), shape, Round(16, 32, 0.05, 1e-4, 0.1)
+    return Data.of(tasks.boolean([8, 2, 1, 2, 8])), shape, Round(16, 32, 0.05, input_noise=0.1)
 
 
 def memory(few: int = 256, many: int = 1280) -> list[str]:

@@ -7,6 +7,9 @@ from .pruning import Attempt as Attempt
 from .sculptor import SculptResult as SculptResult
 from .sculptor import StopReason as StopReason
 from .sculptor import sculpt as sculpt
+from .store import write_rows as write_rows
+from .study import run_study as run_study
+from .study import workers as workers
 from .tasks import Task as Task
 
 __version__ = "0.1.0"

@@ -1,6 +1,6 @@
 """Shuffled batches with noise, for every member its own.
 
-N = members, S = rows of data, B = rows of a batch, n = inputs, k = outputs, E = epochs drawn at once, c = n + 1 + k.
+N = members, S = rows of data, B = rows of a batch, n = inputs, k = outputs, H = hidden units, E = epochs drawn at once, c = n + 1 + k.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .randomness import fold, normals, permutations
 
-__all__ = ["batches", "with_constant"]
+__all__ = ["batches", "hidden_noise", "with_constant"]
 
 MANY_COLUMNS = 64  # from here on whole rows are copied: 1,571 columns were drawn six times faster so
 CHUNK_FLOATS = 300_000  # drawn at once: a megabyte, so that it stays in the cache and memory is not given back between draws
@@ -47,6 +47,25 @@ def batches(
                 drawn[:, :, : read - 1].add_(added[..., part * size : part * size + places.shape[2]], alpha=noise)
             for epoch in drawn.unbind(1):
                 yield from zip(epoch[:, :read].split(size, 2), epoch[:, read:].split(size, 2), strict=True)
+
+
+def hidden_noise(units: list[Tensor], rows: int, size: int, epochs: int, noise: float, key: Tensor, last: bool) -> Iterator[list[Tensor]]:
+    """For every batch of :func:`batches`, fresh noise for the sums of each hidden layer, ``(N, h, B)``.
+
+    ``units``, for each hidden layer ``(N, h)``, says which units of the layer they are: each has a stream of its own, so that a unit's
+    noise does not depend on which others are left beside it.
+    """
+    members, counts = len(key), [part.shape[1] for part in units]
+    of_layers = [fold(key, 2 + layer).repeat_interleave(count, dim=0) for layer, count in enumerate(counts)]
+    streams = torch.cat([fold(keys, part.flatten()).view(members, -1, 2) for keys, part in zip(of_layers, units, strict=True)], dim=1)
+    stream = (streams.transpose(0, 1) if last else streams).flatten(0, 1)
+    fits = max(1, CHUNK_FLOATS // (len(stream) * rows))
+    for start in range(0, epochs, fits):
+        count = min(fits, epochs - start)
+        drawn = normals(stream, rows, count, start, last).mul_(noise)
+        drawn = drawn.unflatten(0, (-1, members)).transpose(0, 1) if last else drawn.unflatten(0, (members, -1))
+        for epoch in drawn.unbind(2):
+            yield from (list(batch.split(counts, dim=1)) for batch in epoch.split(size, dim=2))
 
 
 def with_constant(kept: Tensor, fed: int) -> Tensor:

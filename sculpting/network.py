@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,6 +17,7 @@ from safetensors.numpy import save
 from torch import nn
 
 from .activations import ACTIVATIONS
+from .files import write_file
 from .models import HEADS
 
 __all__ = ["SparseNetwork"]
@@ -169,15 +169,7 @@ class SparseNetwork:
         tensors = {f"{kind}.{i}": np.ascontiguousarray(a) for kind in ("weights", "biases") for i, a in enumerate(getattr(self, kind))}
         facts = {name: getattr(self, name) for name in ("activations", "head", "accuracy", "input_names", "output_names", "origin")}
         header = {"format": FORMAT, "version": str(VERSION), "network": json.dumps(facts)}
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            part.write_bytes(save(tensors, header))
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-        return path
+        return write_file(path, save(tensors, header))
 
     @classmethod
     def load(cls, path: str | Path) -> SparseNetwork:

@@ -39,12 +39,15 @@ class Packing:
         The inputs that any of them reads; None where all are kept.
     places : Tensor of shape (M, P packed), int64, or None
         Where each packed parameter stands in the member's row of the population; None where all stand as they are.
+    units : list of Tensor of shape (M, p_l), int64
+        For each hidden layer, which units of the population's they are.
     """
 
     members: Tensor
     shape: Shape
     inputs: Tensor | None
     places: Tensor | None
+    units: list[Tensor]
 
     def pack(self, population: Population) -> Population:
         """The packed members, in memory of their own; what is left out is zero, so each keeps its function."""
@@ -58,7 +61,8 @@ class Packing:
         if size >= len(self.members):
             return [self]
         rows = torch.arange(len(self.members), device=self.members.device).split(size)
-        return [replace(self, members=self.members[r], places=None if self.places is None else self.places[r]) for r in rows]
+        parts = [(r, None if self.places is None else self.places[r], [part[r] for part in self.units]) for r in rows]
+        return [replace(self, members=self.members[r], places=places, units=units) for r, places, units in parts]
 
     def unpack(self, packed: Tensor, into: Tensor) -> None:
         """Write packed rows ``(M, P packed)`` to their members' rows and places of ``into (N, P)``."""
@@ -75,7 +79,9 @@ def packings(population: Population, rates: Tensor | None = None) -> Iterator[Pa
     for its smaller size to make up for its own calls joins the next larger.
     """
     if len(population) * population.shape.size < FEW_PARAMETERS and (rates is None or len(set(rates.tolist())) == 1):
-        yield Packing(torch.arange(len(population), device=population.values.device), population.shape, None, None)
+        members = torch.arange(len(population), device=population.values.device)
+        units = [torch.arange(width, device=members.device).expand(len(members), -1) for width in population.shape.widths[1:-1]]
+        yield Packing(members, population.shape, None, None, units)
         return
     alive = population.alive()
     rounded = (-(-torch.stack([a.sum(dim=1) for a in alive]) // MULTIPLE) * MULTIPLE).amax(dim=0).tolist()
@@ -118,7 +124,8 @@ def _packing(population: Population, members: Tensor, alive: list[Tensor]) -> Pa
         rows = slots[layer + 1]
         columns = torch.cat([slots[layer], rows.new_full((len(rows), 1), width)], dim=1)  # the last one holds the biases
         parts.append((rows.unsqueeze(2) * (width + 1) + columns.unsqueeze(1) + start).flatten(1))
-    return Packing(members, Shape(tuple(s.shape[1] for s in slots), shape.activations), inputs, torch.cat(parts, dim=1))
+    packed = Shape(tuple(s.shape[1] for s in slots), shape.activations)
+    return Packing(members, packed, inputs, torch.cat(parts, dim=1), slots[1:-1])
 
 
 def _live_inputs(population: Population, members: Tensor) -> Tensor | None:

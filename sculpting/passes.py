@@ -6,7 +6,7 @@ that products run over many of them at once: with 8 units and 32 rows that was m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,16 +43,19 @@ class Pass:
         self.last = lie_last(population.values)
         self._buffers: dict[int, list[tuple[Tensor, Tensor]]] = {}
 
-    def forward(self, x: Tensor) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    def forward(self, x: Tensor, noise: Sequence[Tensor] = ()) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Sums ``z`` of every layer ``(N, n_out, B)``, what each layer reads ``(N, n_in + 1, B)``, and of that the hidden units alone.
 
-        ``x`` may be ``(n + 1, B)``, the same for all members; the first layer is then one large product.
+        ``x`` may be ``(n + 1, B)``, the same for all members; the first layer is then one large product. ``noise`` is added to the sums
+        of the hidden layers.
         """
         z = product(self.matrices[0], x, self.last)
         sums, read, hidden = [z], [x], []
-        for matrix, activation, (buffer, units) in zip(self.matrices[1:], self.activations, self._buffers_for(x.shape[-1]), strict=False):
-            activation.apply(z, units)
-            z = product(matrix, buffer, self.last)
+        for layer, (buffer, units) in enumerate(self._buffers_for(x.shape[-1])):
+            if noise:
+                z.add_(noise[layer])
+            self.activations[layer].apply(z, units)
+            z = product(self.matrices[layer + 1], buffer, self.last)
             sums.append(z)
             read.append(buffer)
             hidden.append(units)
@@ -72,12 +75,12 @@ class Pass:
             slope = self.activations[layer - 1].backward(below, sums[layer - 1], hidden[layer - 1])
         yield 0, slope
 
-    def gradient(self, x: Tensor, y: Tensor, loss: Loss, factors: list[Tensor], into: list[Tensor]) -> None:
+    def gradient(self, x: Tensor, y: Tensor, loss: Loss, factors: list[Tensor], into: list[Tensor], noise: Sequence[Tensor] = ()) -> None:
         """dLoss/dparameter of every member, each that of the member alone, times ``factors``; the loss is summed over rows.
 
         ``factors`` and ``into`` hold a matrix ``(N, n_out, n_in + 1)`` for each layer: see ``factors``.
         """
-        sums, read, hidden = self.forward(x)
+        sums, read, hidden = self.forward(x, noise)
         for layer, slope in self.backward(sums, hidden, y, loss):
             below = read[layer] if read[layer].ndim == 3 else read[layer].expand(len(slope), -1, -1)
             # Written through a copy: bmm(out=) into a view with gaps between members was measured four times slower.

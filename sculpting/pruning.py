@@ -114,9 +114,9 @@ class Trial:
     asked: Tensor | None = None
 
     @classmethod
-    def unpruned(cls, population: Population, names: list[ChainName], phase: str) -> Trial:
-        """A round of a phase that prunes nothing."""
-        return cls(population, names, phase, _round_key(chain_keys(population, names), phase, torch.zeros(len(names), dtype=torch.int64)))
+    def unpruned(cls, population: Population, names: list[ChainName], phase: str, number: int = 0) -> Trial:
+        """A round of a phase that prunes nothing, after so many others."""
+        return cls(population, names, phase, _round_key(chain_keys(population, names), phase, torch.full((len(names),), number)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,12 +186,19 @@ class Gate:
         self.rounds.append(RoundRecord(trial.names, trial.phase, asked, density.tolist(), accuracy.tolist(), seconds))
         return Standing(population, accuracy, accepted, trial.names)
 
-    def dense(self, population: Population, names: list[ChainName], trained: bool) -> Standing:
-        """The dense networks after their first round, or as they are where they come trained."""
-        trial = Trial.unpruned(population, names, "dense")
+    def dense(self, population: Population, names: list[ChainName], trained: bool, rounds: int) -> Standing:
+        """The dense networks: as they are where they come trained, otherwise after as many rounds as it takes until they are accepted."""
+        first = Trial.unpruned(population, names, "dense")
         if trained:
-            return self.judge(trial, population, evaluate(population, self.data), 0.0)
-        return self.attempt([trial])[0]
+            return self.judge(first, population, evaluate(population, self.data), 0.0)
+        standing = self.attempt([first])[0]
+        for number in range(1, rounds):
+            below = torch.nonzero(~standing.accepted).flatten()
+            if not len(below):
+                break
+            part = standing.select(below)
+            standing = standing.replaced(below, self.attempt([Trial.unpruned(part.population, part.names, "dense", number)])[0])
+        return standing
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -110,15 +111,18 @@ def sculpt(
     edge_steps: Sequence[float] = EDGE_STEPS,
     unit_score: str = "loss_sensitivity",
     edge_score: str = "magnitude",
-    double_after: int | None = None,
+    double_after: int | None = 4,
+    dense_rounds: int = 10,
     initial: str = "fresh",
     loss: str | None = None,
     validation: Any = None,
     steps: int = 60,
     batch_size: int | None = None,
     learning_rate: float | Sequence[float] = 0.1,
+    final_rate: float = 0.05,
     weight_decay: float = 1e-4,
     input_noise: float | None = None,
+    hidden_noise: float | None = None,
     device: str | torch.device | None = None,
     max_members: int | None = None,
     progress: Progress = True,
@@ -154,10 +158,11 @@ def sculpt(
     validation : pair (x, y) or float, optional
         Rows that decide acceptance, or the fraction of the data held out for it: 0.2, drawn with ``seed``. A complete truth
         table is used whole.
-    steps, batch_size, learning_rate, weight_decay, input_noise
+    steps, batch_size, learning_rate, final_rate, weight_decay, input_noise, hidden_noise
         Of a training round (Adam): gradient steps; rows in a batch, half of the rows but at most 128 when left out; one learning
-        rate or several, each for every seed; coupled L2; standard deviation of the Gaussian noise on the inputs, 0.1 for a complete
-        truth table and otherwise 0 when left out.
+        rate or several, each for every seed; the fraction of it that is left at the end, along half a cosine, 1 for a constant rate
+        as published; coupled L2; standard deviations of the Gaussian noise on the inputs and on the sums of hidden units, 0.1 and 0.3 for
+        a complete truth table and otherwise 0 when left out. Noise inside works against short cuts: units that carry several bits.
     device : str or torch.device, optional
         Where to compute; otherwise where the model is.
     max_members : int, optional
@@ -196,10 +201,13 @@ def sculpt(
     rates = [learning_rate] if isinstance(learning_rate, (int, float)) else list(learning_rate)
     _check(chains[0], task, min_accuracy, (unit_steps, edge_steps), (unit_score, edge_score), initial)
     given = {name: value for name, value in (("max_members", max_members), ("double_after", double_after)) if value is not None}
-    _check_counts(seeds=seeds, **given)
-    settings = _round(task, steps, batch_size, rates, weight_decay, input_noise)
+    _check_counts(seeds=seeds, dense_rounds=dense_rounds, **given)
+    noises = [own if given is None else given for given, own in ((input_noise, task.input_noise), (hidden_noise, task.hidden_noise))]
+    settings = _round(task, rates, batch_size, steps=steps, final_rate=final_rate, weight_decay=weight_decay, noises=noises)
     place = _device(chains[0].device if device is None else device)
     gate = Gate(Data.of(task, place), settings, torch.tensor(rates, dtype=torch.float64), max_members)
+    if min_accuracy is not None or task.complete:
+        gate.min_accuracy = 1.0 if min_accuracy is None else min_accuracy
     numbers = range(seed, seed + seeds)
     names = [ChainName(s, model=m, rate=r) for m in range(len(chains)) for r in range(len(rates)) for s in numbers]
     phases = units_of(UNIT_SCORES[unit_score]), edges_of(EDGE_SCORES[edge_score])
@@ -209,8 +217,8 @@ def sculpt(
         _threads(len(names) * max(1, len(unit_steps)) * population.shape.size),
         _bar(progress, len(names) * (len(unit_steps) + max(1, len(unit_steps)) * len(edge_steps))) as finished,
     ):
-        standing = gate.dense(population, names, trained=initial == "model")
-        standing = _set_mark(gate, standing, task, min_accuracy)
+        standing = gate.dense(population, names, initial == "model", dense_rounds)
+        standing = _set_mark(gate, standing)
         standing = _carve(standing, gate, units, edges, unit_steps, edge_steps, finished)
     candidates = by_edges(_networks(standing, chains, rates, task))
     reason = StopReason.NOTHING_ACCEPTED if not candidates else StopReason.FINEST_STEP if edge_steps else StopReason.UNITS_ONLY
@@ -224,10 +232,11 @@ def _dense(chain: Chain, numbers: Sequence[int], initial: str, device: torch.dev
     return Population.of(chain.shape, *(flat.to(device).repeat(len(numbers), 1) for flat in (chain.values, chain.mask)))
 
 
-def _set_mark(gate: Gate, standing: Standing, task: Task, min_accuracy: float | None) -> Standing:
-    """Settle what is accepted, and judge the dense networks by it."""
-    best = 1.0 if task.complete else float(standing.accuracy.max())
-    gate.min_accuracy = best if min_accuracy is None else min_accuracy
+def _set_mark(gate: Gate, standing: Standing) -> Standing:
+    """Where no accuracy was asked for, that of the best dense network is."""
+    if gate.min_accuracy > -math.inf:
+        return standing
+    gate.min_accuracy = float(standing.accuracy.max())
     return replace(standing, accepted=standing.accuracy >= gate.min_accuracy)
 
 
@@ -332,16 +341,26 @@ def _check_counts(**counts: int) -> None:
             raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}")
 
 
-def _round(task: Task, steps: int, batch_size: int | None, rates: Sequence[float], weight_decay: float, input_noise: float | None) -> Round:
-    noise = task.input_noise if input_noise is None else input_noise
+def _round(
+    task: Task,
+    rates: Sequence[float],
+    batch_size: int | None,
+    *,
+    steps: int,
+    final_rate: float,
+    weight_decay: float,
+    noises: Sequence[float],
+) -> Round:
     batch = min(128, max(1, len(task.x) // 2)) if batch_size is None else batch_size
     _check_counts(steps=steps, batch_size=batch)
-    for name, value in (("weight_decay", weight_decay), ("input_noise", noise)):
+    for name, value in zip(("weight_decay", "input_noise", "hidden_noise"), (weight_decay, *noises), strict=True):
         if not value >= 0:
             raise ValueError(f"{name} must be at least 0; got {value}")
     if not rates or not all(rate > 0 for rate in rates):
         raise ValueError(f"learning_rate must be positive, one number or a sequence of them; got {rates[0] if len(rates) == 1 else rates}")
-    return Round(steps, batch, rates[0], weight_decay, noise)
+    if not 0 <= final_rate <= 1:
+        raise ValueError(f"final_rate must be a fraction of the learning rate, in [0, 1]; got {final_rate}")
+    return Round(steps, batch, rates[0], final_rate, weight_decay, *noises)
 
 
 def _device(name: str | torch.device) -> torch.device:

@@ -5,17 +5,20 @@ N = members, S = rows of data, n = inputs, k = outputs, P = parameters of a memb
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import repeat
 
 import torch
 from torch import Tensor
 
-from .batches import batches, with_constant
+from .batches import batches, hidden_noise, with_constant
 from .formats import pay_last, put_last
 from .losses import LOSSES, Loss
 from .memory import is_out_of_memory, members_that_fit
-from .packing import packings
+from .packing import Packing, packings
 from .passes import Pass, Score
 from .population import Population
 from .tasks.task import Task
@@ -60,21 +63,32 @@ class Round:
         Gradient steps, rounded up to whole epochs.
     batch_size : int
     learning_rate : float
+    final_rate : float
+        The learning rate falls along half a cosine towards this fraction of it (Loshchilov and Hutter, ICLR 2017, equation 5,
+        without restarts); at 1 it stays, as published.
     weight_decay : float
         Coupled L2, as in Adam: added to the gradient.
     input_noise : float
         Standard deviation of the Gaussian noise on the inputs, drawn anew each epoch.
+    hidden_noise : float
+        The same of the noise on the sums of hidden units, before their activation.
     """
 
     steps: int = 60
     batch_size: int = 32
     learning_rate: float = 0.1
+    final_rate: float = 0.05
     weight_decay: float = 1e-4
     input_noise: float = 0.0
+    hidden_noise: float = 0.0
 
     def epochs(self, rows: int) -> int:
         """Passes over the data that hold at least ``steps`` batches."""
         return -(-self.steps // -(-rows // self.batch_size))
+
+    def rate_at(self, done: float) -> float:
+        """The fraction of the learning rate that holds when a fraction ``done`` of the round is over."""
+        return self.final_rate + (1 - self.final_rate) * (1 + math.cos(math.pi * done)) / 2
 
 
 def gradient(population: Population, data: Data) -> Tensor:
@@ -139,7 +153,7 @@ def train(
             waiting += packing.split(limit)
             continue
         try:
-            trained, score = _train(packing.pack(population), data, settings, float(rates[int(members[0])]), key[members], packing.inputs)
+            trained, score = _train(packing.pack(population), data, settings, float(rates[int(members[0])]), key[members], packing)
         except RuntimeError as error:
             if len(members) == 1 or not is_out_of_memory(error):
                 raise
@@ -150,8 +164,8 @@ def train(
     return replace(population, values=best), Score(accuracy, loss)
 
 
-def _train(population: Population, data: Data, settings: Round, rate: float, key: Tensor, inputs: Tensor | None) -> tuple[Tensor, Score]:
-    """The values at the best epoch of members that are trained together, and their score."""
+def _train(population: Population, data: Data, settings: Round, rate: float, key: Tensor, packing: Packing) -> tuple[Tensor, Score]:
+    """The values at the best epoch of packed members that are trained together, and their score."""
     last = pay_last(population.shape, settings.batch_size, len(population), key.device)
     values, mask = (put_last(flat) if last else flat for flat in (population.values, population.mask))
     population = replace(population, values=values, mask=mask)
@@ -160,17 +174,22 @@ def _train(population: Population, data: Data, settings: Round, rate: float, key
     epochs, per_epoch = settings.epochs(data.x.shape[1]), -(-data.x.shape[1] // settings.batch_size)
     counts = torch.arange(1.0, epochs * per_epoch + 1, device=values.device).unbind()
     passes, matrices = Pass(population), population.shape.matrices(slopes)
-    x_check = data.checked_on(inputs).x_check
+    x_check = data.checked_on(packing.inputs).x_check
     # The mask and the mean over a batch's rows in one factor; the last batch of an epoch may be shorter.
     divisor = data.loss.divisor(len(data.y))
     factors = cache(lambda rows: population.shape.matrices(mask / (rows * divisor)))
     top = Score(values.new_full((len(values),), -torch.inf, dtype=torch.float64), values.new_full((len(values),), torch.inf))
-    drawn = batches(data.x, data.y, settings.batch_size, epochs, settings.input_noise, key, inputs, last)
-    for step, (x, y) in enumerate(drawn):
-        passes.gradient(x, y, data.loss, factors(x.shape[-1]), matrices)
+    size = settings.batch_size
+    drawn = batches(data.x, data.y, size, epochs, settings.input_noise, key, packing.inputs, last)
+    noises: Iterator[Sequence[Tensor]] = repeat(())
+    if settings.hidden_noise:
+        noises = hidden_noise(packing.units, data.x.shape[1], size, epochs, settings.hidden_noise, key, last)
+    for step, ((x, y), noise) in enumerate(zip(drawn, noises, strict=False)):
+        passes.gradient(x, y, data.loss, factors(x.shape[-1]), matrices, noise)
         torch._fused_adam_(
             [adam[0]], [adam[1]], [adam[2]], [adam[3]], [], [counts[step]],
-            lr=rate, beta1=BETA1, beta2=BETA2, weight_decay=settings.weight_decay, eps=EPSILON, amsgrad=False, maximize=False,
+            lr=rate * settings.rate_at(step / len(counts)), beta1=BETA1, beta2=BETA2, weight_decay=settings.weight_decay, eps=EPSILON,
+            amsgrad=False, maximize=False,
         )  # fmt: skip
         if (step + 1) % per_epoch == 0:
             score = passes.score(x_check, data.y_check, data.loss)

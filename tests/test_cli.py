@@ -74,6 +74,9 @@ def test_modules_and_draw_read_a_saved_network(sculpted: Path, tmp_path: Path, c
         (["sculpt", "both", "--width", "1", "--layers", "1", "--seeds", "1", "--quiet"], "No network reached the accuracy"),
         (["modules", "nowhere.safetensors"], "sculpting modules: there is no network file nowhere.safetensors"),
         (["draw", "nowhere.safetensors"], "there is no network file"),
+        (["study", "boolean", "--tasks", "both", "booth"], "sculpting study: there is no task 'booth'; the nearest are both"),
+        (["study", "boolean", "--groups", "0"], "groups must be a whole number of groups of four seeds, at least 1; got 0"),
+        (["study", "sensitivity", "--jobs", "0"], "jobs must be a whole number of processes, at least 1; got 0"),
     ],
 )
 def test_bad_input_gets_status_two_and_one_line(
@@ -101,7 +104,7 @@ def test_a_file_that_is_no_network_and_a_picture_of_no_known_kind(
 
 
 def test_usage_errors_have_status_two() -> None:
-    for arguments in ([], ["carve"], ["sculpt"], ["sculpt", "both", "--select", "best"]):
+    for arguments in ([], ["carve"], ["sculpt"], ["sculpt", "both", "--select", "best"], ["study"], ["study", "mnist"]):
         with pytest.raises(SystemExit) as stopped:
             main(arguments)
         assert stopped.value.code == 2

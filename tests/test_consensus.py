@@ -26,15 +26,16 @@ def test_the_most_frequent_structure_wins_over_the_sparsest() -> None:
         [SPLIT[0][::-1].copy(), SPLIT[1][::-1].copy()[:, ::-1][::-1].copy()],
         [SPLIT[0][::-1].copy(), SPLIT[1][:, ::-1].copy()],
     ]
-    found = consensus([sparsest, *others])
+    found = consensus([sparsest, *others], halving=1.0)
     assert isinstance(found, Hierarchy)
     assert [m.inputs for m in found.modules] == [(0, 1), (2, 3)]
-    assert found.support == pytest.approx(2 / 3)  # two of the three others are distinct and right; the second crosses its outputs
+    vote = 2**-0.2  # of 6 edges where the sparsest has 5; of the three others two are distinct
+    assert found.support == pytest.approx(2 * vote / (1 + 2 * vote))
 
 
 def test_candidates_with_the_same_edges_count_once() -> None:
     scaled = [[w * s for w in SPLIT] for s in (1.0, 2.0, -3.0)]
-    found = consensus([*scaled, JOINED, without(JOINED, (0, 3))])
+    found = consensus([*scaled, JOINED, without(JOINED, (0, 3))], halving=1e9)
     assert found.support == pytest.approx(1 / 3)
 
 
@@ -45,16 +46,34 @@ def test_edges_that_carry_nothing_do_not_count() -> None:
     assert found.network is dangling
 
 
-def test_only_near_sparsest_candidates_vote() -> None:
-    wides = [without(WIDE, (i, j)) for i in range(2) for j in range(4)]
-    assert consensus([SPLIT, *wides]).support == 1.0
-    assert len(consensus([SPLIT, *wides], tolerance=2.0).modules) == len(detect_modules(wides[0]).modules)
+def test_a_vote_halves_with_every_so_many_more_edges_until_there_is_none() -> None:
+    wides = [without(WIDE, (i, j)) for i in range(2) for j in range(4)]  # eight of 11 edges, one module, beside one of 6 edges
+    assert consensus([SPLIT, *wides]).support == 1.0  # 5 edges more are more than six halvings of 0.08 x 6
+    assert consensus([SPLIT, *wides], halving=0.2).support == pytest.approx(1 / (1 + 8 * 2 ** (-5 / 1.2)))
+    found = consensus([SPLIT, *wides], halving=1.0)
+    assert len(found.modules) == len(detect_modules(wides[0]).modules)
+    assert found.support == pytest.approx(8 * 2 ** (-5 / 6) / (1 + 8 * 2 ** (-5 / 6)))
+    assert consensus([SPLIT, *wides], halving=5 / 36 + 1e-9).support < 1.0  # just within the sixth halving
+    assert consensus([SPLIT, *wides], halving=5 / 36 - 1e-9).support == 1.0
+
+
+def test_groups_of_inputs_and_outputs_are_agreed_on_before_the_number_of_modules() -> None:
+    # Three candidates join the outputs in three modules; four keep them apart, two in two modules and two in four.
+    joined = [np.array([[0.0, 0, 0, 1], [0, 0, 1, 1], [1, 1, 0, 0]]), np.array([[0.0, 1, 0], [1, 1, 1]])]
+    two = [np.array([[0.0, 0, 1, 1], [0, 1, 0, 0], [1, 0, 0, 0]]), np.array([[0.0, 1, 1], [1, 0, 0]])]
+    four = [np.array([[0.0, 0, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]]), np.array([[0.0, 0, 1], [1, 1, 0]])]
+    shuffled = [[[w[0][order], w[1][:, order]] for order in ([0, 1, 2], [1, 2, 0], [2, 0, 1])] for w in (joined, two, four)]
+    assert [{len(h.modules) for h in detect_modules(networks)} for networks in shuffled] == [{3}, {2}, {4}]
+    found = consensus([*shuffled[0], *shuffled[1][:2], *shuffled[2][:2]], halving=1e9)
+    assert [m.outputs for m in found.modules] == [(0,), (1,)]
+    assert found.support == pytest.approx(2 / 7)
+    assert len(consensus([*shuffled[0], *shuffled[1][:1], *shuffled[2][:2]], halving=1e9).modules) == 4
 
 
 def test_equally_frequent_structures_go_to_the_sparsest_then_the_first() -> None:
     assert len(consensus([SPLIT, JOINED]).modules) == 2
     assert len(consensus([JOINED, SPLIT]).modules) == len(detect_modules(JOINED).modules)
-    assert consensus([SPLIT, without(JOINED, (0, 0))], tolerance=1.2).support == 0.5
+    assert consensus([SPLIT, without(JOINED, (0, 0))], halving=1e9).support == pytest.approx(0.5)
 
 
 def test_the_network_is_the_sparsest_that_has_the_structure() -> None:
@@ -62,7 +81,7 @@ def test_the_network_is_the_sparsest_that_has_the_structure() -> None:
     more[0] = np.vstack([SPLIT[0], [1.0, 0, 0, 0]])
     more[1] = np.array([[1.0, 0, 1.0], [0, 1.0, 0]])
     networks = [SparseNetwork(tuple(w), tuple(np.zeros(len(m)) for m in w), ("relu", "identity")) for w in (more, SPLIT)]
-    found = consensus(networks, tolerance=1.3)
+    found = consensus(networks, halving=1.0)
     assert found.network is networks[1]
     assert found.support == 1.0
 
@@ -71,7 +90,7 @@ def test_the_network_is_the_sparsest_that_has_the_structure() -> None:
     ("candidates", "options", "text"),
     [
         ([], {}, "at least one candidate; got none"),
-        ([SPLIT], {"tolerance": 0.9}, "tolerance must be at least 1"),
+        ([SPLIT], {"halving": 0}, "halving must be above 0"),
         ([SPLIT, [np.ones((2, 3)), np.eye(2)]], {}, r"the same numbers of inputs and outputs; got \[\(3, 2\), \(4, 2\)\]"),
         ([SPLIT], {"merge_threshold": 2}, "merge_threshold must be"),
     ],
@@ -84,7 +103,7 @@ def test_bad_candidates_are_refused(candidates: list, options: dict, text: str) 
 def test_the_support_has_a_wilson_interval() -> None:
     # p = 2/3 of n = 3, z = 1.95996: centre (p + z^2 / 2n) / (1 + z^2 / n) = 1.30691 / 2.28049 = 0.57308, half width
     # z / 2.28049 * sqrt(p (1 - p) / n + z^2 / 4 n^2) = 0.85945 * sqrt(0.074074 + 0.106707) = 0.36542.
-    # The fourth candidate, of 12 edges, has no vote.
+    # The fourth candidate, of 12 edges, has no vote, and the others have one each.
     found = consensus([SPLIT, [SPLIT[0][::-1].copy(), SPLIT[1][:, ::-1].copy()], JOINED, WIDE])
     assert found.support == pytest.approx(2 / 3)
     assert found.support_interval == pytest.approx((0.20766, 0.93850), abs=1e-5)

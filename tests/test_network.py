@@ -93,7 +93,7 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path: Path, monk
     def fail(*names: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("sculpting.network.os.replace", fail)
+    monkeypatch.setattr("sculpting.files.Path.replace", fail)
     with pytest.raises(OSError, match="no space left"):
         random_network(2).save(path)
     assert path.read_bytes() == before

@@ -76,7 +76,7 @@ def test_gradients_are_those_of_autograd(loss: str, activation: str, hidden: tup
 def test_a_round_is_that_of_the_network_alone(loss: str, batch_size: int, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sculpting.formats.MANY", many)
     population, data = make((4, 6, 5, 3), 3), data_for(loss, (4, 3))
-    settings_ = Round(steps=12, batch_size=batch_size, learning_rate=0.02, weight_decay=0.01, input_noise=0.1)
+    settings_ = Round(steps=12, batch_size=batch_size, learning_rate=0.02, weight_decay=0.01, input_noise=0.1, hidden_noise=0.2)
     key = keys(["a", "b", "c"])
     trained, score = train(population, data, settings_, key)
     for member in range(3):
@@ -110,8 +110,8 @@ def test_pruned_parameters_stay_exactly_zero_and_training_leaves_its_start_alone
 def test_members_never_influence_one_another(others: int, seed: int) -> None:
     population, data = make((3, 6, 2), others + 1, seed=seed), data_for("bce", (3, 2))
     key = keys([("round", seed, i) for i in range(others + 1)])
-    together, _ = train(population, data, Round(steps=6, input_noise=0.1), key)
-    single, _ = train(population.select([others]), data, Round(steps=6, input_noise=0.1), key[others:])
+    together, _ = train(population, data, Round(steps=6, input_noise=0.1, hidden_noise=0.2), key)
+    single, _ = train(population.select([others]), data, Round(steps=6, input_noise=0.1, hidden_noise=0.2), key[others:])
     torch.testing.assert_close(together.values[others], single.values[0], rtol=1e-4, atol=1e-5)
 
 
@@ -119,7 +119,7 @@ def test_the_best_epoch_is_kept_by_accuracy_then_loss() -> None:
     population, data = make((4, 8, 3), 4), data_for("bce", (4, 3))
     scores = []
     for epochs in range(1, 9):
-        trained, score = train(population, data, Round(steps=epochs, batch_size=20, learning_rate=0.3), keys(range(4)))
+        trained, score = train(population, data, Round(steps=epochs, batch_size=20, learning_rate=0.3, final_rate=1.0), keys(range(4)))
         found = evaluate(trained, data)
         assert torch.equal(found.accuracy, score.accuracy)
         torch.testing.assert_close(found.loss, score.loss)
@@ -132,10 +132,10 @@ def test_the_best_epoch_is_kept_by_accuracy_then_loss() -> None:
 def test_a_round_drawn_in_pieces_is_the_same_round(columns: int, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sculpting.formats.MANY", many)
     population, data = make((4, 6, 3), 3), data_for("bce", (4, 3))
-    whole, _ = train(population, data, Round(steps=10, batch_size=6, input_noise=0.1), keys(range(3)))
+    whole, _ = train(population, data, Round(steps=10, batch_size=6, input_noise=0.1, hidden_noise=0.2), keys(range(3)))
     monkeypatch.setattr("sculpting.batches.CHUNK_FLOATS", 1)
     monkeypatch.setattr("sculpting.batches.MANY_COLUMNS", columns)
-    pieces, _ = train(population, data, Round(steps=10, batch_size=6, input_noise=0.1), keys(range(3)))
+    pieces, _ = train(population, data, Round(steps=10, batch_size=6, input_noise=0.1, hidden_noise=0.2), keys(range(3)))
     torch.testing.assert_close(whole.values, pieces.values, rtol=1e-4, atol=1e-6)
 
 
@@ -199,11 +199,11 @@ def test_a_few_parameters_are_trained_as_they_are(monkeypatch: pytest.MonkeyPatc
     (whole,) = packings(population)
     assert whole.shape == population.shape
     assert [part.members.tolist() for part in whole.split(1)] == [[0], [1]]
-    apart, _ = train(population, data, Round(steps=10), keys(range(2)))
+    apart, _ = train(population, data, Round(steps=10, hidden_noise=0.2), keys(range(2)))
     monkeypatch.setattr("sculpting.packing.FEW_PARAMETERS", 0)
     (smaller,) = packings(population)
     assert smaller.shape.size < population.shape.size
-    packed, _ = train(population, data, Round(steps=10), keys(range(2)))
+    packed, _ = train(population, data, Round(steps=10, hidden_noise=0.2), keys(range(2)))  # noise belongs to units, not to places
     torch.testing.assert_close(apart.values, packed.values, rtol=1e-4, atol=1e-6)
 
 

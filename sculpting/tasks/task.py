@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Task", "as_task", "from_gates", "from_table"]
 
-TABLE_NOISE = 0.1
+TABLE_NOISES = {"input_noise": 0.1, "hidden_noise": 0.3}  # of a complete truth table; docs/default-setting.md has the reasons
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +43,8 @@ class Task:
     input_names, output_names : tuple of str
     input_noise : float
         Standard deviation of the noise on the inputs in training.
+    hidden_noise : float
+        That of the noise on the sums of hidden units.
     gates : GateGraph or None
     """
 
@@ -56,6 +58,7 @@ class Task:
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
     input_noise: float = 0.0
+    hidden_noise: float = 0.0
     gates: GateGraph | None = None
 
     def __repr__(self) -> str:
@@ -124,7 +127,7 @@ def from_gates(
     """
     graph = gates if isinstance(gates, GateGraph) else GateGraph.parse(gates, inputs, outputs)
     x, y = (torch.from_numpy(a.astype(np.float32)) for a in graph.truth_table())
-    return Task(x, y, "bce", x, y, True, name, graph.inputs, graph.outputs, TABLE_NOISE, graph)
+    return Task(x, y, "bce", x, y, True, name, graph.inputs, graph.outputs, gates=graph, **TABLE_NOISES)
 
 
 def from_table(x: Any, y: Any, *, name: str = "table") -> Task:
@@ -186,9 +189,9 @@ def as_task(
     loss = loss or _loss_of(raw, outputs)
     y = _targets(raw, loss, outputs)
     complete = loss == "bce" and _is_table(x)
-    noise = TABLE_NOISE if complete else 0.0
+    noises = TABLE_NOISES if complete else {}
     if validation is None and complete:
-        return Task(x, y, loss, x, y, True, name, input_noise=noise)
+        return Task(x, y, loss, x, y, True, name, **noises)
     if validation is None or isinstance(validation, (int, float)):
         x, y, x_check, y_check = _split(x, y, 0.2 if validation is None else float(validation), seed)
     else:
@@ -196,7 +199,7 @@ def as_task(
         y_check = _targets(raw, loss, y.shape[1])
         if x_check.shape[1] != x.shape[1]:
             raise ValueError(f"validation must have {x.shape[1]} inputs, as the data has; got {x_check.shape[1]}")
-    return Task(x, y, loss, x_check, y_check, False, name, input_noise=noise)
+    return Task(x, y, loss, x_check, y_check, False, name, **noises)
 
 
 def _pair(data: Any, what: str = "data") -> tuple[Tensor, Tensor]:

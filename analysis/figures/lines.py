@@ -1,0 +1,142 @@
+"""Lines of success rates over the values of a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..drawing.colours import INK, POSITIVE
+from ..drawing.sheet import FONT, SMALL, SMALLEST
+from ..rates import Rate
+from .paper import LENIENT, LETTERS, NOT_RUN, STRICT, Grid, axes_of, check_lenient, letter, rate_axis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["success_lines", "success_panels"]
+
+Values = Mapping[str, Rate | None]
+ABREAST = 3  # panels
+BAND = "#ececec"  # behind the default
+
+
+def success_lines(
+    rates: Values,
+    *,
+    default: str | None = None,
+    lenient: Values | None = None,
+    ax: Axes | None = None,
+    title: str = "",
+    xlabel: str = "",
+) -> Axes:
+    """Success rates over the values of one parameter, with counts and Wilson 95 % intervals; returns the axes.
+
+    Parameters
+    ----------
+    rates : mapping of str to Rate or None
+        The rate of each value, in the order in which the values are drawn, at equal distances; None where nothing was run.
+    default : str, optional
+        The value to mark.
+    lenient : mapping, optional
+        The same trials by a rule that counts more as success: a dashed line with open marks.
+    ax : matplotlib Axes, optional
+        Draw here. A new figure when left out.
+    title, xlabel : str
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        When ``default`` is none of the values, or ``lenient`` has values that ``rates`` has not, fewer successes or other trials.
+
+    Examples
+    --------
+    >>> ax = success_lines({"0.05": Rate(5, 6), "0.1": Rate(6, 6)}, default="0.1", title="learning rate")
+    >>> [text.get_text() for text in ax.texts], ax.lines[0].get_ydata().round(2).tolist()
+    (['5/6', '6/6'], [0.83, 1.0])
+    """
+    if default is not None and default not in rates:
+        raise ValueError(f"default must be one of the values {list(rates)}; got {default!r}")
+    lenient = check_lenient({title: lenient} if lenient else None, {title: rates}).get(title, {})
+    ax = axes_of(ax, 2.6, 2.1)
+    letter(ax, title, xlabel, "rate of success", pad=SMALLEST + 8)
+    rate_axis(ax)
+    if default is not None:
+        place = list(rates).index(default)
+        ax.axvspan(place - 0.4, place + 0.4, color=BAND, linewidth=0, zorder=0, gid="default")
+    if lenient:
+        _line(ax, list(rates), lenient, {"linestyle": (0, (3, 1.5)), "markerfacecolor": "white", "label": LENIENT})
+    _line(ax, list(rates), rates, {"label": STRICT})
+    _name_values(ax, rates, default)
+    return ax
+
+
+def success_panels(rates: Grid, *, defaults: Mapping[str, str] | None = None, lenient: Grid | None = None) -> Figure:
+    """A figure with one panel of :func:`success_lines` for each parameter, three abreast.
+
+    Parameters
+    ----------
+    rates : mapping of str to mapping of str to Rate or None
+        For each parameter the rate of each of its values.
+    defaults : mapping of str to str, optional
+        The value to mark of each parameter.
+    lenient : mapping, optional
+        The same trials by a rule that counts more as success.
+
+    Raises
+    ------
+    ValueError
+        When there is no parameter, or ``defaults`` or ``lenient`` speak of another; and as :func:`success_lines`.
+
+    Examples
+    --------
+    >>> rates = {"noise": {"0": Rate(3, 6), "0.1": Rate(6, 6)}, "steps": {"30": Rate(5, 6), "60": Rate(6, 6)}}
+    >>> figure = success_panels(rates, defaults={"noise": "0.1", "steps": "60"})
+    >>> [ax.get_title(loc="left") for ax in figure.axes]
+    ['noise', 'steps']
+    """
+    from matplotlib.figure import Figure
+
+    unknown = [name for name in (*(defaults or {}), *(lenient or {})) if name not in rates]
+    if not rates or unknown:
+        raise ValueError(f"defaults and lenient must speak of the parameters of rates, at least one; got {unknown}, of {list(rates)}")
+    across = min(ABREAST, len(rates))
+    down = -(-len(rates) // across)
+    figure = Figure(figsize=(0.4 + 2.3 * across, 0.3 + 1.9 * down), layout="constrained", facecolor="white")
+    for k, (name, values) in enumerate(rates.items()):
+        ax = figure.add_subplot(down, across, k + 1)
+        success_lines(values, default=(defaults or {}).get(name), lenient=(lenient or {}).get(name), ax=ax, title=name)
+        if k % across:
+            ax.set_ylabel("")
+    if lenient:
+        lines = figure.axes[0].lines[::-1]
+        figure.legend(handles=lines, loc="outside lower center", ncols=2, frameon=False, prop={"family": FONT, "size": SMALL})
+    return figure
+
+
+def _line(ax: Axes, names: list[str], rates: Values, style: dict[str, Any]) -> None:
+    run = [(i, rate) for i, name in enumerate(names) if (rate := rates.get(name)) is not None]
+    places, fractions = [i for i, _ in run], np.array([rate.fraction for _, rate in run])
+    ax.plot(
+        places, fractions, **{"color": POSITIVE, "marker": "o", "markersize": 4, "linewidth": 1.4, "clip_on": False, "zorder": 3, **style}
+    )
+
+
+def _name_values(ax: Axes, rates: Values, default: str | None) -> None:
+    for i, rate in enumerate(rates.values()):
+        if rate is not None:
+            ax.vlines(i, *rate.interval, color=INK, linewidth=0.8, gid="interval", zorder=2)
+        ax.annotate(
+            str(rate or NOT_RUN), (i, 1), (0, 3), xycoords=("data", "axes fraction"), textcoords="offset points",
+            ha="center", va="bottom", fontsize=SMALLEST, color=INK, annotation_clip=False, **LETTERS,
+        )  # fmt: skip
+    ax.set_xlim(-0.5, len(rates) - 0.5)
+    ax.set_xticks(range(len(rates)), list(rates), fontsize=SMALL, **LETTERS)
+    for name, label in zip(rates, ax.get_xticklabels(), strict=True):
+        label.set_fontweight("bold" if name == default else "normal")

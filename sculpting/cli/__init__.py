@@ -1,0 +1,101 @@
+"""The command line: the one part of this package that imports ``analysis``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import __version__
+from . import commands
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status, 2 with one line on standard error when the input is bad."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (ValueError, TypeError, OSError) as error:
+        sys.stderr.write(f"sculpting {options.command}: {' '.join(str(error).split())}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write(f"sculpting {options.command}: stopped\n")
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sculpting", description="Sculpt networks until only their structure is left; find and draw their modules."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = parsers.add_parser("demo", help="sculpt the published task [6,3,3,3], find its modules, compare them with the truth, draw them")
+    _add_sculpting(demo, out="runs/demo")
+    demo.set_defaults(run=commands.sculpt_task, task="both")
+
+    tasks = parsers.add_parser("tasks", help="list the tasks that can be sculpted by name")
+    tasks.set_defaults(run=commands.list_tasks)
+
+    one = parsers.add_parser("sculpt", help="sculpt one task")
+    one.add_argument("task", metavar="TASK", help="a name that `sculpting tasks` lists, such as both or [4,1,2,16]")
+    _add_sculpting(one, out=None)
+    one.set_defaults(run=commands.sculpt_task)
+
+    modules = parsers.add_parser("modules", help="find and print the modules of a saved network")
+    _add_saved(modules)
+    modules.add_argument("--task", help="compare with the ground truth of this task")
+    modules.set_defaults(run=commands.find_modules)
+
+    draw = parsers.add_parser("draw", help="draw the modules of a saved network")
+    _add_saved(draw)
+    draw.add_argument("--out", type=Path, help="picture to write: .svg, .png, .pdf, .html or .dot (default: FILE with .svg)")
+    draw.set_defaults(run=commands.draw_modules)
+
+    study = parsers.add_parser("study", help="a study of many networks, which goes on where it was stopped when it is started again")
+    _add_studies(study)
+    return parser
+
+
+def _add_sculpting(parser: argparse.ArgumentParser, out: str | None) -> None:
+    parser.add_argument("--width", type=int, default=24, help="units in every hidden layer (default 24)")
+    parser.add_argument("--layers", type=int, default=2, help="hidden layers (default 2)")
+    parser.add_argument("--seeds", type=int, default=4, help="initialisations (default 4)")
+    parser.add_argument("--seed", type=int, default=0, help="the first of them (default 0)")
+    parser.add_argument(
+        "--select",
+        choices=("consensus", "sparsest"),
+        default="consensus",
+        help="which candidate to show: consensus (default), or the sparsest, the published rule",
+    )
+    parser.add_argument("--device", help="where to compute, such as cpu or cuda (default cpu)")
+    parser.add_argument("--out", type=Path, default=out, help=f"folder to write to (default {out or 'runs/TASK'})")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar and no report; files are written all the same")
+
+
+def _add_saved(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="a network that was saved, such as network.safetensors")
+    parser.add_argument("--merge-threshold", type=float, default=0.9, help="share of edges above which clusters merge (default 0.9)")
+
+
+def _add_studies(parser: argparse.ArgumentParser) -> None:
+    parsers = parser.add_subparsers(dest="study", required=True, metavar="STUDY")
+    boolean = parsers.add_parser("boolean", help="the published Boolean study by the one default setting, beside the published rates")
+    boolean.add_argument("--tasks", nargs="+", metavar="TASK", help="only these, such as both 4,1,2,16 (default: all that are published)")
+    _add_study(boolean, out="runs/study-boolean", groups=4)
+    boolean.set_defaults(run=commands.study_boolean)
+
+    sensitivity = parsers.add_parser("sensitivity", help="success on six tasks with one setting changed at a time around the default")
+    _add_study(sensitivity, out="runs/study-sensitivity", groups=1)
+    sensitivity.set_defaults(run=commands.study_sensitivity)
+
+
+def _add_study(parser: argparse.ArgumentParser, out: str, groups: int) -> None:
+    parser.add_argument("--groups", type=int, default=groups, help=f"disjoint groups of four seeds (default {groups})")
+    parser.add_argument("--jobs", type=int, default=1, help="processes, each on one thread (default 1)")
+    parser.add_argument("--out", type=Path, default=Path(out), help=f"folder to write to, and to go on in (default {out})")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary; files are written all the same")

@@ -1,0 +1,183 @@
+"""Results on disk: what comes back, what is refused and with which words, and that nothing is half-written."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sculpting.store import Store, write_rows
+
+SETTINGS = {"steps": 60, "grid": (2.5, 1.0), "noise": None}
+ROWS = [
+    {"task": "[4, 2, 4]", "density": 0.1 + 0.2, "support": None, "exact": True},
+    {"task": "b", "density": 1e-9, "support": 1, "exact": False},
+]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "study", SETTINGS)
+
+
+def cell_file(store: Store, name: str = "one") -> Path:
+    return store.folder / "cells" / f"{name}.json"
+
+
+def test_rows_come_back_as_they_were(store: Store) -> None:
+    assert store.load("one", {"width": 4}) is None
+    assert store.save("one", {"width": 4}, ROWS) == ROWS
+    assert Store.open(store.folder, SETTINGS).load("one", {"width": 4}) == ROWS
+    assert store.save("two", {}, []) == [] == store.load("two", {})
+
+
+def test_a_first_run_and_a_later_one_see_the_same_types(store: Store) -> None:
+    assert store.save("one", {"key": (4, 2)}, [{"pair": (1, 2)}]) == [{"pair": [1, 2]}] == store.load("one", {"key": [4, 2]})
+
+
+def test_the_folder_says_what_it_holds(store: Store) -> None:
+    store.save("one", {"width": 4}, ROWS)
+    assert sorted(str(p.relative_to(store.folder)) for p in store.folder.rglob("*.json")) == ["cells/one.json", "study.json"]
+    facts = json.loads((store.folder / "study.json").read_text())
+    assert facts == {"format": "neural-sculpting study", "version": 1, "settings": {"steps": 60, "grid": [2.5, 1.0], "noise": None}}
+    assert json.loads(cell_file(store).read_text()) == {"arguments": {"width": 4}, "rows": ROWS}
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({**SETTINGS, "steps": 120}, r"other settings: steps is 60 there and 120 now\. Give another folder"),
+        ({**SETTINGS, "grid": [2.5]}, r"settings: grid is \[2\.5, 1\.0\] there and \[2\.5\] now\. "),
+        ({"steps": 60, "grid": [2.5, 1.0]}, r"settings: noise is null there and not set now\. "),
+        ({**SETTINGS, "groups": 4, "steps": 30}, r"settings: steps is 60 there and 30 now; groups is not set there and 4 now\. "),
+    ],
+)
+def test_other_settings_are_named(store: Store, settings: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        Store.open(store.folder, settings)
+
+
+def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("chapter 1")
+    with pytest.raises(ValueError, match=r"holds no study: expected study.json or an empty folder; got thesis.tex. Give another folder"):
+        Store.open(tmp_path, SETTINGS)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+    with pytest.raises(ValueError, match="must be a folder; got a file"):
+        Store.open(tmp_path / "thesis.tex", SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ('{"format": "neural-sculpting stu', r"study\.json is not of a study: .* Give another folder"),
+        ("[]", r"study\.json is not of a study"),
+        ('{"settings": {}}', r"study\.json is not of a study: 'format'"),
+        ('{"format": "neural-sculpting study", "version": 2, "settings": {}}', r"version 1; got 'neural-sculpting study', version 2"),
+        ('{"format": "recipe", "version": 1, "settings": {}}', r"got 'recipe', version 1"),
+    ],
+)
+def test_a_study_file_that_is_none_is_refused(tmp_path: Path, content: str, text: str) -> None:
+    (tmp_path / "study.json").write_text(content)
+    with pytest.raises(ValueError, match=text):
+        Store.open(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    "content", [lambda text: text[:-30], lambda text: "", lambda text: '{"rows": []}', lambda text: "[1]", lambda text: "\xff"]
+)
+def test_a_broken_cell_is_named_with_what_to_do(store: Store, content: Any) -> None:
+    store.save("one", {}, ROWS)
+    file = cell_file(store)
+    file.write_bytes(content(file.read_text()).encode("latin-1"))
+    with pytest.raises(ValueError, match=r"cells/one\.json is not a whole cell: .*Delete this file"):
+        store.load("one", {})
+    file.unlink()
+    assert store.load("one", {}) is None
+
+
+def test_the_rows_of_other_arguments_are_refused(store: Store) -> None:
+    store.save("one", {"width": 4}, ROWS)
+    with pytest.raises(ValueError, match=r"one\.json must hold the rows of \{'width': 8\}; got those of \{'width': 4\}"):
+        store.load("one", {"width": 8})
+
+
+def test_what_a_killed_run_left_half_written_is_not_read(store: Store) -> None:
+    store.save("one", {}, ROWS)
+    for leftover in (store.folder / ".study.json.7.part", store.folder / "cells" / ".two.json.7.part"):
+        leftover.write_text('{"arg')
+    assert Store.open(store.folder, SETTINGS).load("two", {}) is None
+    assert store.load("one", {}) == ROWS
+
+
+def test_a_folder_with_only_a_half_written_study_file_is_as_good_as_empty(tmp_path: Path) -> None:
+    (tmp_path / ".study.json.7.part").write_text("{")
+    assert Store.open(tmp_path, SETTINGS).load("one", {}) is None
+
+
+def test_a_write_that_fails_leaves_the_old_cell_and_nothing_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.save("one", {}, ROWS)
+
+    def fail(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="the disk is full"):
+        store.save("one", {}, [])
+    assert store.load("one", {}) == ROWS
+    assert [p.name for p in (store.folder / "cells").iterdir()] == ["one.json"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "text"),
+    [
+        ([{"edges": np.int64(3)}], TypeError, r"rows of cell one must be texts, finite numbers, .* int64 is not JSON"),
+        ([{"accuracy": float("nan")}], ValueError, "finite numbers"),
+        ([3], TypeError, r"rows of cell one must be a list of dicts; got \[3\]"),
+        (None, TypeError, "must be a list of dicts; got None"),
+    ],
+)
+def test_rows_that_would_not_come_back_are_refused_before_writing(store: Store, rows: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        store.save("one", {}, rows)
+    assert not cell_file(store).exists()
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "a b", "x" * 101, "\u00e9", "a\n"])
+def test_names_that_could_not_name_a_file_are_refused(store: Store, name: str) -> None:
+    with pytest.raises(ValueError, match="the name of a cell must be letters, digits"):
+        store.load(name, {})
+
+
+def test_settings_that_would_not_come_back_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="settings must be texts, finite numbers"):
+        Store.open(tmp_path, {"rule": len})
+    assert not list(tmp_path.iterdir())
+
+
+def test_rows_as_csv_and_as_json(tmp_path: Path) -> None:
+    text = write_rows(ROWS, tmp_path / "new" / "rows.csv").read_text()
+    assert text.splitlines()[:2] == ["task,density,support,exact", '"[4, 2, 4]",0.30000000000000004,,True']
+    assert [row["task"] for row in csv.DictReader(text.splitlines())] == ["[4, 2, 4]", "b"]
+    assert "\r" not in text
+    text = write_rows(ROWS, tmp_path / "rows.json").read_text()
+    assert json.loads(text) == ROWS
+    assert len(text.splitlines()) == len(ROWS) + 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "name", "text"),
+    [
+        (ROWS, "rows.txt", r"path must end in \.csv or \.json; got '.*rows\.txt'"),
+        ([], "rows.csv", "rows must be at least one; got none"),
+        ([{"a": 1}, {"b": 1}], "rows.csv", r"rows\[1\] must have the columns of the first, \['a'\]; got \['b'\]"),
+        ([{"a": 1, "b": 2}, {"b": 2, "a": 1}], "rows.json", r"rows\[1\] must have the columns"),
+    ],
+)
+def test_tables_that_are_none_are_refused(tmp_path: Path, rows: list[dict[str, Any]], name: str, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        write_rows(rows, tmp_path / name)
+    assert not list(tmp_path.iterdir())
