@@ -51,7 +51,7 @@ def fake_cell(task: list[int], width: int, depth: int, groups: int, questions: l
     rows: list[Row] = []
     for question in questions:
         values = [str(list(task)), 2, None, width, depth, len(question.seeds), question.seeds[0], question.rule]
-        right = not sculpting and question.detection.get("merge_threshold", 1) > 0.5
+        right = not sculpting and question.options.get("merge_threshold", 1) > 0.5
         verdicts = dict.fromkeys(VERDICTS, right) | {"valid": right or "input_noise" in sculpting}
         nothing = dict.fromkeys(COLUMNS[8:13])
         rows.append({**question.labels, **dict(zip(COLUMNS, values, strict=False)), **nothing, **verdicts, "seconds": 36.0})
@@ -303,13 +303,15 @@ def test_one_setting_is_changed_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_p
         {name: [value]} for name, values in (("unit_steps", (10, 30, 50, 70)), ("edge_steps", (0.5, 1, 1.5, 2, 2.5))) for value in values
     ]
     expected = [{"learning_rate": x * rate} for x in (0.25, 0.5, 2)] + [{"steps": n} for n in (steps // 2, 2 * steps, 4 * steps)]
-    expected += [{"input_noise": x} for x in (0, 0.05, 0.2, 0.3)] + single
+    expected += [{"input_noise": x} for x in (0, 0.05, 0.2, 0.3)] + [{"hidden_noise": x} for x in (0, 0.15, 0.6, 1)] + single
+    expected += [{"final_rate": 0.3}, {"final_rate": 1}, {"weight_decay": 0}, {"weight_decay": 1e-3}, {"dense_rounds": 1}]
     assert [changes.count(change) for change in expected] == [6] * len(expected)
     assert len(changes) == 6 * (len(expected) + 1)
     for part in (f"| learning_rate | {rate / 4:g} | 0/6 | 0/6 |", f"| steps | {steps} (default) | 6/6 | 6/6 |",
                  "| input_noise | 0 | 0/6 | 6/6 |", "| unit_step | grid (default) | 6/6 | 6/6 |",
                  "| edge_step | 2.5 | 0/6 | 0/6 |", "| merge_threshold | 0.5 | 0/6 | 0/6 |",
-                 "| merge_threshold | 0.9 (default) | 6/6 | 6/6 |", f"are in {tmp_path}"):  # fmt: skip
+                 "| merge_threshold | 0.9 (default) | 6/6 | 6/6 |", "| halving | 0.05 (default) | 6/6 | 6/6 |",
+                 f"are in {tmp_path}"):  # fmt: skip
         assert part in told
     assert (tmp_path / "summary.md").read_text() in told
     assert (tmp_path / "sensitivity.svg").read_text().startswith("<?xml")
@@ -321,7 +323,8 @@ def test_rows_of_sensitivity_are_in_the_order_of_parameters_and_values(monkeypat
     monkeypatch.setattr(sensitivity, "_figure", lambda rows: success_bars({"a": {"b": None}}).figure)
     rows = sensitivity.sensitivity_study(tmp_path, groups=2, progress=False)
     assert all(list(row) == ["parameter", "value", "is_default", *COLUMNS] for row in rows)
-    parameters = ["learning_rate", "steps", "input_noise", "unit_step", "edge_step", "merge_threshold"]
+    parameters = ["learning_rate", "final_rate", "steps", "input_noise", "hidden_noise", "weight_decay", "dense_rounds"]
+    parameters += ["unit_step", "edge_step", "merge_threshold", "halving"]
     assert list(dict.fromkeys(row["parameter"] for row in rows)) == parameters
     for name in parameters:
         some = [row for row in rows if row["parameter"] == name]
@@ -348,12 +351,12 @@ def test_a_merge_threshold_reads_the_same_candidates_anew() -> None:
     assert [rows[1][name] for name in COLUMNS] == [rows[2][name] for name in COLUMNS]
 
 
-def test_the_detector_gets_the_merge_threshold(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_detector_gets_the_merge_threshold_and_the_consensus_the_halving(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[dict[str, Any]] = []
-    monkeypatch.setattr(sensitivity, "answer_cell", lambda *arguments: given.extend(q.detection for q in arguments[-2]))
-    points = [{"parameter": "merge_threshold", "value": 0.5}, {"parameter": "steps", "value": 60}]
+    monkeypatch.setattr(sensitivity, "answer_cell", lambda *arguments: given.extend(q.options for q in arguments[-2]))
+    points = [{"parameter": name, "value": value} for name, value in (("merge_threshold", 0.5), ("halving", 0.1), ("steps", 60))]
     sensitivity.sensitivity_cell([4, 2, 4], 8, 1, 1, points, {})
-    assert given == [{"merge_threshold": 0.5}, {}]
+    assert given == [{"merge_threshold": 0.5}, {"halving": 0.1}, {}]
 
 
 def test_shapes_are_those_of_every_family() -> None:

@@ -28,6 +28,7 @@ def test_larger_networks_batches_and_noise_need_more() -> None:
     assert bytes_of_member(LARGE, DATA, Round(batch_size=8)) > least
     assert bytes_of_member(SMALL, DATA, Round(batch_size=512)) > least
     assert bytes_of_member(SMALL, DATA, Round(batch_size=8, input_noise=0.1)) > least
+    assert bytes_of_member(SMALL, DATA, Round(batch_size=8, hidden_noise=0.1)) > least
 
 
 def test_the_machine_says_what_is_free() -> None:

@@ -202,17 +202,40 @@ def test_widths_and_learning_rates_side_by_side_are_those_of_calls_of_their_own(
         for rate in rates:
             mine = [c for c in together.candidates if (c.origin["model"], c.origin["learning_rate"]) == (index, rate)]
             single = sculpt(model, task, **{**grid, "learning_rate": rate})
-            first = [[a.accuracy for a in r.history if a.phase == "dense"] for r in (single, together)]
-            at = 2 * (2 * index + rates.index(rate))
-            assert first[0] == first[1][at : at + 2]
+            names = {single: (0, 0), together: (index, rates.index(rate))}
+            first, same = ([a.accuracy for a in r.history if a.phase == "dense" and a.chain[3:] == name] for r, name in names.items())
+            assert first == same
             alone = single.candidates
             assert {c.widths for c in mine} == {(6, (9, 24)[index], 3)}
             assert len(mine) == len(alone) == 4
             # A bit of rounding can decide a late attempt; what chains start from and how they are counted is the same.
             assert sum(a.edge_count == b.edge_count for a, b in zip(mine, alone, strict=True)) >= 3
     dense = [a for a in together.history if a.phase == "dense"]
-    assert [(a.chain.model, a.chain.rate, a.chain.seed) for a in dense] == [(m, r, s) for m in (0, 1) for r in (0, 1) for s in (0, 1)]
+    assert [(a.chain.model, a.chain.rate, a.chain.seed) for a in dense[:8]] == [(m, r, s) for m in (0, 1) for r in (0, 1) for s in (0, 1)]
     assert {a.density for a in dense} == {1.0}
+
+
+def test_dense_networks_are_trained_until_they_are_accepted_and_no_longer() -> None:
+    task = tasks.boolean("both")
+    few = {**QUICK, "steps": 12, "seeds": 6, "unit_steps": [50], "edge_steps": []}
+    dense = [
+        [
+            [a for a in sculpt(task.model(8, 1), task, **few, dense_rounds=rounds).history if a.phase == "dense" and a.chain.seed == s]
+            for s in range(6)
+        ]
+        for rounds in (1, 4)
+    ]
+    assert {len(attempts) for attempts in dense[0]} == {1}
+    assert {len(attempts) for attempts in dense[1]} > {4}
+    for once, often in zip(*dense, strict=True):
+        assert often[0].accuracy == once[0].accuracy
+        assert not any(a.accepted for a in often[:-1])
+        assert len({a.accuracy for a in often}) > 1 or len(often) == 1  # further rounds go on from where the last one ended
+        assert often[-1].accepted or len(often) == 4
+    # Without a mark there is nothing to reach, and the first round sets it.
+    x = torch.rand(60, 3, generator=torch.Generator().manual_seed(0))
+    result = sculpt(nn.Sequential(nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 1)), (x, x.sum(dim=1)), **few)
+    assert sum(a.phase == "dense" for a in result.history) == 6
 
 
 def test_random_edge_scores_differ_from_layer_to_layer() -> None:

@@ -271,6 +271,7 @@ def test_a_complete_table_is_recognised_and_used_whole() -> None:
     assert whole.complete
     assert len(whole.x_check) == 8
     assert whole.input_noise > 0
+    assert whole.hidden_noise > 0
     twice = torch.cat([x[:7], x[:1]])
     assert not as_task((twice, (twice[:, 0] > 0).float())).complete
     assert not as_task((x, (x[:, 0] > 0).float()), validation=0.25).complete

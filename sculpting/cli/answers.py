@@ -29,13 +29,13 @@ VERDICTS = ("inputs_right", "outputs_right", "hidden_right", "modules_right", "e
 class Question:
     """What a row answers: which structure ``rule`` chooses among the candidates of ``seeds``.
 
-    ``labels`` are columns that stand before all others; ``detection`` goes to ``detect_modules``.
+    ``labels`` are columns that stand before all others; ``options`` go to ``consensus``, or to ``detect_modules``.
     """
 
     seeds: range
     rule: str
     labels: Mapping[str, Any] = field(default_factory=dict)
-    detection: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def settings_of(groups: int) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _answer(result: SculptResult, truth: nx.DiGraph, question: Question) -> Row:
         best = max(attempt.accuracy for attempt in result.history if attempt.chain.seed in seeds)
         nothing = {"density": None, "edges": None, "units": None, "accuracy": best, "support": None}
         return {**facts, **nothing, **dict.fromkeys(VERDICTS, False)}
-    found = choose(candidates, question.rule, **question.detection)
+    found = choose(candidates, question.rule, **question.options)
     network = found.network
     return {
         **facts,
@@ -103,11 +103,11 @@ def _answer(result: SculptResult, truth: nx.DiGraph, question: Question) -> Row:
     }
 
 
-def choose(candidates: Sequence[SparseNetwork], rule: str, **detection: Any) -> Any:
+def choose(candidates: Sequence[SparseNetwork], rule: str, **options: Any) -> Any:
     """The hierarchy that a rule chooses: ``"consensus"``, or ``"sparsest"``, which takes the first."""
     from analysis import consensus, detect_modules
 
-    return consensus(candidates, **detection) if rule == "consensus" else detect_modules(candidates[0], **detection)
+    return consensus(candidates, **options) if rule == "consensus" else detect_modules(candidates[0], **options)
 
 
 def _verdicts(found: Any, truth: nx.DiGraph) -> dict[str, bool]:

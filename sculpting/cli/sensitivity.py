@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sensitivity_study", "sensitivity_summary"]
 
-THRESHOLD = "merge_threshold"  # needs no new sculpting
+READ = ("merge_threshold", "halving")  # of detection and consensus: these need no new sculpting
 Values = dict[str, list[Any]]
 
 
@@ -32,8 +32,9 @@ def sensitivity_study(folder: str | Path, *, groups: int = 1, jobs: int = 1, pro
     """The rows of the sensitivity study; it goes on where a run with the same folder was stopped.
 
     On each of the six tasks on which the default setting was chosen, in the middle width and the middle depth, one setting is
-    changed at a time: the learning rate, the steps a round and the input noise around their defaults, a single unit step or edge step
-    (in percent) in place of the grid, and the merge threshold of the detector, for which the candidates of the default are read anew.
+    changed at a time: the learning rate and what is left of it at the end of a round, the steps a round, the noise on inputs and on hidden
+    units, the weight decay, the rounds of dense training, a single unit step or edge step (in percent) in place of the grid; and the
+    merge threshold of the detector and the halving of the votes, for which the candidates of the default are read anew.
 
     Parameters
     ----------
@@ -77,25 +78,35 @@ def sensitivity_study(folder: str | Path, *, groups: int = 1, jobs: int = 1, pro
 
 def _values() -> tuple[Values, dict[str, Any]]:
     """The values of each parameter, the default among them, and the defaults."""
-    from analysis import detect_modules
+    from analysis import consensus, detect_modules
 
-    defaults = {name: p.default for function in (sculpt, detect_modules) for name, p in inspect.signature(function).parameters.items()}
-    rate, steps, threshold = (defaults[name] for name in ("learning_rate", "steps", "merge_threshold"))
-    noise = boolean(TUNING_TASKS[0]).input_noise if defaults["input_noise"] is None else defaults["input_noise"]
+    functions = (sculpt, detect_modules, consensus)
+    defaults = {name: p.default for function in functions for name, p in inspect.signature(function).parameters.items()}
+    task = boolean(TUNING_TASKS[0])
+    defaults |= {name: getattr(task, name) for name in ("input_noise", "hidden_noise") if defaults[name] is None}
+    defaults |= {"unit_step": None, "edge_step": None}
+    rate, steps = defaults["learning_rate"], defaults["steps"]
     values: Values = {
         "learning_rate": [rate / 4, rate / 2, rate, 2 * rate],
+        "final_rate": [0.05, 0.3, 1.0],
         "steps": [steps // 2, steps, 2 * steps, 4 * steps],
-        "input_noise": sorted({0.0, 0.05, 0.1, 0.2, 0.3, noise}),
+        "input_noise": [0.0, 0.05, 0.1, 0.2, 0.3],
+        "hidden_noise": [0.0, 0.15, 0.3, 0.6, 1.0],
+        "weight_decay": [0.0, 1e-4, 1e-3],
+        "dense_rounds": [1, 10],
         "unit_step": [None, 10.0, 30.0, 50.0, 70.0],
         "edge_step": [None, 0.5, 1.0, 1.5, 2.0, 2.5],
-        THRESHOLD: sorted({0.5, 0.6, 0.7, 0.8, 0.9, 1.0, threshold}),
+        "merge_threshold": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
+        "halving": [0.0125, 0.025, 0.05, 0.1, 0.2],
     }
-    return values, dict(zip(values, (rate, steps, noise, None, None, threshold), strict=True))
+    # A default that has moved stays in the table.
+    values = {name: some if defaults[name] in some else sorted([*some, defaults[name]]) for name, some in values.items()}
+    return values, {name: defaults[name] for name in values}
 
 
 def _cells(values: Values, defaults: Mapping[str, Any], groups: int) -> dict[str, dict[str, Any]]:
-    """For each task one cell of the default, which answers for every default and every merge threshold, and one for each other value."""
-    read = [(name, value) for name in values for value in values[name] if name == THRESHOLD or value == defaults[name]]
+    """For each task one cell of the default, which answers for every default and for what is read anew, and one for each other value."""
+    read = [(name, value) for name in values for value in values[name] if name in READ or value == defaults[name]]
     sculpted = [(name, value) for name in values for value in values[name] if (name, value) not in read]
     cells: dict[str, dict[str, Any]] = {}
     for task in task_keys(TUNING_TASKS):
@@ -113,8 +124,8 @@ def _sculpting(name: str, value: Any) -> dict[str, Any]:
     return {f"{name}s": [value]} if name in ("unit_step", "edge_step") else {name: value}
 
 
-def _detection(point: Mapping[str, Any]) -> dict[str, Any]:
-    return {THRESHOLD: point["value"]} if point["parameter"] == THRESHOLD else {}
+def _reading(point: Mapping[str, Any]) -> dict[str, Any]:
+    return {point["parameter"]: point["value"]} if point["parameter"] in READ else {}
 
 
 def sensitivity_cell(
@@ -122,7 +133,7 @@ def sensitivity_cell(
 ) -> list[Row]:
     """For each point and each group of four seeds the answer by consensus."""
     questions = [
-        Question(range(first, first + SEEDS), "consensus", point, _detection(point))
+        Question(range(first, first + SEEDS), "consensus", point, _reading(point))
         for point in points
         for first in range(0, SEEDS * groups, SEEDS)
     ]
