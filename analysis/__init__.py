@@ -15,6 +15,10 @@ from .evidence import rewired as rewired
 from .evidence import shuffled as shuffled
 from .evidence import significance as significance
 from .evidence import stability as stability
+from .figures import success_bars as success_bars
+from .figures import success_lines as success_lines
+from .figures import success_map as success_map
+from .figures import success_panels as success_panels
 from .function import FunctionMap as FunctionMap
 from .function import function_map as function_map
 from .graph import LayeredGraph as LayeredGraph
@@ -24,6 +28,7 @@ from .paths import carrying_units as carrying_units
 from .paths import path_products as path_products
 from .paths import path_separation as path_separation
 from .planted import planted_hierarchy as planted_hierarchy
+from .rates import Rate as Rate
 from .report import report_html as report_html
 from .report import report_text as report_text
 from .report import write_report as write_report

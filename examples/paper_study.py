@@ -6,8 +6,7 @@ With `all` as argument it is the whole study, the same as `sculpting study boole
 
 import sys
 
-from analysis.figures import success_bars
-from analysis.rates import Rate
+from analysis import Rate, success_bars
 from sculpting.cli.boolean import boolean_study
 
 whole = "all" in sys.argv[1:]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import Hierarchy, consensus, detect_modules
+from analysis.rates import wilson
 from sculpting import SparseNetwork
 
 SPLIT = [np.array([[1.0, 1, 0, 0], [0, 0, 1, 1]]), np.eye(2)]  # two modules, 6 edges
@@ -107,6 +108,10 @@ def test_the_support_has_a_wilson_interval() -> None:
     found = consensus([SPLIT, [SPLIT[0][::-1].copy(), SPLIT[1][:, ::-1].copy()], JOINED, WIDE])
     assert found.support == pytest.approx(2 / 3)
     assert found.support_interval == pytest.approx((0.20766, 0.93850), abs=1e-5)
+    # With unequal votes n is that of as many equal ones: 1, v and v for 5, 6 and 6 edges.
+    vote = 2**-0.2
+    unequal = consensus([SPLIT, [SPLIT[0][::-1].copy(), SPLIT[1][:, ::-1].copy()], without(JOINED, (0, 0))], halving=1.0)
+    assert unequal.support_interval == pytest.approx(wilson(unequal.support, (1 + 2 * vote) ** 2 / (1 + 2 * vote**2)))
     # One of one: from 1 / (1 + z^2) to 1.
     assert consensus([SPLIT]).support_interval == pytest.approx((0.20655, 1.0), abs=1e-5)
     assert detect_modules(SPLIT).support_interval is None

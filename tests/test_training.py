@@ -139,6 +139,20 @@ def test_a_round_drawn_in_pieces_is_the_same_round(columns: int, many: int, monk
     torch.testing.assert_close(whole.values, pieces.values, rtol=1e-4, atol=1e-6)
 
 
+def test_members_trained_one_after_the_other_keep_their_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sculpting.packing.FEW_PARAMETERS", 0)
+    population, data = make((4, 12, 3), 3), data_for("bce", (4, 3))
+    for member, first in enumerate((0, 4, 8)):  # other units are left in each
+        population.shape.weights(population.mask)[0][member, first : first + 4] = 0
+        population.shape.biases(population.mask)[0][member, first : first + 4] = 0
+        population.shape.weights(population.mask)[1][member, :, first : first + 4] = 0
+    population = population.masked(population.mask)
+    settings_ = Round(steps=10, hidden_noise=0.3)
+    together, _ = train(population, data, settings_, keys(range(3)))
+    apart, _ = train(population, data, settings_, keys(range(3)), max_members=1)
+    torch.testing.assert_close(together.values, apart.values, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("many", [1, 1000])
 def test_leaving_out_dead_inputs_changes_nothing(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sculpting.formats.MANY", many)

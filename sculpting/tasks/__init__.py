@@ -4,6 +4,8 @@ from .boolean import EXEMPLARS as EXEMPLARS
 from .boolean import boolean as boolean
 from .boolean import boolean_tasks as boolean_tasks
 from .gates import GateGraph as GateGraph
+from .mnist import mnist_pair as mnist_pair
+from .mnist import mnist_xor as mnist_xor
 from .task import Task as Task
 from .task import as_task as as_task
 from .task import from_gates as from_gates

@@ -5,10 +5,10 @@ S = rows, n = inputs, k = outputs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import torch
@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Task", "as_task", "from_gates", "from_table"]
 
-TABLE_NOISES = {"input_noise": 0.1, "hidden_noise": 0.3}  # of a complete truth table; docs/default-setting.md has the reasons
+
+class Noises(TypedDict, total=False):
+    """The noises of a ``Task``."""
+
+    input_noise: float
+    hidden_noise: float
+
+
+TABLE_NOISES: Noises = {"input_noise": 0.1, "hidden_noise": 0.3}  # of a complete truth table; docs/default-setting.md has the reasons
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +54,10 @@ class Task:
     hidden_noise : float
         That of the noise on the sums of hidden units.
     gates : GateGraph or None
+    x_test, y_test : Tensor or None
+        Rows that nothing is decided on, where the task brings some. They are drawn together with the others so that none can be in both.
+    structure : function of the number of hidden layers that returns a networkx.DiGraph, or None
+        The ground truth of a task that is not made of gates.
     """
 
     x: Tensor
@@ -60,6 +72,9 @@ class Task:
     input_noise: float = 0.0
     hidden_noise: float = 0.0
     gates: GateGraph | None = None
+    x_test: Tensor | None = None
+    y_test: Tensor | None = None
+    structure: Callable[[int], nx.DiGraph] | None = None
 
     def __repr__(self) -> str:
         return f"Task({self.name}: {self.x.shape[0]} rows, {self.x.shape[1]} inputs, {self.y.shape[1]} outputs, {self.loss})"
@@ -90,16 +105,18 @@ class Task:
         return nn.Sequential(*layers[:-1])
 
     def truth(self, hidden_layers: int) -> nx.DiGraph:
-        """The modules of the task that a network with so many hidden layers can show, with the truth table; see ``truth_graph``.
+        """The modules of the task that a network with so many hidden layers can show; of gates with the truth table, see ``truth_graph``.
 
         Raises
         ------
         ValueError
-            When the task was made without gates, so that its structure is not known.
+            When the task was made of neither gates nor a ``structure``, so that its structure is not known.
         """
-        if self.gates is None:
+        if self.gates is not None:
+            return truth_graph(self.gates, hidden_layers)
+        if self.structure is None:
             raise ValueError(f"the structure of task {self.name!r} is not known: build it with tasks.from_gates to have a ground truth")
-        return truth_graph(self.gates, hidden_layers)
+        return self.structure(hidden_layers)
 
 
 def from_gates(
@@ -189,7 +206,7 @@ def as_task(
     loss = loss or _loss_of(raw, outputs)
     y = _targets(raw, loss, outputs)
     complete = loss == "bce" and _is_table(x)
-    noises = TABLE_NOISES if complete else {}
+    noises: Noises = TABLE_NOISES if complete else {}
     if validation is None and complete:
         return Task(x, y, loss, x, y, True, name, **noises)
     if validation is None or isinstance(validation, (int, float)):

@@ -1,0 +1,174 @@
+"""Two digits side by side: naming both, and the XOR of their bits (Patil, Michael and Dovrolis, NeurIPS 2023).
+
+S = rows, h = pixels of a side of one digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .digits import Digits, read_digits
+from .pairs import Labels, draw_pairs, hold_out
+from .pixel_truth import pair_truth, xor_truth
+from .task import Task
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+__all__ = ["mnist_pair", "mnist_xor"]
+
+
+@dataclass(frozen=True)
+class _Variant:
+    """What the two tasks differ in: how many digits there are, the targets of two labels, and the ground truth of a size and a depth."""
+
+    name: str
+    digits: int
+    output_names: tuple[str, ...]
+    targets: Callable[[Labels, Labels], NDArray[np.bool_]]
+    truth: Callable[[int, int], nx.DiGraph]
+
+
+def _both_one_hot(a: Labels, b: Labels) -> NDArray[np.bool_]:
+    return np.concatenate([label[:, None] == np.arange(10) for label in (a, b)], axis=1)
+
+
+def _xor_bits(a: Labels, b: Labels) -> NDArray[np.bool_]:
+    return ((a ^ b)[:, None] & np.array([4, 2, 1])) > 0
+
+
+PAIR = _Variant("mnist-pair", 10, tuple(f"{side} {d}" for side in ("left", "right") for d in range(10)), _both_one_hot, pair_truth)
+XOR = _Variant("mnist-xor", 8, ("xor 4", "xor 2", "xor 1"), _xor_bits, xor_truth)
+
+
+def mnist_pair(
+    *,
+    size: int | None = None,
+    pairs: int = 20_000,
+    validation: int = 4_000,
+    test: int = 4_000,
+    source: str = "mnist",
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+) -> Task:
+    """The task of naming two digits side by side, ``[1568, 2, 20]`` at full size: 20 bits, a one-hot for the left and one for the right.
+
+    Parameters
+    ----------
+    size : int, optional
+        Pixels of a side of one digit: that of the images, 28 (8 for ``source="digits"``), or half of it, by the mean of 2 x 2 pixels.
+    pairs, validation, test : int
+        Rows of ``x``, ``x_check`` and ``x_test``, each at least 100, one for every ordered pair of digits.
+    source : {"mnist", "digits"}
+    data_dir : str or Path, optional
+        Where the images come from; see :func:`~sculpting.tasks.digits.read_digits`.
+    seed : int
+        Draws the pairs.
+
+    Returns
+    -------
+    Task
+        ``x`` of shape (S, 2 h h), values in [0, 1], row-major over an image h high and 2 h wide: the left digit is columns 0 to h - 1.
+        Inputs are named ``L3,7`` and ``R3,7``: side, row, column within the side. A row takes 6.3 kB at size 28, so that the
+        defaults take 176 MB, and 44 MB at size 14.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        When an argument is out of range, a file is broken or missing, or there are too few images of a digit.
+
+    Notes
+    -----
+    Every ordered pair of digits is there equally often, give or take one, and its images are drawn with replacement. No image of a
+    digit is in more than one of the three parts: test images are those of the source; of its training images every digit's last
+    sixth, in the order of the source, is for validation, whatever the seed. In the published data all pairs are drawn from one
+    pool, so that images of the training pairs are in the test pairs too.
+
+    Accuracy counts bits: a network whose outputs are all 0 gets 0.9 of them right. Pixels that never change belong to their side
+    in the ground truth, as all do; a sparse network does without them.
+
+    Examples
+    --------
+    >>> task = mnist_pair(source="digits", pairs=200, validation=100, test=100)
+    >>> task.x.shape, task.y.shape, task.input_names[8], task.output_names[0], len(task.truth(hidden_layers=2))
+    (torch.Size([200, 128]), torch.Size([200, 20]), 'R0,0', 'left 0', 2)
+    """
+    return _two_digits(PAIR, size, (pairs, validation, test), source, data_dir, seed)
+
+
+def mnist_xor(
+    *,
+    size: int | None = None,
+    pairs: int = 20_000,
+    validation: int = 4_000,
+    test: int = 4_000,
+    source: str = "mnist",
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+) -> Task:
+    """The task of the XOR of two digits 0 to 7, ``[1568, 2, 3, 3]`` at full size: the three bits of a ^ b, the highest first.
+
+    Parameters, inputs and errors are those of :func:`mnist_pair`; of ``pairs``, ``validation`` and ``test`` each is at least 64. Images
+    of 8 and 9 are left out. :func:`~sculpting.tasks.pixel_truth.xor_truth` says what the ground truth shows at which depth.
+
+    Examples
+    --------
+    >>> task = mnist_xor(source="digits", size=4, pairs=64, validation=64, test=64)
+    >>> task.x.shape, task.output_names, task.y.mean(dim=0).tolist()
+    (torch.Size([64, 32]), ('xor 4', 'xor 2', 'xor 1'), [0.5, 0.5, 0.5])
+    """
+    return _two_digits(XOR, size, (pairs, validation, test), source, data_dir, seed)
+
+
+def _two_digits(
+    variant: _Variant, size: int | None, rows: tuple[int, int, int], source: str, data_dir: str | Path | None, seed: int
+) -> Task:
+    for name, count in zip(("pairs", "validation", "test"), rows, strict=True):
+        _check_count(name, count, variant.digits**2, ", one for every ordered pair of digits")
+    _check_count("seed", seed, 0)
+    train, test = read_digits(source, data_dir)
+    size = _check_size(size, train.images.shape[1])
+    _check_images(train, variant.digits, 2, "one for training and one for validation")
+    _check_images(test, variant.digits, 1, "for testing")
+    (x, y), (x_check, y_check), (x_test, y_test) = (
+        _draw(variant, digits, count, size, [seed, part])
+        for part, (digits, count) in enumerate(zip((*hold_out(train), test), rows, strict=True))
+    )
+    names = tuple(f"{side}{row},{column}" for row in range(size) for side in "LR" for column in range(size))
+    return Task(
+        x, y, "bce", x_check, y_check, name=variant.name, input_names=names, output_names=variant.output_names,
+        x_test=x_test, y_test=y_test, structure=partial(variant.truth, size),
+    )  # fmt: skip
+
+
+def _draw(variant: _Variant, digits: Digits, rows: int, size: int, seed: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    x, left, right = draw_pairs(digits, variant.digits, rows, size, seed)
+    return torch.from_numpy(x), torch.from_numpy(variant.targets(left, right).astype(np.float32))
+
+
+def _check_count(name: str, count: int, least: int, why: str = "") -> None:
+    if not isinstance(count, int) or count < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}{why}; got {count!r}")
+
+
+def _check_size(size: int | None, side: int) -> int:
+    allowed = [side, side // 2] if side % 2 == 0 else [side]
+    if size is not None and size not in allowed:
+        raise ValueError(f"size must be {' or '.join(map(str, allowed))} for images of {side} x {side} pixels; got {size!r}")
+    return int(size or side)
+
+
+def _check_images(digits: Digits, known: int, least: int, why: str) -> None:
+    for digit, count in enumerate(np.bincount(digits.labels, minlength=known)[:known]):
+        if count < least:
+            raise ValueError(
+                f"{digits.name} must be at least {least} of each digit, {why}; got {count} of {digit}. Give files with more images"
+            )
