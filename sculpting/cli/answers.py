@@ -14,6 +14,7 @@ from ..network import SparseNetwork
 from ..sculptor import SculptResult, sculpt
 from ..store import Row
 from ..tasks import boolean
+from ..tasks.task import TABLE_NOISES
 from .published_rates import OVERLAP_FAMILIES
 
 __all__ = ["SEEDS", "Question", "answer_cell", "cell_name", "choose", "settings_of"]
@@ -39,7 +40,8 @@ class Question:
 
 
 def settings_of(groups: int) -> dict[str, Any]:
-    """What all rows of a study with so many groups of seeds depend on: the defaults of sculpting, detection and consensus.
+    """What all rows of a study with so many groups of seeds depend on: the defaults of sculpting, detection and consensus, and the
+    noises of a truth table.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def settings_of(groups: int) -> dict[str, Any]:
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.default is not inspect.Parameter.empty and name not in NO_MATTER
     }
-    return {"groups": groups, **defaults}
+    return {"groups": groups, **defaults, **{f"task.{name}": noise for name, noise in TABLE_NOISES.items()}}
 
 
 def cell_name(task: Sequence[int], width: int, depth: int) -> str:
