@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from .arguments import check_arguments, check_chains, check_counts, device_of, round_of
 from .models import Chain, read_model
 from .network import SparseNetwork, by_edges
 from .population import Population
@@ -21,7 +22,7 @@ from .pruning import Attempt, ChainName, Gate, Pruning, RoundRecord, Standing, T
 from .randomness import keys
 from .scores import EDGE_SCORES, UNIT_SCORES
 from .tasks.task import Task, as_task
-from .training import Data, Round
+from .training import Data
 
 __all__ = ["EDGE_STEPS", "UNIT_STEPS", "SculptResult", "StopReason", "sculpt"]
 
@@ -195,16 +196,16 @@ def sculpt(
     """
     models = list(model) if isinstance(model, (list, tuple)) else [model]
     chains = [read_model(m) for m in models]
-    _check_chains(chains)
+    check_chains(chains)
     task = as_task(data, loss=loss, validation=validation, seed=seed, outputs=chains[0].shape.widths[-1])
     chains = [chain.for_loss(task.loss) for chain in chains]
     rates = [learning_rate] if isinstance(learning_rate, (int, float)) else list(learning_rate)
-    _check(chains[0], task, min_accuracy, (unit_steps, edge_steps), (unit_score, edge_score), initial)
+    check_arguments(chains[0], task, min_accuracy, (unit_steps, edge_steps), (unit_score, edge_score), initial)
     given = {name: value for name, value in (("max_members", max_members), ("double_after", double_after)) if value is not None}
-    _check_counts(seeds=seeds, dense_rounds=dense_rounds, **given)
+    check_counts(seeds=seeds, dense_rounds=dense_rounds, **given)
     noises = [own if given is None else given for given, own in ((input_noise, task.input_noise), (hidden_noise, task.hidden_noise))]
-    settings = _round(task, rates, batch_size, steps=steps, final_rate=final_rate, weight_decay=weight_decay, noises=noises)
-    place = _device(chains[0].device if device is None else device)
+    settings = round_of(task, rates, batch_size, steps=steps, final_rate=final_rate, weight_decay=weight_decay, noises=noises)
+    place = device_of(chains[0].device if device is None else device)
     gate = Gate(Data.of(task, place), settings, torch.tensor(rates, dtype=torch.float64), max_members)
     if min_accuracy is not None or task.complete:
         gate.min_accuracy = 1.0 if min_accuracy is None else min_accuracy
@@ -296,81 +297,6 @@ def _networks(standing: Standing, chains: Sequence[Chain], rates: Sequence[float
         names = task.input_names, task.output_names
         found.append(SparseNetwork(own, shifts, chain.shape.activations, chain.head, accuracy, *names, origin))
     return found
-
-
-def _check_chains(chains: Sequence[Chain]) -> None:
-    if not chains:
-        raise ValueError("model must be a module or a list of at least one; got an empty one")
-    first = chains[0].shape
-    for chain in chains[1:]:
-        ends = (chain.shape.widths[0], chain.shape.widths[-1], chain.shape.activations, chain.head)
-        if ends != (first.widths[0], first.widths[-1], first.activations, chains[0].head):
-            raise ValueError(
-                "models that are sculpted together must have the same inputs, outputs, depth and activations, and differ in widths only; "
-                f"got {chain.shape.widths} {list(chain.shape.activations)} beside {first.widths} {list(first.activations)}"
-            )
-
-
-def _check(
-    chain: Chain,
-    task: Task,
-    min_accuracy: float | None,
-    steps: tuple[Sequence[float], Sequence[float]],
-    scores: tuple[str, str],
-    initial: str,
-) -> None:
-    if task.x.shape[1] != chain.shape.widths[0]:
-        raise ValueError(f"x must have {chain.shape.widths[0]} columns, one for each input of the model; got {task.x.shape[1]}")
-    if min_accuracy is not None and not 0 < min_accuracy <= 1:
-        raise ValueError(f"min_accuracy must be a fraction in (0, 1]; got {min_accuracy}")
-    for name, values in zip(("unit_steps", "edge_steps"), steps, strict=True):
-        if isinstance(values, (int, float)) or not all(0 < v < 100 for v in values):
-            raise ValueError(f"{name} must be a sequence of percentages in (0, 100); got {values!r}")
-    if not any(map(len, steps)):
-        raise ValueError("unit_steps and edge_steps are both empty, so there is nothing to prune; give at least one step")
-    for name, score, known in zip(("unit_score", "edge_score"), scores, (UNIT_SCORES, EDGE_SCORES), strict=True):
-        if score not in known:
-            raise ValueError(f"{name} must be one of {sorted(known)}; got {score!r}")
-    if initial not in ("fresh", "model"):
-        raise ValueError(f"initial must be 'fresh' or 'model'; got {initial!r}")
-
-
-def _check_counts(**counts: int) -> None:
-    for name, value in counts.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}")
-
-
-def _round(
-    task: Task,
-    rates: Sequence[float],
-    batch_size: int | None,
-    *,
-    steps: int,
-    final_rate: float,
-    weight_decay: float,
-    noises: Sequence[float],
-) -> Round:
-    batch = min(128, max(1, len(task.x) // 2)) if batch_size is None else batch_size
-    _check_counts(steps=steps, batch_size=batch)
-    for name, value in zip(("weight_decay", "input_noise", "hidden_noise"), (weight_decay, *noises), strict=True):
-        if not value >= 0:
-            raise ValueError(f"{name} must be at least 0; got {value}")
-    if not rates or not all(rate > 0 for rate in rates):
-        raise ValueError(f"learning_rate must be positive, one number or a sequence of them; got {rates[0] if len(rates) == 1 else rates}")
-    if not 0 <= final_rate <= 1:
-        raise ValueError(f"final_rate must be a fraction of the learning rate, in [0, 1]; got {final_rate}")
-    return Round(steps, batch, rates[0], final_rate, weight_decay, *noises)
-
-
-def _device(name: str | torch.device) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        there = ["cpu"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-        raise ValueError(f"device must be one that is there: {', '.join(there)}; got {str(name)!r}") from error
-    return device
 
 
 @contextlib.contextmanager
