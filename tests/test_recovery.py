@@ -1,4 +1,4 @@
-"""The structure of the paper's tasks is recovered by one default setting: slow, the table in the README."""
+"""The structure of the paper's tasks is recovered by one default setting: slow, a part of the Boolean study."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ __all__ = ["draw_modules", "find_modules", "list_tasks", "sculpt_task", "study_b
 
 
 def list_tasks(options: argparse.Namespace) -> None:
+    """Print the tasks that have names."""
     for key in boolean_tasks():
         task = boolean(key)
         rows, n, k = len(task.x), task.x.shape[1], task.y.shape[1]
@@ -24,6 +25,7 @@ def list_tasks(options: argparse.Namespace) -> None:
 
 
 def sculpt_task(options: argparse.Namespace) -> None:
+    """Sculpt a task; write its network, picture and report, and print the report."""
     from analysis import compare, function_map, lesions, report_text, significance, write_report
 
     task = boolean(options.task)
@@ -61,6 +63,7 @@ def _select(result: SculptResult, rule: str) -> Any:
 
 
 def find_modules(options: argparse.Namespace) -> None:
+    """Print the modules of a saved network."""
     from analysis import compare, detect_modules, report_text
 
     network = SparseNetwork.load(options.file)
@@ -70,6 +73,7 @@ def find_modules(options: argparse.Namespace) -> None:
 
 
 def draw_modules(options: argparse.Namespace) -> None:
+    """Draw the modules of a saved network."""
     from analysis import detect_modules
 
     out = options.out or options.file.with_suffix(".svg")
@@ -78,6 +82,7 @@ def draw_modules(options: argparse.Namespace) -> None:
 
 
 def study_boolean(options: argparse.Namespace) -> None:
+    """Run the Boolean study, or go on with it, and print its summary."""
     from .boolean_report import boolean_summary
 
     rows = boolean_study(options.out, tasks=options.tasks, groups=options.groups, jobs=options.jobs, progress=not options.quiet)
@@ -86,6 +91,7 @@ def study_boolean(options: argparse.Namespace) -> None:
 
 
 def study_sensitivity(options: argparse.Namespace) -> None:
+    """Run the sensitivity study, or go on with it, and print its summary."""
     rows = sensitivity_study(options.out, groups=options.groups, jobs=options.jobs, progress=not options.quiet)
     if not options.quiet:
         print(f"{sensitivity_summary(rows)}\nrows, summary and figure are in {options.out}")
