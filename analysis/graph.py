@@ -24,6 +24,7 @@ ACTIVATIONS: dict[str, Callable[[NDArray], NDArray]] = {
     "identity": lambda z: z,
     "relu": lambda z: np.maximum(z, 0),
     "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
+    "clipped_relu": lambda z: np.clip(z, 0, 1),
     "tanh": np.tanh,
     "sigmoid": expit,
     "elu": lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .drawing.encoding import picture_bytes
+from .drawing.images import PixelMap, largest_weight, picture_of, pixel_maps
 from .drawing.native import paint
 from .drawing.sheet import captions_of
 from .files import write_file
@@ -21,11 +23,15 @@ __all__ = ["report_html", "report_text", "write_report"]
 
 TITLE = "Modules and hierarchy"
 COLUMNS = ("module", "inputs", "outputs", "hidden units", "reads from")
+PIXEL_COLUMNS = ("module", "pixels", "rows", "columns", "left half", "right half")
+MAP_WIDTH, MAP_HEIGHT = 14.0, 10.0  # of a map in the table of pixels at most, in rem
 LISTED = 24  # names; longer lists are cut
 NOTHING: Mapping[str, Any] = {}
 
 
-def report_text(hierarchy: Hierarchy, comparison: Any = None, evidence: Mapping[str, Any] = NOTHING) -> str:
+def report_text(
+    hierarchy: Hierarchy, comparison: Any = None, evidence: Mapping[str, Any] = NOTHING, *, image: tuple[int, int] | None = None
+) -> str:
     """The facts of a network and one line for each of its modules.
 
     Parameters
@@ -35,6 +41,14 @@ def report_text(hierarchy: Hierarchy, comparison: Any = None, evidence: Mapping[
     comparison : Comparison, optional
     evidence : mapping of heading to anything that prints, optional
         Such as ``{"Chance": significance(hierarchy)}``; their texts end the report.
+    image : (int, int), optional
+        Height and width of the image whose pixels the inputs are, row by row from the top left; adds a section on the pixels of each
+        module: how many are read, the first and last row and column from 0, and the fractions in the left and right half.
+
+    Raises
+    ------
+    ValueError
+        When ``image`` has more or fewer pixels than the network has inputs.
 
     Examples
     --------
@@ -48,11 +62,14 @@ def report_text(hierarchy: Hierarchy, comparison: Any = None, evidence: Mapping[
     <BLANKLINE>
     M0: inputs x0, x1; hidden units 1 in layer 1; reads from no module
     M1: outputs y0; hidden units none; reads from M0
+    >>> print(report_text(Hierarchy(graph, labels, labels), image=(1, 2)).splitlines()[-1])
+    M0: pixels 2; rows 0 to 0; columns 0 to 1; left half 0.50; right half 0.50
     """
+    maps = () if image is None else pixel_maps(hierarchy, image)
     lines = [_headline(hierarchy), *(f"{name}: {value}" for name, value in _facts(hierarchy)), ""]
-    for name, *cells in _rows(hierarchy):
-        told = zip(COLUMNS[1:], cells, strict=True)
-        lines.append(f"{name}: " + "; ".join(f"{column} {cell or _nothing(column)}" for column, cell in told if cell or _nothing(column)))
+    lines += [_line(COLUMNS, row) for row in _rows(hierarchy)]
+    if image is not None:
+        lines += ["", f"Pixels: {_pixel_headline(maps, image)}", *(_line(PIXEL_COLUMNS, _pixel_row(one)) for one in maps)]
     if comparison is not None:
         lines += ["", str(comparison)]
     for heading, what in evidence.items():
@@ -60,7 +77,14 @@ def report_text(hierarchy: Hierarchy, comparison: Any = None, evidence: Mapping[
     return "\n".join(lines)
 
 
-def report_html(hierarchy: Hierarchy, comparison: Any = None, title: str = TITLE, evidence: Mapping[str, Any] = NOTHING) -> str:
+def report_html(
+    hierarchy: Hierarchy,
+    comparison: Any = None,
+    title: str = TITLE,
+    evidence: Mapping[str, Any] = NOTHING,
+    *,
+    image: tuple[int, int] | None = None,
+) -> str:
     """The report as one self-contained HTML page: picture, facts, table of modules; pointing at a module shows its units and edges.
 
     Parameters
@@ -72,6 +96,14 @@ def report_html(hierarchy: Hierarchy, comparison: Any = None, title: str = TITLE
         Of the page.
     evidence : mapping of heading to anything that prints, optional
         A section for each.
+    image : (int, int), optional
+        As for :func:`report_text`; the section shows the maps of all modules, and the picture those of the biggest, as in
+        :func:`~analysis.drawing.draw`.
+
+    Raises
+    ------
+    ValueError
+        When ``image`` has more or fewer pixels than the network has inputs.
 
     Examples
     --------
@@ -81,13 +113,15 @@ def report_html(hierarchy: Hierarchy, comparison: Any = None, title: str = TITLE
     >>> "<h1>a &lt; b</h1>" in page, "http://" in page.split("<svg")[0]
     (True, False)
     """
+    maps = () if image is None else pixel_maps(hierarchy, image)
     fields = {
         "title": escape(title),
         "headline": escape(_headline(hierarchy)),
-        "picture": _picture(hierarchy),
+        "picture": _picture(hierarchy, maps),
         "facts": "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(hierarchy)),
-        "head": "".join(f'<th scope="col">{column}</th>' for column in COLUMNS),
+        "head": _html_head(COLUMNS),
         "rows": "\n".join(_html_row(m.index, row) for m, row in zip(hierarchy.modules, _rows(hierarchy), strict=True)),
+        "pixels": "" if image is None else _html_pixels(maps, image),
         "comparison": "" if comparison is None else _html_comparison(comparison),
         "evidence": "\n".join(_section(heading, what) for heading, what in evidence.items()),
     }
@@ -95,14 +129,22 @@ def report_html(hierarchy: Hierarchy, comparison: Any = None, title: str = TITLE
 
 
 def write_report(
-    hierarchy: Hierarchy, path: str | Path, comparison: Any = None, title: str = TITLE, evidence: Mapping[str, Any] = NOTHING
+    hierarchy: Hierarchy,
+    path: str | Path,
+    comparison: Any = None,
+    title: str = TITLE,
+    evidence: Mapping[str, Any] = NOTHING,
+    *,
+    image: tuple[int, int] | None = None,
 ) -> Path:
     """Write the report to ``path``, whose suffix is ``.html`` or ``.txt``; returns the path.
+
+    The other parameters are those of :func:`report_html`.
 
     Raises
     ------
     ValueError
-        When the suffix is another.
+        When the suffix is another, or ``image`` has more or fewer pixels than the network has inputs.
 
     Examples
     --------
@@ -117,8 +159,8 @@ def write_report(
     if suffix not in (".html", ".txt"):
         raise ValueError(f"path must end in .html or .txt; got {str(path)!r}")
     if suffix == ".html":
-        return write_file(path, report_html(hierarchy, comparison, title, evidence).encode())
-    return write_file(path, f"{report_text(hierarchy, comparison, evidence)}\n".encode())
+        return write_file(path, report_html(hierarchy, comparison, title, evidence, image=image).encode())
+    return write_file(path, f"{report_text(hierarchy, comparison, evidence, image=image)}\n".encode())
 
 
 def _headline(hierarchy: Hierarchy) -> str:
@@ -162,6 +204,22 @@ def _rows(hierarchy: Hierarchy) -> list[tuple[str, ...]]:
     return rows
 
 
+def _pixel_headline(maps: Sequence[PixelMap], image: tuple[int, int]) -> str:
+    height, width = image
+    return f"{sum(one.count for one in maps)} of {height * width} read, of an image {height} high and {width} wide"
+
+
+def _pixel_row(pixels: PixelMap) -> tuple[str, ...]:
+    """In the order of ``PIXEL_COLUMNS``."""
+    spans = ("{} to {}".format(*span) for span in (pixels.rows, pixels.columns))
+    return f"M{pixels.module}", str(pixels.count), *spans, *(f"{share:.2f}" for share in pixels.halves)
+
+
+def _line(columns: Sequence[str], row: Sequence[str]) -> str:
+    told = [(column, cell or _nothing(column)) for column, cell in zip(columns[1:], row[1:], strict=True)]
+    return f"{row[0]}: " + "; ".join(f"{column} {text}" for column, text in told if text)
+
+
 def _list(names: Sequence[str]) -> str:
     shown = [*names[:LISTED], f"… ({len(names)} in all)"] if len(names) > LISTED else names
     return ", ".join(shown)
@@ -171,14 +229,32 @@ def _nothing(column: str) -> str:
     return {"hidden units": "none", "reads from": "no module"}.get(column, "")
 
 
-def _picture(hierarchy: Hierarchy) -> str:
-    svg = picture_bytes(paint(hierarchy, None, None), "svg").decode()
+def _picture(hierarchy: Hierarchy, maps: Sequence[PixelMap]) -> str:
+    svg = picture_bytes(paint(hierarchy, None, None, maps), "svg").decode()
     return svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{escape(_headline(hierarchy))}"', 1)
 
 
-def _html_row(module: int, cells: Sequence[str]) -> str:
+def _html_head(columns: Sequence[str]) -> str:
+    return "".join(f'<th scope="col">{column}</th>' for column in columns)
+
+
+def _html_row(module: int, cells: Sequence[str], last: str = "") -> str:
     head, *rest = map(escape, cells)
-    return f'<tr data-module="{module}" tabindex="0"><th scope="row">{head}</th>' + "".join(f"<td>{c or '–'}</td>" for c in rest) + "</tr>"
+    row = "".join(f"<td>{c or '–'}</td>" for c in rest)
+    return f'<tr data-module="{module}" tabindex="0"><th scope="row">{head}</th>{row}{last}</tr>'
+
+
+def _html_pixels(maps: Sequence[PixelMap], image: tuple[int, int]) -> str:
+    width = min(MAP_WIDTH, MAP_HEIGHT * image[1] / image[0])
+    rows = []
+    for one in maps:
+        data = b64encode(picture_of(one, largest_weight(maps))).decode()
+        alt = f"Where the pixels of M{one.module} are"
+        picture = f'<td><img class="map" style="width: {width:.3g}rem" alt="{alt}" src="data:image/png;base64,{data}"></td>'
+        rows.append(_html_row(one.module, _pixel_row(one), picture))
+    return PIXELS.substitute(
+        headline=_pixel_headline(maps, image), head=_html_head((*PIXEL_COLUMNS, "summed |weight|")), rows="\n".join(rows)
+    )
 
 
 def _html_comparison(comparison: Any) -> str:
@@ -189,6 +265,15 @@ def _html_comparison(comparison: Any) -> str:
 def _section(heading: str, what: Any) -> str:
     return f"<h2>{escape(heading)}</h2>\n<pre>{escape(str(what))}</pre>"
 
+
+PIXELS = Template("""<h2>Pixels</h2>
+<p class="headline">$headline</p>
+<div class="wide"><table>
+<thead><tr>$head</tr></thead>
+<tbody>
+$rows
+</tbody>
+</table></div>""")
 
 PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -214,7 +299,8 @@ dd { margin: 0; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.7rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
-thead th { color: var(--faint); font-weight: normal; }
+thead th { color: var(--faint); font-weight: normal; white-space: nowrap; }
+.map { max-width: 100%; image-rendering: pixelated; border: 1px solid var(--line); vertical-align: top; }
 tr.chosen { background: var(--chosen); }
 pre { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; padding: 0.8rem; }
 .faded { opacity: 0.12; }
@@ -236,10 +322,11 @@ $picture
 $rows
 </tbody>
 </table></div>
+$pixels
 $comparison
 $evidence
 <script>
-const parts = [...document.querySelectorAll("svg [id]")].filter(e => /^(module|label|units|edges)-/.test(e.id));
+const parts = [...document.querySelectorAll("svg [id]")].filter(e => /^(module|label|units|pixels|edges)-/.test(e.id));
 const rows = [...document.querySelectorAll("tr[data-module]")];
 function choose(module) {
   for (const e of parts) e.classList.toggle("faded", module !== null && !e.id.split("-").slice(1).includes(module));

@@ -1,4 +1,4 @@
-"""Pictures of a hierarchy: modules as coloured regions, units as circles, edges by weight and sign."""
+"""Pictures of a hierarchy: modules as coloured regions, units as circles, edges by weight and sign, pixels as heat maps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ..files import write_file
 from ..hierarchy import Hierarchy
 from .dot import render_dot, to_dot
 from .encoding import picture_bytes
+from .images import PixelMap, pixel_maps
 from .native import paint
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def draw(
     ax: Axes | None = None,
     engine: str = "native",
     title: str | None = None,
+    image: tuple[int, int] | None = None,
 ) -> Axes | None:
     """Draw a hierarchy; returns the axes, and writes a file where a path is given.
 
@@ -42,6 +44,9 @@ def draw(
         What arranges and draws. ``"graphviz"`` needs the program ``dot`` for all but ``.dot``.
     title : str, optional
         Stands above the picture.
+    image : (int, int), optional
+        Height and width of the image whose pixels the inputs are, row by row from the top left. The pixels of a module are then drawn as
+        a map of the whole image, and not as a circle each; see the notes. Not with ``engine="graphviz"`` or ``.dot``.
 
     Returns
     -------
@@ -50,9 +55,18 @@ def draw(
     Raises
     ------
     ValueError
-        When the suffix or engine is unknown, or ``engine="graphviz"`` gets no path, or an ``ax``.
+        When the suffix or engine is unknown, or ``engine="graphviz"`` gets no path, or an ``ax``; when ``image`` has more or fewer
+        pixels than there are inputs, or goes with Graphviz.
     RuntimeError
         When ``engine="graphviz"`` finds no ``dot``.
+
+    Notes
+    -----
+    In a map a pixel p is as dark as its summed weight, ``s(p) = sum over u of |w(p, u)|``, over all units u of modules that read it,
+    divided by the largest ``s`` of all pixels of the network: shades compare within a picture, not between pictures. Pixels of other
+    modules, removed ones and ones that nothing reads are blank. A line from a map to a unit u is as wide as the sum of ``|w(p, u)|``
+    over the pixels of the map; it has the colour of the module, since the signs are added up. Of more than eight modules with pixels,
+    the eight with the most get a map, and the picture says what is left out.
 
     Examples
     --------
@@ -65,14 +79,15 @@ def draw(
     ['M0', 'M1']
     """
     suffix = _check(path, ax, engine)
+    maps = _maps(hierarchy, path, engine, image)
     if engine == "graphviz":
         assert path is not None
         content = to_dot(hierarchy, title).source.encode() if suffix == ".dot" else render_dot(hierarchy, suffix[1:], title)
         write_file(path, content)
         return None
-    ax = paint(hierarchy, ax, title)
+    ax = paint(hierarchy, ax, title, maps)
     if path is not None:
-        write_file(path, _content(hierarchy, ax, suffix, title))
+        write_file(path, _content(hierarchy, ax, suffix, title, image))
     return ax
 
 
@@ -90,11 +105,22 @@ def _check(path: str | Path | None, ax: Axes | None, engine: str) -> str:
     return suffix
 
 
-def _content(hierarchy: Hierarchy, ax: Axes, suffix: str, title: str | None) -> bytes:
+def _maps(hierarchy: Hierarchy, path: str | Path | None, engine: str, image: tuple[int, int] | None) -> tuple[PixelMap, ...]:
+    if image is None:
+        return ()
+    if engine == "graphviz" or Path(path or "").suffix.lower() == ".dot":
+        raise ValueError(
+            f'image must go with engine="native" and no ".dot" file, since Graphviz draws no maps of pixels; '
+            f"got image={image!r}, engine={engine!r} and path={str(path)!r}. Leave image out to draw each input as a unit"
+        )
+    return pixel_maps(hierarchy, image)
+
+
+def _content(hierarchy: Hierarchy, ax: Axes, suffix: str, title: str | None, image: tuple[int, int] | None) -> bytes:
     if suffix == ".html":
         from ..report import report_html  # the report draws, so it imports this module
 
-        return report_html(hierarchy, title=title or "Modules and hierarchy").encode()
+        return report_html(hierarchy, title=title or "Modules and hierarchy", image=image).encode()
     if suffix == ".dot":
         return to_dot(hierarchy, title).source.encode()
     return picture_bytes(ax, suffix[1:])

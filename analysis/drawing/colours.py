@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 POSITIVE, NEGATIVE = "#0072B2", "#D55E00"  # Okabe and Ito
 INK, FAINT = "#1a1a1a", "#6b6b6b"
 # Paul Tol's light scheme without its grey; neighbours in the list differ in hue and in lightness.
 HUES = ("#77AADD", "#EE8866", "#EEDD88", "#44BB99", "#FFAABB", "#BBCC33", "#99DDFF", "#AAAA00")
 TINTS = (0.42, 0.22, 0.62)  # how much of the hue a region keeps; the rest is white
+BORDER = 0.72  # how much of the hue a border keeps; the rest is ink
+PALE, DEEP = 0.65, 0.2  # how much of the hue the lightest and the darkest pixel keep; half-way it is the border's colour
 
 
 def region_colours(module: int) -> tuple[str, str]:
@@ -18,7 +23,22 @@ def region_colours(module: int) -> tuple[str, str]:
     ('#c6dbf1', '#5d82a6')
     """
     hue, tint = HUES[module % len(HUES)], TINTS[module // len(HUES) % len(TINTS)]
-    return _mix(hue, "#ffffff", tint), _mix(hue, INK, 0.72)
+    return _mix(hue, "#ffffff", tint), _mix(hue, INK, BORDER)
+
+
+def shades(module: int | None, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Colours of pixels of a module, or greys of none; from light to dark as ``shares`` of shape (n,) go from 0 to 1; shape (n, 3).
+
+    The lightest is still seen on white. Modules whose regions differ in nothing but the tint have the same shades.
+
+    Examples
+    --------
+    >>> shades(None, np.array([0.0, 1.0])).round(2).tolist()
+    [[0.62, 0.62, 0.62], [0.16, 0.16, 0.16]]
+    """
+    hue = FAINT if module is None else HUES[module % len(HUES)]
+    anchors = np.array([_channels(c) for c in (_mix(hue, "#ffffff", PALE), _mix(hue, INK, BORDER), _mix(hue, INK, DEEP))]) / 255
+    return np.stack([np.interp(shares, (0.0, 0.5, 1.0), channel) for channel in anchors.T], axis=1)
 
 
 def _mix(first: str, second: str, share: float) -> str:

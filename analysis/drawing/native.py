@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,25 +12,28 @@ from ..hierarchy import Hierarchy
 from ..layout import layered_layout
 from ..layout.ordering import drawn_edges
 from .colours import FAINT, INK, NEGATIVE, POSITIVE, region_colours
-from .sheet import FONT, LABELLED, LEGEND, LINE, MARGIN, NEAR, SMALL, TEXT, Names, Sheet, captions_of, plan_sheet, region_label
+from .heat import paint_map_legend, paint_map_lines, paint_maps
+from .images import PixelMap
+from .marks import EDGES, REGIONS, TEXTS, UNITS, crowd_of, opacity_of, widths_of, write
+from .sheet import LABELLED, LEGEND, LINE, MARGIN, NEAR, NO_FRAMES, SMALL, TEXT, Names, Sheet, captions_of, plan_sheet, region_label
+from .stand_ins import layout_with_maps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-REGIONS, EDGES, UNITS, TEXTS = 1, 2, 3, 4  # from back to front
-THINNEST, WIDTHS = 0.25, (0.5, 1.6)  # of an edge, in points: never below; least and greatest |weight| of a small network
-FEW_EDGES = 150  # more of them get thinner and more transparent
 PER_INCH = 72
 
 
-def paint(hierarchy: Hierarchy, ax: Axes | None, title: str | None) -> Axes:
+def paint(hierarchy: Hierarchy, ax: Axes | None, title: str | None, maps: Sequence[PixelMap] = ()) -> Axes:
     """Draw on ``ax``, or on an axes that fills a new figure of the right size; returns the axes.
 
-    Names of elements (``gid``): ``module-<m>``, ``label-<m>``, ``units-<m>`` and ``edges-<m>-<n>`` from module m to module n.
+    Where there are ``maps``, they stand for the inputs. Names of elements (``gid``): ``module-<m>``, ``label-<m>``, ``units-<m>``,
+    ``pixels-<m>`` and ``edges-<m>-<n>`` from module m to module n.
     """
     from matplotlib.figure import Figure
 
-    sheet = plan_sheet(hierarchy, layered_layout(hierarchy), title)
+    layout, frames = layout_with_maps(hierarchy, maps) if maps else (layered_layout(hierarchy), NO_FRAMES)
+    sheet = plan_sheet(hierarchy, layout, title, frames)
     if ax is None:
         ax = Figure(figsize=(sheet.width / PER_INCH, sheet.height / PER_INCH), facecolor="white").add_axes((0, 0, 1, 1))
     scale = _scale(ax, sheet)
@@ -37,13 +41,16 @@ def paint(hierarchy: Hierarchy, ax: Axes | None, title: str | None) -> Axes:
     ax.set_axis_off()
     _paint_regions(hierarchy, sheet, ax, scale)
     _paint_edges(hierarchy, sheet, ax, scale)
+    paint_map_lines(hierarchy, sheet, ax, scale)
     _paint_units(hierarchy, sheet, ax, scale)
+    paint_maps(sheet, ax, scale)
     _paint_names(hierarchy, sheet, ax, scale)
     _paint_captions(hierarchy, sheet, ax, scale)
     _paint_legend(sheet, ax, scale)
+    paint_map_legend(sheet, ax, scale)
     if title:
         place = sheet.width / 2, sheet.height - MARGIN
-        _write(ax, place, title, TEXT * scale, ha="center", va="top", color=INK, weight="bold")
+        write(ax, place, title, TEXT * scale, ha="center", va="top", color=INK, weight="bold")
     return ax
 
 
@@ -54,15 +61,12 @@ def _scale(ax: Axes, sheet: Sheet) -> float:
     return min(box.width * points / sheet.width, box.height * points / sheet.height)
 
 
-def _write(ax: Axes, place: tuple[float, float], text: str, size: float, **style: Any) -> None:
-    # A name is never read as mathematics: "$" is a letter here.
-    ax.text(*place, text, fontsize=size, family=FONT, parse_math=False, usetex=False, zorder=TEXTS, **style)
-
-
 def _paint_regions(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     for module in hierarchy.modules:
+        if module.index not in sheet.layout.regions:
+            continue
         left, bottom, right, top = sheet.box(sheet.layout.regions[module.index])
         fill, border = region_colours(module.index)
         round_box = f"round,pad=0,rounding_size={min(6.0, 0.3 * sheet.step):.3f}"
@@ -76,30 +80,31 @@ def _paint_regions(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) -
         # In the middle of the network edges leave at the top, and would run behind a long label.
         free = below or highest == len(hierarchy.graph.weights)
         first = right if free else min(sheet.place(unit)[0] for unit in module.units if unit[0] == highest)
-        label = region_label(module, first - left - (3 if free else 5), right - left - 3)
+        label = region_label(module, first - left - (3 if free else 5), right - left - 3, bool(sheet.frames.maps))
         y, va = (bottom + 2.5, "bottom") if below else (top - 2.5, "top")
         back = {"boxstyle": "square,pad=0.08", "fc": fill, "ec": "none"}  # keeps edges off the letters
         style = {"ha": "left", "va": va, "color": INK, "weight": "bold", "gid": f"label-{module.index}", "bbox": back}
         if label:
-            _write(ax, (left + 2.5, y), label, SMALL * scale, **style)
+            write(ax, (left + 2.5, y), label, SMALL * scale, **style)
 
 
 def _paint_edges(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) -> None:
     from matplotlib.collections import LineCollection
 
     bundles: dict[tuple[int, int], list[tuple[float, list[tuple[float, float]]]]] = defaultdict(list)
-    for layer, edge in enumerate(drawn_edges(hierarchy)):
+    first = 1 if sheet.frames.maps else 0
+    for layer, edge in enumerate(drawn_edges(hierarchy)[first:], start=first):
         for source, target in np.argwhere(edge).tolist():
             pair = int(hierarchy.labels[layer][source]), int(hierarchy.labels[layer + 1][target])
             ends = [sheet.place(unit) for unit in ((layer, source), (layer + 1, target))]
             bundles[pair].append((float(hierarchy.graph.weights[layer][source, target]), ends))
     largest = max((abs(weight) for bundle in bundles.values() for weight, _ in bundle), default=1.0)
-    crowd = min(1.0, (FEW_EDGES / max(1, sum(map(len, bundles.values())))) ** 0.5)
+    crowd = crowd_of(sum(map(len, bundles.values())))
     for (a, b), bundle in sorted(bundles.items()):
         weights = np.array([weight for weight, _ in bundle])
-        widths = np.maximum(THINNEST, crowd * np.interp(np.abs(weights) / largest, (0, 1), WIDTHS))
-        lines = LineCollection([ends for _, ends in bundle], linewidths=widths * scale, zorder=EDGES, gid=f"edges-{a}-{b}")
-        lines.set(color=np.where(weights > 0, POSITIVE, NEGATIVE).tolist(), alpha=0.15 + 0.75 * crowd, capstyle="round")
+        widths = widths_of(weights, largest, crowd) * scale
+        lines = LineCollection([ends for _, ends in bundle], linewidths=widths, zorder=EDGES, gid=f"edges-{a}-{b}")
+        lines.set(color=np.where(weights > 0, POSITIVE, NEGATIVE).tolist(), alpha=opacity_of(crowd), capstyle="round")
         ax.add_collection(lines, autolim=False)
 
 
@@ -123,14 +128,14 @@ def _paint_units(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) -> 
 def _paint_names(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) -> None:
     # Beyond the borders of the regions, so that names of one layer stand on one line.
     bottom = sheet.baselines[0] - LABELLED - NEAR
-    top = sheet.baselines[-1] + (sheet.layout.rows[-1] - 1) * sheet.step + LABELLED + NEAR
+    top = sheet.baselines[-1] + sheet.rises[-1] + LABELLED + NEAR
     for y, direction, anchor, names in ((bottom, -1, "top", sheet.inputs), (top, 1, "bottom", sheet.outputs)):
         for i, (unit, text) in enumerate(_from_left(names, sheet)):
             row = i % names.rows
             place = sheet.place(unit)[0], y + direction * row * LINE * names.size
             color = INK if hierarchy.labels[unit[0]][unit[1]] >= 0 else FAINT
             turn = {"rotation": 90, "rotation_mode": "default"} if names.upright else {}
-            _write(ax, place, text, names.size * scale, ha="center", va=anchor, color=color, **turn)
+            write(ax, place, text, names.size * scale, ha="center", va=anchor, color=color, **turn)
 
 
 def _from_left(names: Names, sheet: Sheet) -> list[tuple[tuple[int, int], str]]:
@@ -139,8 +144,8 @@ def _from_left(names: Names, sheet: Sheet) -> list[tuple[tuple[int, int], str]]:
 
 def _paint_captions(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) -> None:
     for layer, caption in enumerate(captions_of(len(hierarchy.graph.weights))):
-        y = sheet.baselines[layer] + (sheet.layout.rows[layer] - 1) * sheet.step / 2
-        _write(ax, (sheet.left - 8, y), caption, SMALL * scale, ha="right", va="center_baseline", color=FAINT)
+        y = sheet.baselines[layer] + sheet.rises[layer] / 2
+        write(ax, (sheet.left - 8, y), caption, SMALL * scale, ha="right", va="center_baseline", color=FAINT)
 
 
 def _paint_legend(sheet: Sheet, ax: Axes, scale: float) -> None:
@@ -149,5 +154,5 @@ def _paint_legend(sheet: Sheet, ax: Axes, scale: float) -> None:
     x, y = (sheet.width - LEGEND) / 2, MARGIN + SMALL / 2
     for text, color in (("positive weight", POSITIVE), ("negative weight", NEGATIVE)):
         ax.add_line(Line2D([x, x + 12], [y, y], color=color, lw=1.4 * scale, zorder=TEXTS))
-        _write(ax, (x + 15, y), text, SMALL * scale, ha="left", va="center_baseline", color=INK)
+        write(ax, (x + 15, y), text, SMALL * scale, ha="left", va="center_baseline", color=INK)
         x += 85

@@ -10,6 +10,8 @@ import numpy as np
 
 from ..hierarchy import Hierarchy, Module
 from ..layout import Layout, Region
+from .images import counted
+from .stand_ins import Frames
 
 # All lengths in points (1/72 inch).
 STEP, WIDEST = 20.0, 720.0  # distance of two units; wider pictures bring units nearer together
@@ -20,7 +22,9 @@ LINE = 1.25  # height of a line of text in its size
 MARGIN, NEAR = 6.0, 3.0  # to the border of the picture; from a region to the names beside it
 LONGEST_NAME = 28  # characters
 LEGEND = 160.0
+SYMBOL, BESIDE = 15.0, 12.0  # from the start of a symbol to its text; from a text to the next symbol
 FONT = "DejaVu Sans"  # comes with matplotlib, so that texts measure the same everywhere
+NO_FRAMES = Frames()
 
 
 @dataclass(frozen=True)
@@ -44,19 +48,27 @@ class Sheet:
     outputs: Names
     step: float
     baselines: tuple[float, ...]  # y of the first row of each layer
+    rises: tuple[float, ...]  # from the first row of each layer to its last
     left: float
     width: float
     height: float
+    frames: Frames
 
     @property
     def radius(self) -> float:
         """Of a unit's circle."""
-        return min(5.0, 0.34 * self.step)
+        return radius_at(self.step)
 
     def place(self, unit: tuple[int, int]) -> tuple[float, float]:
         """The centre of a unit's circle."""
         x, row = self.layout.positions[unit]
         return self.left + x * self.step, self.baselines[unit[0]] + row * self.step
+
+    def frame(self, module: int) -> tuple[float, float, float, float]:
+        """Left, bottom, right, top of the map of a module's pixels: as high above and below the layer as circles would reach."""
+        middle, half = self.left + self.frames.centres[module] * self.step, self.frames.size[0] * self.step / 2
+        bottom = self.baselines[0] - self.radius
+        return middle - half, bottom, middle + half, bottom + self.frames.size[1] * self.step
 
     def label_below(self, region: Region) -> bool:
         """Whether the label stands at the bottom: where inputs are, no edge comes in, and where outputs are, none goes out."""
@@ -67,11 +79,11 @@ class Sheet:
         left, right = (self.left + x * self.step for x in (region.left, region.right))
         # All regions at the inputs end on one line, with the names below it.
         bottom = self.baselines[region.lowest] - (LABELLED if region.lowest == 0 else PLAIN)
-        top = self.baselines[region.highest] + (self.layout.rows[region.highest] - 1) * self.step
+        top = self.baselines[region.highest] + self.rises[region.highest]
         return left, bottom, right, top + (PLAIN if self.label_below(region) else LABELLED)
 
 
-def plan_sheet(hierarchy: Hierarchy, layout: Layout, title: str | None) -> Sheet:
+def plan_sheet(hierarchy: Hierarchy, layout: Layout, title: str | None, frames: Frames = NO_FRAMES) -> Sheet:
     """The sheet on which everything has room."""
     depth = len(hierarchy.graph.weights)
     extent = max([x + 0.55 for x, _ in layout.positions.values()] + [r.right for r in layout.regions.values()])
@@ -80,12 +92,34 @@ def plan_sheet(hierarchy: Hierarchy, layout: Layout, title: str | None) -> Sheet
     captions = max(text_width(c, SMALL) for c in captions_of(depth))
     left = MARGIN + max(captions + 8, inputs.overhang, outputs.overhang)
     needed = left + extent * step + max(MARGIN, inputs.overhang, outputs.overhang)
-    width = max(needed, LEGEND + 2 * MARGIN, text_width(title or "", TEXT, bold=True) + 2 * MARGIN)
-    heights = np.clip(0.16 * extent * step, *LAYER_STEPS) + (np.array(layout.rows) - 1) * step
-    bottom = MARGIN + LINE * SMALL + 6 + inputs.height + NEAR + LABELLED
+    texts = text_width(title or "", TEXT, bold=True), text_width(frames.note, SMALL)
+    width = max(needed, max(LEGEND, *texts, legend_width(map_legend(frames))) + 2 * MARGIN)
+    rises = (np.array(layout.rows) - 1) * step
+    if frames.maps:
+        rises[0] = max(0.0, frames.size[1] * step - 2 * radius_at(step))
+    heights = np.clip(0.16 * extent * step, *LAYER_STEPS) + rises
+    legend = LINE * SMALL * (1 + bool(frames.maps))
+    below = inputs.height + LINE * SMALL * bool(frames.note)
+    bottom = MARGIN + legend + 6 + below + NEAR + LABELLED
     baselines = tuple(bottom + np.concatenate([[0.0], np.cumsum(heights[:-1])]))
-    top = baselines[-1] + (layout.rows[-1] - 1) * step + LABELLED + NEAR + outputs.height + (2 * TEXT if title else 0.0) + MARGIN
-    return Sheet(layout, inputs, outputs, step, baselines, left + (width - needed) / 2, width, float(top))
+    top = baselines[-1] + rises[-1] + LABELLED + NEAR + outputs.height + (2 * TEXT if title else 0.0) + MARGIN
+    return Sheet(layout, inputs, outputs, step, baselines, tuple(rises), left + (width - needed) / 2, width, float(top), frames)
+
+
+def radius_at(step: float) -> float:
+    """The radius of a unit's circle where units are so many points apart."""
+    return min(5.0, 0.34 * step)
+
+
+def map_legend(frames: Frames) -> tuple[str, ...]:
+    """What the legend says of maps: of a pixel's shade, and of a line."""
+    texts = f"summed |weight| of a pixel, up to {frames.largest:.3g}", "summed |weight| from a map to a unit"
+    return texts if frames.maps else ()
+
+
+def legend_width(texts: tuple[str, ...]) -> float:
+    """Points from the first symbol to the end of the last text."""
+    return sum(SYMBOL + text_width(text, SMALL) + BESIDE for text in texts) - BESIDE
 
 
 def captions_of(depth: int) -> list[str]:
@@ -99,12 +133,17 @@ def captions_of(depth: int) -> list[str]:
     return ["inputs", *(f"hidden {i}" for i in range(1, depth)), "outputs"]
 
 
-def region_label(module: Module, room: float, width: float) -> str:
-    """Number and contents of a module where ``room`` points are free, its number where ``width`` points are, or nothing."""
+def region_label(module: Module, room: float, width: float, pixels: bool = False) -> str:
+    """Number and contents of a module where ``room`` points are free, its number where ``width`` points are, or nothing.
+
+    Inputs that are pixels are told alone where there is no room for more.
+    """
     hidden = len(module.units) - len(module.inputs) - len(module.outputs)
-    counts = [(len(module.inputs), "input"), (hidden, "hidden"), (len(module.outputs), "output")]
-    parts = [f"{n} {word}{'s' if n > 1 and word != 'hidden' else ''}" for n, word in counts if n]
-    choices = (f"M{module.index}: {', '.join(parts)}", room), (f"M{module.index}", width)
+    counts = [(len(module.inputs), "pixel" if pixels else "input"), (hidden, "hidden"), (len(module.outputs), "output")]
+    parts = [f"{n} hidden" if word == "hidden" else counted(n, word) for n, word in counts if n]
+    choices = [(f"M{module.index}: {', '.join(parts)}", room), (f"M{module.index}", width)]
+    if pixels and module.inputs:
+        choices.insert(1, (f"M{module.index}: {parts[0]}", room))
     return next((text for text, points in choices if text_width(text, SMALL, bold=True) <= points), "")
 
 
