@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .sorting import sorted_positions
 
-__all__ = ["fold", "keys", "normals", "permutations", "uniforms"]
+__all__ = ["bits", "fold", "keys", "normals", "permutations", "uniforms"]
 
 FEW = 1024  # positions up to which 22 bits of a hash order them: two of 1,024 are tied once in eight draws
 
@@ -66,6 +66,19 @@ def normals(key: Tensor, length: int, count: int = 1, start: int = 0, last: bool
 def uniforms(key: Tensor, length: int) -> Tensor:
     """Float64 numbers in [0, 1) of shape ``(N, length)``."""
     return _hash(key, length).double().mul_(2.0**-32).add_(0.5)
+
+
+def bits(key: Tensor, length: int) -> Tensor:
+    """Fair bits, float32 zeros and ones of shape ``(N, length)``: 32 from each hash.
+
+    Examples
+    --------
+    >>> bits(keys(["a"]), 1000).mean().round(decimals=1).item()
+    0.5
+    """
+    places = (1 << torch.arange(8, device=key.device)).to(torch.uint8)
+    whole = _hash(key, -(-length // 32)).view(torch.uint8)
+    return (whole.unsqueeze(2) & places).ne_(0).flatten(1)[:, :length].float()
 
 
 def permutations(key: Tensor, length: int, count: int = 1, start: int = 0) -> Tensor:

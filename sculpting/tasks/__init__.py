@@ -3,6 +3,9 @@
 from .boolean import EXEMPLARS as EXEMPLARS
 from .boolean import boolean as boolean
 from .boolean import boolean_tasks as boolean_tasks
+from .cmsp import by_code as by_code
+from .cmsp import cmsp as cmsp
+from .cmsp import codes_of as codes_of
 from .gates import GateGraph as GateGraph
 from .mnist import mnist_pair as mnist_pair
 from .mnist import mnist_xor as mnist_xor

@@ -1,0 +1,198 @@
+"""Compositional multitask sparse parity (CMSP; Michaud, Parker-Sartori and Tegmark, NeurIPS 2025).
+
+N = members, S = rows, m = atomic tasks, k = bits of a block, n = task bits, C = codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from ..randomness import keys
+from .cmsp_rows import Code, Layout, all_rows, draw_rows
+from .cmsp_truth import cmsp_truth
+from .gates import MAX_INPUTS
+from .task import TABLE_NOISES, Task
+
+__all__ = ["by_code", "cmsp", "codes_of"]
+
+ROWS_OF_A_CODE = 2_000  # as published, for a step
+
+
+def cmsp(
+    m: int,
+    k: int,
+    n: int | None = None,
+    codes: Iterable[Iterable[int]] | None = None,
+    *,
+    outputs: str = "one",
+    rows: int | None = None,
+    seed: int = 0,
+) -> Task:
+    """The task of parities of ``k`` bits, ``m`` of them, each alone and several at once: the sum modulo 2 of the bits that a code names.
+
+    Parameters
+    ----------
+    m : int
+        Atomic tasks. Task ``i`` is the parity of its block, the task bits ``i k ... (i + 1) k - 1``.
+    k : int
+        Bits of a block.
+    n : int, optional
+        Task bits, ``m k`` when left out; those beyond the blocks are distractors.
+    codes : sequence of sets of int, optional
+        What is asked for: the parity of all the blocks of one of these sets of atomic tasks. Otherwise each atomic task alone and, of
+        several, all at once.
+    outputs : {"one", "each"}
+        One output, which is to follow the code that m control bits tell; or an output for each code, always, and no control bits.
+    rows : int, optional
+        Of each of ``x``, ``x_check`` and ``x_test``. When left out, all rows that there are, with at most 20 inputs; otherwise 2,000 a
+        code. An exact table of 20 inputs has a million rows a code: draw fewer.
+    seed : int
+        Draws the rows.
+
+    Returns
+    -------
+    Task
+        Inputs, 0 or 1: with one output the control bits ``c0``, ...; then blocks ``b0_0``, ... and distractors ``d0``, ... The output is
+        named ``parity``, or outputs by their codes: ``0``, ``0+1``. Every code is there equally often, give or take one row.
+        ``sample`` draws fresh rows.
+
+    Raises
+    ------
+    ValueError
+        When an argument is out of range, or codes are empty, repeated or not of ``0 ... m - 1``.
+
+    Notes
+    -----
+    Published with two outputs and their softmax; one output and its sigmoid is the same class of functions. Rows that are drawn are
+    drawn independently: with few inputs, some are in more than one of ``x``, ``x_check`` and ``x_test``. A table has the noises of a
+    truth table and asks for every row: nothing is held out, though with one output it lacks the combinations of control bits that are no
+    code. :func:`~sculpting.tasks.cmsp_truth.cmsp_truth` says what the ground truth shows at which depth.
+
+    Examples
+    --------
+    >>> task = cmsp(m=2, k=2)
+    >>> task.x.shape, task.input_names
+    (torch.Size([48, 6]), ('c0', 'c1', 'b0_0', 'b0_1', 'b1_0', 'b1_1'))
+    >>> cmsp(4, 4, n=64).x.shape, cmsp(2, 2, outputs="each").output_names
+    (torch.Size([10000, 68]), ('0', '1', '0+1'))
+    """
+    layout = _layout(m, k, n, codes, outputs)
+    least = 1 if layout.each else len(layout.codes)
+    if rows is not None and (not isinstance(rows, int) or rows < least):
+        raise ValueError(f"rows must be a whole number of at least {least}, one for each code that rows are of; got {rows!r}")
+    exact = rows is None and len(layout.input_names) <= MAX_INPUTS
+    drawn = [_fixed(layout, rows or ROWS_OF_A_CODE * least, seed, part) for part in ("training", "validation", "test") if not exact]
+    (x, y), (x_check, y_check), *test = drawn or [all_rows(layout)] * 2
+    task = Task(
+        x, y, "bce", x_check, y_check, exact, _name(layout, codes is None), layout.input_names, layout.output_names,
+        structure=partial(cmsp_truth, layout), sample=partial(draw_rows, layout),
+    )  # fmt: skip
+    return replace(task, **TABLE_NOISES) if exact else replace(task, x_test=test[0][0], y_test=test[0][1])
+
+
+def by_code(z: Tensor, y: Tensor, code: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The loss in bits and the accuracy of every code, float64 of shape ``(..., C)``.
+
+    Parameters
+    ----------
+    z : Tensor of shape (..., outputs, S)
+        Logits: what the last layer gives, of one network or of a population.
+    y : Tensor of shape (..., outputs, S)
+        Bits; broadcast to z.
+    code : Tensor of shape (S,), integer, optional
+        Which code each row is of, as :func:`codes_of` tells it; with one output. Otherwise every output is a code.
+
+    Raises
+    ------
+    ValueError
+        When there is a code for each row and yet several outputs, or not one for each row.
+
+    Notes
+    -----
+    The loss is the mean of ``-log2`` of the probability of the right bit: 1 bit is chance. A code without rows has NaN.
+
+    Examples
+    --------
+    >>> task = cmsp(2, 2)
+    >>> codes, code = codes_of(task.x, m=2)
+    >>> bits, accuracy = by_code(torch.zeros(1, 48), task.y.t(), code)
+    >>> codes, bits.tolist()
+    (((0,), (1,), (0, 1)), [1.0, 1.0, 1.0])
+    """
+    loss = softplus((1 - 2 * y.double()) * z.double()) / torch.log(torch.tensor(2.0, dtype=torch.float64))
+    right = ((z > 0) == (y > 0.5)).double()
+    if code is None:
+        return loss.mean(dim=-1), right.mean(dim=-1)
+    if loss.shape[-2] != 1 or code.shape != loss.shape[-1:]:
+        raise ValueError(
+            f"code must say for each of the {loss.shape[-1]} rows of one output which code it is of; got shape {tuple(code.shape)} "
+            f"and {loss.shape[-2]} outputs. Leave it out where every output is a code"
+        )
+    share = torch.nn.functional.one_hot(code.long()).double()
+    share /= share.sum(dim=0)
+    return loss[..., 0, :] @ share, right[..., 0, :] @ share
+
+
+def codes_of(x: Tensor, m: int) -> tuple[tuple[Code, ...], Tensor]:
+    """The codes that the control bits of rows tell, smaller ones first, and the position of each row's among them, ``(S,)``.
+
+    Parameters
+    ----------
+    x : Tensor of shape (S, inputs)
+        Of a task with one output.
+    m : int
+        Control bits.
+
+    Examples
+    --------
+    >>> codes_of(torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0], [1.0, 1.0, 1.0]]), m=2)
+    (((1,), (0, 1)), tensor([1, 0, 1]))
+    """
+    found, which = torch.unique(x[:, :m].bool(), dim=0, return_inverse=True)
+    codes = [tuple(torch.nonzero(row).flatten().tolist()) for row in found]
+    order = sorted(range(len(codes)), key=lambda i: (len(codes[i]), codes[i]))
+    return tuple(codes[i] for i in order), torch.tensor(order, device=x.device).argsort()[which]
+
+
+def _layout(m: int, k: int, n: int | None, codes: Iterable[Iterable[int]] | None, outputs: str) -> Layout:
+    for name, count in (("m", m), ("k", k), ("n", 1 if n is None else n)):
+        if not isinstance(count, int) or count < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1; got {count!r}")
+    if n is not None and n < m * k:
+        raise ValueError(f"n must be at least m * k = {m * k}, {k} bits for each of {m} atomic tasks; got {n}")
+    if outputs not in ("one", "each"):
+        raise ValueError(f"outputs must be 'one', or 'each' for one of every code; got {outputs!r}")
+    atomic = [(i,) for i in range(m)]
+    asked = [*atomic, tuple(range(m))][: m + (m > 1)] if codes is None else codes
+    checked = tuple(_code(code, m) for code in asked) if isinstance(asked, Iterable) else ()
+    repeated = sorted({code for code in checked if checked.count(code) > 1})
+    if not checked or repeated:
+        got = f"{list(repeated[0])} more than once" if repeated else repr(codes)
+        raise ValueError(f"codes must be different sets of atomic tasks, at least one, such as [[0], [1], [0, 1]]; got {got}")
+    return Layout(m, k, m * k if n is None else n, checked, outputs == "each")
+
+
+def _code(code: Iterable[int], m: int) -> Code:
+    tasks = list(code) if isinstance(code, Iterable) else []
+    if not tasks or not all(isinstance(i, int) and 0 <= i < m for i in tasks) or len(set(tasks)) != len(tasks):
+        raise ValueError(f"a code must be a set of at least one of the atomic tasks 0...{m - 1}, such as [0] or [0, 1]; got {code!r}")
+    return tuple(sorted(tasks))
+
+
+def _name(layout: Layout, usual: bool) -> str:
+    """As the command line reads it, where the codes are the usual ones."""
+    parts = [f"m={layout.m}", f"k={layout.k}"]
+    parts += [f"n={layout.n}"] * (layout.n > layout.m * layout.k)
+    parts += ["codes=" + "|".join("+".join(map(str, code)) for code in layout.codes)] * (not usual)
+    return f"cmsp:{','.join([*parts, *['outputs=each'] * layout.each])}"
+
+
+def _fixed(layout: Layout, rows: int, seed: int, part: str) -> tuple[Tensor, Tensor]:
+    x, y = draw_rows(layout, keys([("cmsp", seed, part)]), 0, rows)
+    return x[0].t().contiguous(), y[0].t().contiguous()

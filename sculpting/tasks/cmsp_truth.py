@@ -1,0 +1,124 @@
+"""The ground truth of compositional multitask sparse parity: a module for each gated parity, and what the codes make of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .cmsp_rows import Layout
+from .gates import MAX_INPUTS, GateGraph
+from .pixel_truth import Module, _graph
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+__all__ = ["cmsp_truth"]
+
+Subset = tuple[int, ...]  # atomic tasks whose bits are in one module
+
+
+def cmsp_truth(layout: Layout, hidden_layers: int) -> nx.DiGraph:
+    """A module for each gated parity, with its control bit and its block, and modules of outputs that read them.
+
+    Parameters
+    ----------
+    layout : Layout
+    hidden_layers : int
+        At least 1.
+
+    Returns
+    -------
+    networkx.DiGraph
+        As of :func:`~sculpting.tasks.truth_graph`. The truth table, ``graph["x"]``, ``["y"]``, ``["gates"]`` and ``["users"]``, is there
+        with an output for each code and at most 20 inputs. With one output there is none: only the given codes occur, the other
+        control bits have no right answer, and so there is no verdict on the validity of other decompositions.
+
+    Raises
+    ------
+    ValueError
+        When ``hidden_layers`` is less than 1.
+
+    Notes
+    -----
+    What nothing needs, or nothing tells apart, is not in the truth: distractors, blocks of atomic tasks in no code, and, with one output,
+    control bits that never change are in no module; atomic tasks that are in the same codes are one parity of all their bits. A control
+    bit that the others determine is in its module all the same (of the default codes any one, from three atomic tasks on: it is 1
+    where the others are all 0 or all 1); a sparse network may do without.
+
+    *One output.* ReLU units can gate a parity on the first hidden layer and add the parities up on the second, so that two hidden
+    layers show every module. One hidden layer has no place for an XOR of parities: its units read all that a code joins. Atomic
+    tasks that codes join, directly or through others, are then one module. (With one hidden layer, the sparsest networks found for two
+    atomic tasks of two bits put each control bit with the block of the other task.)
+
+    *An output for each code*, at any depth: each output reads the parities of its code. The output of an atomic code whose parity other
+    outputs read too is a module of its own, as a group joins the one above only if that is all it feeds; see
+    :func:`~sculpting.tasks.truth_graph`. If no other output reads the parity, its output is in its module.
+
+    Examples
+    --------
+    >>> truth = cmsp_truth(Layout(2, 2, 4, ((0,), (1,), (0, 1)), each=False), hidden_layers=2)
+    >>> [(facts["inputs"], facts["outputs"], facts["function"]) for _, facts in truth.nodes(data=True)]  # doctest: +NORMALIZE_WHITESPACE
+    [((0, 2, 3), (), 'p0 = c0 & (b0_0 ^ b0_1)'), ((1, 4, 5), (), 'p1 = c1 & (b1_0 ^ b1_1)'), ((), (0,), 'parity = p0 ^ p1')]
+    """
+    parts = _inseparable(layout) if layout.each or hidden_layers > 1 else _joined(layout)
+    codes = layout.codes if layout.each else [tuple(range(layout.m))]
+    reads = [[p for p, part in enumerate(parts) if set(part) & set(code)] for code in codes]
+    names = [f"p{'_'.join(map(str, part))}" for part in parts]
+    formulas = {name: _parity(layout, part) for name, part in zip(names, parts, strict=True)}
+    formulas |= {name: " ^ ".join(names[p] for p in read) for name, read in zip(layout.output_names, reads, strict=True)}
+    only = {read[0]: output for output, read in enumerate(reads) if len(read) == 1 and sum(read[0] in other for other in reads) == 1}
+    apart = [output for output in range(len(reads)) if output not in only.values()]
+    modules: list[Module] = []
+    for p, (name, part) in enumerate(zip(names, parts, strict=True)):
+        shown = layout.output_names[only[p]] if p in only else name
+        modules.append((_inputs(layout, part), (only[p],) if p in only else (), f"{shown} = {formulas[name]}"))
+    modules += [((), (output,), f"{layout.output_names[output]} = {formulas[layout.output_names[output]]}") for output in apart]
+    edges = [(p, len(parts) + place) for place, output in enumerate(apart) for p in reads[output]]
+    truth = _graph(modules, edges, hidden_layers)
+    if layout.each and layout.n <= MAX_INPUTS:
+        truth.graph.update(_table(GateGraph.parse(formulas, layout.input_names, layout.output_names)))
+    return truth
+
+
+def _inseparable(layout: Layout) -> list[Subset]:
+    """Atomic tasks that are in the same codes, together; those in none left out."""
+    alike: dict[tuple[bool, ...], list[int]] = {}
+    for i in range(layout.m):
+        alike.setdefault(tuple(i in code for code in layout.codes), []).append(i)
+    return [tuple(part) for codes, part in alike.items() if any(codes)]
+
+
+def _joined(layout: Layout) -> list[Subset]:
+    """Atomic tasks that codes join, directly or through others."""
+    import networkx as nx
+
+    joined = nx.Graph()
+    for code in layout.codes:
+        nx.add_path(joined, code)
+    return sorted(tuple(sorted(part)) for part in nx.connected_components(joined))
+
+
+def _changing(layout: Layout, part: Subset) -> list[int]:
+    """Those of its control bits that are not the same in every row."""
+    return [i for i in part if layout.controls and not all(i in code for code in layout.codes)]
+
+
+def _inputs(layout: Layout, part: Subset) -> tuple[int, ...]:
+    first = len(layout.controls)
+    return (*_changing(layout, part), *(first + i * layout.k + j for i in part for j in range(layout.k)))
+
+
+def _parity(layout: Layout, part: Subset) -> str:
+    """The formula of the gated parity of a part, or of several, summed."""
+    terms = []
+    for alike in _inseparable(layout):
+        if set(alike) <= set(part):
+            parity = " ^ ".join(name for i in alike for name in layout.block(i))
+            terms.append(f"c{alike[0]} & ({parity})" if _changing(layout, alike) else parity)
+    return terms[0] if len(terms) == 1 else " ^ ".join(f"({term})" for term in terms)
+
+
+def _table(gates: GateGraph) -> dict[str, Any]:
+    """What a truth graph carries of a truth table."""
+    x, y = gates.truth_table()
+    columns = gates.columns()
+    return {"x": x, "y": y, "gates": {name: columns[name] for name in gates.gates}, "users": gates.users()}
