@@ -17,6 +17,9 @@ from .validity import Boundary, Ends, Verdict, judge_decomposition
 __all__ = ["Comparison", "Grouping", "compare"]
 
 
+LISTED = 24  # names; longer lists are cut
+
+
 @dataclass(frozen=True)
 class Grouping:
     """How the inputs, or the outputs, are grouped: exactly as in the truth, and the adjusted Rand index.
@@ -78,6 +81,8 @@ def compare(found: Hierarchy, truth: nx.DiGraph) -> Comparison:
     found : Hierarchy
     truth : networkx.DiGraph
         Nodes with ``inputs`` and ``outputs`` (positions), and possibly ``name`` and ``function``; edges where a module reads another.
+        With ``truth.graph["some_inputs"]`` true, inputs that reach nothing in the network count neither for it nor against it, so that a
+        module is found when some of its inputs are; a module none of whose inputs are read is missing all the same.
         For the verdict on validity, the graph attributes ``truth.graph["x"]`` and ``truth.graph["y"]``: the complete truth table,
         arrays of 0 and 1 of shapes (2^n, n) and (2^n, k). Truth graphs of the package's tasks carry them.
 
@@ -134,6 +139,9 @@ def _ends(found: Hierarchy, truth: nx.DiGraph) -> dict[object, Ends]:
         positions = [p for e in ends.values() for p in e[side]]
         if len(set(positions)) != len(positions) or not all(0 <= p < count for p in positions):
             raise ValueError(f"the truth must give each of the network's {count} {what} to one module at most; got {sorted(positions)}")
+    if truth.graph.get("some_inputs"):
+        read = {int(i) for i in np.flatnonzero(found.labels[0] >= 0)}
+        ends = {node: (tuple(i for i in inputs if i in read) or inputs, outputs) for node, (inputs, outputs) in ends.items()}
     return ends
 
 
@@ -208,5 +216,10 @@ def _describe_truth(found: Hierarchy, truth: nx.DiGraph, node: object) -> str:
 
 
 def _describe(found: Hierarchy, inputs: Sequence[int], outputs: Sequence[int], module: Module | None) -> str:
-    names = [*(found.graph.input_names[i] for i in inputs), *(found.graph.output_names[i] for i in outputs)]
+    names = [*_some([found.graph.input_names[i] for i in inputs]), *_some([found.graph.output_names[i] for i in outputs])]
     return f"{{{', '.join(names)}}}" if names else "{hidden units only}" if module is None else f"{{{len(module.units)} hidden units}}"
+
+
+def _some(names: list[str]) -> list[str]:
+    """Names to print: of a long list the first, and how many there are."""
+    return names if len(names) <= LISTED else [*names[:3], f"... {len(names)} in all"]

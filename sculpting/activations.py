@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -37,6 +38,11 @@ ACTIVATIONS: dict[str, Activation] = {
         lambda z, out: torch.clamp(z, min=0, out=out), lambda d, z, h: torch.ops.aten.threshold_backward.default(d, z, 0), nn.ReLU
     ),
     "leaky_relu": Activation(lambda z, out: out.copy_(F.leaky_relu(z)), lambda d, z, h: torch.where(z > 0, d, 0.01 * d), nn.LeakyReLU),
+    "clipped_relu": Activation(
+        lambda z, out: torch.clamp(z, 0, 1, out=out),
+        lambda d, z, h: torch.ops.aten.hardtanh_backward.default(d, z, 0, 1),
+        partial(nn.Hardtanh, 0.0, 1.0),
+    ),
     "tanh": Activation(lambda z, out: torch.tanh(z, out=out), lambda d, z, h: d * (1 - h * h), nn.Tanh),
     "sigmoid": Activation(lambda z, out: torch.sigmoid(z, out=out), lambda d, z, h: d * (h * (1 - h)), nn.Sigmoid),
     "elu": Activation(lambda z, out: out.copy_(F.elu(z)), lambda d, z, h: torch.where(z > 0, d, d * (h + 1)), nn.ELU),

@@ -11,7 +11,17 @@ from .scores import EDGE_SCORES, UNIT_SCORES
 from .tasks.task import Task
 from .training import Round
 
-__all__ = ["check_arguments", "check_chains", "check_counts", "device_of", "round_of"]
+__all__ = [
+    "EDGE_STEPS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "UNIT_STEPS", "check_arguments", "check_chains", "check_counts", "device_of",
+    "round_of", "steps_of",
+]  # fmt: skip
+
+UNIT_STEPS: tuple[float, ...] = tuple(range(70, 0, -5))
+EDGE_STEPS: tuple[float, ...] = (2.5, 2.0, 1.5, 1.0, 0.5)
+LARGE_UNIT_STEPS: tuple[float, ...] = (50, 20)
+LARGE_EDGE_STEPS: tuple[float, ...] = (2.0, 1.0)
+LARGE = 20_000  # weights from which on a network takes the smaller grid: a round takes seconds, not milliseconds
+LEAST_ROWS = 64  # an epoch of fewer is too few draws of the noise for a step to point anywhere
 
 
 def check_chains(chains: Sequence[Chain]) -> None:
@@ -28,10 +38,20 @@ def check_chains(chains: Sequence[Chain]) -> None:
             )
 
 
+def steps_of(
+    chains: Sequence[Chain], unit_steps: Sequence[float] | None, edge_steps: Sequence[float] | None
+) -> tuple[Sequence[float], Sequence[float]]:
+    """The first steps of chains of units and of edges: as given, otherwise by the size of the largest model."""
+    large = max(len(chain.shape.weight_positions()) for chain in chains) > LARGE
+    usual = (LARGE_UNIT_STEPS, LARGE_EDGE_STEPS) if large else (UNIT_STEPS, EDGE_STEPS)
+    return (usual[0] if unit_steps is None else unit_steps), (usual[1] if edge_steps is None else edge_steps)
+
+
 def check_arguments(
     chain: Chain,
     task: Task,
     min_accuracy: float | None,
+    tolerance: float,
     steps: tuple[Sequence[float], Sequence[float]],
     scores: tuple[str, str],
     initial: str,
@@ -41,6 +61,8 @@ def check_arguments(
         raise ValueError(f"x must have {chain.shape.widths[0]} columns, one for each input of the model; got {task.x.shape[1]}")
     if min_accuracy is not None and not 0 < min_accuracy <= 1:
         raise ValueError(f"min_accuracy must be a fraction in (0, 1]; got {min_accuracy}")
+    if not 0 <= tolerance < 1:
+        raise ValueError(f"tolerance must be a fraction in [0, 1), such as 0.005 for half a percentage point; got {tolerance}")
     for name, values in zip(("unit_steps", "edge_steps"), steps, strict=True):
         if isinstance(values, (int, float)) or not all(0 < v < 100 for v in values):
             raise ValueError(f"{name} must be a sequence of percentages in (0, 100); got {values!r}")
@@ -67,12 +89,14 @@ def round_of(
     *,
     steps: int,
     final_rate: float,
+    rate_width: int | None,
     weight_decay: float,
-    noises: Sequence[float],
-) -> Round:
-    """The settings of a round; ``noises`` are those on inputs and on hidden units."""
-    batch = min(128, max(1, len(task.x) // 2)) if batch_size is None else batch_size
-    check_counts(steps=steps, batch_size=batch)
+    noises: tuple[float, float],
+) -> tuple[Round, int]:
+    """The settings of a round, and how often each row stands in an epoch; ``noises`` are those on inputs and on hidden units."""
+    copies = max(1, LEAST_ROWS // len(task.x)) if batch_size is None else 1
+    batch = min(64, max(1, copies * len(task.x) // 2)) if batch_size is None else batch_size
+    check_counts(steps=steps, batch_size=batch, **({} if rate_width is None else {"rate_width": rate_width}))
     for name, value in zip(("weight_decay", "input_noise", "hidden_noise"), (weight_decay, *noises), strict=True):
         if not value >= 0:
             raise ValueError(f"{name} must be at least 0; got {value}")
@@ -80,7 +104,7 @@ def round_of(
         raise ValueError(f"learning_rate must be positive, one number or a sequence of them; got {rates[0] if len(rates) == 1 else rates}")
     if not 0 <= final_rate <= 1:
         raise ValueError(f"final_rate must be a fraction of the learning rate, in [0, 1]; got {final_rate}")
-    return Round(steps, batch, rates[0], final_rate, weight_decay, *noises)
+    return Round(steps, batch, rates[0], final_rate, weight_decay, *noises, rate_width=rate_width), copies
 
 
 def device_of(name: str | torch.device) -> torch.device:

@@ -5,14 +5,15 @@ N = members, S = rows of data, B = rows of a batch, n = inputs, k = outputs, H =
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
+from .formats import put_last
 from .randomness import fold, normals, permutations
 
-__all__ = ["batches", "hidden_noise", "with_constant"]
+__all__ = ["batches", "fresh_batches", "hidden_noise", "with_constant"]
 
 MANY_COLUMNS = 64  # from here on whole rows are copied: 1,571 columns were drawn six times faster so
 CHUNK_FLOATS = 300_000  # drawn at once: a megabyte, so that it stays in the cache and memory is not given back between draws
@@ -47,6 +48,26 @@ def batches(
                 drawn[:, :, : read - 1].add_(added[..., part * size : part * size + places.shape[2]], alpha=noise)
             for epoch in drawn.unbind(1):
                 yield from zip(epoch[:, :read].split(size, 2), epoch[:, read:].split(size, 2), strict=True)
+
+
+def fresh_batches(
+    sample: Callable[[Tensor, int, int], tuple[Tensor, Tensor]],
+    size: int,
+    steps: int,
+    noise: float,
+    key: Tensor,
+    kept: Tensor | None,
+    last: bool,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches as those of :func:`batches`, of rows that ``sample(key, step, rows)`` draws anew for every step."""
+    row_key, noise_key = fold(key, 0), fold(key, 1)
+    for step in range(steps):
+        x, y = sample(row_key, step, size)
+        if noise:
+            x = x + noise * normals(noise_key, x.shape[1] * size, 1, step).view(x.shape)
+        x = x if kept is None else x[:, kept]
+        x = torch.cat([x, x.new_ones(len(x), 1, size)], dim=1)
+        yield (put_last(x), put_last(y)) if last else (x, y)
 
 
 def hidden_noise(units: list[Tensor], rows: int, size: int, epochs: int, noise: float, key: Tensor, last: bool) -> Iterator[list[Tensor]]:

@@ -24,6 +24,7 @@ _FUNCTION_NAMES = {name: name for name in [*ACTIVATIONS, "softmax", "log_softmax
 # The only settings of activations that are computed here.
 _SETTINGS: dict[str, dict[str, tuple[object, ...]]] = {
     "leaky_relu": {"negative_slope": (0.01,)},
+    "clipped_relu": {"min_val": (0.0,), "max_val": (1.0,)},
     "elu": {"alpha": (1.0,)},
     "gelu": {"approximate": ("none",)},
     "softplus": {"beta": (1.0,), "threshold": (20.0,)},
@@ -181,6 +182,6 @@ def _step(part: nn.Module | str, what: str, setting: Callable[[str], object]) ->
     if name is None or not all(setting(key) in (None, *allowed) for key, allowed in _SETTINGS.get(name, {}).items()):
         raise ValueError(
             f"the model has a layer that is not supported: {what}. Supported: Linear, Flatten, Dropout, and the activations "
-            f"{', '.join(sorted(ACTIVATIONS))} with their default settings"
+            f"{', '.join(sorted(ACTIVATIONS))} with their default settings (clipped_relu is Hardtanh(0, 1))"
         )
     return what, name

@@ -5,6 +5,7 @@ N = chains of attempts, one member of the population each; items = hidden units 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -139,13 +140,18 @@ class RoundRecord:
 
 @dataclass(eq=False)
 class Gate:
-    """What decides acceptance, and the history of what it decided; ``rates``: the learning rates that names speak of, or all have one."""
+    """What decides acceptance, and the history of what it decided.
+
+    ``rates``: the learning rates that names speak of, or all have one. ``min_accuracy``: minus infinity until it is known. ``tolerance``:
+    what a round of dense training must gain to be worth another one where there is no such mark.
+    """
 
     data: Data
     settings: Round
     rates: Tensor | None = None
     max_members: int | None = None
-    min_accuracy: float = float("-inf")
+    min_accuracy: float = -math.inf
+    tolerance: float = 0.0
     rounds: list[RoundRecord] = field(default_factory=list)
 
     def attempt(self, trials: Sequence[Trial]) -> list[Standing]:
@@ -164,17 +170,20 @@ class Gate:
             for trial, r in zip(trials, rows, strict=True)
         ]
 
-    def pruned(self, population: Population, items: Items, removed: Tensor, key: Tensor) -> Tensor:
-        """The mask ``(N, P)`` that is left when so many of all items ``(N,)`` are removed, the lowest scores among those alive.
+    def pruned(self, population: Population, items: Items, removed: Tensor, kept: Tensor, key: Tensor) -> Tensor:
+        """The mask ``(N, P)`` that is left when so many of all items ``(N,)`` are removed, the lowest scores among those alive but the
+        ``kept (N,)`` lowest.
 
         Members are scored and sorted without what was pruned before, no more at once than a round would train.
         """
         left, mask = (items.total(population) - removed).to(key.device), torch.zeros_like(population.mask)
+        kept = kept.to(key.device)
         for packing in packings(population):
             size = self.max_members or members_that_fit(len(packing.members), packing.shape, self.data, self.settings)
             for part in packing.split(size):
                 data = self.data.checked_on(part.inputs)
-                part.unpack(_without_lowest(part.pack(population), items, left[part.members], data, key[part.members]), mask)
+                rows = part.members
+                part.unpack(_without_lowest(part.pack(population), items, left[rows], kept[rows], data, key[rows]), mask)
         return mask
 
     def judge(self, trial: Trial, population: Population, score: Score, seconds: float) -> Standing:
@@ -187,17 +196,26 @@ class Gate:
         return Standing(population, accuracy, accepted, trial.names)
 
     def dense(self, population: Population, names: list[ChainName], trained: bool, rounds: int) -> Standing:
-        """The dense networks: as they are where they come trained, otherwise after as many rounds as it takes until they are accepted."""
+        """The dense networks: as they are where they come trained, otherwise after as many rounds as it takes.
+
+        A member goes on until it is accepted or, where it is not known yet how accurate it must be, for as long as a round gains more
+        than the tolerance; a round that gains nothing is then undone.
+        """
         first = Trial.unpruned(population, names, "dense")
         if trained:
             return self.judge(first, population, evaluate(population, self.data), 0.0)
+        marked = self.min_accuracy > -math.inf
         standing = self.attempt([first])[0]
+        going = torch.nonzero(~standing.accepted).flatten() if marked else torch.arange(len(standing))
         for number in range(1, rounds):
-            below = torch.nonzero(~standing.accepted).flatten()
-            if not len(below):
+            if not len(going):
                 break
-            part = standing.select(below)
-            standing = standing.replaced(below, self.attempt([Trial.unpruned(part.population, part.names, "dense", number)])[0])
+            part = standing.select(going)
+            result = self.attempt([Trial.unpruned(part.population, part.names, "dense", number)])[0]
+            gain = result.accuracy - part.accuracy
+            kept = torch.arange(len(going)) if marked else torch.nonzero(gain > 0).flatten()
+            standing = standing.replaced(going[kept], result.select(kept))
+            going = going[~result.accepted if marked else gain > self.tolerance]
         return standing
 
 
@@ -227,8 +245,10 @@ class Pruning:
 
     An attempt aims at the items removed at the last accepted one plus the step, counted from all original items, and removes the
     lowest scores among those alive, equal scores in the order of the items: never more than asked. On rejection the chain goes
-    back to its last accepted network and the step halves, down to one item. An attempt that would remove everything is rejected
-    without training. Source: Patil, Michael and Dovrolis (NeurIPS 2023).
+    back to its last accepted network and the step halves, down to one item. There it tries items in turn, that of the lowest score,
+    the second lowest and so on, and ends when none of so many can go; after an acceptance it goes on from the same place in the order.
+    An attempt that would remove everything is rejected without training.
+    Source: Patil, Michael and Dovrolis (NeurIPS 2023), where a chain ends at the first item that cannot go.
 
     Parameters
     ----------
@@ -237,16 +257,18 @@ class Pruning:
         Its data are what scores are taken on.
     double_after : int, optional
         Double the step after so many acceptances in a row; as published, never.
+    tries : int
+        How many items in turn are tried at the finest step, one an attempt.
     """
 
-    def __init__(self, items: Items, gate: Gate, double_after: int | None = None) -> None:
-        self.items, self.gate, self.double_after = items, gate, double_after
+    def __init__(self, items: Items, gate: Gate, double_after: int | None = None, tries: int = 1) -> None:
+        self.items, self.gate, self.double_after, self.tries = items, gate, double_after, tries
         self.standing: Standing | None = None
         self.removed, self.step = torch.empty(0, dtype=torch.float64), torch.empty(0, dtype=torch.float64)
         self.number, self.key = torch.empty(0, dtype=torch.int64), torch.empty(0, 2, dtype=torch.int32)
         self.active, self.told = torch.empty(0, dtype=torch.bool), torch.empty(0, dtype=torch.bool)
         self.tried, self.total = torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.float64)
-        self.streak = torch.empty(0, dtype=torch.int64)
+        self.streak, self.kept, self.misses = (torch.empty(0, dtype=torch.int64) for _ in range(3))
 
     def add(self, standing: Standing, steps: Sequence[float]) -> None:
         """Let chains begin where they stand; ``steps``, one a chain, are their first ones in percent of all original items."""
@@ -256,14 +278,16 @@ class Pruning:
         self.step = torch.cat([self.step, torch.tensor(steps, dtype=torch.float64).mul(total / 100).clamp(min=1)])
         self.number = torch.cat([self.number, torch.zeros(len(standing), dtype=torch.int64)])
         self.key = torch.cat([self.key.to(standing.population.values.device), chain_keys(standing.population, standing.names)])
-        self.streak = torch.cat([self.streak, torch.zeros(len(standing), dtype=torch.int64)])
+        self.streak, self.kept, self.misses = (
+            torch.cat([counts, torch.zeros(len(standing), dtype=torch.int64)]) for counts in (self.streak, self.kept, self.misses)
+        )
         self.active = torch.cat([self.active, torch.ones(len(standing), dtype=torch.bool)])
         self.told = torch.cat([self.told, torch.zeros(len(standing), dtype=torch.bool)])
         self.standing = standing if self.standing is None else self.standing.joined(standing)
 
     def propose(self) -> Trial | None:
         """The next attempt of every chain that has not finished, or None when all have."""
-        while bool((impossible := self.active & (self.removed + self.step >= self.total - TOLERANCE)).any()):
+        while bool((impossible := self.active & (self.removed + self.step + self.kept >= self.total - TOLERANCE)).any()):
             self._reject(torch.nonzero(impossible).flatten())
         self.tried = torch.nonzero(self.active).flatten()
         if self.standing is None or not len(self.tried):
@@ -272,7 +296,7 @@ class Pruning:
         population, names = self.standing.population.select(self.tried), [self.standing.names[i] for i in self.tried.tolist()]
         asked = self.removed[self.tried] + self.step[self.tried]
         key = _round_key(self.key[self.tried], self.items.phase, self.number[self.tried])
-        mask = self.gate.pruned(population, self.items, torch.floor(asked + TOLERANCE).long(), key)
+        mask = self.gate.pruned(population, self.items, torch.floor(asked + TOLERANCE).long(), self.kept[self.tried], key)
         return Trial(population.masked(mask), names, self.items.phase, key, 1 - asked / self.total[self.tried])
 
     def settle(self, result: Standing) -> None:
@@ -283,6 +307,7 @@ class Pruning:
         self.standing = self.standing.replaced(accepted, result.select(kept))
         self.removed[accepted] += self.step[accepted]
         self.streak[accepted] += 1
+        self.misses[accepted] = 0
         if self.double_after is not None:
             due = accepted[self.streak[accepted] == self.double_after]
             self.step[due] *= 2
@@ -296,7 +321,10 @@ class Pruning:
         return self.standing.select(rows) if self.standing is not None and len(rows) else None
 
     def _reject(self, chains: Tensor) -> None:
-        self.active[chains[self.step[chains] <= 1]] = False
+        finest = chains[self.step[chains] <= 1]
+        self.misses[finest] += 1
+        self.kept[finest] = (self.kept[finest] + 1) % self.tries
+        self.active[finest[self.misses[finest] >= self.tries]] = False
         self.streak[chains] = 0
         self.step[chains] = (self.step[chains] / 2).clamp(min=1)
 
@@ -311,13 +339,14 @@ def _round_key(key: Tensor, phase: str, number: Tensor) -> Tensor:
     return fold(key, len(PHASES) * number + PHASES.index(phase))
 
 
-def _without_lowest(population: Population, items: Items, left: Tensor, data: Data, key: Tensor) -> Tensor:
+def _without_lowest(population: Population, items: Items, left: Tensor, kept: Tensor, data: Data, key: Tensor) -> Tensor:
     alive = items.alive(population)
     count = alive.sum(dim=1) - left
     scores = items.score(population, data, key).float().masked_fill(~alive, torch.inf)
     # The bits of floats that are not negative sort as the floats do.
-    order = sorted_positions(scores.view(torch.int32))[:, : int(count.max().clamp(min=0))]
-    lowest = torch.arange(order.shape[1], device=alive.device) < count.unsqueeze(1)
+    order = sorted_positions(scores.view(torch.int32))[:, : int((kept + count).max().clamp(min=0))]
+    place = torch.arange(order.shape[1], device=alive.device)
+    lowest = (place >= kept.unsqueeze(1)) & (place < (kept + count).unsqueeze(1))
     gone = torch.zeros_like(alive).scatter(1, order, lowest)
     return items.remove(population, gone & alive)
 

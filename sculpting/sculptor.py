@@ -8,26 +8,27 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from tqdm import tqdm
 
-from .arguments import check_arguments, check_chains, check_counts, device_of, round_of
+from .arguments import check_arguments, check_chains, check_counts, device_of, round_of, steps_of
+from .carving import Carving
+from .checkpoint import Checkpoint, digest
 from .models import Chain, read_model
 from .network import SparseNetwork, by_edges
 from .population import Population
-from .pruning import Attempt, ChainName, Gate, Pruning, RoundRecord, Standing, Trial, edges_of, units_of
+from .pruning import Attempt, ChainName, Gate, Pruning, RoundRecord, Standing, edges_of, units_of
 from .randomness import keys
 from .scores import EDGE_SCORES, UNIT_SCORES
 from .tasks.task import Task, as_task
 from .training import Data
 
-__all__ = ["EDGE_STEPS", "UNIT_STEPS", "SculptResult", "StopReason", "sculpt"]
+__all__ = ["SculptResult", "StopReason", "sculpt"]
 
-UNIT_STEPS: tuple[float, ...] = tuple(range(70, 0, -5))
-EDGE_STEPS: tuple[float, ...] = (2.5, 2.0, 1.5, 1.0, 0.5)
 SMALL = 2_000_000  # parameters in flight below which one thread is faster than several
 
 Progress = bool | Callable[[int, int], None]
@@ -52,6 +53,8 @@ class SculptResult:
     ----------
     candidates : tuple of SparseNetwork
         The last accepted network of every chain that has one, from the sparsest on.
+    dense : tuple of SparseNetwork
+        The trained networks that pruning started from, one for each model, learning rate and seed, whether accurate enough or not.
     rounds : tuple of RoundRecord
         Every training round in columns; ``history`` has them row by row.
     min_accuracy : float
@@ -61,6 +64,7 @@ class SculptResult:
     """
 
     candidates: tuple[SparseNetwork, ...]
+    dense: tuple[SparseNetwork, ...] = field(repr=False)
     rounds: tuple[RoundRecord, ...] = field(repr=False)
     min_accuracy: float
     stop_reason: StopReason
@@ -108,11 +112,14 @@ def sculpt(
     seeds: int = 4,
     seed: int = 0,
     min_accuracy: float | None = None,
-    unit_steps: Sequence[float] = UNIT_STEPS,
-    edge_steps: Sequence[float] = EDGE_STEPS,
+    tolerance: float = 0.005,
+    unit_steps: Sequence[float] | None = None,
+    edge_steps: Sequence[float] | None = None,
     unit_score: str = "loss_sensitivity",
     edge_score: str = "magnitude",
     double_after: int | None = 4,
+    unit_tries: int = 10,
+    edge_tries: int = 4,
     dense_rounds: int = 10,
     initial: str = "fresh",
     loss: str | None = None,
@@ -121,11 +128,13 @@ def sculpt(
     batch_size: int | None = None,
     learning_rate: float | Sequence[float] = 0.1,
     final_rate: float = 0.05,
+    rate_width: int | None = 12,
     weight_decay: float = 1e-4,
     input_noise: float | None = None,
     hidden_noise: float | None = None,
     device: str | torch.device | None = None,
     max_members: int | None = None,
+    checkpoint: str | Path | None = None,
     progress: Progress = True,
 ) -> SculptResult:
     """Sparse networks that do what the data asks: units pruned first, then edges, for as long as the accuracy holds.
@@ -143,15 +152,24 @@ def sculpt(
         How many initialisations, and the first of them.
     min_accuracy : float in (0, 1], optional
         What a network must reach to be accepted. Otherwise 1 for a complete truth table, and for other data the best that a
-        dense network of the population reaches, whatever its model and learning rate.
-    unit_steps, edge_steps : sequence of float in (0, 100)
+        dense network of the population reaches, whatever its model and learning rate, less the ``tolerance``.
+    tolerance : float in [0, 1)
+        Accuracy that may be lost, 0.005 = half a percentage point, where no accuracy is asked for and the data are no complete table.
+    unit_steps, edge_steps : sequence of float in (0, 100), optional
         First steps of the chains, in percent of all hidden units and of all weights: a chain of unit pruning for each seed and
-        unit step, and from each of these a chain of edge pruning for each edge step. Either may be empty.
+        unit step, and from each of these a chain of edge pruning for each edge step. Either may be empty. When left out, 70, 65, ... 5
+        and 2.5, 2, ... 0.5, so 70 candidates a seed; for models of more than 20,000 weights 50, 20 and 2, 1.
     unit_score : {"loss_sensitivity", "weight_sum", "random"}
     edge_score : {"magnitude", "loss_sensitivity", "random"}
     double_after : int, optional
         Double a chain's step after so many acceptances in a row. As published, steps only halve, so that a chain whose first steps fail
         may lose thousands of edges one by one, alone, long after the others have ended; 4 ended two such runs 8 and 15 times sooner.
+    unit_tries, edge_tries : int
+        How many units or edges are tried in turn, from the lowest score on, before a chain ends that can spare none of them. As published,
+        1; more find sparser networks.
+    dense_rounds : int
+        Rounds of dense training at the most: until a network is accurate enough or, where that is not known before, for as long as a
+        round gains more than the tolerance.
     initial : {"fresh", "model"}
         Draw Kaiming-normal weights for each seed, or start all seeds from the model's own weights as they are; seeds then
         differ in noise and data order.
@@ -159,16 +177,21 @@ def sculpt(
     validation : pair (x, y) or float, optional
         Rows that decide acceptance, or the fraction of the data held out for it: 0.2, drawn with ``seed``. A complete truth
         table is used whole.
-    steps, batch_size, learning_rate, final_rate, weight_decay, input_noise, hidden_noise
-        Of a training round (Adam): gradient steps; rows in a batch, half of the rows but at most 128 when left out; one learning
-        rate or several, each for every seed; the fraction of it that is left at the end, along half a cosine, 1 for a constant rate
-        as published; coupled L2; standard deviations of the Gaussian noise on the inputs and on the sums of hidden units, 0.1 and 0.3 for
-        a complete truth table and otherwise 0 when left out. Noise inside works against short cuts: units that carry several bits.
+    steps, batch_size, learning_rate, final_rate, rate_width, weight_decay, input_noise, hidden_noise
+        Of a training round (Adam): gradient steps; rows in a batch, half of the rows but at most 64 when left out (fewer than 64 rows
+        then stand in an epoch as often as fit into 64); one learning rate or several, each for every seed; the fraction of it that is
+        left at the end, along half a cosine, 1 for a constant rate as published; the most live units of a layer at which all of the
+        rate holds, which halves above and with every doubling, None for never; coupled L2; standard deviations of the Gaussian noise on
+        the inputs and on the sums of hidden units, 0.1 and 0.3 for a complete truth table and otherwise 0 when left out. Noise inside
+        works against short cuts: units that carry several bits.
     device : str or torch.device, optional
         Where to compute; otherwise where the model is.
     max_members : int, optional
         How many networks are trained at once at the most; otherwise as many as fit into half of the memory that is free. It
         changes the result by no more than the rounding of batched products does.
+    checkpoint : str or Path, optional
+        A file that is written between rounds, at most every ten seconds. Where it is there already, the same call goes on from it, to
+        the same result as without the interruption.
     progress : bool or callable
         A bar, nothing, or ``progress(chains finished, chains in all)``.
 
@@ -200,30 +223,49 @@ def sculpt(
     task = as_task(data, loss=loss, validation=validation, seed=seed, outputs=chains[0].shape.widths[-1])
     chains = [chain.for_loss(task.loss) for chain in chains]
     rates = [learning_rate] if isinstance(learning_rate, (int, float)) else list(learning_rate)
-    check_arguments(chains[0], task, min_accuracy, (unit_steps, edge_steps), (unit_score, edge_score), initial)
+    unit_steps, edge_steps = steps_of(chains, unit_steps, edge_steps)
+    check_arguments(chains[0], task, min_accuracy, tolerance, (unit_steps, edge_steps), (unit_score, edge_score), initial)
     given = {name: value for name, value in (("max_members", max_members), ("double_after", double_after)) if value is not None}
-    check_counts(seeds=seeds, dense_rounds=dense_rounds, **given)
-    noises = [own if given is None else given for given, own in ((input_noise, task.input_noise), (hidden_noise, task.hidden_noise))]
-    settings = round_of(task, rates, batch_size, steps=steps, final_rate=final_rate, weight_decay=weight_decay, noises=noises)
+    check_counts(seeds=seeds, dense_rounds=dense_rounds, unit_tries=unit_tries, edge_tries=edge_tries, **given)
+    settings, copies = round_of(
+        task, rates, batch_size, steps=steps, final_rate=final_rate, rate_width=rate_width, weight_decay=weight_decay,
+        noises=(
+            task.input_noise if input_noise is None else input_noise,
+            task.hidden_noise if hidden_noise is None else hidden_noise,
+        ),
+    )  # fmt: skip
     place = device_of(chains[0].device if device is None else device)
-    gate = Gate(Data.of(task, place), settings, torch.tensor(rates, dtype=torch.float64), max_members)
+    gate = Gate(Data.of(task, place, copies), settings, torch.tensor(rates, dtype=torch.float64), max_members, tolerance=tolerance)
     if min_accuracy is not None or task.complete:
         gate.min_accuracy = 1.0 if min_accuracy is None else min_accuracy
     numbers = range(seed, seed + seeds)
     names = [ChainName(s, model=m, rate=r) for m in range(len(chains)) for r in range(len(rates)) for s in numbers]
     phases = units_of(UNIT_SCORES[unit_score]), edges_of(EDGE_SCORES[edge_score])
-    units, edges = (Pruning(items, gate, double_after) for items in phases)
+    units, edges = (Pruning(items, gate, double_after, tries) for items, tries in zip(phases, (unit_tries, edge_tries), strict=True))
+    carving = Carving(gate, units, edges, unit_steps, edge_steps)
     population = Population.padded([_dense(chain, [*numbers] * len(rates), initial, place) for chain in chains])
+    kept = None
+    if checkpoint is not None:
+        schedule = (unit_steps, edge_steps, unit_score, edge_score, double_after, unit_tries, edge_tries, dense_rounds, initial)
+        facts = (names, rates, settings, copies, gate.min_accuracy, tolerance, schedule, population.shape)
+        data_parts = (population.values.cpu(), population.mask.cpu(), task.x, task.y, task.x_check, task.y_check)
+        kept = Checkpoint(checkpoint, digest(facts, data_parts))
     with (
         _threads(len(names) * max(1, len(unit_steps)) * population.shape.size),
         _bar(progress, len(names) * (len(unit_steps) + max(1, len(unit_steps)) * len(edge_steps))) as finished,
     ):
-        standing = gate.dense(population, names, initial == "model", dense_rounds)
-        standing = _set_mark(gate, standing)
-        standing = _carve(standing, gate, units, edges, unit_steps, edge_steps, finished)
-    candidates = by_edges(_networks(standing, chains, rates, task))
+        if kept is None or not kept.read(carving, population.shape, place):
+            carving.begin(_set_mark(gate, gate.dense(population, names, initial == "model", dense_rounds)))
+        while carving.advance():
+            finished(carving.ended)
+            if kept is not None:
+                kept.write(carving)
+        if kept is not None:
+            kept.write(carving, now=True)
+    dense, found = (_networks(standing, chains, rates, task) for standing in (carving.dense, carving.standing))
+    candidates = by_edges([network for network, accepted in found if accepted])
     reason = StopReason.NOTHING_ACCEPTED if not candidates else StopReason.FINEST_STEP if edge_steps else StopReason.UNITS_ONLY
-    return SculptResult(candidates, tuple(gate.rounds), gate.min_accuracy, reason, tuple(numbers))
+    return SculptResult(candidates, tuple(network for network, _ in dense), tuple(gate.rounds), gate.min_accuracy, reason, tuple(numbers))
 
 
 def _dense(chain: Chain, numbers: Sequence[int], initial: str, device: torch.device) -> Population:
@@ -234,60 +276,20 @@ def _dense(chain: Chain, numbers: Sequence[int], initial: str, device: torch.dev
 
 
 def _set_mark(gate: Gate, standing: Standing) -> Standing:
-    """Where no accuracy was asked for, that of the best dense network is."""
+    """Where no accuracy was asked for, that of the best dense network is, less the tolerance."""
     if gate.min_accuracy > -math.inf:
         return standing
-    gate.min_accuracy = float(standing.accuracy.max())
+    gate.min_accuracy = float(standing.accuracy.max()) - gate.tolerance
     return replace(standing, accepted=standing.accuracy >= gate.min_accuracy)
 
 
-def _carve(
-    standing: Standing,
-    gate: Gate,
-    units: Pruning,
-    edges: Pruning,
-    unit_steps: Sequence[float],
-    edge_steps: Sequence[float],
-    finished: Callable[[int], None],
-) -> Standing:
-    """Chains of units, a retraining that has to pass the gate, chains of edges; every chain goes on as soon as it can.
-
-    A round trains all that is under way, whatever phase it is in.
-    """
-    done = standing.select(torch.arange(0))
-    if unit_steps:
-        units.add(standing.branched("unit_step", unit_steps), list(unit_steps) * len(standing))
-    else:
-        edges.add(standing.branched("edge_step", edge_steps), list(edge_steps) * len(standing))
-    while True:
-        trials = [units.propose(), edges.propose()]
-        carved, ready = edges.finished(), units.finished()
-        finished(sum(len(chains) for chains in (carved, ready) if chains is not None))
-        if ready is not None:
-            trials.append(Trial.unpruned(ready.population, ready.names, "retrain"))
-        under_way = [trial for trial in trials if trial is not None]
-        if not under_way:
-            return edges.standing if edges.standing is not None else done
-        for trial, result in zip(under_way, gate.attempt(under_way), strict=True):
-            if trial.phase == "units":
-                units.settle(result)
-            elif trial.phase == "edges":
-                edges.settle(result)
-            elif ready is not None:
-                # What came out of the retraining below the mark goes back to what it was.
-                kept = torch.nonzero(result.accepted).flatten()
-                ready = ready.replaced(kept, result.select(kept))
-        if ready is not None and edge_steps:
-            edges.add(ready.branched("edge_step", edge_steps), list(edge_steps) * len(ready))
-        elif ready is not None:
-            done = done.joined(ready)
-
-
-def _networks(standing: Standing, chains: Sequence[Chain], rates: Sequence[float], task: Task) -> list[SparseNetwork]:
+def _networks(standing: Standing | None, chains: Sequence[Chain], rates: Sequence[float], task: Task) -> list[tuple[SparseNetwork, bool]]:
+    """The network of every chain, and whether it was accepted."""
+    if standing is None:
+        return []
     weights, biases = ([part.cpu().numpy() for part in parts] for parts in (standing.population.weights, standing.population.biases))
     found = []
-    for row in torch.nonzero(standing.accepted).flatten().tolist():
-        name = standing.names[row]
+    for row, name in enumerate(standing.names):
         chain, accuracy = chains[name.model], float(standing.accuracy[row])
         widths = chain.shape.widths
         own = tuple(w[row, :out, :into].copy() for w, into, out in zip(weights, widths, widths[1:], strict=False))
@@ -295,7 +297,8 @@ def _networks(standing: Standing, chains: Sequence[Chain], rates: Sequence[float
         steps = {"seed": name.seed, "unit_step": name.unit_step, "edge_step": name.edge_step}
         origin = {**steps, "model": name.model, "learning_rate": rates[name.rate], "task": task.name}
         names = task.input_names, task.output_names
-        found.append(SparseNetwork(own, shifts, chain.shape.activations, chain.head, accuracy, *names, origin))
+        network = SparseNetwork(own, shifts, chain.shape.activations, chain.head, accuracy, *names, origin)
+        found.append((network, bool(standing.accepted[row])))
     return found
 
 
@@ -312,14 +315,14 @@ def _threads(parameters: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _bar(progress: Progress, total: int) -> Iterator[Callable[[int], None]]:
-    """A function to tell of finished chains."""
+    """A function to tell how many chains have finished."""
     done = 0
     with tqdm(total=total, desc="sculpting", unit="chain", disable=progress is not True, leave=False) as bar:
 
-        def finished(count: int) -> None:
+        def finished(ended: int) -> None:
             nonlocal done
-            done += count
-            bar.update(count)
+            bar.update(ended - done)
+            done = ended
             if callable(progress):
                 progress(done, total)
 

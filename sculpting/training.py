@@ -6,7 +6,7 @@ N = members, S = rows of data, n = inputs, k = outputs, P = parameters of a memb
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import repeat
@@ -14,7 +14,7 @@ from itertools import repeat
 import torch
 from torch import Tensor
 
-from .batches import batches, hidden_noise, with_constant
+from .batches import batches, fresh_batches, hidden_noise, with_constant
 from .formats import pay_last, put_last
 from .losses import LOSSES, Loss
 from .memory import is_out_of_memory, members_that_fit
@@ -32,7 +32,8 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 class Data:
     """What a population is trained and checked on, on its device.
 
-    ``x (n + 1, S)``, whose last row is 1 for the biases, ``y (k, S)``, and the same for validation.
+    ``x (n + 1, S)``, whose last row is 1 for the biases, ``y (k, S)``, and the same for validation. Where there is a ``sample``, as that of
+    ``Task``, the rows of batches are drawn by it, and those of ``x`` only say how many make an epoch.
     """
 
     x: Tensor
@@ -40,13 +41,14 @@ class Data:
     x_check: Tensor
     y_check: Tensor
     loss: Loss
+    sample: Callable[[Tensor, int, int], tuple[Tensor, Tensor]] | None = None
 
     @classmethod
-    def of(cls, task: Task, device: torch.device | str = "cpu") -> Data:
-        """The data of a task, on a device."""
-        x, x_check = (torch.cat([part.t(), part.new_ones(1, len(part))]).to(device) for part in (task.x, task.x_check))
-        y, y_check = (part.t().contiguous().to(device) for part in (task.y, task.y_check))
-        return cls(x, y, x_check, y_check, LOSSES[task.loss])
+    def of(cls, task: Task, device: torch.device | str = "cpu", copies: int = 1) -> Data:
+        """The data of a task, on a device; each row for training stands there so many times."""
+        x, x_check = (torch.cat([part.t(), part.new_ones(1, len(part))]).to(device) for part in (task.x.repeat(copies, 1), task.x_check))
+        y, y_check = (part.t().contiguous().to(device) for part in (task.y.repeat(copies, 1), task.y_check))
+        return cls(x, y, x_check, y_check, LOSSES[task.loss], None if task.complete else task.sample)
 
     def checked_on(self, inputs: Tensor | None) -> Data:
         """The same, with those inputs alone in the validation rows; all where None."""
@@ -72,6 +74,9 @@ class Round:
         Standard deviation of the Gaussian noise on the inputs, drawn anew each epoch.
     hidden_noise : float
         The same of the noise on the sums of hidden units, before their activation.
+    rate_width : int, optional
+        Members with more live units in a layer learn more slowly: half as fast from above this, and half as fast again with every
+        doubling. A step of Adam moves each weight by the learning rate, so the sum of a unit by that times what it reads.
     """
 
     steps: int = 60
@@ -81,6 +86,7 @@ class Round:
     weight_decay: float = 1e-4
     input_noise: float = 0.0
     hidden_noise: float = 0.0
+    rate_width: int | None = 12
 
     def epochs(self, rows: int) -> int:
         """Passes over the data that hold at least ``steps`` batches."""
@@ -89,6 +95,13 @@ class Round:
     def rate_at(self, done: float) -> float:
         """The fraction of the learning rate that holds when a fraction ``done`` of the round is over."""
         return self.final_rate + (1 - self.final_rate) * (1 + math.cos(math.pi * done)) / 2
+
+    def share_of_rate(self, population: Population) -> Tensor:
+        """The fraction of the learning rate that each member gets: float64 ``(N,)``, on the CPU."""
+        if self.rate_width is None:
+            return torch.ones(len(population), dtype=torch.float64)
+        widest = torch.stack([alive.sum(dim=1) for alive in population.alive()]).amax(dim=0).cpu().double()
+        return 0.5 ** torch.log2(widest / self.rate_width).ceil().clamp(min=0)
 
 
 def gradient(population: Population, data: Data) -> Tensor:
@@ -124,7 +137,7 @@ def train(
     key : Tensor of shape (N, 2)
         Keys of the members' noise and data order.
     learning_rate : Tensor of shape (N,), optional
-        One for each member, instead of ``settings.learning_rate``.
+        One for each member, instead of ``settings.learning_rate``; wide members get a share of it, see ``Round.rate_width``.
     max_members : int, optional
         How many are trained at once at the most; otherwise as many as fit into half of the free memory. Where memory runs out
         all the same, the number halves.
@@ -141,7 +154,7 @@ def train(
     pruned parameters stay exactly zero. Pruned units are left out of the work: see ``packings``.
     """
     values = population.values
-    rates = torch.full((len(values),), settings.learning_rate) if learning_rate is None else learning_rate.cpu()
+    rates = settings.share_of_rate(population) * (settings.learning_rate if learning_rate is None else learning_rate.cpu())
     best = torch.zeros_like(values)
     accuracy, loss = values.new_empty(len(values), dtype=torch.float64), values.new_empty(len(values))
     waiting = list(packings(population, rates))
@@ -180,10 +193,14 @@ def _train(population: Population, data: Data, settings: Round, rate: float, key
     factors = cache(lambda rows: population.shape.matrices(mask / (rows * divisor)))
     top = Score(values.new_full((len(values),), -torch.inf, dtype=torch.float64), values.new_full((len(values),), torch.inf))
     size = settings.batch_size
-    drawn = batches(data.x, data.y, size, epochs, settings.input_noise, key, packing.inputs, last)
+    if data.sample is None:
+        drawn = batches(data.x, data.y, size, epochs, settings.input_noise, key, packing.inputs, last)
+    else:
+        drawn = fresh_batches(data.sample, size, len(counts), settings.input_noise, key, packing.inputs, last)
     noises: Iterator[Sequence[Tensor]] = repeat(())
     if settings.hidden_noise:
-        noises = hidden_noise(packing.units, data.x.shape[1], size, epochs, settings.hidden_noise, key, last)
+        rows = data.x.shape[1] if data.sample is None else per_epoch * size
+        noises = hidden_noise(packing.units, rows, size, epochs, settings.hidden_noise, key, last)
     for step, ((x, y), noise) in enumerate(zip(drawn, noises, strict=False)):
         passes.gradient(x, y, data.loss, factors(x.shape[-1]), matrices, noise)
         torch._fused_adam_(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -141,7 +142,7 @@ def test_what_is_changed_is_sculpted_with(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_seeds_without_a_candidate_stand_for_themselves(cell: tuple[SculptResult, list[Row]]) -> None:
     result, _ = cell
-    part = SculptResult(tuple(c for c in result.candidates if c.origin["seed"] != 2), result.rounds, 1.0, result.stop_reason, result.seeds)
+    part = replace(result, candidates=tuple(c for c in result.candidates if c.origin["seed"] != 2))
     truth = tasks.boolean("both").truth(hidden_layers=1)
     alone, with_others = (answers._answer(part, truth, Question(seeds, "sparsest")) for seeds in (range(2, 3), range(0, 4)))
     assert alone["edges"] is None
@@ -305,6 +306,8 @@ def test_one_setting_is_changed_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_p
     expected = [{"learning_rate": x * rate} for x in (0.25, 0.5, 2)] + [{"steps": n} for n in (steps // 2, 2 * steps, 4 * steps)]
     expected += [{"input_noise": x} for x in (0, 0.05, 0.2, 0.3)] + [{"hidden_noise": x} for x in (0, 0.15, 0.6, 1)] + single
     expected += [{"final_rate": 0.3}, {"final_rate": 1}, {"weight_decay": 0}, {"weight_decay": 1e-3}, {"dense_rounds": 1}]
+    expected += [{"activation": name} for name in ("relu", "tanh", "sigmoid")] + [{"rate_width": width} for width in (6, 24, 1000)]
+    expected += [{"unit_tries": 1}, {"unit_tries": 4}, {"edge_tries": 1}]
     assert [changes.count(change) for change in expected] == [6] * len(expected)
     assert len(changes) == 6 * (len(expected) + 1)
     for part in (f"| learning_rate | {rate / 4:g} | 0/6 | 0/6 |", f"| steps | {steps} (default) | 6/6 | 6/6 |",
@@ -323,8 +326,8 @@ def test_rows_of_sensitivity_are_in_the_order_of_parameters_and_values(monkeypat
     monkeypatch.setattr(sensitivity, "_figure", lambda rows: success_bars({"a": {"b": None}}).figure)
     rows = sensitivity.sensitivity_study(tmp_path, groups=2, progress=False)
     assert all(list(row) == ["parameter", "value", "is_default", *COLUMNS] for row in rows)
-    parameters = ["learning_rate", "final_rate", "steps", "input_noise", "hidden_noise", "weight_decay", "dense_rounds"]
-    parameters += ["unit_step", "edge_step", "merge_threshold", "halving"]
+    parameters = ["activation", "learning_rate", "final_rate", "rate_width", "steps", "input_noise", "hidden_noise", "weight_decay"]
+    parameters += ["dense_rounds", "unit_tries", "edge_tries", "unit_step", "edge_step", "merge_threshold", "halving"]
     assert list(dict.fromkeys(row["parameter"] for row in rows)) == parameters
     for name in parameters:
         some = [row for row in rows if row["parameter"] == name]

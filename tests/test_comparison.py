@@ -123,6 +123,29 @@ def test_right_modules_that_cannot_compute_the_function_are_exact_but_not_valid(
     assert "{x2, x3} does not reach {y0}, which depends on it" in comparison.reasons
 
 
+def test_where_some_inputs_are_enough_those_that_are_not_read_do_not_count() -> None:
+    """x1 is not read; where all are asked for its module is missing."""
+    truth = truth_of(((0, 1), (0,)), ((2, 3), (1,)))
+    graph = LayeredGraph.from_weights([[[1, 0, 0, 0], [0, 0, 1, 1]], [[1, 0], [0, 1]]])
+    assert not compare(detect_modules(graph), truth).exact
+    truth.graph["some_inputs"] = True
+    comparison = compare(detect_modules(graph), truth)
+    assert comparison.connected
+    assert comparison.inputs.exact
+    assert "M0 is" in str(comparison)
+    # A stray input, and a module none of whose inputs are read, are wrong all the same.
+    stray = LayeredGraph.from_weights([[[1, 0, 1, 0], [0, 0, 0, 1]], [[1, 0], [0, 1]]])
+    assert not compare(detect_modules(stray), truth).inputs.exact
+    blind = LayeredGraph.from_weights([[[1, 0, 0, 0], [0, 0, 0, 0]], [[1, 0], [0, 1]]])
+    assert not compare(detect_modules(blind), truth).exact
+
+
+def test_long_lists_of_names_are_cut() -> None:
+    truth = truth_of((tuple(range(40)), (0,)))
+    told = str(compare(detect_modules([np.ones((1, 40))]), truth))
+    assert "{x0, x1, x2, ... 40 in all, y0}" in told
+
+
 def test_rand_index_by_hand() -> None:
     labels = (np.array([0, 0, 1, 1]), np.array([2, 3]))
     graph = LayeredGraph.from_weights([[[1, 1, 0, 0], [0, 0, 1, 1]]])

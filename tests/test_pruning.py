@@ -109,6 +109,30 @@ def test_doubled_steps_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [*accepted, (18, False), (16, True), (18, False), (17, False)]
 
 
+def test_at_the_finest_step_items_are_tried_in_turn_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten edges of which the lowest, the third and the two highest are needed: with one try a chain ends at the first, with three it finds
+    all others, goes on from the place of the last acceptance, and ends when the three lowest are refused one after the other."""
+    population = population_of((3, 2, 2))
+    places = population.shape.weight_positions()
+    order = places[population.values[0, places].abs().argsort()]
+    needed = order[[0, 2, 8, 9]]
+    judged(monkeypatch, lambda p: p.mask[:, needed].amin(dim=1) > 0)
+
+    def carved(tries: int) -> tuple[Tensor, list[tuple[int, bool]]]:
+        gate = Gate(data_of(population), Round(), min_accuracy=1.0)
+        chains = Pruning(edges_of(EDGE_SCORES["magnitude"]), gate, tries=tries)
+        chains.add(standing_of(population), [10.0])
+        mask = carve(chains, gate).population.mask[0]
+        return mask, [(round((1 - a.asked) * 10), a.accepted) for a in attempts_of(gate)]
+
+    assert carved(1)[1] == [(1, False)]
+    mask, attempts = carved(3)
+    assert torch.equal(torch.nonzero(mask[places]).flatten(), torch.isin(places, needed).nonzero().flatten())
+    # The lowest; the second goes, and the third stands second now; the fourth to the eighth from the third place on; the highest, the
+    # lowest, the third.
+    assert attempts == [(1, False), (1, True), (2, False), *((n, True) for n in range(2, 7)), (7, False), (7, False), (7, False)]
+
+
 def test_a_chain_ends_only_where_one_more_item_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for needed in range(1, 20):
         judged(monkeypatch, lambda p, needed=needed: p.edges() >= needed)
@@ -170,7 +194,7 @@ def test_masks_only_shrink_and_never_by_more_than_asked(seed: int, step: float, 
         if removed >= total:
             break
         mask = Gate(data, Round()).pruned(
-            population, items, torch.full((3,), math.floor(removed + 1e-9)), keys([("k", seed, i) for i in range(3)])
+            population, items, torch.full((3,), math.floor(removed + 1e-9)), torch.zeros(3), keys([("k", seed, i) for i in range(3)])
         )
         assert bool((mask <= population.mask).all())
         population = population.masked(mask)
@@ -181,7 +205,7 @@ def test_masks_only_shrink_and_never_by_more_than_asked(seed: int, step: float, 
 def test_equal_scores_go_in_the_order_of_the_items() -> None:
     population = Population.of(Shape((2, 6, 1), ("relu", "identity")), torch.ones(1, 25))
     items = units_of(UNIT_SCORES["weight_sum"])
-    mask = Gate(data_of(population), Round()).pruned(population, items, torch.tensor([2]), keys([0]))
+    mask = Gate(data_of(population), Round()).pruned(population, items, torch.tensor([2]), torch.tensor([0]), keys([0]))
     assert population.masked(mask).alive()[0][0].tolist() == [False, False, True, True, True, True]
 
 

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from sculpting import SculptResult, StopReason, pruning, sculpt, tasks, training
+from sculpting.arguments import EDGE_STEPS, UNIT_STEPS
 from sculpting.passes import Score
 from sculpting.population import Population, Shape
 from sculpting.randomness import keys
 from sculpting.scores import EDGE_SCORES, UNIT_SCORES
-from sculpting.sculptor import EDGE_STEPS, UNIT_STEPS
 from sculpting.training import Data, Round
 
 QUICK: dict[str, Any] = {"seeds": 2, "unit_steps": [50, 25], "edge_steps": [5, 2], "progress": False}
@@ -218,11 +218,9 @@ def test_widths_and_learning_rates_side_by_side_are_those_of_calls_of_their_own(
 def test_dense_networks_are_trained_until_they_are_accepted_and_no_longer() -> None:
     task = tasks.boolean("both")
     few = {**QUICK, "steps": 12, "seeds": 6, "unit_steps": [50], "edge_steps": []}
+    model = task.model(8, 1, activation="relu")
     dense = [
-        [
-            [a for a in sculpt(task.model(8, 1), task, **few, dense_rounds=rounds).history if a.phase == "dense" and a.chain.seed == s]
-            for s in range(6)
-        ]
+        [[a for a in sculpt(model, task, **few, dense_rounds=rounds).history if a.phase == "dense" and a.chain.seed == s] for s in range(6)]
         for rounds in (1, 4)
     ]
     assert {len(attempts) for attempts in dense[0]} == {1}
@@ -246,7 +244,7 @@ def test_random_edge_scores_differ_from_layer_to_layer() -> None:
 
 def test_doubled_steps_need_fewer_rounds_from_fine_steps() -> None:
     task = tasks.boolean("both")
-    grid = {**QUICK, "seeds": 1, "unit_steps": [5], "edge_steps": [0.5]}
+    grid = {**QUICK, "seeds": 1, "unit_steps": [5], "edge_steps": [0.5], "unit_tries": 1, "edge_tries": 1}
     plain, doubled = (sculpt(task.model(width=24, hidden_layers=1), task, double_after=after, **grid) for after in (None, 2))
     assert len(doubled.rounds) < len(plain.rounds) / 1.5
     assert all(bool(((n.model()(task.x) > 0) == (task.y > 0.5)).all()) for n in doubled.candidates)

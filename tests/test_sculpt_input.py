@@ -56,6 +56,7 @@ def test_any_module_whose_forward_is_a_chain_is_read() -> None:
 
     assert read_model(Chained()).shape.widths == (6, 8, 3)
     assert read_model(Chained()).shape.activations == ("relu", "identity")
+    assert read_model(tasks.boolean("both").model(width=8, hidden_layers=1)).shape.activations == ("clipped_relu", "identity")
     for function in (nn.functional.leaky_relu, nn.functional.gelu, torch.tanh, lambda x: x.sigmoid()):
         assert read_model(Functional(function)).shape.activations[0] in ("leaky_relu", "gelu", "tanh", "sigmoid")
     assert read_model(nn.Sequential(nn.Sequential(nn.Linear(2, 3), nn.GELU()), nn.Linear(3, 4), nn.Linear(4, 1))).shape.activations == (
@@ -85,6 +86,13 @@ NAN = torch.full((20, 6), torch.nan)
         (mlp(nn.Linear(6, 8), nn.LeakyReLU(0.2), nn.Linear(8, 3)), (X, Y), {}, ValueError, r"not supported: 1 \(LeakyReLU"),
         (Functional(lambda x: nn.functional.leaky_relu(x, 0.2)), (X, Y), {}, ValueError, "not supported: leaky_relu with .*0.2"),
         (Functional(lambda x: nn.functional.gelu(x, approximate="tanh")), (X, Y), {}, ValueError, "not supported: gelu with .*tanh"),
+        (
+            mlp(nn.Linear(6, 8), nn.Hardtanh(), nn.Linear(8, 3)),
+            (X, Y),
+            {},
+            ValueError,
+            r"not supported: 1 .*clipped_relu is Hardtanh\(0, 1\)",
+        ),
         (Functional(torch.cos), (X, Y), {}, ValueError, "not supported: cos"),
         (mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3), nn.Softmax(dim=0)), (X, Y[:, 0]), {}, ValueError, r"not supported: 3 \(Softmax"),
         (mlp(nn.Linear(6, 8), nn.Softmax(dim=1), nn.Linear(8, 3)), (X, Y), {}, ValueError, "hidden activations must be elementwise"),

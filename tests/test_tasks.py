@@ -227,6 +227,7 @@ def test_names_and_texts_address_the_same_task() -> None:
         (lambda: tasks.from_table([[0, 0], [0, 1]], [0, 1]).truth(1), "each of the 2\\*\\*2 input rows once; got 2"),
         (lambda: tasks.from_table([[0], [1]], [0, 1]).truth(1), "structure of task 'table' is not known"),
         (lambda: tasks.boolean("both").model(width=0), "at least one hidden layer of at least one unit"),
+        (lambda: tasks.boolean("both").model(activation="step"), r"activation must be one of \['clipped_relu', .*; got 'step'"),
     ],
 )
 def test_bad_tasks_get_one_clear_error(call: Callable[[], object], text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import oracle
@@ -11,12 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from sculpting import tasks
 from sculpting.activations import ACTIVATIONS
+from sculpting.arguments import round_of
+from sculpting.batches import fresh_batches
 from sculpting.losses import LOSSES
 from sculpting.packing import packings
 from sculpting.passes import Pass
 from sculpting.population import Population, Shape
-from sculpting.randomness import keys, uniforms
+from sculpting.randomness import keys, permutations, uniforms
 from sculpting.tasks import Task
 from sculpting.training import Data, Round, evaluate, gradient, train
 
@@ -55,6 +59,27 @@ def alone(population: Population, member: int) -> tuple[nn.Sequential, dict[str,
 def as_row(model: nn.Sequential, parts: list[torch.Tensor]) -> torch.Tensor:
     """Weights and biases, or their gradients, in the order of a flat row."""
     return torch.cat([torch.cat([w, b.unsqueeze(1)], dim=1).flatten() for w, b in zip(parts[::2], parts[1::2], strict=True)])
+
+
+def test_wide_members_learn_more_slowly_by_how_many_units_live() -> None:
+    """All of the rate up to twelve live units in the widest layer, half from 13 on, a quarter from 25 on; pruned units do not count."""
+    population = Population.fresh(Shape((4, 30, 5, 2), ("relu", "relu", "identity")), keys(range(5)))
+    masks = population.mask.clone()
+    for row, live in enumerate((30, 25, 24, 13, 12)):
+        for matrix in population.shape.matrices(masks)[:1]:
+            matrix[row, live:] = 0
+        population.shape.weights(masks)[1][row, :, live:] = 0
+    shares = Round(rate_width=12).share_of_rate(population.masked(masks))
+    assert shares.tolist() == [0.25, 0.25, 0.5, 0.5, 1.0]
+    assert Round(rate_width=None).share_of_rate(population).tolist() == [1.0] * 5
+
+
+def test_a_member_trains_at_its_share_of_the_rate() -> None:
+    population, data = make((4, 24, 3), 2), data_for("bce", (4, 3))
+    slow, _ = train(population, data, Round(6, 8, 0.1, rate_width=12), keys([0, 1]))
+    plain, _ = train(population, data, Round(6, 8, 0.05, rate_width=None), keys([0, 1]))
+    assert torch.equal(slow.values, plain.values)
+    assert not torch.equal(slow.values, train(population, data, Round(6, 8, 0.1, rate_width=None), keys([0, 1]))[0].values)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -249,3 +274,55 @@ def test_fresh_weights_are_kaiming_normal_with_zero_biases() -> None:
         assert float(bias.abs().max()) == 0.0
         assert float(weight.mean()) == pytest.approx(0, abs=0.01)
         assert float(weight.std()) == pytest.approx((2 / weight.shape[2]) ** 0.5, rel=0.02)
+
+
+@pytest.mark.parametrize(("widths", "members", "batch"), [((4, 6, 3), 3, 10), ((2, 4, 1), 40, 10), ((80, 6, 3), 2, 5)])
+def test_rows_that_a_sample_draws_are_trained_on_as_rows_of_data_are(widths: tuple[int, ...], members: int, batch: int) -> None:
+    """A sample that deals out the rows of the data in the order in which batches do; members lie first, last, and read some inputs."""
+    population, data = make(widths, members), data_for("bce", widths)
+    if widths[0] > 64:
+        population.shape.weights(population.mask)[0][:, :, 7:9] = 0
+        population = Population.of(population.shape, population.values, population.mask)
+
+    def sample(key: torch.Tensor, step: int, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+        epoch, part = divmod(step, 20 // rows)
+        places = permutations(key, 20, 1, epoch)[:, 0, part * rows : (part + 1) * rows].long()
+        return data.x[:-1, places].transpose(0, 1), data.y[:, places].transpose(0, 1)
+
+    for noise in (0.0, 0.2):
+        settings_ = Round(12, batch, 0.02, hidden_noise=noise)
+        dealt, _ = train(population, data, settings_, keys(range(members)))
+        drawn, _ = train(population, replace(data, sample=sample), settings_, keys(range(members)))
+        torch.testing.assert_close(drawn.values, dealt.values, rtol=0, atol=0 if widths[0] < 64 else 1e-5)  # other strides round otherwise
+
+
+def test_noise_on_inputs_is_added_to_fresh_rows_too() -> None:
+    population, data = make((4, 6, 3), 2), data_for("bce", (4, 3))
+    zeros = replace(data, sample=lambda key, step, rows: (torch.zeros(len(key), 4, rows), torch.zeros(len(key), 3, rows)))
+    key, noise = keys([0, 1]), 0.3
+    batches_ = list(fresh_batches(zeros.sample, 5, 3, noise, key, torch.tensor([0, 2]), False))
+    assert [x.shape for x, _ in batches_] == [(2, 3, 5)] * 3
+    drawn = torch.stack([x[:, :-1] for x, _ in batches_])
+    assert drawn.std() == pytest.approx(noise, rel=0.4)
+    assert len(drawn.flatten().unique()) > 50
+    assert all(bool((x[:, -1] == 1).all()) for x, _ in batches_)
+    quiet, loud = (train(population, zeros, Round(5, input_noise=size), key)[0].values for size in (0.0, noise))
+    assert not torch.equal(quiet, loud)
+
+
+def test_complete_tables_are_trained_on_whole() -> None:
+    task = tasks.cmsp(2, 2)
+    assert task.sample is not None
+    assert Data.of(task).sample is None
+    assert Data.of(tasks.cmsp(2, 2, rows=30)).sample is not None
+
+
+def test_rows_of_a_small_table_stand_several_times_in_an_epoch() -> None:
+    task = tasks.boolean("reused")
+    once, thrice = Data.of(task), Data.of(task, copies=3)
+    assert torch.equal(thrice.x, once.x.repeat(1, 3))
+    assert torch.equal(thrice.y, once.y.repeat(1, 3))
+    assert torch.equal(thrice.x_check, once.x_check)
+    settings_, copies = round_of(task, [0.1], None, steps=60, final_rate=0.05, rate_width=12, weight_decay=0.0, noises=(0.1, 0.3))
+    assert (settings_.batch_size, copies, settings_.epochs(64)) == (32, 4, 30)
+    assert [round_of(task, [0.1], 8, steps=1, final_rate=1, rate_width=None, weight_decay=0.0, noises=(0, 0))[1]] == [1]

@@ -42,7 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     tasks.set_defaults(run=commands.list_tasks)
 
     one = parsers.add_parser("sculpt", help="sculpt one task")
-    one.add_argument("task", metavar="TASK", help="a name that `sculpting tasks` lists, such as both or [4,1,2,16]")
+    one.add_argument(
+        "task", metavar="TASK", help="a name that `sculpting tasks` lists, such as both, [4,1,2,16], cmsp:m=2,k=2 or mnist-pair:size=14"
+    )
     _add_sculpting(one, out=None)
     one.set_defaults(run=commands.sculpt_task)
 
@@ -62,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_sculpting(parser: argparse.ArgumentParser, out: str | None) -> None:
-    parser.add_argument("--width", type=int, default=24, help="units in every hidden layer (default 24)")
+    parser.add_argument("--width", type=int, help="units in every hidden layer (default 24, for images a quarter of the pixels)")
     parser.add_argument("--layers", type=int, default=2, help="hidden layers (default 2)")
     parser.add_argument("--seeds", type=int, default=4, help="initialisations (default 4)")
     parser.add_argument("--seed", type=int, default=0, help="the first of them (default 0)")
@@ -72,6 +74,7 @@ def _add_sculpting(parser: argparse.ArgumentParser, out: str | None) -> None:
         default="consensus",
         help="which candidate to show: consensus (default), or the sparsest, the published rule",
     )
+    parser.add_argument("--merge-threshold", type=float, help="share of edges above which clusters merge (default 0.9, for images 0.6)")
     parser.add_argument("--device", help="where to compute, such as cpu or cuda (default cpu)")
     parser.add_argument("--out", type=Path, default=out, help=f"folder to write to (default {out or 'runs/TASK'})")
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no report; files are written all the same")

@@ -10,17 +10,19 @@ from typing import Any
 
 import networkx as nx
 
+from ..arguments import EDGE_STEPS, UNIT_STEPS
 from ..network import SparseNetwork
 from ..sculptor import SculptResult, sculpt
 from ..store import Row
 from ..tasks import boolean
-from ..tasks.task import TABLE_NOISES
+from ..tasks.task import TABLE_NOISES, Task
 from .published_rates import OVERLAP_FAMILIES
 
 __all__ = ["SEEDS", "Question", "answer_cell", "cell_name", "choose", "settings_of"]
 
 SEEDS = 4  # in a group: so many the published study has
-NO_MATTER = ("seeds", "device", "max_members", "progress")  # arguments of `sculpt` that cells set themselves, or that decide no result
+# Arguments of `sculpt` that cells set themselves, or that decide no result of a complete table.
+NO_MATTER = ("seeds", "device", "max_members", "progress", "checkpoint", "tolerance")
 USES = {(4, 2, 4): 2, (6, 3, 3, 3): 2, (4, 1, 4): 4}
 OVERLAPS = {family: overlap for overlap, family in enumerate(OVERLAP_FAMILIES)}
 VERDICTS = ("inputs_right", "outputs_right", "hidden_right", "modules_right", "exact", "valid")
@@ -40,8 +42,8 @@ class Question:
 
 
 def settings_of(groups: int) -> dict[str, Any]:
-    """What all rows of a study with so many groups of seeds depend on: the defaults of sculpting, detection and consensus, and the
-    noises of a truth table.
+    """What all rows of a study with so many groups of seeds depend on: the defaults of sculpting, detection and consensus, the noises of a
+    truth table, and the activation of the models.
 
     Raises
     ------
@@ -58,7 +60,10 @@ def settings_of(groups: int) -> dict[str, Any]:
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.default is not inspect.Parameter.empty and name not in NO_MATTER
     }
-    return {"groups": groups, **defaults, **{f"task.{name}": noise for name, noise in TABLE_NOISES.items()}}
+    activation = inspect.signature(Task.model).parameters["activation"].default
+    noises = {f"task.{name}": noise for name, noise in TABLE_NOISES.items()}
+    grid = {"sculpt.unit_steps": UNIT_STEPS, "sculpt.edge_steps": EDGE_STEPS}
+    return {"groups": groups, **defaults, **grid, **noises, "task.model.activation": activation}
 
 
 def cell_name(task: Sequence[int], width: int, depth: int) -> str:
@@ -71,11 +76,14 @@ def answer_cell(
 ) -> list[Row]:
     """A row for each question; all seeds of all groups are sculpted in one population.
 
-    ``seconds`` of a row are those of the whole cell, times its share of the seeds.
+    ``sculpting`` goes to ``sculpt``, but an ``activation`` to the model. ``seconds`` of a row are those of the whole cell, times its share
+    of the seeds.
     """
     start = time.perf_counter()
     key, known = tuple(task), boolean(task)
-    result = sculpt(known.model(width=width, hidden_layers=depth), known, seeds=SEEDS * groups, progress=False, **sculpting)
+    chosen = {name: value for name, value in sculpting.items() if name == "activation"}
+    options = {name: value for name, value in sculpting.items() if name not in chosen}
+    result = sculpt(known.model(width, depth, **chosen), known, seeds=SEEDS * groups, progress=False, **options)
     truth = known.truth(hidden_layers=depth)
     facts = {"task": known.name, "use": USES.get(key, key[-1] // 2), "overlap": OVERLAPS.get(key[:-1]), "width": width, "depth": depth}
     rows = [{**question.labels, **facts, **_answer(result, truth, question)} for question in questions]

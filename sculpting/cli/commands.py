@@ -3,63 +3,99 @@
 from __future__ import annotations
 
 import argparse
+import inspect
+import math
+import re
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from ..losses import LOSSES
 from ..network import SparseNetwork
 from ..sculptor import SculptResult, sculpt
-from ..tasks import EXEMPLARS, Task, boolean, boolean_tasks
+from ..tasks import EXEMPLARS, Task, boolean, boolean_tasks, named
+from ..tasks.named import MAKERS, SETTINGS
 from .answers import choose
 from .boolean import boolean_study
 from .sensitivity import sensitivity_study, sensitivity_summary
 
 __all__ = ["draw_modules", "find_modules", "list_tasks", "sculpt_task", "study_boolean", "study_sensitivity"]
 
+WIDTH = 24
+THRESHOLD, IMAGE_THRESHOLD = 0.9, 0.6  # of merging, as published for Boolean tasks and for MNIST
+LESION_ROWS = 1000  # that lesions are measured on at the most
+
 
 def list_tasks(options: argparse.Namespace) -> None:
-    """Print the tasks that have names."""
+    """Print the tasks that have names, and those that a name and options make."""
     for key in boolean_tasks():
         task = boolean(key)
         rows, n, k = len(task.x), task.x.shape[1], task.y.shape[1]
         print(f"{','.join(map(str, key)):<12} {_readable(task):<16} {rows:>4} rows  {n:>2} inputs  {k:>2} outputs")
+    for name, maker in MAKERS.items():
+        print(f"{name:<12} {', '.join(inspect.signature(maker).parameters):<50}")
 
 
 def sculpt_task(options: argparse.Namespace) -> None:
     """Sculpt a task; write its network, picture and report, and print the report."""
-    from analysis import compare, function_map, lesions, report_text, significance, write_report
+    from analysis import compare, report_text, write_report
 
-    task = boolean(options.task)
-    model = task.model(width=options.width, hidden_layers=options.layers)
+    task = named(options.task)
+    width = options.width or (math.prod(task.image) // 4 if task.image else WIDTH)
     truth = task.truth(hidden_layers=options.layers)
-    result = sculpt(model, task, seeds=options.seeds, seed=options.seed, device=options.device, progress=not options.quiet)
-    found = _select(result, options.select)
-    comparison = compare(found, truth)
-    evidence = {
-        "Chance": significance(found, seed=options.seed),
-        "Lesions": lesions(found, task.x.numpy(), y=task.y.numpy(), seed=options.seed),
-        "Gates": function_map(found, truth),
-    }
-    folder = Path(options.out or Path("runs") / (_readable(task) or task.name.strip("[]").replace(", ", "-")))
-    found.draw(folder / "modules.svg")
+    folder = Path(options.out or Path("runs") / (_readable(task) or re.sub(r"\W+", "-", task.name).strip("-")))
+    checkpoint = folder / "sculpt.checkpoint"
+    result = sculpt(
+        task.model(width=width, hidden_layers=options.layers), task, seeds=options.seeds, seed=options.seed, device=options.device,
+        checkpoint=checkpoint, progress=not options.quiet, **SETTINGS.get(task.name.partition(":")[0], {}),
+    )  # fmt: skip
+    threshold = options.merge_threshold or (IMAGE_THRESHOLD if task.image else THRESHOLD)
+    found = _select(result, options.select, merge_threshold=threshold)
+    comparison, evidence = compare(found, truth), _evidence(found, task, truth, options.seed)
+    found.draw(folder / "modules.svg", image=task.image)
     written = [
         folder / "modules.svg",
-        write_report(found, folder / "modules.html", comparison, f"Task {task.name}", evidence),
+        write_report(found, folder / "modules.html", comparison, f"Task {task.name}", evidence, image=task.image),
         found.network.save(folder / "network.safetensors"),
         found.write_graphml(folder / "network.graphml"),
     ]
+    checkpoint.unlink(missing_ok=True)
     if not options.quiet:
-        print(f"Task {task.name}, {options.layers} hidden layer{'s' * (options.layers > 1)} of {options.width} units\n\n{result}\n")
-        print(f"{options.select.capitalize()}: {report_text(found, comparison, evidence)}\n\nwrote {', '.join(map(str, written))}")
+        print(f"Task {task.name}, {options.layers} hidden layer{'s' * (options.layers > 1)} of {width} units\n\n{result}\n")
+        if task.x_test is not None:
+            print(f"{_tested(result, found.network, task)}\n")
+        report = report_text(found, comparison, evidence, image=task.image)
+        print(f"{options.select.capitalize()}: {report}\n\nwrote {', '.join(map(str, written))}")
+
+
+def _evidence(found: Any, task: Task, truth: Any, seed: int) -> dict[str, Any]:
+    """What a report tells beside the modules: whether they are chance, what their loss costs and, where there is a table, their gates."""
+    from analysis import function_map, lesions, significance
+
+    x, y = (part[:LESION_ROWS].numpy() for part in (task.x_check, task.y_check))
+    evidence = {"Chance": significance(found, seed=seed), "Lesions": lesions(found, x, y=y, seed=seed)}
+    return {**evidence, "Gates": function_map(found, truth)} if "x" in truth.graph else evidence
+
+
+def _tested(result: SculptResult, network: SparseNetwork, task: Task) -> str:
+    """Accuracy on the rows that decided nothing, sparse and dense."""
+    assert task.x_test is not None
+    assert task.y_test is not None
+    with torch.no_grad():
+        outputs = torch.stack([one.model()(task.x_test).t() for one in (network, *result.dense)])
+    scores = LOSSES[task.loss].accuracy(outputs, task.y_test.t()).tolist()
+    return f"test accuracy {scores[0]:.4f}, of the dense networks {min(scores[1:]):.4f} to {max(scores[1:]):.4f}"
 
 
 def _readable(task: Task) -> str:
     return next((name for name, key in EXEMPLARS.items() if str(list(key)) == task.name), "")
 
 
-def _select(result: SculptResult, rule: str) -> Any:
+def _select(result: SculptResult, rule: str, **options: Any) -> Any:
     if not result.candidates:
         raise ValueError(result.stop_reason.value)
-    return choose(result.candidates, rule)
+    return choose(result.candidates, rule, **options)
 
 
 def find_modules(options: argparse.Namespace) -> None:
@@ -68,7 +104,7 @@ def find_modules(options: argparse.Namespace) -> None:
 
     network = SparseNetwork.load(options.file)
     found = detect_modules(network, merge_threshold=options.merge_threshold)
-    truth = boolean(options.task).truth(len(network.widths) - 2) if options.task else None
+    truth = named(options.task).truth(len(network.widths) - 2) if options.task else None
     print(report_text(found, compare(found, truth) if truth is not None else None))
 
 

@@ -11,7 +11,7 @@ from ..files import write_file
 from ..sculptor import sculpt
 from ..store import Row, write_rows
 from ..study import Progress, run_study, workers
-from ..tasks import boolean
+from ..tasks import Task, boolean
 from .answers import SEEDS, Question, answer_cell, cell_name, settings_of
 from .boolean import shapes, task_keys
 from .published_rates import TUNING_TASKS
@@ -31,10 +31,11 @@ Values = dict[str, list[Any]]
 def sensitivity_study(folder: str | Path, *, groups: int = 1, jobs: int = 1, progress: Progress = True) -> list[Row]:
     """The rows of the sensitivity study; it goes on where a run with the same folder was stopped.
 
-    On each of the six tasks on which the default setting was chosen, in the middle width and the middle depth, one setting is
-    changed at a time: the learning rate and what is left of it at the end of a round, the steps a round, the noise on inputs and on hidden
-    units, the weight decay, the rounds of dense training, a single unit step or edge step (in percent) in place of the grid; and the
-    merge threshold of the detector and the halving of the votes, for which the candidates of the default are read anew.
+    On each of the six tasks on which the default setting was chosen, in the middle width and the middle depth, one setting is changed
+    at a time: the activation of the hidden units; the learning rate, what is left of it at the end of a round, and the width from which
+    it falls; the steps a round, the noise on inputs and on hidden units, the weight decay, the rounds of dense training, how many units
+    and edges are tried in turn, a single unit step or edge step (in percent) in place of the grid; and the merge threshold of the
+    detector and the halving of the votes, for which the candidates of the default are read anew.
 
     Parameters
     ----------
@@ -84,16 +85,21 @@ def _values() -> tuple[Values, dict[str, Any]]:
     defaults = {name: p.default for function in functions for name, p in inspect.signature(function).parameters.items()}
     task = boolean(TUNING_TASKS[0])
     defaults |= {name: getattr(task, name) for name in ("input_noise", "hidden_noise") if defaults[name] is None}
-    defaults |= {"unit_step": None, "edge_step": None}
+    activation = inspect.signature(Task.model).parameters["activation"].default
+    defaults |= {"unit_step": None, "edge_step": None, "activation": activation}
     rate, steps = defaults["learning_rate"], defaults["steps"]
     values: Values = {
+        "activation": ["clipped_relu", "relu", "sigmoid", "tanh"],
         "learning_rate": [rate / 4, rate / 2, rate, 2 * rate],
         "final_rate": [0.05, 0.3, 1.0],
+        "rate_width": [6, 12, 24, 1000],
         "steps": [steps // 2, steps, 2 * steps, 4 * steps],
         "input_noise": [0.0, 0.05, 0.1, 0.2, 0.3],
         "hidden_noise": [0.0, 0.15, 0.3, 0.6, 1.0],
         "weight_decay": [0.0, 1e-4, 1e-3],
         "dense_rounds": [1, 10],
+        "unit_tries": [1, 4, 10],
+        "edge_tries": [1, 4],
         "unit_step": [None, 10.0, 30.0, 50.0, 70.0],
         "edge_step": [None, 0.5, 1.0, 1.5, 2.0, 2.5],
         "merge_threshold": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
@@ -168,8 +174,8 @@ def _defaults(rows: Sequence[Row]) -> dict[str, str]:
     return {row["parameter"]: _text(row["value"]) for row in rows if row["is_default"]}
 
 
-def _text(value: float | None) -> str:
-    return "grid" if value is None else f"{value:g}"
+def _text(value: str | float | None) -> str:
+    return "grid" if value is None else value if isinstance(value, str) else f"{value:g}"
 
 
 def _figure(rows: Sequence[Row]) -> Figure:

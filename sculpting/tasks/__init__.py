@@ -9,6 +9,8 @@ from .cmsp import codes_of as codes_of
 from .gates import GateGraph as GateGraph
 from .mnist import mnist_pair as mnist_pair
 from .mnist import mnist_xor as mnist_xor
+from .named import SETTINGS as SETTINGS
+from .named import named as named
 from .task import Task as Task
 from .task import as_task as as_task
 from .task import from_gates as from_gates

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .cmsp_rows import Layout
 from .gates import MAX_INPUTS, GateGraph
-from .pixel_truth import Module, _graph
+from .pixel_truth import Module, module_graph
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -73,7 +73,7 @@ def cmsp_truth(layout: Layout, hidden_layers: int) -> nx.DiGraph:
         modules.append((_inputs(layout, part), (only[p],) if p in only else (), f"{shown} = {formulas[name]}"))
     modules += [((), (output,), f"{layout.output_names[output]} = {formulas[layout.output_names[output]]}") for output in apart]
     edges = [(p, len(parts) + place) for place, output in enumerate(apart) for p in reads[output]]
-    truth = _graph(modules, edges, hidden_layers)
+    truth = module_graph(modules, edges, hidden_layers)
     if layout.each and layout.n <= MAX_INPUTS:
         truth.graph.update(_table(GateGraph.parse(formulas, layout.input_names, layout.output_names)))
     return truth

@@ -145,7 +145,7 @@ def _two_digits(
     names = tuple(f"{side}{row},{column}" for row in range(size) for side in "LR" for column in range(size))
     return Task(
         x, y, "bce", x_check, y_check, name=variant.name, input_names=names, output_names=variant.output_names,
-        x_test=x_test, y_test=y_test, structure=partial(variant.truth, size),
+        x_test=x_test, y_test=y_test, structure=partial(variant.truth, size), image=(size, 2 * size),
     )  # fmt: skip
 
 

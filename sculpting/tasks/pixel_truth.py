@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["pair_truth", "xor_truth"]
+__all__ = ["Module", "module_graph", "pair_truth", "xor_truth"]
 
 MIDDLE_FROM = 4  # hidden layers
 Module = tuple[tuple[int, ...], tuple[int, ...], str]  # inputs, outputs, function
@@ -29,7 +29,8 @@ def pair_truth(size: int, hidden_layers: int) -> nx.DiGraph:
     Returns
     -------
     networkx.DiGraph
-        Nodes with ``inputs``, ``outputs``, ``name`` and ``function``, as those of :func:`~sculpting.tasks.truth_graph`; no truth table.
+        Nodes with ``inputs``, ``outputs``, ``name`` and ``function``, as those of :func:`~sculpting.tasks.truth_graph`; no truth table,
+        but ``graph["some_inputs"]``: a module is found when some of its pixels are.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def pair_truth(size: int, hidden_layers: int) -> nx.DiGraph:
     """
     left, right = _sides(size)
     modules = [(left, tuple(range(10)), "digit on the left"), (right, tuple(range(10, 20)), "digit on the right")]
-    return _graph(modules, (), hidden_layers)
+    return _of_pixels(modules, (), hidden_layers)
 
 
 def xor_truth(size: int, hidden_layers: int) -> nx.DiGraph:
@@ -75,9 +76,9 @@ def xor_truth(size: int, hidden_layers: int) -> nx.DiGraph:
     sides: list[Module] = [(left, (), "a = digit on the left"), (right, (), "b = digit on the right")]
     outputs: list[Module] = [((), (i,), f"xor {bit} = bit {bit} of a ^ bit {bit} of b") for i, bit in enumerate((4, 2, 1))]
     if hidden_layers < MIDDLE_FROM:
-        return _graph([*sides, *outputs], [(side, output) for side in (0, 1) for output in (2, 3, 4)], hidden_layers)
+        return _of_pixels([*sides, *outputs], [(side, output) for side in (0, 1) for output in (2, 3, 4)], hidden_layers)
     middle: Module = ((), (), "bits of a and of b")
-    return _graph([*sides, middle, *outputs], [(0, 2), (1, 2), (2, 3), (2, 4), (2, 5)], hidden_layers)
+    return _of_pixels([*sides, middle, *outputs], [(0, 2), (1, 2), (2, 3), (2, 4), (2, 5)], hidden_layers)
 
 
 def _sides(size: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -87,7 +88,15 @@ def _sides(size: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return left, right
 
 
-def _graph(modules: Iterable[Module], edges: Iterable[tuple[int, int]], hidden_layers: int) -> nx.DiGraph:
+def _of_pixels(modules: Iterable[Module], edges: Iterable[tuple[int, int]], hidden_layers: int) -> nx.DiGraph:
+    """The graph, marked so that a network which reads some of a module's pixels reads the module."""
+    truth = module_graph(modules, edges, hidden_layers)
+    truth.graph["some_inputs"] = True
+    return truth
+
+
+def module_graph(modules: Iterable[Module], edges: Iterable[tuple[int, int]], hidden_layers: int) -> nx.DiGraph:
+    """A truth graph of modules in order, and of edges between their positions."""
     import networkx as nx  # costs a noticeable part of importing the package
 
     if hidden_layers < 1:

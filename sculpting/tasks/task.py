@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..activations import ACTIVATIONS
 from .gates import GateGraph
 from .truth import truth_graph
 
@@ -46,7 +47,7 @@ class Task:
     x_check, y_check : Tensor
         The rows that decide whether a pruned network is accepted; the whole table where it is complete.
     complete : bool
-        Whether ``x`` is a complete truth table, so that there is nothing to hold out.
+        Whether ``x`` holds every row that the task has, as a truth table does, so that there is nothing to hold out.
     name : str
     input_names, output_names : tuple of str
     input_noise : float
@@ -58,6 +59,11 @@ class Task:
         Rows that nothing is decided on, where the task brings some. They are drawn together with the others so that none can be in both.
     structure : function of the number of hidden layers that returns a networkx.DiGraph, or None
         The ground truth of a task that is not made of gates.
+    sample : function of (key, step, rows), or None
+        Fresh rows at every step: from keys ``(N, 2)``, the number of a step and how many rows, ``x`` of shape ``(N, n, rows)`` and ``y`` of
+        shape ``(N, k, rows)``, float32, on the device of the keys. What a member gets depends on its key, the step and ``rows`` alone.
+    image : (int, int) or None
+        Height and width of the image whose pixels the inputs are, row by row from the top left.
     """
 
     x: Tensor
@@ -75,12 +81,14 @@ class Task:
     x_test: Tensor | None = None
     y_test: Tensor | None = None
     structure: Callable[[int], nx.DiGraph] | None = None
+    sample: Callable[[Tensor, int, int], tuple[Tensor, Tensor]] | None = None
+    image: tuple[int, int] | None = None
 
     def __repr__(self) -> str:
         return f"Task({self.name}: {self.x.shape[0]} rows, {self.x.shape[1]} inputs, {self.y.shape[1]} outputs, {self.loss})"
 
-    def model(self, width: int | Sequence[int] = 24, hidden_layers: int = 2) -> nn.Sequential:
-        """An untrained multilayer perceptron of ReLU layers for this task; its weights are zero until ``sculpt`` draws them.
+    def model(self, width: int | Sequence[int] = 24, hidden_layers: int = 2, *, activation: str = "clipped_relu") -> nn.Sequential:
+        """An untrained multilayer perceptron for this task; its weights are zero until ``sculpt`` draws them.
 
         Parameters
         ----------
@@ -88,6 +96,14 @@ class Task:
             Units in every hidden layer, or in each.
         hidden_layers : int
             How many, when ``width`` is one number.
+        activation : str
+            Of the hidden units, one of :data:`~sculpting.activations.ACTIVATIONS`: ``max(0, min(1, z))``, or ``"relu"`` as published.
+            A unit whose values are bounded can carry one bit through noise but not two, as the short cuts of ReLU networks do.
+
+        Raises
+        ------
+        ValueError
+            When a width is below 1 or the activation is not known.
 
         Examples
         --------
@@ -97,9 +113,11 @@ class Task:
         hidden = [width] * hidden_layers if isinstance(width, int) else list(width)
         if not hidden or min(hidden) < 1:
             raise ValueError(f"a model must have at least one hidden layer of at least one unit; got widths {hidden}")
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}; got {activation!r}")
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise([self.x.shape[1], *hidden, self.y.shape[1]]):
-            layers += [torch.nn.utils.skip_init(nn.Linear, n_in, n_out), nn.ReLU()]
+            layers += [torch.nn.utils.skip_init(nn.Linear, n_in, n_out), ACTIVATIONS[activation].module()]
         for parameter in nn.ModuleList(layers).parameters():
             nn.init.zeros_(parameter)
         return nn.Sequential(*layers[:-1])

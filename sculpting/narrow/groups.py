@@ -1,0 +1,76 @@
+"""Groups: a hidden unit's incoming weights, its bias and its outgoing weights.
+
+N = members, H = hidden units of one member, P = parameters of a member, n_l = width of layer l.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..models import read_model
+from ..network import SparseNetwork
+from ..population import Population, Shape
+from ..pruning import _without_units
+from ..tasks.task import Task, as_task
+from ..training import Data
+
+__all__ = ["by_layer", "group_norms", "group_sums", "read_pair", "without_groups"]
+
+
+def group_sums(shape: Shape, flat: Tensor) -> Tensor:
+    """Sums over the groups of something that each parameter has, ``flat (N, P)``: ``(N, H)``, layer after layer.
+
+    A weight between two hidden units counts in both groups, a bias of the outputs in none.
+    """
+    weights, biases = shape.weights(flat), shape.biases(flat)
+    return torch.cat([into.sum(dim=2) + bias + out.sum(dim=1) for (into, out), bias in zip(pairwise(weights), biases, strict=False)], dim=1)
+
+
+def group_norms(population: Population) -> Tensor:
+    """Euclidean norm of every group, ``sqrt(sum of w**2)``: ``(N, H)``, layer after layer; 0 for a pruned unit.
+
+    Examples
+    --------
+    >>> shape = Shape((1, 1, 1), ("relu", "identity"))
+    >>> group_norms(Population.of(shape, torch.tensor([[2.0, 3.0, 6.0, 9.0]])))  # in, bias, out, and a bias of the output
+    tensor([[7.]])
+    """
+    return group_sums(population.shape, population.values.square()).sqrt()
+
+
+def without_groups(population: Population, gone: Tensor) -> Population:
+    """The population with some groups zeroed and masked; ``gone``, bool ``(N, H)``, says which."""
+    return population.masked(_without_units(population, gone))
+
+
+def by_layer(shape: Shape, scores: Tensor) -> list[NDArray[np.float64]]:
+    """Numbers of all hidden units, ``(H,)``, as one float64 array ``(n_l,)`` for each hidden layer."""
+    return [part.double().cpu().numpy() for part in scores.split(shape.widths[1:-1])]
+
+
+def read_pair(model: nn.Module | SparseNetwork, data: Any, loss: str | None) -> tuple[Population, Data]:
+    """A model as a population of one, and data to score it on, both where the model is.
+
+    All rows of the data are for scoring, but of a ``Task``, which says itself which rows decide: ``x_check``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the model or the data cannot be read, or do not fit each other.
+    """
+    chain = read_model(model.model() if isinstance(model, SparseNetwork) else model)
+    task = as_task(data, loss=loss, validation=None if isinstance(data, Task) else data, outputs=chain.shape.widths[-1])
+    chain = chain.for_loss(task.loss)
+    if task.x.shape[1] != chain.shape.widths[0]:
+        raise ValueError(f"x must have {chain.shape.widths[0]} columns, one for each input of the model; got {task.x.shape[1]}")
+    bad = int((~torch.isfinite(chain.values)).sum())
+    if bad:
+        raise ValueError(f"the model's weights and biases must be finite; got {bad} NaN or infinite values")
+    values, mask = (flat.unsqueeze(0).to(chain.device) for flat in (chain.values, chain.mask))
+    return Population.of(chain.shape, values, mask), Data.of(task, chain.device)

@@ -1,0 +1,66 @@
+"""Tasks by what one types on a command line."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from .boolean import boolean
+from .cmsp import cmsp
+from .mnist import mnist_pair, mnist_xor
+from .task import Task
+
+__all__ = ["MAKERS", "SETTINGS", "named"]
+
+MAKERS: dict[str, Callable[..., Task]] = {"mnist-pair": mnist_pair, "mnist-xor": mnist_xor, "cmsp": cmsp}
+
+# What `sculpt` is to be given for tasks that its default, which was chosen on truth tables of Boolean gates, does not learn.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "cmsp": {
+        "steps": 300, "batch_size": 256, "learning_rate": 0.03, "input_noise": 0.0, "hidden_noise": 0.1, "dense_rounds": 30,
+        "unit_steps": (50, 20), "edge_steps": (2.0, 1.0),
+    },
+}  # fmt: skip
+
+
+def named(text: str) -> Task:
+    """The task that a text names: one of the published Boolean tasks, or ``mnist-pair``, ``mnist-xor`` or ``cmsp`` with their options.
+
+    Parameters
+    ----------
+    text : str
+        As for :func:`~sculpting.tasks.boolean`; or a name and options, such as ``"cmsp:m=3,k=2,codes=0|1|0+1"`` and
+        ``"mnist-pair:size=14,pairs=5000"``.
+
+    Raises
+    ------
+    ValueError
+        When there is no such task or option, or an option is missing or out of range.
+
+    Examples
+    --------
+    >>> named("both").name, named("cmsp:m=2,k=2").x.shape
+    ('[6, 3, 3, 3]', torch.Size([48, 6]))
+    """
+    name, _, options = text.strip().partition(":")
+    if name not in MAKERS:
+        return boolean(text)
+    parameters = inspect.signature(MAKERS[name]).parameters
+    given = dict(_option(part, name, parameters) for part in options.split(",") if part)
+    missing = [key for key, p in parameters.items() if p.default is inspect.Parameter.empty and key not in given]
+    if missing:
+        raise ValueError(f"task {name!r} needs {' and '.join(missing)}; write it as {name}:{','.join(f'{key}=2' for key in missing)}")
+    return MAKERS[name](**given)
+
+
+def _option(part: str, name: str, known: Any) -> tuple[str, Any]:
+    key, equals, value = (side.strip() for side in part.partition("="))
+    if key not in known or not equals or not value:
+        raise ValueError(f"options of task {name!r} are {', '.join(known)}, each as option=value; got {part!r}")
+    try:
+        if key == "codes":
+            return key, [[int(i) for i in code.split("+")] for code in value.split("|")]
+        return key, value if "str" in str(known[key].annotation) else int(value)
+    except ValueError as error:
+        raise ValueError(f"option {key} of task {name!r} must be a whole number, or codes such as 0|1|0+1; got {value!r}") from error

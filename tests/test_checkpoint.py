@@ -1,0 +1,122 @@
+"""Runs that were stopped between two rounds go on to the same result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sculpting import SculptResult, checkpoint, sculpt, tasks
+
+TASK = tasks.boolean("both")
+MODEL = TASK.model(width=10, hidden_layers=2)
+CALL: dict[str, Any] = {"seeds": 2, "unit_steps": [50, 20], "edge_steps": [2.5], "steps": 30}
+
+
+class Stopped(Exception):  # noqa: N818 (nothing goes wrong)
+    pass
+
+
+@pytest.fixture(autouse=True)
+def at_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+
+
+def stop_after(rounds: int, path: Path, **call: Any) -> None:
+    left = iter(range(rounds))
+
+    def progress(done: int, total: int) -> None:
+        if next(left, None) is None:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        sculpt(MODEL, TASK, **{**CALL, **call}, progress=progress, checkpoint=path)
+
+
+def facts(result: SculptResult) -> tuple[Any, ...]:
+    weights = [[part.tobytes() for part in (*n.weights, *n.biases)] for n in result.candidates]
+    return weights, [a._replace(seconds=0) for a in result.history], result.min_accuracy, result.stop_reason
+
+
+@pytest.mark.parametrize("call", [{}, {"edge_steps": []}, {"unit_steps": []}])
+@pytest.mark.parametrize("rounds", [1, 12])
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, call: dict[str, Any], rounds: int) -> None:
+    whole = sculpt(MODEL, TASK, **{**CALL, **call}, progress=False)
+    stop_after(rounds, tmp_path / "run", **call)
+    rest = sculpt(MODEL, TASK, **{**CALL, **call}, progress=False, checkpoint=tmp_path / "run")
+    assert whole.candidates
+    assert facts(rest) == facts(whole)
+
+
+def test_it_may_be_stopped_again_and_again_and_trains_no_round_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sculpting.pruning import Gate
+
+    trained: list[int] = []
+    attempt = Gate.attempt
+    monkeypatch.setattr(Gate, "attempt", lambda gate, trials: (trained.append(len(trials)), attempt(gate, trials))[1])
+    whole = sculpt(MODEL, TASK, **CALL, progress=False)
+    once = len(trained)
+    for _ in range(3):
+        stop_after(4, tmp_path / "run")
+    assert facts(sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=tmp_path / "run")) == facts(whole)
+    # Each time the round in which it was stopped was not on disk yet.
+    assert len(trained) == 2 * once + 3
+    # And what is finished is only read.
+    sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=tmp_path / "run")
+    assert len(trained) == 2 * once + 3
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_the_accuracy_that_the_dense_networks_set_is_kept(tmp_path: Path) -> None:
+    x = torch.rand(60, 3, generator=torch.Generator().manual_seed(0))
+    model = torch.nn.Sequential(torch.nn.Linear(3, 6), torch.nn.ReLU(), torch.nn.Linear(6, 1))
+    call: dict[str, Any] = {"seeds": 1, "unit_steps": [50], "edge_steps": [10], "progress": False}
+    whole = sculpt(model, (x, x.sum(dim=1)), **call)
+    again = [sculpt(model, (x, x.sum(dim=1)), **call, checkpoint=tmp_path / "run").min_accuracy for _ in range(2)]
+    assert again == [whole.min_accuracy] * 2
+
+
+def test_writing_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "SECONDS", 1e6)
+    stop_after(5, tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+    sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=tmp_path / "run")
+    assert (tmp_path / "run").is_file()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seeds": 3}, {"seed": 1}, {"steps": 31}, {"unit_tries": 3}, {"edge_steps": [2.0]}, {"min_accuracy": 0.9}, {"learning_rate": 0.05}],
+)
+def test_the_checkpoint_of_another_call_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    stop_after(2, tmp_path / "run")
+    before = (tmp_path / "run").read_bytes()
+    with pytest.raises(ValueError, match=r"run is the checkpoint of another call: its model, data or settings differ\. Give another file"):
+        sculpt(MODEL, TASK, **{**CALL, **change}, progress=False, checkpoint=tmp_path / "run")
+    with pytest.raises(ValueError, match="another call"):
+        sculpt(TASK.model(11, 2), TASK, **CALL, progress=False, checkpoint=tmp_path / "run")
+    assert (tmp_path / "run").read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"not one of ours, but long enough", b"\xff" * 40, None])
+def test_a_file_that_is_no_checkpoint_is_refused_and_left_alone(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "run"
+    if content is None:
+        sculpt(MODEL, TASK, **CALL, progress=False).candidates[0].save(path)
+    else:
+        path.write_bytes(content)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"run is not a checkpoint of sculpting: .*\. Give another file, or remove it"):
+        sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=path)
+    assert path.read_bytes() == before
+
+
+def test_a_checkpoint_that_was_cut_off_is_refused(tmp_path: Path) -> None:
+    stop_after(3, tmp_path / "run")
+    content = (tmp_path / "run").read_bytes()
+    for end in (4, 100, len(content) - 1):
+        (tmp_path / "run").write_bytes(content[:end])
+        with pytest.raises(ValueError, match="is not a checkpoint of sculpting"):
+            sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=tmp_path / "run")
