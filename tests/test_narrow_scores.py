@@ -119,18 +119,27 @@ def test_the_scores_of_a_network_worked_out_by_hand() -> None:
     assert attribution_scores(small, data, "activation_gradient", loss="mse")[0].tolist() == [18.0, 0.0]
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
-def test_a_unit_that_nothing_reads_and_one_that_is_silent_score_exactly_zero(activation: str) -> None:
-    model = module_of(network((4, 40, 30, 3), activation))
+def test_a_unit_that_nothing_reads_and_one_that_is_silent_score_exactly_zero() -> None:
+    """With 37 rows, products over one block of rows and over many do not round alike."""
+    model = module_of(network((4, 64, 64, 64, 3)))
     with torch.no_grad():
-        model[2].weight[:, 5] = 0.0
-        model[4].weight[:, 7] = 0.0
-        model[2].bias[9] = -100.0  # silent on every row where the activation is relu
-    x, y = rows_for("ce", 4, 3)
+        for layer in (2, 4, 6):
+            model[layer].weight[:, 5] = 0.0
+        for layer in (0, 2, 4):
+            model[layer].bias[9] = -100.0
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(37, 4, generator=generator), torch.randint(3, (37,), generator=generator)
     for scores in (ablation_scores(model, (x, y)), attribution_scores(model, (x, y), "activation_gradient")):
-        assert scores[0][5] == scores[1][7] == 0.0
-        assert (scores[1][9] == 0.0) == (activation == "relu") or scores[1][9] < 1e-30
-        assert (np.delete(scores[0], 5) > 0).sum() > 30
+        assert [float(part[unit]) for part in scores for unit in (5, 9)] == [0.0] * 6
+        assert all((part > 0).sum() > 30 for part in scores)
+
+
+def test_every_layer_has_its_own_activation() -> None:
+    model = nn.Sequential(*module_of(network((4, 5, 6, 4, 3))))
+    model[1], model[3], model[5] = nn.Tanh(), nn.Softplus(), nn.ELU()
+    x, y = rows_for("ce", 4, 3)
+    same(ablation_scores(model, (x, y)), ablated_by_hand(model, "ce", x, y))
+    same(attribution_scores(model, (x, y)), [part.tolist() for part in autograd_sums(model, "ce", x, y)], atol=1e-6)
 
 
 def autograd_sums(model: nn.Sequential, loss: str, x: Tensor, y: Tensor) -> list[np.ndarray]:
@@ -138,12 +147,8 @@ def autograd_sums(model: nn.Sequential, loss: str, x: Tensor, y: Tensor) -> list
     model = deepcopy(model).double()
     loss_of(model, loss, x, y).backward()
     linears = [part for part in model if isinstance(part, nn.Linear)]
-    return [
-        (
-            -(into.weight * into.weight.grad).sum(dim=1) - into.bias * into.bias.grad - (out.weight * out.weight.grad).sum(dim=0)
-        ).abs().detach().numpy()
-        for into, out in pairwise(linears)
-    ]  # fmt: skip
+    products = [(-(part.weight * part.weight.grad), -(part.bias * part.bias.grad)) for part in linears]
+    return [(into.sum(dim=1) + bias + out.sum(dim=0)).abs().detach().numpy() for (into, bias), (out, _) in pairwise(products)]
 
 
 def activation_gradients(model: nn.Sequential, loss: str, x: Tensor, y: Tensor) -> list[Tensor]:
@@ -200,7 +205,12 @@ def test_blocks_hold_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(ablation, "_ablation", lambda p, d, block: seen.append((len(p), block)) or original(p, d, block))
     population, data = network((4, 7, 5, 3), members=3), data_for("ce", 4, 3)
     floats = ROWS * (2 * (5 + 3) + 8 * 3)  # above the lower hidden layer
-    for size, expected in ((floats - 1, [(1, 1)] * 3), (2 * floats, [(2, 1), (1, 2)]), (9 * floats, [(3, 3)])):
+    for size, expected in (
+        (floats - 1, [(1, 1)] * 3),
+        (2 * floats - 1, [(1, 1)] * 3),
+        (2 * floats, [(2, 1), (1, 2)]),
+        (9 * floats, [(3, 3)]),
+    ):
         seen.clear()
         monkeypatch.setattr(ablation, "BLOCK", size)
         unit_ablation(population, data)
@@ -316,8 +326,9 @@ def test_correlations_of_pairs_worked_out_by_hand() -> None:
 
 
 def test_a_correlation_that_is_not_defined_is_nan() -> None:
-    flat = score_correlation([1.0, 1.0, 1.0], [1.0, 2.0, 0.0])
-    assert np.isnan([flat.pearson, flat.pearson_log, flat.spearman]).all()
+    for pair in (([1.0, 1.0, 1.0], [1.0, 2.0, 0.0]), ([1.0, 2.0, 4.0], [3.0, 3.0, 3.0])):
+        flat = score_correlation(*pair)
+        assert np.isnan([flat.pearson, flat.pearson_log, flat.spearman]).all()
     assert np.isnan(score_correlation([0.0, 0.0, 2.0], [1.0, 2.0, 4.0]).pearson_log)
     assert np.isnan(score_correlation([], []).pearson)
 

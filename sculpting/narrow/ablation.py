@@ -21,7 +21,7 @@ from .groups import by_layer, read_pair
 
 __all__ = ["ablation_scores", "unit_ablation"]
 
-BLOCK = 1 << 24  # floats at once
+BLOCK = 1 << 22  # floats at once: more did not fit the cache, and took longer
 
 
 def ablation_scores(model: nn.Module | SparseNetwork, data: Any, *, loss: str | None = None) -> list[NDArray[np.float64]]:
@@ -79,7 +79,7 @@ def unit_ablation(population: Population, data: Data, key: Tensor | None = None)
 
 
 def _floats(shape: Shape) -> int:
-    """Floats that one row of one unit that is taken out needs at the most: sums and activations above, and the loss in float64."""
+    """Floats that one row of one unit that is taken out needs, about: sums and activations above, and the loss in float64."""
     return 2 * sum(shape.widths[2:]) + 8 * shape.widths[-1]
 
 
