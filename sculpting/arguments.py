@@ -12,8 +12,8 @@ from .tasks.task import Task
 from .training import Round
 
 __all__ = [
-    "EDGE_STEPS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "UNIT_STEPS", "check_arguments", "check_chains", "check_counts", "device_of",
-    "round_of", "steps_of",
+    "EDGE_STEPS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "UNIT_STEPS", "check_arguments", "check_chains", "check_counts", "check_inputs",
+    "device_of", "round_of", "steps_of",
 ]  # fmt: skip
 
 UNIT_STEPS: tuple[float, ...] = tuple(range(70, 0, -5))
@@ -47,6 +47,12 @@ def steps_of(
     return (usual[0] if unit_steps is None else unit_steps), (usual[1] if edge_steps is None else edge_steps)
 
 
+def check_inputs(chain: Chain, task: Task) -> None:
+    """Refuse data of another width than the model's."""
+    if task.x.shape[1] != chain.shape.widths[0]:
+        raise ValueError(f"x must have {chain.shape.widths[0]} columns, one for each input of the model; got {task.x.shape[1]}")
+
+
 def check_arguments(
     chain: Chain,
     task: Task,
@@ -57,8 +63,7 @@ def check_arguments(
     initial: str,
 ) -> None:
     """Refuse what does not fit the model or the data, or is not known."""
-    if task.x.shape[1] != chain.shape.widths[0]:
-        raise ValueError(f"x must have {chain.shape.widths[0]} columns, one for each input of the model; got {task.x.shape[1]}")
+    check_inputs(chain, task)
     if min_accuracy is not None and not 0 < min_accuracy <= 1:
         raise ValueError(f"min_accuracy must be a fraction in (0, 1]; got {min_accuracy}")
     if not 0 <= tolerance < 1:

@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 import torch
 from torch import Tensor
 
-from .randomness import normals
+from .randomness import normals, uniforms
 
 __all__ = ["Population", "Shape"]
 
@@ -105,6 +105,14 @@ class Population:
         return cls(shape, values, mask, torch.cat([p.own for p in populations]))
 
     @classmethod
+    def uniform(cls, shape: Shape, key: Tensor) -> Population:
+        """Weights and biases uniform within ``1 / sqrt(n_in)`` of zero, as ``torch.nn.Linear`` draws them, one member for each key."""
+        values = uniforms(key, shape.size).float()
+        for matrix in shape.matrices(values):
+            matrix.sub_(0.5).mul_(2.0 / (matrix.shape[2] - 1) ** 0.5)
+        return cls.of(shape, values)
+
+    @classmethod
     def fresh(cls, shape: Shape, key: Tensor) -> Population:
         """Kaiming-normal weights (standard deviation ``sqrt(2 / n_in)``) and zero biases, one member for each key.
 
@@ -153,6 +161,17 @@ class Population:
             (into.amax(dim=2) > 0) | (out.amax(dim=1) > 0) | (bias > 0)
             for into, out, bias in zip(masks, masks[1:], self.shape.biases(self.mask), strict=False)
         ]
+
+    def without_units(self, gone: Tensor) -> Tensor:
+        """The mask ``(N, P)`` that is left without some hidden units, bool ``(N, H)``: their weights on both sides and their biases."""
+        mask = self.mask.clone()
+        weights, biases = self.shape.weights(mask), self.shape.biases(mask)
+        for layer, dead in enumerate(gone.split(self.shape.widths[1:-1], dim=1)):
+            kept = (~dead).to(mask.dtype)
+            weights[layer] *= kept.unsqueeze(2)
+            biases[layer] *= kept
+            weights[layer + 1] *= kept.unsqueeze(1)
+        return mask
 
     def select(self, members: Tensor | Sequence[int]) -> Population:
         """A copy of some members, in the order given; a member may be taken more than once."""

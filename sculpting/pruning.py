@@ -232,7 +232,7 @@ class Items:
 
 def units_of(score: ScoreFunction) -> Items:
     """Hidden units, over all hidden layers together."""
-    return Items("units", score, lambda p: p.hidden_counts, lambda p: torch.cat(p.alive(), dim=1), _without_units)
+    return Items("units", score, lambda p: p.hidden_counts, lambda p: torch.cat(p.alive(), dim=1), Population.without_units)
 
 
 def edges_of(score: ScoreFunction) -> Items:
@@ -349,17 +349,6 @@ def _without_lowest(population: Population, items: Items, left: Tensor, kept: Te
     lowest = (place >= kept.unsqueeze(1)) & (place < (kept + count).unsqueeze(1))
     gone = torch.zeros_like(alive).scatter(1, order, lowest)
     return items.remove(population, gone & alive)
-
-
-def _without_units(population: Population, gone: Tensor) -> Tensor:
-    mask = population.mask.clone()
-    weights, biases = population.shape.weights(mask), population.shape.biases(mask)
-    for layer, dead in enumerate(gone.split(population.shape.widths[1:-1], dim=1)):
-        kept = (~dead).to(mask.dtype)
-        weights[layer] *= kept.unsqueeze(2)
-        biases[layer] *= kept
-        weights[layer + 1] *= kept.unsqueeze(1)
-    return mask
 
 
 def _live_edges(population: Population) -> Tensor:

@@ -25,7 +25,8 @@ from .tasks.task import Task
 
 __all__ = ["Data", "Round", "evaluate", "gradient", "train"]
 
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+BETA1, BETA2 = 0.9, 0.999
+Watch = Callable[[Tensor, Population, Score, int], bool]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +78,14 @@ class Round:
     rate_width : int, optional
         Members with more live units in a layer learn more slowly: half as fast from above this, and half as fast again with every
         doubling. A step of Adam moves each weight by the learning rate, so the sum of a unit by that times what it reads.
+    epsilon : float
+        Of Adam, beside the root of the second moment.
+    check_every : int, optional
+        Steps between two evaluations; an epoch when left out.
+    keep_last : bool
+        Hand over the members as they are at the end and not at their best evaluation.
+    after_step : function of (population, learning rate), optional
+        Called after every step with members that are trained together, to change their values in place, as a proximal step does.
     """
 
     steps: int = 60
@@ -87,6 +96,10 @@ class Round:
     input_noise: float = 0.0
     hidden_noise: float = 0.0
     rate_width: int | None = 12
+    epsilon: float = 1e-8
+    check_every: int | None = None
+    keep_last: bool = False
+    after_step: Callable[[Population, float], None] | None = None
 
     def epochs(self, rows: int) -> int:
         """Passes over the data that hold at least ``steps`` batches."""
@@ -125,6 +138,7 @@ def train(
     key: Tensor,
     learning_rate: Tensor | None = None,
     max_members: int | None = None,
+    watch: Watch | None = None,
 ) -> tuple[Population, Score]:
     """The population at the best epoch of a round of Adam, and its score there.
 
@@ -141,6 +155,9 @@ def train(
     max_members : int, optional
         How many are trained at once at the most; otherwise as many as fit into half of the free memory. Where memory runs out
         all the same, the number halves.
+    watch : function of (members, population, score, steps), optional
+        Called after every evaluation: which rows of ``population (N, ...)`` are trained together, how they are now, their score and the
+        steps made; when it returns true their round ends. Members that memory runs out for are trained, and watched, anew.
 
     Returns
     -------
@@ -166,7 +183,8 @@ def train(
             waiting += packing.split(limit)
             continue
         try:
-            trained, score = _train(packing.pack(population), data, settings, float(rates[int(members[0])]), key[members], packing)
+            rate = float(rates[int(members[0])])
+            trained, score = _train(packing.pack(population), data, settings, rate, key[members], packing, watch)
         except RuntimeError as error:
             if len(members) == 1 or not is_out_of_memory(error):
                 raise
@@ -177,7 +195,9 @@ def train(
     return replace(population, values=best), Score(accuracy, loss)
 
 
-def _train(population: Population, data: Data, settings: Round, rate: float, key: Tensor, packing: Packing) -> tuple[Tensor, Score]:
+def _train(
+    population: Population, data: Data, settings: Round, rate: float, key: Tensor, packing: Packing, watch: Watch | None
+) -> tuple[Tensor, Score]:
     """The values at the best epoch of packed members that are trained together, and their score."""
     last = pay_last(population.shape, settings.batch_size, len(population), key.device)
     values, mask = (put_last(flat) if last else flat for flat in (population.values, population.mask))
@@ -185,6 +205,7 @@ def _train(population: Population, data: Data, settings: Round, rate: float, key
     slopes, first, second, best = (torch.zeros_like(values) for _ in range(4))
     adam = [flat.t() if last else flat for flat in (values, slopes, first, second)]
     epochs, per_epoch = settings.epochs(data.x.shape[1]), -(-data.x.shape[1] // settings.batch_size)
+    check_every = settings.check_every or per_epoch
     counts = torch.arange(1.0, epochs * per_epoch + 1, device=values.device).unbind()
     passes, matrices = Pass(population), population.shape.matrices(slopes)
     x_check = data.checked_on(packing.inputs).x_check
@@ -205,12 +226,17 @@ def _train(population: Population, data: Data, settings: Round, rate: float, key
         passes.gradient(x, y, data.loss, factors(x.shape[-1]), matrices, noise)
         torch._fused_adam_(
             [adam[0]], [adam[1]], [adam[2]], [adam[3]], [], [counts[step]],
-            lr=rate * settings.rate_at(step / len(counts)), beta1=BETA1, beta2=BETA2, weight_decay=settings.weight_decay, eps=EPSILON,
+            lr=rate * settings.rate_at(step / len(counts)), beta1=BETA1, beta2=BETA2, weight_decay=settings.weight_decay,
+            eps=settings.epsilon,
             amsgrad=False, maximize=False,
         )  # fmt: skip
-        if (step + 1) % per_epoch == 0:
+        if settings.after_step is not None:
+            settings.after_step(population, rate * settings.rate_at(step / len(counts)))
+        if (step + 1) % check_every == 0 or step + 1 == len(counts):
             score = passes.score(x_check, data.y_check, data.loss)
-            better = score.better_than(top)
+            better = torch.ones_like(score.accuracy, dtype=torch.bool) if settings.keep_last else score.better_than(top)
             torch.where(better.unsqueeze(1), values, best, out=best)
             top = Score(torch.where(better, score.accuracy, top.accuracy), torch.where(better, score.loss, top.loss))
+            if watch is not None and watch(packing.members, population, score, step + 1):
+                break
     return best, top

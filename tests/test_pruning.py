@@ -211,7 +211,7 @@ def test_equal_scores_go_in_the_order_of_the_items() -> None:
 
 def test_a_pruned_unit_loses_its_weights_on_both_sides_and_its_bias() -> None:
     population = Population.of(Shape((2, 3, 2), ("relu", "identity")), torch.ones(1, 17))
-    pruned = population.masked(pruning._without_units(population, torch.tensor([[False, True, False]])))
+    pruned = population.masked(population.without_units(torch.tensor([[False, True, False]])))
     assert pruned.weights[0][0].tolist() == [[1, 1], [0, 0], [1, 1]]
     assert pruned.biases[0][0].tolist() == [1, 0, 1]
     assert pruned.weights[1][0].tolist() == [[1, 0, 1], [1, 0, 1]]

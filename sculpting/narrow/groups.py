@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..arguments import check_inputs
 from ..models import read_model
 from ..network import SparseNetwork
 from ..population import Population, Shape
-from ..pruning import _without_units
 from ..tasks.task import Task, as_task
 from ..training import Data
 
@@ -46,7 +46,7 @@ def group_norms(population: Population) -> Tensor:
 
 def without_groups(population: Population, gone: Tensor) -> Population:
     """The population with some groups zeroed and masked; ``gone``, bool ``(N, H)``, says which."""
-    return population.masked(_without_units(population, gone))
+    return population.masked(population.without_units(gone))
 
 
 def by_layer(shape: Shape, scores: Tensor) -> list[NDArray[np.float64]]:
@@ -67,8 +67,7 @@ def read_pair(model: nn.Module | SparseNetwork, data: Any, loss: str | None) -> 
     chain = read_model(model.model() if isinstance(model, SparseNetwork) else model)
     task = as_task(data, loss=loss, validation=None if isinstance(data, Task) else data, outputs=chain.shape.widths[-1])
     chain = chain.for_loss(task.loss)
-    if task.x.shape[1] != chain.shape.widths[0]:
-        raise ValueError(f"x must have {chain.shape.widths[0]} columns, one for each input of the model; got {task.x.shape[1]}")
+    check_inputs(chain, task)
     bad = int((~torch.isfinite(chain.values)).sum())
     if bad:
         raise ValueError(f"the model's weights and biases must be finite; got {bad} NaN or infinite values")
