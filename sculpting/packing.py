@@ -132,4 +132,5 @@ def _live_inputs(population: Population, members: Tensor) -> Tensor | None:
     if population.shape.widths[0] < MANY_INPUTS:
         return None
     read = population.shape.weights(population.mask)[0][members].amax(dim=(0, 1)) > 0
+    read[0] |= ~read.any()  # a layer has at least one input
     return None if bool(read.all()) else torch.nonzero(read).flatten()

@@ -20,7 +20,9 @@ from sculpting.losses import LOSSES
 from sculpting.packing import packings
 from sculpting.passes import Pass
 from sculpting.population import Population, Shape
+from sculpting.pruning import Gate, edges_of
 from sculpting.randomness import keys, permutations, uniforms
+from sculpting.scores import EDGE_SCORES
 from sculpting.tasks import Task
 from sculpting.training import Data, Round, evaluate, gradient, train
 
@@ -266,6 +268,16 @@ def test_dead_inputs_are_left_out_of_large_networks_only() -> None:
     data = data_for("bce", (100, 3))
     trained, _ = train(large.masked(large.mask), data, Round(steps=4, input_noise=0.1), keys(range(2)))
     assert float(trained.values[large.mask == 0].abs().max()) == 0.0
+    # Where no input is read any more, one is kept beside the biases.
+    large.shape.weights(large.mask)[0][:] = 0
+    (blind,) = packings(large)
+    assert blind.shape.widths[0] == 1
+    constant, score = train(large.masked(large.mask), data, Round(steps=4), keys(range(2)))
+    assert float(constant.weights[0].abs().max()) == 0.0
+    assert bool(score.loss.isfinite().all())
+    edges = edges_of(EDGE_SCORES["magnitude"])
+    gone = edges.total(large) - large.edges() + 1
+    assert Gate(data, Round()).pruned(large, edges, gone, torch.zeros(2), keys(range(2))).shape == large.mask.shape
 
 
 def test_fresh_weights_are_kaiming_normal_with_zero_biases() -> None:
