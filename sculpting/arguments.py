@@ -12,14 +12,15 @@ from .tasks.task import Task
 from .training import Round
 
 __all__ = [
-    "EDGE_STEPS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "UNIT_STEPS", "check_arguments", "check_chains", "check_counts", "check_inputs",
-    "device_of", "round_of", "steps_of",
+    "DENSE_ROUNDS", "DENSE_ROUNDS_UNMARKED", "EDGE_STEPS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "UNIT_STEPS",
+    "check_arguments", "check_chains", "check_counts", "check_inputs", "device_of", "round_of", "steps_of",
 ]  # fmt: skip
 
 UNIT_STEPS: tuple[float, ...] = tuple(range(70, 0, -5))
 EDGE_STEPS: tuple[float, ...] = (2.5, 2.0, 1.5, 1.0, 0.5)
 LARGE_UNIT_STEPS: tuple[float, ...] = (50, 20)
 LARGE_EDGE_STEPS: tuple[float, ...] = (2.0, 1.0)
+DENSE_ROUNDS, DENSE_ROUNDS_UNMARKED = 10, 50  # where it is known how accurate to be, and where a network is trained while it gains
 LARGE = 20_000  # weights from which on a network takes the smaller grid: a round takes seconds, not milliseconds
 LEAST_ROWS = 64  # an epoch of fewer is too few draws of the noise for a step to point anywhere
 

@@ -31,6 +31,10 @@ class Score:
         """Bool ``(N,)``: more accurate, or as accurate with less loss."""
         return (self.accuracy > other.accuracy) | ((self.accuracy == other.accuracy) & (self.loss < other.loss))
 
+    def updated(self, rows: Tensor, other: Score) -> Score:
+        """The other's score where ``rows``, bool ``(N,)``, and elsewhere this one."""
+        return Score(torch.where(rows, other.accuracy, self.accuracy), torch.where(rows, other.loss, self.loss))
+
 
 class Pass:
     """Passes through a population, in its format; activations are written to buffers that the next pass overwrites."""

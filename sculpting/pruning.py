@@ -26,6 +26,7 @@ from .training import Data, Round, evaluate, train
 __all__ = ["Attempt", "ChainName", "Gate", "Pruning", "RoundRecord", "Standing", "Trial", "edges_of", "units_of"]
 
 PHASES = ("dense", "units", "retrain", "edges")
+PATIENCE = 3  # rounds of dense training without a gain
 TOLERANCE = 1e-9  # accuracies are ratios of counts, asked numbers sums of halved steps
 
 
@@ -142,8 +143,7 @@ class RoundRecord:
 class Gate:
     """What decides acceptance, and the history of what it decided.
 
-    ``rates``: the learning rates that names speak of, or all have one. ``min_accuracy``: minus infinity until it is known. ``tolerance``:
-    what a round of dense training must gain to be worth another one where there is no such mark.
+    ``rates``: the learning rates that names speak of, or all have one. ``min_accuracy``: minus infinity until it is known.
     """
 
     data: Data
@@ -151,7 +151,6 @@ class Gate:
     rates: Tensor | None = None
     max_members: int | None = None
     min_accuracy: float = -math.inf
-    tolerance: float = 0.0
     rounds: list[RoundRecord] = field(default_factory=list)
 
     def attempt(self, trials: Sequence[Trial]) -> list[Standing]:
@@ -198,25 +197,42 @@ class Gate:
     def dense(self, population: Population, names: list[ChainName], trained: bool, rounds: int) -> Standing:
         """The dense networks: as they are where they come trained, otherwise after as many rounds as it takes.
 
-        A member goes on until it is accepted or, where it is not known yet how accurate it must be, for as long as a round gains more
-        than the tolerance; a round that gains nothing is then undone.
+        A member goes on until it is accepted or, where it is not known yet how accurate it must be, until three rounds in a row have not
+        made it more accurate, or as accurate with less loss; it is then handed over at its best round.
         """
         first = Trial.unpruned(population, names, "dense")
         if trained:
             return self.judge(first, population, evaluate(population, self.data), 0.0)
-        marked = self.min_accuracy > -math.inf
         standing = self.attempt([first])[0]
-        going = torch.nonzero(~standing.accepted).flatten() if marked else torch.arange(len(standing))
+        return self._until_accepted(standing, rounds) if self.min_accuracy > -math.inf else self._while_it_gains(standing, rounds)
+
+    def _until_accepted(self, standing: Standing, rounds: int) -> Standing:
         for number in range(1, rounds):
+            below = torch.nonzero(~standing.accepted).flatten()
+            if not len(below):
+                break
+            standing = standing.replaced(below, self._further(standing.select(below), number))
+        return standing
+
+    def _while_it_gains(self, standing: Standing, rounds: int) -> Standing:
+        best, top = standing, evaluate(standing.population, self.data)
+        misses = torch.zeros(len(standing), dtype=torch.int64)
+        for number in range(1, rounds):
+            going = torch.nonzero(misses < PATIENCE).flatten()
             if not len(going):
                 break
-            part = standing.select(going)
-            result = self.attempt([Trial.unpruned(part.population, part.names, "dense", number)])[0]
-            gain = result.accuracy - part.accuracy
-            kept = torch.arange(len(going)) if marked else torch.nonzero(gain > 0).flatten()
-            standing = standing.replaced(going[kept], result.select(kept))
-            going = going[~result.accepted if marked else gain > self.tolerance]
-        return standing
+            standing = standing.replaced(going, self._further(standing.select(going), number))
+            score = evaluate(standing.population, self.data)
+            better = score.better_than(top)
+            top = top.updated(better, score)
+            gained = torch.nonzero(better.cpu()).flatten()
+            best = best.replaced(gained, standing.select(gained))
+            misses[going] += 1
+            misses[gained] = 0
+        return best
+
+    def _further(self, standing: Standing, number: int) -> Standing:
+        return self.attempt([Trial.unpruned(standing.population, standing.names, "dense", number)])[0]
 
 
 @dataclass(frozen=True)

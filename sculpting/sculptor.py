@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from .arguments import check_arguments, check_chains, check_counts, device_of, round_of, steps_of
+from .arguments import DENSE_ROUNDS, DENSE_ROUNDS_UNMARKED, check_arguments, check_chains, check_counts, device_of, round_of, steps_of
 from .carving import Carving
 from .checkpoint import Checkpoint, digest
 from .models import Chain, read_model
@@ -120,7 +120,7 @@ def sculpt(
     double_after: int | None = 4,
     unit_tries: int = 10,
     edge_tries: int = 4,
-    dense_rounds: int = 10,
+    dense_rounds: int | None = None,
     initial: str = "fresh",
     loss: str | None = None,
     validation: Any = None,
@@ -167,9 +167,9 @@ def sculpt(
     unit_tries, edge_tries : int
         How many units or edges are tried in turn, from the lowest score on, before a chain ends that can spare none of them. As published,
         1; more find sparser networks.
-    dense_rounds : int
-        Rounds of dense training at the most: until a network is accurate enough or, where that is not known before, for as long as a
-        round gains more than the tolerance.
+    dense_rounds : int, optional
+        Rounds of dense training at the most: until a network is accurate enough, 10 when left out, or, where that is not known before,
+        until three rounds in a row have gained nothing, 50 when left out.
     initial : {"fresh", "model"}
         Draw Kaiming-normal weights for each seed, or start all seeds from the model's own weights as they are; seeds then
         differ in noise and data order.
@@ -225,8 +225,9 @@ def sculpt(
     rates = [learning_rate] if isinstance(learning_rate, (int, float)) else list(learning_rate)
     unit_steps, edge_steps = steps_of(chains, unit_steps, edge_steps)
     check_arguments(chains[0], task, min_accuracy, tolerance, (unit_steps, edge_steps), (unit_score, edge_score), initial)
-    given = {name: value for name, value in (("max_members", max_members), ("double_after", double_after)) if value is not None}
-    check_counts(seeds=seeds, dense_rounds=dense_rounds, unit_tries=unit_tries, edge_tries=edge_tries, **given)
+    optional = (("max_members", max_members), ("double_after", double_after), ("dense_rounds", dense_rounds))
+    given = {name: value for name, value in optional if value is not None}
+    check_counts(seeds=seeds, unit_tries=unit_tries, edge_tries=edge_tries, **given)
     settings, copies = round_of(
         task, rates, batch_size, steps=steps, final_rate=final_rate, rate_width=rate_width, weight_decay=weight_decay,
         noises=(
@@ -235,9 +236,11 @@ def sculpt(
         ),
     )  # fmt: skip
     place = device_of(chains[0].device if device is None else device)
-    gate = Gate(Data.of(task, place, copies), settings, torch.tensor(rates, dtype=torch.float64), max_members, tolerance=tolerance)
+    gate = Gate(Data.of(task, place, copies), settings, torch.tensor(rates, dtype=torch.float64), max_members)
     if min_accuracy is not None or task.complete:
         gate.min_accuracy = 1.0 if min_accuracy is None else min_accuracy
+    if dense_rounds is None:
+        dense_rounds = DENSE_ROUNDS if gate.min_accuracy > -math.inf else DENSE_ROUNDS_UNMARKED
     numbers = range(seed, seed + seeds)
     names = [ChainName(s, model=m, rate=r) for m in range(len(chains)) for r in range(len(rates)) for s in numbers]
     phases = units_of(UNIT_SCORES[unit_score]), edges_of(EDGE_SCORES[edge_score])
@@ -255,7 +258,7 @@ def sculpt(
         _bar(progress, len(names) * (len(unit_steps) + max(1, len(unit_steps)) * len(edge_steps))) as finished,
     ):
         if kept is None or not kept.read(carving, population.shape, place):
-            carving.begin(_set_mark(gate, gate.dense(population, names, initial == "model", dense_rounds)))
+            carving.begin(_set_mark(gate, gate.dense(population, names, initial == "model", dense_rounds), tolerance))
         while carving.advance():
             finished(carving.ended)
             if kept is not None:
@@ -275,11 +278,11 @@ def _dense(chain: Chain, numbers: Sequence[int], initial: str, device: torch.dev
     return Population.of(chain.shape, *(flat.to(device).repeat(len(numbers), 1) for flat in (chain.values, chain.mask)))
 
 
-def _set_mark(gate: Gate, standing: Standing) -> Standing:
+def _set_mark(gate: Gate, standing: Standing, tolerance: float) -> Standing:
     """Where no accuracy was asked for, that of the best dense network is, less the tolerance."""
     if gate.min_accuracy > -math.inf:
         return standing
-    gate.min_accuracy = float(standing.accuracy.max()) - gate.tolerance
+    gate.min_accuracy = float(standing.accuracy.max()) - tolerance
     return replace(standing, accepted=standing.accuracy >= gate.min_accuracy)
 
 

@@ -84,6 +84,11 @@ class Round:
         Steps between two evaluations; an epoch when left out.
     keep_last : bool
         Hand over the members as they are at the end and not at their best evaluation.
+    target : float, optional
+        Hand over each member as it is at the first evaluation that is so accurate; the round ends when all members have been.
+    before_step : function of (population, gradient), optional
+        Called before every step with members that are trained together and their gradient, to change that in place, as a penalty does.
+        What is masked must stay zero in it.
     after_step : function of (population, learning rate), optional
         Called after every step with members that are trained together, to change their values in place, as a proximal step does.
     """
@@ -99,6 +104,8 @@ class Round:
     epsilon: float = 1e-8
     check_every: int | None = None
     keep_last: bool = False
+    target: float | None = None
+    before_step: Callable[[Population, Tensor], None] | None = None
     after_step: Callable[[Population, float], None] | None = None
 
     def epochs(self, rows: int) -> int:
@@ -224,6 +231,8 @@ def _train(
         noises = hidden_noise(packing.units, rows, size, epochs, settings.hidden_noise, key, last)
     for step, ((x, y), noise) in enumerate(zip(drawn, noises, strict=False)):
         passes.gradient(x, y, data.loss, factors(x.shape[-1]), matrices, noise)
+        if settings.before_step is not None:
+            settings.before_step(population, slopes)
         torch._fused_adam_(
             [adam[0]], [adam[1]], [adam[2]], [adam[3]], [], [counts[step]],
             lr=rate * settings.rate_at(step / len(counts)), beta1=BETA1, beta2=BETA2, weight_decay=settings.weight_decay,
@@ -235,8 +244,11 @@ def _train(
         if (step + 1) % check_every == 0 or step + 1 == len(counts):
             score = passes.score(x_check, data.y_check, data.loss)
             better = torch.ones_like(score.accuracy, dtype=torch.bool) if settings.keep_last else score.better_than(top)
+            if settings.target is not None:
+                better &= ~(top.accuracy >= settings.target)
             torch.where(better.unsqueeze(1), values, best, out=best)
-            top = Score(torch.where(better, score.accuracy, top.accuracy), torch.where(better, score.loss, top.loss))
-            if watch is not None and watch(packing.members, population, score, step + 1):
+            top = top.updated(better, score)
+            ended = settings.target is not None and bool((top.accuracy >= settings.target).all())
+            if (watch is not None and watch(packing.members, population, score, step + 1)) or ended:
                 break
     return best, top

@@ -9,18 +9,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import networkx as nx
+import torch
 
-from ..arguments import EDGE_STEPS, UNIT_STEPS
+from ..arguments import DENSE_ROUNDS, EDGE_STEPS, UNIT_STEPS
+from ..losses import LOSSES
 from ..network import SparseNetwork
 from ..sculptor import SculptResult, sculpt
 from ..store import Row
-from ..tasks import boolean
+from ..tasks import SETTINGS, boolean
 from ..tasks.task import TABLE_NOISES, Task
 from .published_rates import OVERLAP_FAMILIES
 
-__all__ = ["SEEDS", "Question", "answer_cell", "cell_name", "choose", "settings_of"]
+__all__ = [
+    "IMAGE_THRESHOLD", "SEEDS", "Question", "accuracies_on_test", "answer_cell", "cell_name", "choose", "settings_for", "settings_of",
+]  # fmt: skip
 
 SEEDS = 4  # in a group: so many the published study has
+IMAGE_THRESHOLD = 0.6  # of merging, as published for MNIST
 # Arguments of `sculpt` that cells set themselves, or that decide no result of a complete table.
 NO_MATTER = ("seeds", "device", "max_members", "progress", "checkpoint", "tolerance")
 USES = {(4, 2, 4): 2, (6, 3, 3, 3): 2, (4, 1, 4): 4}
@@ -62,7 +67,7 @@ def settings_of(groups: int) -> dict[str, Any]:
     }
     activation = inspect.signature(Task.model).parameters["activation"].default
     noises = {f"task.{name}": noise for name, noise in TABLE_NOISES.items()}
-    grid = {"sculpt.unit_steps": UNIT_STEPS, "sculpt.edge_steps": EDGE_STEPS}
+    grid = {"sculpt.unit_steps": UNIT_STEPS, "sculpt.edge_steps": EDGE_STEPS, "sculpt.dense_rounds": DENSE_ROUNDS}
     return {"groups": groups, **defaults, **grid, **noises, "task.model.activation": activation}
 
 
@@ -118,6 +123,21 @@ def choose(candidates: Sequence[SparseNetwork], rule: str, **options: Any) -> An
     from analysis import consensus, detect_modules
 
     return consensus(candidates, **options) if rule == "consensus" else detect_modules(candidates[0], **options)
+
+
+def settings_for(task: Task) -> Mapping[str, Any]:
+    """What ``sculpt`` is to be given for a task that its default does not learn."""
+    return SETTINGS.get(task.name.partition(":")[0], {})
+
+
+def accuracies_on_test(networks: Sequence[SparseNetwork], task: Task) -> list[float]:
+    """The accuracy of each network on the rows of the task that decided nothing."""
+    assert task.x_test is not None
+    assert task.y_test is not None
+    with torch.no_grad():
+        outputs = torch.stack([network.model()(task.x_test).t() for network in networks])
+    accuracies: list[float] = LOSSES[task.loss].accuracy(outputs, task.y_test.t()).tolist()
+    return accuracies
 
 
 def _verdicts(found: Any, truth: nx.DiGraph) -> dict[str, bool]:

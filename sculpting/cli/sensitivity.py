@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import DENSE_ROUNDS
 from ..files import write_file
 from ..sculptor import sculpt
 from ..store import Row, write_rows
@@ -86,7 +87,7 @@ def _values() -> tuple[Values, dict[str, Any]]:
     task = boolean(TUNING_TASKS[0])
     defaults |= {name: getattr(task, name) for name in ("input_noise", "hidden_noise") if defaults[name] is None}
     activation = inspect.signature(Task.model).parameters["activation"].default
-    defaults |= {"unit_step": None, "edge_step": None, "activation": activation}
+    defaults |= {"unit_step": None, "edge_step": None, "activation": activation, "dense_rounds": DENSE_ROUNDS}
     rate, steps = defaults["learning_rate"], defaults["steps"]
     values: Values = {
         "activation": ["clipped_relu", "relu", "sigmoid", "tanh"],
