@@ -17,7 +17,7 @@ from ..network import SparseNetwork
 from ..sculptor import SculptResult, sculpt
 from ..store import Row
 from ..tasks import SETTINGS, boolean
-from ..tasks.task import TABLE_NOISES, Task
+from ..tasks.task import TABLE, Task
 from .published_rates import OVERLAP_FAMILIES
 
 __all__ = [
@@ -65,10 +65,9 @@ def settings_of(groups: int) -> dict[str, Any]:
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.default is not inspect.Parameter.empty and name not in NO_MATTER
     }
-    activation = inspect.signature(Task.model).parameters["activation"].default
-    noises = {f"task.{name}": noise for name, noise in TABLE_NOISES.items()}
+    noises = {f"task.{name}": TABLE[name] for name in ("input_noise", "hidden_noise")}
     grid = {"sculpt.unit_steps": UNIT_STEPS, "sculpt.edge_steps": EDGE_STEPS, "sculpt.dense_rounds": DENSE_ROUNDS}
-    return {"groups": groups, **defaults, **grid, **noises, "task.model.activation": activation}
+    return {"groups": groups, **defaults, **grid, **noises, "task.model.activation": TABLE["activation"]}
 
 
 def cell_name(task: Sequence[int], width: int, depth: int) -> str:

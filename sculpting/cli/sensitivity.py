@@ -12,7 +12,7 @@ from ..files import write_file
 from ..sculptor import sculpt
 from ..store import Row, write_rows
 from ..study import Progress, run_study, workers
-from ..tasks import Task, boolean
+from ..tasks import boolean
 from .answers import SEEDS, Question, answer_cell, cell_name, settings_of
 from .boolean import shapes, task_keys
 from .published_rates import TUNING_TASKS
@@ -86,8 +86,7 @@ def _values() -> tuple[Values, dict[str, Any]]:
     defaults = {name: p.default for function in functions for name, p in inspect.signature(function).parameters.items()}
     task = boolean(TUNING_TASKS[0])
     defaults |= {name: getattr(task, name) for name in ("input_noise", "hidden_noise") if defaults[name] is None}
-    activation = inspect.signature(Task.model).parameters["activation"].default
-    defaults |= {"unit_step": None, "edge_step": None, "activation": activation, "dense_rounds": DENSE_ROUNDS}
+    defaults |= {"unit_step": None, "edge_step": None, "activation": task.activation, "dense_rounds": DENSE_ROUNDS}
     rate, steps = defaults["learning_rate"], defaults["steps"]
     values: Values = {
         "activation": ["clipped_relu", "relu", "sigmoid", "tanh"],

@@ -17,7 +17,7 @@ from ..randomness import keys
 from .cmsp_rows import Code, Layout, all_rows, draw_rows
 from .cmsp_truth import cmsp_truth
 from .gates import MAX_INPUTS
-from .task import TABLE_NOISES, Task
+from .task import TABLE, Task
 
 __all__ = ["by_code", "cmsp", "codes_of"]
 
@@ -93,7 +93,7 @@ def cmsp(
         x, y, "bce", x_check, y_check, exact, _name(layout, codes is None), layout.input_names, layout.output_names,
         structure=partial(cmsp_truth, layout), sample=partial(draw_rows, layout),
     )  # fmt: skip
-    return replace(task, **TABLE_NOISES) if exact else replace(task, x_test=test[0][0], y_test=test[0][1])
+    return replace(task, **TABLE) if exact else replace(task, x_test=test[0][0], y_test=test[0][1])
 
 
 def by_code(z: Tensor, y: Tensor, code: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 __all__ = ["Task", "as_task", "from_gates", "from_table"]
 
 
-class Noises(TypedDict, total=False):
-    """The noises of a ``Task``."""
+class Setting(TypedDict, total=False):
+    """The noises of a ``Task``, and the activation of its models."""
 
     input_noise: float
     hidden_noise: float
+    activation: str
 
 
-TABLE_NOISES: Noises = {"input_noise": 0.1, "hidden_noise": 0.3}  # of a complete truth table; docs/default-setting.md has the reasons
+# Of a complete truth table; docs/default-setting.md has the reasons.
+TABLE: Setting = {"input_noise": 0.1, "hidden_noise": 0.3, "activation": "clipped_relu"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +56,14 @@ class Task:
         Standard deviation of the noise on the inputs in training.
     hidden_noise : float
         That of the noise on the sums of hidden units.
+    activation : str
+        Of the hidden units of ``model()``.
     gates : GateGraph or None
     x_test, y_test : Tensor or None
         Rows that nothing is decided on, where the task brings some. They are drawn together with the others so that none can be in both.
+    labels_test : Tensor or None
+        What each row of ``x_test`` was made of, where ``y_test`` may not tell it: of two digits the left and the right one, int64 of
+        shape (S, 2).
     structure : function of the number of hidden layers that returns a networkx.DiGraph, or None
         The ground truth of a task that is not made of gates.
     sample : function of (key, step, rows), or None
@@ -77,9 +84,11 @@ class Task:
     output_names: tuple[str, ...] = ()
     input_noise: float = 0.0
     hidden_noise: float = 0.0
+    activation: str = "relu"
     gates: GateGraph | None = None
     x_test: Tensor | None = None
     y_test: Tensor | None = None
+    labels_test: Tensor | None = None
     structure: Callable[[int], nx.DiGraph] | None = None
     sample: Callable[[Tensor, int, int], tuple[Tensor, Tensor]] | None = None
     image: tuple[int, int] | None = None
@@ -87,7 +96,7 @@ class Task:
     def __repr__(self) -> str:
         return f"Task({self.name}: {self.x.shape[0]} rows, {self.x.shape[1]} inputs, {self.y.shape[1]} outputs, {self.loss})"
 
-    def model(self, width: int | Sequence[int] = 24, hidden_layers: int = 2, *, activation: str = "clipped_relu") -> nn.Sequential:
+    def model(self, width: int | Sequence[int] = 24, hidden_layers: int = 2, *, activation: str | None = None) -> nn.Sequential:
         """An untrained multilayer perceptron for this task; its weights are zero until ``sculpt`` draws them.
 
         Parameters
@@ -96,9 +105,10 @@ class Task:
             Units in every hidden layer, or in each.
         hidden_layers : int
             How many, when ``width`` is one number.
-        activation : str
-            Of the hidden units, one of :data:`~sculpting.activations.ACTIVATIONS`: ``max(0, min(1, z))``, or ``"relu"`` as published.
-            A unit whose values are bounded can carry one bit through noise but not two, as the short cuts of ReLU networks do.
+        activation : str, optional
+            Of the hidden units, one of :data:`~sculpting.activations.ACTIVATIONS`. When left out, that of the task: ``"relu"``, as
+            published, or for complete truth tables ``"clipped_relu"``, ``max(0, min(1, z))``. A unit whose values are bounded can carry one
+            bit through noise but not two, as the short cuts of ReLU networks do.
 
         Raises
         ------
@@ -113,6 +123,7 @@ class Task:
         hidden = [width] * hidden_layers if isinstance(width, int) else list(width)
         if not hidden or min(hidden) < 1:
             raise ValueError(f"a model must have at least one hidden layer of at least one unit; got widths {hidden}")
+        activation = self.activation if activation is None else activation
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}; got {activation!r}")
         layers: list[nn.Module] = []
@@ -162,7 +173,7 @@ def from_gates(
     """
     graph = gates if isinstance(gates, GateGraph) else GateGraph.parse(gates, inputs, outputs)
     x, y = (torch.from_numpy(a.astype(np.float32)) for a in graph.truth_table())
-    return Task(x, y, "bce", x, y, True, name, graph.inputs, graph.outputs, gates=graph, **TABLE_NOISES)
+    return Task(x, y, "bce", x, y, True, name, graph.inputs, graph.outputs, gates=graph, **TABLE)
 
 
 def from_table(x: Any, y: Any, *, name: str = "table") -> Task:
@@ -224,9 +235,9 @@ def as_task(
     loss = loss or _loss_of(raw, outputs)
     y = _targets(raw, loss, outputs)
     complete = loss == "bce" and _is_table(x)
-    noises: Noises = TABLE_NOISES if complete else {}
+    setting: Setting = TABLE if complete else {}
     if validation is None and complete:
-        return Task(x, y, loss, x, y, True, name, **noises)
+        return Task(x, y, loss, x, y, True, name, **setting)
     if validation is None or isinstance(validation, (int, float)):
         x, y, x_check, y_check = _split(x, y, 0.2 if validation is None else float(validation), seed)
     else:
@@ -234,7 +245,7 @@ def as_task(
         y_check = _targets(raw, loss, y.shape[1])
         if x_check.shape[1] != x.shape[1]:
             raise ValueError(f"validation must have {x.shape[1]} inputs, as the data has; got {x_check.shape[1]}")
-    return Task(x, y, loss, x_check, y_check, False, name, **noises)
+    return Task(x, y, loss, x_check, y_check, False, name, **setting)
 
 
 def _pair(data: Any, what: str = "data") -> tuple[Tensor, Tensor]:
