@@ -40,9 +40,9 @@ class Checkpoint:
     def __init__(self, path: str | Path, call: str) -> None:
         self.path, self.call, self.written = Path(path), call, time.monotonic()
 
-    def write(self, carving: Carving, *, now: bool = False) -> None:
-        """Put where the chains are on disk, whole or not at all; at most every ten seconds, or ``now``."""
-        if not now and time.monotonic() - self.written < SECONDS:
+    def write(self, carving: Carving) -> None:
+        """Put where the chains are on disk, whole or not at all; at most every ten seconds."""
+        if time.monotonic() - self.written < SECONDS:
             return
         tensors: dict[str, Tensor] = {}
         state: dict[str, Any] = {"call": self.call, "min_accuracy": carving.gate.min_accuracy}

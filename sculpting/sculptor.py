@@ -263,8 +263,6 @@ def sculpt(
             finished(carving.ended)
             if kept is not None:
                 kept.write(carving)
-        if kept is not None:
-            kept.write(carving, now=True)
     dense, found = (_networks(standing, chains, rates, task) for standing in (carving.dense, carving.standing))
     candidates = by_edges([network for network, accepted in found if accepted])
     reason = StopReason.NOTHING_ACCEPTED if not candidates else StopReason.FINEST_STEP if edge_steps else StopReason.UNITS_ONLY

@@ -83,7 +83,7 @@ def test_writing_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stop_after(5, tmp_path / "run")
     assert not list(tmp_path.iterdir())
     sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=tmp_path / "run")
-    assert (tmp_path / "run").is_file()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

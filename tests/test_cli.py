@@ -24,7 +24,8 @@ def sculpted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_tasks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tasks"]) == 0
     lines = capsys.readouterr().out.strip().split("\n")
-    assert len(lines) == 38
+    assert len(lines) == 41
+    assert "cmsp         m, k, n, codes, outputs, rows, seed" in [line.strip() for line in lines]
     assert "6,3,3,3      both               64 rows   6 inputs   3 outputs" in lines
 
 
@@ -104,7 +105,7 @@ def test_a_file_that_is_no_network_and_a_picture_of_no_known_kind(
 
 
 def test_usage_errors_have_status_two() -> None:
-    for arguments in ([], ["carve"], ["sculpt"], ["sculpt", "both", "--select", "best"], ["study"], ["study", "mnist"]):
+    for arguments in ([], ["carve"], ["sculpt"], ["sculpt", "both", "--select", "best"], ["study"], ["study", "letters"]):
         with pytest.raises(SystemExit) as stopped:
             main(arguments)
         assert stopped.value.code == 2

@@ -12,6 +12,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+FINDINGS = {
+    "digit_xor": r"M0: \d+ pixels left, 0 right(.*\n)+M1: 0 pixels left, \d+ right",
+    "parities": r"groups b0_0 b0_1 \| b1_0 b1_1, left out d0, d1;.*\n.*groups b0_0 b0_1 \| b1_0 b1_1, left out d0, d1;",
+    "two_digits": r"\n0 of \d+ modules have pixels of both digits",
+}  # what the first lines of an example say
 
 
 def run(code: str, folder: Path) -> str:
@@ -38,5 +43,5 @@ def test_the_quickstart_of_the_readme_is_short_and_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
 def test_every_example_runs_and_draws(path: Path, tmp_path: Path) -> None:
     told = run(path.read_text(), tmp_path)
-    assert told
+    assert re.search(FINDINGS.get(path.stem, "."), told), told
     assert list((tmp_path / "runs").glob("*.svg"))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import __version__
+from ..tasks.digits import SOURCES, VARIABLE
 from . import commands
 
 __all__ = ["main"]
@@ -89,16 +90,32 @@ def _add_studies(parser: argparse.ArgumentParser) -> None:
     parsers = parser.add_subparsers(dest="study", required=True, metavar="STUDY")
     boolean = parsers.add_parser("boolean", help="the published Boolean study by the one default setting, beside the published rates")
     boolean.add_argument("--tasks", nargs="+", metavar="TASK", help="only these, such as both 4,1,2,16 (default: all that are published)")
-    _add_study(boolean, out="runs/study-boolean", groups=4)
+    _add_groups(boolean, 4)
+    _add_study(boolean, out="runs/study-boolean")
     boolean.set_defaults(run=commands.study_boolean)
 
     sensitivity = parsers.add_parser("sensitivity", help="success on six tasks with one setting changed at a time around the default")
-    _add_study(sensitivity, out="runs/study-sensitivity", groups=1)
+    _add_groups(sensitivity, 1)
+    _add_study(sensitivity, out="runs/study-sensitivity")
     sensitivity.set_defaults(run=commands.study_sensitivity)
 
+    mnist = parsers.add_parser("mnist", help="two digits side by side, and the XOR of their bits: are left and right, and the bits, apart?")
+    mnist.add_argument("--size", nargs="+", type=int, default=[14], help="pixels of a side of one digit: 14 (default), 28 or both")
+    mnist.add_argument("--source", choices=SOURCES, default="mnist", help="mnist (default), or digits: small ones of scikit-learn's")
+    mnist.add_argument("--data-dir", type=Path, help=f"folder with the files of MNIST (default: the variable {VARIABLE}, or a download)")
+    _add_study(mnist, out="runs/study-mnist")
+    mnist.set_defaults(run=commands.study_mnist)
 
-def _add_study(parser: argparse.ArgumentParser, out: str, groups: int) -> None:
+    cmsp = parsers.add_parser("cmsp", help="sparse parities, alone and summed, with distractors: are blocks and hierarchy found?")
+    _add_study(cmsp, out="runs/study-cmsp")
+    cmsp.set_defaults(run=commands.study_cmsp)
+
+
+def _add_groups(parser: argparse.ArgumentParser, groups: int) -> None:
     parser.add_argument("--groups", type=int, default=groups, help=f"disjoint groups of four seeds (default {groups})")
+
+
+def _add_study(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--jobs", type=int, default=1, help="processes, each on one thread (default 1)")
     parser.add_argument("--out", type=Path, default=Path(out), help=f"folder to write to, and to go on in (default {out})")
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary; files are written all the same")

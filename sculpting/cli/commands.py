@@ -9,21 +9,22 @@ import re
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ..losses import LOSSES
 from ..network import SparseNetwork
 from ..sculptor import SculptResult, sculpt
 from ..tasks import EXEMPLARS, Task, boolean, boolean_tasks, named
-from ..tasks.named import MAKERS, SETTINGS
-from .answers import choose
+from ..tasks.named import MAKERS
+from .answers import IMAGE_THRESHOLD, accuracies_on_test, choose, settings_for
 from .boolean import boolean_study
+from .cmsp import cmsp_study
+from .mnist import mnist_study
 from .sensitivity import sensitivity_study, sensitivity_summary
 
-__all__ = ["draw_modules", "find_modules", "list_tasks", "sculpt_task", "study_boolean", "study_sensitivity"]
+__all__ = [
+    "draw_modules", "find_modules", "list_tasks", "sculpt_task", "study_boolean", "study_cmsp", "study_mnist", "study_sensitivity",
+]  # fmt: skip
 
 WIDTH = 24
-THRESHOLD, IMAGE_THRESHOLD = 0.9, 0.6  # of merging, as published for Boolean tasks and for MNIST
+THRESHOLD = 0.9  # of merging, as published for Boolean tasks
 LESION_ROWS = 1000  # that lesions are measured on at the most
 
 
@@ -43,13 +44,15 @@ def sculpt_task(options: argparse.Namespace) -> None:
 
     task = named(options.task)
     width = options.width or (math.prod(task.image) // 4 if task.image else WIDTH)
-    truth = task.truth(hidden_layers=options.layers)
+    model, truth = task.model(width=width, hidden_layers=options.layers), task.truth(hidden_layers=options.layers)
     folder = Path(options.out or Path("runs") / (_readable(task) or re.sub(r"\W+", "-", task.name).strip("-")))
     checkpoint = folder / "sculpt.checkpoint"
     result = sculpt(
-        task.model(width=width, hidden_layers=options.layers), task, seeds=options.seeds, seed=options.seed, device=options.device,
-        checkpoint=checkpoint, progress=not options.quiet, **SETTINGS.get(task.name.partition(":")[0], {}),
+        model, task, seeds=options.seeds, seed=options.seed, device=options.device, checkpoint=checkpoint, progress=not options.quiet,
+        **settings_for(task),
     )  # fmt: skip
+    if not result.candidates:
+        checkpoint.unlink(missing_ok=True)
     threshold = options.merge_threshold or (IMAGE_THRESHOLD if task.image else THRESHOLD)
     found = _select(result, options.select, merge_threshold=threshold)
     comparison, evidence = compare(found, truth), _evidence(found, task, truth, options.seed)
@@ -73,19 +76,16 @@ def _evidence(found: Any, task: Task, truth: Any, seed: int) -> dict[str, Any]:
     """What a report tells beside the modules: whether they are chance, what their loss costs and, where there is a table, their gates."""
     from analysis import function_map, lesions, significance
 
-    x, y = (part[:LESION_ROWS].numpy() for part in (task.x_check, task.y_check))
+    every = -(-len(task.x_check) // LESION_ROWS)  # rows of a table are in order, so the first ones alone would be of one kind
+    x, y = (part[::every].numpy() for part in (task.x_check, task.y_check))
     evidence = {"Chance": significance(found, seed=seed), "Lesions": lesions(found, x, y=y, seed=seed)}
     return {**evidence, "Gates": function_map(found, truth)} if "x" in truth.graph else evidence
 
 
 def _tested(result: SculptResult, network: SparseNetwork, task: Task) -> str:
     """Accuracy on the rows that decided nothing, sparse and dense."""
-    assert task.x_test is not None
-    assert task.y_test is not None
-    with torch.no_grad():
-        outputs = torch.stack([one.model()(task.x_test).t() for one in (network, *result.dense)])
-    scores = LOSSES[task.loss].accuracy(outputs, task.y_test.t()).tolist()
-    return f"test accuracy {scores[0]:.4f}, of the dense networks {min(scores[1:]):.4f} to {max(scores[1:]):.4f}"
+    sparse, *dense = accuracies_on_test((network, *result.dense), task)
+    return f"test accuracy {sparse:.4f}, of the dense networks {min(dense):.4f} to {max(dense):.4f}"
 
 
 def _readable(task: Task) -> str:
@@ -131,3 +131,23 @@ def study_sensitivity(options: argparse.Namespace) -> None:
     rows = sensitivity_study(options.out, groups=options.groups, jobs=options.jobs, progress=not options.quiet)
     if not options.quiet:
         print(f"{sensitivity_summary(rows)}\nrows, summary and figure are in {options.out}")
+
+
+def study_mnist(options: argparse.Namespace) -> None:
+    """Run the study of two digits, or go on with it, and print its summary."""
+    from .mnist_report import mnist_summary
+
+    rows = mnist_study(
+        options.out, sizes=options.size, source=options.source, data_dir=options.data_dir, jobs=options.jobs, progress=not options.quiet
+    )
+    if not options.quiet:
+        print(f"{mnist_summary(rows)}\nrows, summary and pictures are in {options.out}")
+
+
+def study_cmsp(options: argparse.Namespace) -> None:
+    """Run the study of parities, or go on with it, and print its summary."""
+    from .cmsp_report import cmsp_summary
+
+    rows = cmsp_study(options.out, jobs=options.jobs, progress=not options.quiet)
+    if not options.quiet:
+        print(f"{cmsp_summary(rows)}\nrows, summary and pictures are in {options.out}")

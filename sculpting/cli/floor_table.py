@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ..store import Row
 from .published_rates import FLOORS, Floor
-from .tallies import NOT_RUN, answers_of, rate_of, table, told
-
-if TYPE_CHECKING:
-    from analysis.rates import Rate
+from .tallies import NOT_RUN, answers_of, rate_of, reached, table, told
 
 __all__ = ["floor_table"]
 
@@ -33,19 +29,8 @@ def _line(rows: Sequence[Row], floor: Floor) -> list[str]:
     ours = [told(strict), told(lenient)]
     ours[floor.lenient] = f"**{ours[floor.lenient]}**"
     published, least = [Rate(*cell.published) for cell in floor.cells], [Rate(*cell.floor) for cell in floor.cells]
-    verdicts = [_verdict(rate, needed) for rate, needed in zip(lenient if floor.lenient else strict, least, strict=True)]
+    verdicts = [reached(rate, needed) for rate, needed in zip(lenient if floor.lenient else strict, least, strict=True)]
     return [floor.group, told(published), told(least), *ours, _together([cell.name for cell in floor.cells], verdicts)]
-
-
-def _verdict(rate: Rate | None, floor: Rate) -> str:
-    """Whether a floor is reached; before all answers are there, whether it must be, or cannot be."""
-    if rate is None:
-        return NOT_RUN
-    if rate.total >= floor.total:
-        return "yes" if rate.successes * floor.total >= floor.successes * rate.total else "no"
-    if rate.successes >= floor.successes:
-        return "yes"
-    return "no" if rate.successes + floor.total - rate.total < floor.successes else "open"
 
 
 def _together(names: Sequence[str], verdicts: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from .answers import SEEDS
 if TYPE_CHECKING:
     from analysis.rates import Rate
 
-__all__ = ["LENIENT", "NOT_RUN", "STRICT", "answers_of", "rate_of", "table", "told"]
+__all__ = ["LENIENT", "NOT_RUN", "STRICT", "answers_of", "rate_of", "reached", "table", "told"]
 
 STRICT, LENIENT = ("modules_right",), ("modules_right", "valid")  # a row is right by any of these columns
 NOT_RUN = "not run"
@@ -48,6 +48,24 @@ def told(rates: Sequence[Rate | None]) -> str:
     if len(run) == len(rates) and len({rate.total for rate in run}) == 1:
         return f"{', '.join(str(rate.successes) for rate in run)} of {run[0].total}"
     return ", ".join(str(rate or NOT_RUN) for rate in rates)
+
+
+def reached(rate: Rate | None, floor: Rate) -> str:
+    """Whether a floor is reached; before all answers are there, whether it must be, or cannot be.
+
+    Examples
+    --------
+    >>> from analysis.rates import Rate
+    >>> [reached(Rate(right, 11), Rate(11, 12)) for right in (11, 10, 9)]
+    ['yes', 'open', 'no']
+    """
+    if rate is None:
+        return NOT_RUN
+    if rate.total >= floor.total:
+        return "yes" if rate.successes * floor.total >= floor.successes * rate.total else "no"
+    if rate.successes >= floor.successes:
+        return "yes"
+    return "no" if rate.successes + floor.total - rate.total < floor.successes else "open"
 
 
 def table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

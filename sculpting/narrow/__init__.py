@@ -4,3 +4,13 @@ from .ablation import ablation_scores as ablation_scores
 from .attribution import attribution_scores as attribution_scores
 from .correlation import ScoreCorrelation as ScoreCorrelation
 from .correlation import score_correlation as score_correlation
+from .distillation import distillation_loss as distillation_loss
+from .distillation import distilled as distilled
+from .lasso import Lasso as Lasso
+from .learning import Learnt as Learnt
+from .learning import learn as learn
+from .narrowing import narrow as narrow
+from .outcome import Narrowed as Narrowed
+from .outcome import NarrowResult as NarrowResult
+from .prune import lowest as lowest
+from .prune import prune_units as prune_units

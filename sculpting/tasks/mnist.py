@@ -138,20 +138,22 @@ def _two_digits(
     size = _check_size(size, train.images.shape[1])
     _check_images(train, variant.digits, 2, "one for training and one for validation")
     _check_images(test, variant.digits, 1, "for testing")
-    (x, y), (x_check, y_check), (x_test, y_test) = (
+    (x, y, _), (x_check, y_check, _), (x_test, y_test, labels) = (
         _draw(variant, digits, count, size, [seed, part])
         for part, (digits, count) in enumerate(zip((*hold_out(train), test), rows, strict=True))
     )
     names = tuple(f"{side}{row},{column}" for row in range(size) for side in "LR" for column in range(size))
     return Task(
         x, y, "bce", x_check, y_check, name=variant.name, input_names=names, output_names=variant.output_names,
-        x_test=x_test, y_test=y_test, structure=partial(variant.truth, size), image=(size, 2 * size),
+        x_test=x_test, y_test=y_test, labels_test=labels, structure=partial(variant.truth, size), image=(size, 2 * size),
     )  # fmt: skip
 
 
-def _draw(variant: _Variant, digits: Digits, rows: int, size: int, seed: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+def _draw(variant: _Variant, digits: Digits, rows: int, size: int, seed: list[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Images, targets, and the left and the right label."""
     x, left, right = draw_pairs(digits, variant.digits, rows, size, seed)
-    return torch.from_numpy(x), torch.from_numpy(variant.targets(left, right).astype(np.float32))
+    targets = variant.targets(left, right).astype(np.float32)
+    return torch.from_numpy(x), torch.from_numpy(targets), torch.from_numpy(np.stack([left, right], axis=1))
 
 
 def _check_count(name: str, count: int, least: int, why: str = "") -> None:

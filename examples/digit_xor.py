@@ -1,0 +1,33 @@
+"""Sculpt a network that computes the XOR of two digits, and see how it goes about it.
+
+The two digits are read by modules of their own; from there on, layer by layer, units tell of fewer bits of them, until each tells of
+hardly more than one: the three XORs are computed apart. Small images stand in for MNIST; `14` or `28` as argument takes MNIST of that size,
+from the folder that SCULPTING_DATA names or from the network.
+"""
+
+import sys
+
+from analysis import consensus
+from sculpting import sculpt, tasks
+from sculpting.cli.digit_bits import bit_shares
+
+images = {"size": int(sys.argv[1])} if sys.argv[1:] else {"source": "digits", "size": 4, "pairs": 5000}
+task = tasks.mnist_xor(**images)
+columns = task.image[1]
+
+model = task.model(width=max(32, task.x.shape[1] // 4), hidden_layers=4, activation="clipped_relu")
+pruning = {"min_accuracy": 0.92, "unit_steps": [50], "edge_steps": [5]}
+result = sculpt(model, task, seeds=1, steps=300, learning_rate=0.03, **pruning, progress=False)
+found = consensus(result.candidates, merge_threshold=0.6)
+print(f"right bits: {found.network.accuracy:.1%}, of the dense network {result.dense[0].accuracy:.1%}; {found.network.edge_count} edges")
+
+for module in found.modules:
+    left = sum(pixel % columns < columns // 2 for pixel in module.inputs)
+    right = len(module.inputs) - left
+    print(f"M{module.index}: {left} pixels left, {right} right, {len(module.outputs)} outputs, {len(module.units)} units")
+
+values, alive = found.graph.unit_values(task.x_test.numpy()), found.graph.alive()
+for layer in range(1, 5):
+    shares = bit_shares(values[layer][:, alive[layer]], task.labels_test.numpy()).max(axis=1)
+    print(f"layer {layer}: one bit has {shares.min():.2f} to {shares.max():.2f} of what a unit tells, {shares.mean():.2f} in the mean")
+found.draw("runs/digit_xor.svg", image=task.image)

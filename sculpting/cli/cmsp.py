@@ -1,0 +1,98 @@
+"""The study of compositional multitask sparse parity, with distractors."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import numpy as np
+
+from ..sculptor import SculptResult
+from ..store import Row
+from ..study import Progress
+from ..tasks import cmsp
+from .sampled import Answer, answer_sampled, network_path, run_sampled, settings_of_sampled
+
+__all__ = ["DEPTHS", "OUTPUTS", "PARITIES", "cell_of", "cmsp_cell", "cmsp_study"]
+
+PARITIES = ((2, 2), (3, 2), (2, 3), (3, 3))  # atomic tasks, and bits of a block
+DISTRACTORS, WIDTH = 2, 64
+OUTPUTS, DEPTHS = ("one", "each"), (2, 3)
+VERDICTS = ("inputs_right", "distractors_out", "modules_right", "exact", "valid")
+
+
+def cmsp_study(folder: str | Path, *, jobs: int = 1, progress: Progress = True) -> list[Row]:
+    """The rows of the study of parities; it goes on where a run with the same folder was stopped, also within a cell.
+
+    Two and three parities of two and three bits, with two distractors; asked for by control bits at one output, and with an output for
+    each code; networks of 2 and 3 hidden layers of 64 units, four seeds, sculpted in one population. The answers are the consensus of
+    all four and of each seed alone, and beside each the sparsest candidate.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where cells, networks and checkpoints are kept, and where ``rows.csv``, ``rows.json``, ``summary.md``, the figure ``success`` and
+        a picture of each task and depth are written.
+    jobs : int
+        Processes, each on one thread. A script that asks for several needs ``if __name__ == "__main__":``.
+    progress : bool or callable
+        A bar by cell with the time left, nothing, or ``progress(cells done, cells in all)``.
+
+    Returns
+    -------
+    list of dict
+        Ten rows a cell. ``task``, ``m``, ``k``, ``outputs``, ``width``, ``depth``, ``seeds`` (4 or 1), ``seed`` (the first), ``rule``; of
+        the network that was chosen ``density`` in [0, 1], ``edges``, ``units``, ``accuracy``; as bool ``inputs_right`` (every block in a
+        group of its own, with its control bit where there is one, and nothing else in any group), ``distractors_out`` (no distractor
+        leads anywhere), ``modules_right`` (every module of the truth and nothing else), ``exact`` (and connected alike), ``valid`` (or
+        another valid decomposition; None with one output, where combinations of control bits that are no code have no right answer);
+        ``support`` of a consensus; ``seconds`` (the cell's, times the row's share of the seeds). Where nothing was accepted, verdicts are
+        False, the accuracy is the best that was reached and the rest is None.
+
+    Raises
+    ------
+    ValueError
+        When ``jobs`` is below 1, or the folder holds something else or a study with other settings.
+    RuntimeError
+        Once all other cells are done, when some failed.
+    """
+    from .cmsp_report import write_cmsp_report
+
+    shapes = [(m, k, outputs, WIDTH, depth) for m, k in PARITIES for outputs in OUTPUTS for depth in DEPTHS]
+    cells = {cell_of(*shape): dict(zip(("m", "k", "outputs", "width", "depth"), shape, strict=True)) for shape in shapes}
+    settings = {**settings_of_sampled({"cmsp": cmsp}), "distractors": DISTRACTORS}
+    rows = run_sampled(cells, cmsp_cell, folder, settings, jobs, progress)
+    write_cmsp_report(rows, Path(folder))
+    return rows
+
+
+def cell_of(m: int, k: int, outputs: str, width: int, depth: int) -> str:
+    """The name of a cell, such as ``m2_k2_one_width64_depth2``."""
+    return f"m{m}_k{k}_{outputs}_width{width}_depth{depth}"
+
+
+def cmsp_cell(m: int, k: int, outputs: str, width: int, depth: int, *, folder: str | Path) -> list[Row]:
+    """The rows of one cell."""
+    task = cmsp(m, k, m * k + DISTRACTORS, outputs=outputs)
+    facts = {"task": task.name, "m": m, "k": k, "outputs": outputs, "width": width, "depth": depth}
+    describe = partial(_columns, task.truth(hidden_layers=depth))
+    path = network_path(folder, cell_of(m, k, outputs, width, depth))
+    return [{**facts, **row} for row in answer_sampled(task, width, depth, path, describe)]
+
+
+def _columns(truth: nx.DiGraph, result: SculptResult, answer: Answer) -> Row:
+    if answer.found is None:
+        best = max(attempt.accuracy for attempt in result.history if attempt.chain.seed in answer.seeds)
+        return {"accuracy": best, **dict.fromkeys(VERDICTS, False)}
+    return {"accuracy": answer.found.network.accuracy, **_verdicts(answer.found, truth)}
+
+
+def _verdicts(found: Any, truth: nx.DiGraph) -> Row:
+    from analysis import compare
+
+    told = compare(found, truth)
+    distractors = np.array([name.startswith("d") for name in found.graph.input_names])
+    out = bool((found.labels[0][distractors] < 0).all())
+    return dict(zip(VERDICTS, (told.inputs.exact, out, told.exact, told.connected, told.valid), strict=True))

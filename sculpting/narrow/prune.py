@@ -1,0 +1,149 @@
+"""One-shot pruning of hidden units by any score.
+
+N = members, H = hidden units of one member, n_l = width of layer l.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from ..models import Chain, read_model
+from ..network import SparseNetwork
+from ..population import Population
+from .groups import without_groups
+
+__all__ = ["TOLERANCE", "check_scope", "check_sparsity", "lowest", "network_of", "prune_units", "read_finite"]
+
+SCOPES = ("global", "layer")
+TOLERANCE = 1e-9  # of a count of units: 0.29 of 100 units are 29, though their product is a little less
+
+
+def lowest(scores: Tensor, population: Population, sparsity: Tensor | Sequence[float] | float, scope: str = "global") -> Tensor:
+    """Which hidden units of each member are to go, those of the lowest scores: bool ``(N, H)``.
+
+    Parameters
+    ----------
+    scores : Tensor of shape (N, H)
+        Such as those of ``unit_ablation`` or, for pruning at random without replacement, ``unit_random``.
+    population : Population
+    sparsity : float or sequence of shape (N,), in [0, 1)
+        The fraction of units that go.
+    scope : {"global", "layer"}
+        Over all hidden layers together, so that a layer may lose all its units, or the same fraction of each.
+
+    Returns
+    -------
+    Tensor
+        For each member exactly the whole part of ``sparsity * H``, or of ``sparsity * n_l`` in each layer; of equal scores the first. All
+        units that the member came with count; those that were pruned before are the first to go.
+
+    Raises
+    ------
+    ValueError
+        When scores are not of shape (N, H) or are NaN, a sparsity is outside [0, 1), or the scope is not known.
+
+    Notes
+    -----
+    Published: global, in one shot, without scoring again (parities); of each layer the same fraction (digits). Random units were drawn
+    there with replacement, so that fewer went than were asked for; and only incoming weights were masked, so that a unit that had gone
+    still gave its bias. Here a unit goes whole: see ``Population.without_units``.
+
+    Examples
+    --------
+    >>> from ..population import Shape
+    >>> population = Population.of(Shape((2, 4, 1), ("relu", "identity")), torch.ones(1, 17))
+    >>> lowest(torch.tensor([[0.3, 0.1, 0.2, 0.1]]), population, 0.5)
+    tensor([[False,  True, False,  True]])
+    """
+    alive = torch.cat(population.alive(), dim=1)
+    if scores.shape != alive.shape:
+        raise ValueError(f"scores must have shape {tuple(alive.shape)}, one for each hidden unit of each member; got {tuple(scores.shape)}")
+    if bool(torch.isnan(scores).any()):
+        raise ValueError(f"scores must be numbers; got {int(torch.isnan(scores).sum())} NaN. A loss that is not finite gives such scores")
+    check_scope(scope)
+    fractions = check_sparsity(sparsity).expand(len(population))
+    hidden = population.own[:, 1:-1]
+    widths = population.shape.widths[1:-1]
+    own = torch.cat([torch.arange(width) < count.unsqueeze(1) for width, count in zip(widths, hidden.unbind(1), strict=True)], dim=1)
+    ranked = scores.double().masked_fill(~alive, -torch.inf).masked_fill(~own.to(scores.device), torch.inf)
+    sizes, parts = (hidden, ranked.split(widths, dim=1)) if scope == "layer" else (hidden.sum(dim=1, keepdim=True), [ranked])
+    counts = torch.floor(fractions.unsqueeze(1) * sizes + TOLERANCE).to(scores.device)
+    return torch.cat([_first(part, count) for part, count in zip(parts, counts.unbind(1), strict=True)], dim=1)
+
+
+def prune_units(model: nn.Module | SparseNetwork, scores: Sequence[ArrayLike], sparsity: float, scope: str = "global") -> SparseNetwork:
+    """A model without the hidden units of the lowest scores, which are taken out of its matrices; nothing is trained.
+
+    Parameters
+    ----------
+    model : nn.Module or SparseNetwork
+        See ``read_model``. It is not changed.
+    scores : sequence of arrays of shape (n_l,)
+        One for each hidden layer, as :func:`~sculpting.narrow.ablation.ablation_scores` gives them.
+    sparsity, scope
+        See :func:`lowest`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the model cannot be read, or the rest does not fit it.
+
+    Examples
+    --------
+    >>> network = SparseNetwork(([[1.0], [2.0]], [[3.0, 4.0]]), ([0.0, 0.0], [5.0]), ("relu", "identity"))
+    >>> prune_units(network, [[0.7, 0.1]], sparsity=0.5).weights
+    (array([[1.]], dtype=float32), array([[3.]], dtype=float32))
+    """
+    chain = read_finite(model)
+    population = Population.of(chain.shape, chain.values.unsqueeze(0), chain.mask.unsqueeze(0))
+    flat = torch.cat([torch.as_tensor(part, dtype=torch.float64).flatten() for part in scores]).unsqueeze(0)
+    return network_of(without_groups(population, lowest(flat, population, sparsity, scope)), 0, chain)
+
+
+def read_finite(model: nn.Module | SparseNetwork) -> Chain:
+    """A model as it was read.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it cannot be read, or its weights and biases are not finite.
+    """
+    chain = read_model(model.model() if isinstance(model, SparseNetwork) else model)
+    bad = int((~torch.isfinite(chain.values)).sum())
+    if bad:
+        raise ValueError(f"the model's weights and biases must be finite; got {bad} NaN or infinite values")
+    return chain
+
+
+def network_of(population: Population, member: int, chain: Chain, **facts: Any) -> SparseNetwork:
+    """One member as a network, pruned units and those that carry nothing taken out; ``facts`` are further attributes of the network."""
+    widths = population.own[member].tolist()
+    weights = tuple(w[member, :out, :into].cpu().numpy() for w, into, out in zip(population.weights, widths, widths[1:], strict=False))
+    biases = tuple(b[member, :out].cpu().numpy() for b, out in zip(population.biases, widths[1:], strict=True))
+    return SparseNetwork(weights, biases, chain.shape.activations, chain.head, **facts).compact()
+
+
+def check_scope(scope: str) -> None:
+    """Refuse a scope that is not known."""
+    if scope not in SCOPES:
+        raise ValueError(f"scope must be one of {list(SCOPES)}; got {scope!r}")
+
+
+def check_sparsity(sparsity: Tensor | Sequence[float] | float) -> Tensor:
+    """A sparsity or several, float64; refused outside [0, 1)."""
+    fractions = torch.as_tensor(sparsity, dtype=torch.float64).cpu()
+    wrong = fractions[~((fractions >= 0) & (fractions < 1))]
+    if wrong.numel():
+        raise ValueError(f"sparsity must be the fraction of units to remove, in [0, 1); got {float(wrong.flatten()[0])}")
+    return fractions
+
+
+def _first(scores: Tensor, count: Tensor) -> Tensor:
+    """The ``count (N,)`` lowest of ``scores (N, J)``, equal ones by position."""
+    places = torch.arange(scores.shape[1], device=scores.device).expand_as(scores)
+    return torch.zeros_like(scores, dtype=torch.bool).scatter(1, scores.argsort(dim=1, stable=True), places < count.unsqueeze(1))
