@@ -22,7 +22,6 @@ LARGE_UNIT_STEPS: tuple[float, ...] = (50, 20)
 LARGE_EDGE_STEPS: tuple[float, ...] = (2.0, 1.0)
 DENSE_ROUNDS, DENSE_ROUNDS_UNMARKED = 10, 50  # where it is known how accurate to be, and where a network is trained while it gains
 LARGE = 20_000  # weights from which on a network takes the smaller grid: a round takes seconds, not milliseconds
-LEAST_ROWS = 64  # an epoch of fewer is too few draws of the noise for a step to point anywhere
 
 
 def check_chains(chains: Sequence[Chain]) -> None:
@@ -96,13 +95,15 @@ def round_of(
     steps: int,
     final_rate: float,
     rate_width: int | None,
+    least_rows: int,
     weight_decay: float,
     noises: tuple[float, float],
 ) -> tuple[Round, int]:
     """The settings of a round, and how often each row stands in an epoch; ``noises`` are those on inputs and on hidden units."""
-    copies = max(1, LEAST_ROWS // len(task.x)) if batch_size is None else 1
-    batch = min(64, max(1, copies * len(task.x) // 2)) if batch_size is None else batch_size
-    check_counts(steps=steps, batch_size=batch, **({} if rate_width is None else {"rate_width": rate_width}))
+    check_counts(least_rows=least_rows, **({} if rate_width is None else {"rate_width": rate_width}))
+    copies = max(1, least_rows // len(task.x))
+    batch = min(128, max(1, copies * len(task.x) // 2)) if batch_size is None else batch_size
+    check_counts(steps=steps, batch_size=batch)
     for name, value in zip(("weight_decay", "input_noise", "hidden_noise"), (weight_decay, *noises), strict=True):
         if not value >= 0:
             raise ValueError(f"{name} must be at least 0; got {value}")

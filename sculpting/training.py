@@ -100,7 +100,7 @@ class Round:
     weight_decay: float = 1e-4
     input_noise: float = 0.0
     hidden_noise: float = 0.0
-    rate_width: int | None = 12
+    rate_width: int | None = None
     epsilon: float = 1e-8
     check_every: int | None = None
     keep_last: bool = False

@@ -306,8 +306,8 @@ def test_one_setting_is_changed_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_p
     expected = [{"learning_rate": x * rate} for x in (0.25, 0.5, 2)] + [{"steps": n} for n in (steps // 2, 2 * steps, 4 * steps)]
     expected += [{"input_noise": x} for x in (0, 0.05, 0.2, 0.3)] + [{"hidden_noise": x} for x in (0, 0.15, 0.6, 1)] + single
     expected += [{"final_rate": 0.3}, {"final_rate": 1}, {"weight_decay": 0}, {"weight_decay": 1e-3}, {"dense_rounds": 1}]
-    expected += [{"activation": name} for name in ("relu", "tanh", "sigmoid")] + [{"rate_width": width} for width in (6, 24, 1000)]
-    expected += [{"unit_tries": 1}, {"unit_tries": 4}, {"edge_tries": 1}]
+    expected += [{"activation": name} for name in ("clipped_relu", "tanh", "sigmoid")] + [{"rate_width": width} for width in (6, 12, 24)]
+    expected += [{"unit_tries": 4}, {"unit_tries": 10}, {"edge_tries": 4}]
     assert [changes.count(change) for change in expected] == [6] * len(expected)
     assert len(changes) == 6 * (len(expected) + 1)
     for part in (f"| learning_rate | {rate / 4:g} | 0/6 | 0/6 |", f"| steps | {steps} (default) | 6/6 | 6/6 |",

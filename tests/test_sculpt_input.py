@@ -56,7 +56,8 @@ def test_any_module_whose_forward_is_a_chain_is_read() -> None:
 
     assert read_model(Chained()).shape.widths == (6, 8, 3)
     assert read_model(Chained()).shape.activations == ("relu", "identity")
-    assert read_model(tasks.boolean("both").model(width=8, hidden_layers=1)).shape.activations == ("clipped_relu", "identity")
+    bounded = tasks.boolean("both").model(width=8, hidden_layers=1, activation="clipped_relu")
+    assert read_model(bounded).shape.activations == ("clipped_relu", "identity")
     for function in (nn.functional.leaky_relu, nn.functional.gelu, torch.tanh, lambda x: x.sigmoid()):
         assert read_model(Functional(function)).shape.activations[0] in ("leaky_relu", "gelu", "tanh", "sigmoid")
     assert read_model(nn.Sequential(nn.Sequential(nn.Linear(2, 3), nn.GELU()), nn.Linear(3, 4), nn.Linear(4, 1))).shape.activations == (

@@ -335,6 +335,8 @@ def test_rows_of_a_small_table_stand_several_times_in_an_epoch() -> None:
     assert torch.equal(thrice.x, once.x.repeat(1, 3))
     assert torch.equal(thrice.y, once.y.repeat(1, 3))
     assert torch.equal(thrice.x_check, once.x_check)
-    settings_, copies = round_of(task, [0.1], None, steps=60, final_rate=0.05, rate_width=12, weight_decay=0.0, noises=(0.1, 0.3))
-    assert (settings_.batch_size, copies, settings_.epochs(64)) == (32, 4, 30)
-    assert [round_of(task, [0.1], 8, steps=1, final_rate=1, rate_width=None, weight_decay=0.0, noises=(0, 0))[1]] == [1]
+    for least, size, expected in ((64, None, (32, 4)), (64, 8, (8, 4)), (63, None, (24, 3)), (1, None, (8, 1)), (17, None, (8, 1))):
+        settings_, copies = round_of(
+            task, [0.1], size, steps=60, final_rate=0.05, rate_width=12, least_rows=least, weight_decay=0.0, noises=(0.1, 0.3)
+        )
+        assert (settings_.batch_size, copies) == expected

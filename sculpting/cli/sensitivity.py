@@ -52,7 +52,8 @@ def sensitivity_study(folder: str | Path, *, groups: int = 1, jobs: int = 1, pro
     Returns
     -------
     list of dict
-        A row for each parameter, value, task and group: ``parameter``, ``value`` (None for the default grid of steps), ``is_default``,
+        A row for each parameter, value, task and group: ``parameter``, ``value`` (None for the default grid of steps, and for a rate that
+        holds at every width), ``is_default``,
         and the columns of :func:`~sculpting.cli.boolean.boolean_study`, for the consensus of four seeds.
 
     Raises
@@ -92,7 +93,7 @@ def _values() -> tuple[Values, dict[str, Any]]:
         "activation": ["clipped_relu", "relu", "sigmoid", "tanh"],
         "learning_rate": [rate / 4, rate / 2, rate, 2 * rate],
         "final_rate": [0.05, 0.3, 1.0],
-        "rate_width": [6, 12, 24, 1000],
+        "rate_width": [None, 6, 12, 24],
         "steps": [steps // 2, steps, 2 * steps, 4 * steps],
         "input_noise": [0.0, 0.05, 0.1, 0.2, 0.3],
         "hidden_noise": [0.0, 0.15, 0.3, 0.6, 1.0],
@@ -122,7 +123,7 @@ def _cells(values: Values, defaults: Mapping[str, Any], groups: int) -> dict[str
         cells[f"{stem}_default"] = {**common, "points": points, "sculpting": {}}
         for name, value in sculpted:
             point = {"parameter": name, "value": value, "is_default": False}
-            cells[f"{stem}_{name}_{_text(value)}"] = {**common, "points": [point], "sculpting": _sculpting(name, value)}
+            cells[f"{stem}_{name}_{_text(name, value)}"] = {**common, "points": [point], "sculpting": _sculpting(name, value)}
     return cells
 
 
@@ -166,16 +167,19 @@ def _rates(rows: Sequence[Row], verdicts: Sequence[str]) -> dict[str, dict[str, 
     """For each parameter and value, how many answers are right by any of the verdicts."""
     told: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
-        told.setdefault(row["parameter"], {}).setdefault(_text(row["value"]), []).append(row)
+        told.setdefault(row["parameter"], {}).setdefault(_text(row["parameter"], row["value"]), []).append(row)
     return {name: {value: rate_of(some, verdicts) for value, some in values.items()} for name, values in told.items()}
 
 
 def _defaults(rows: Sequence[Row]) -> dict[str, str]:
-    return {row["parameter"]: _text(row["value"]) for row in rows if row["is_default"]}
+    return {row["parameter"]: _text(row["parameter"], row["value"]) for row in rows if row["is_default"]}
 
 
-def _text(value: str | float | None) -> str:
-    return "grid" if value is None else value if isinstance(value, str) else f"{value:g}"
+def _text(parameter: str, value: str | float | None) -> str:
+    """None is the whole grid of steps, or a rate at every width."""
+    if value is None:
+        return "every" if parameter == "rate_width" else "grid"
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _figure(rows: Sequence[Row]) -> Figure:

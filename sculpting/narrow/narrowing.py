@@ -6,6 +6,7 @@ N = members (seeds x sizes), H = hidden units of the model, n_l = width of layer
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -131,7 +132,7 @@ def narrow(
     chain = chain.for_loss(tasks[0].loss)
     sizes = _sizes(chain.shape, method, units, sparsity)
     place = device_of(chain.device if device is None else device)
-    given: dict[str, Any] = dict(batch_size=batch_size, learning_rate=learning_rate, check_every=check_every, max_members=max_members)
+    train = partial(learn, batch_size=batch_size, learning_rate=learning_rate, check_every=check_every, max_members=max_members)
     run = Run(chain, tasks, [*range(seed, seed + seeds)], sizes, place, max_members)
     data = run.data[0]
     if method == "distill":
@@ -139,7 +140,7 @@ def narrow(
     models, spent = run.models(), torch.zeros(seeds, dtype=torch.int64)
     run.note("model", models, [(number, None) for number in run.numbers], spent)
     if method == "group-lasso":
-        learnt = learn(models, data, run.key(0), steps=steps, lasso=lasso, **given)
+        learnt = train(models, data, run.key(0), steps=steps, lasso=lasso)
         models, spent = lasso.without_dead(learnt.population), learnt.consumed
         run.note("group-lasso", models, [(number, None) for number in run.numbers], spent)
     spent = spent[run.rows]
@@ -148,10 +149,10 @@ def narrow(
         run.note("pruned", small, run.members, spent)
     else:
         small = run.fresh()
-    learnt = learn(small, data, run.key(2)[run.rows], steps=steps, target=target, **given)
+    learnt = train(small, data, run.key(2)[run.rows], steps=steps, target=target)
     run.note("learnt", learnt.population, run.members, spent + learnt.consumed)
     if forget is not None and revival_steps:
-        revived = learn(learnt.population, run.data[1], run.key(3)[run.rows], steps=revival_steps, **given)
+        revived = train(learnt.population, run.data[1], run.key(3)[run.rows], steps=revival_steps)
         run.note("revived", revived.population, run.members, revived.consumed)
     reached = (~torch.isnan(learnt.examples) | (target is None)).tolist()
     return NarrowResult(method, run.networks(learnt.population, reached, method), tuple(run.history))
@@ -183,7 +184,7 @@ def _sizes(shape: Shape, method: str, units: int | Sequence[int] | None, sparsit
         gone = torch.floor(check_sparsity(0.0 if sparsity is None else sparsity).flatten() * hidden + TOLERANCE)
         sizes = [hidden - int(count) for count in gone]
     else:
-        sizes = [units] if isinstance(units, int) else list(units)
+        sizes = list(units) if isinstance(units, Sequence) else [units]
     least = 1 if method in SCORES else layers
     wrong = [size for size in sizes if not isinstance(size, int) or not least <= size <= hidden]
     if not sizes or wrong:

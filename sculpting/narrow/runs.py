@@ -63,7 +63,7 @@ class Run:
 
     @cached_property
     def judged(self) -> list[Data]:
-        """The same, with the rows for validation that accuracies are told of."""
+        """The same, with the rows that accuracies are told of in the place of those for validation."""
         tested = [
             task if task.x_test is None or task.y_test is None else replace(task, x_check=task.x_test, y_check=task.y_test)
             for task in self.tasks
@@ -117,17 +117,9 @@ class Run:
             facts = {"accuracy": stage.accuracy_keep, "input_names": names[0], "output_names": names[1], "origin": origin}
             network = network_of(population, row, self.chain, **facts)
             after = revived[row].accuracy_forget if revived else math.nan
+            size = self.sizes[row // len(self.numbers)]
             found.append(
-                Narrowed(
-                    stage.seed,
-                    self.sizes[row // len(self.numbers)],
-                    network,
-                    stage.examples,
-                    reached[row],
-                    stage.accuracy_keep,
-                    stage.accuracy_forget,
-                    after,
-                )
+                Narrowed(stage.seed, size, network, stage.examples, reached[row], stage.accuracy_keep, stage.accuracy_forget, after)
             )
         return tuple(found)
 

@@ -91,9 +91,11 @@ def cmsp(
     (x, y), (x_check, y_check), *test = drawn or [all_rows(layout)] * 2
     task = Task(
         x, y, "bce", x_check, y_check, exact, _name(layout, codes is None), layout.input_names, layout.output_names,
-        structure=partial(cmsp_truth, layout), sample=partial(draw_rows, layout),
+        structure=partial(cmsp_truth, layout), sample=partial(draw_rows, layout), activation="clipped_relu",
     )  # fmt: skip
-    return replace(task, **TABLE) if exact else replace(task, x_test=test[0][0], y_test=test[0][1])
+    if exact:
+        return replace(task, input_noise=TABLE["input_noise"], hidden_noise=TABLE["hidden_noise"])
+    return replace(task, x_test=test[0][0], y_test=test[0][1])
 
 
 def by_code(z: Tensor, y: Tensor, code: Tensor | None = None) -> tuple[Tensor, Tensor]:

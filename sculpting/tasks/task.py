@@ -33,7 +33,7 @@ class Setting(TypedDict, total=False):
 
 
 # Of a complete truth table; docs/default-setting.md has the reasons.
-TABLE: Setting = {"input_noise": 0.1, "hidden_noise": 0.3, "activation": "clipped_relu"}
+TABLE: Setting = {"input_noise": 0.1, "hidden_noise": 0.3, "activation": "relu"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,9 +106,9 @@ class Task:
         hidden_layers : int
             How many, when ``width`` is one number.
         activation : str, optional
-            Of the hidden units, one of :data:`~sculpting.activations.ACTIVATIONS`. When left out, that of the task: ``"relu"``, as
-            published, or for complete truth tables ``"clipped_relu"``, ``max(0, min(1, z))``. A unit whose values are bounded can carry one
-            bit through noise but not two, as the short cuts of ReLU networks do.
+            Of the hidden units, one of :data:`~sculpting.activations.ACTIVATIONS`; that of the task when left out, ``"relu"`` as published
+            unless the task says otherwise. With ``"clipped_relu"``, ``max(0, min(1, z))``, a unit can carry one bit through noise but not
+            two, as the short cuts of ReLU networks do.
 
         Raises
         ------
