@@ -179,6 +179,7 @@ def test_after_a_group_lasso_on_one_parity_the_bits_of_the_other_are_cut_off_and
         assert one.accuracy_keep == 1.0
         assert one.accuracy_forget == pytest.approx(0.5, abs=0.05)
         assert one.accuracy_revived < 0.8
+        assert [stage.units for stage in phases(lassoed, "group-lasso") if stage.seed == one.seed] == [one.units]
         weights = np.abs(one.network.weights[0])
         assert weights[:, PRIVATE].max() < 0.05 * weights[:, [2, 3, 4]].max()
     assert min(one.accuracy_revived for one in pruned.narrowed) > 0.9
@@ -228,6 +229,25 @@ def test_a_seed_means_the_same_whatever_is_narrowed_beside_it() -> None:
         assert first.shape != other.network.weights[0].shape or not np.allclose(first, other.network.weights[0])
 
 
+def test_a_student_is_taught_by_the_model_as_much_as_the_mixing_says() -> None:
+    given = {**QUICK, "units": 12, "steps": 40, "batch_size": 16, "recovery_steps": 0}
+    scratch = narrow(broad_model(), KEEP, method="scratch", **given).network.weights[0]
+    untaught, taught = (narrow(broad_model(), KEEP, method="distill", mixing=m, **given).network.weights[0] for m in (0.0, 0.9))
+    np.testing.assert_allclose(untaught, scratch, atol=1e-5)
+    assert np.abs(taught - scratch).max() > 1e-3
+
+
+def test_the_best_is_the_most_accurate_then_the_smallest_then_the_first() -> None:
+    small, large = (narrow(broad_model(), KEEP, method="random", units=size, **{**QUICK, "steps": 1}).best for size in (8, 16))
+    told = [
+        replace(large, accuracy_keep=0.9),
+        replace(small, accuracy_keep=0.9),
+        replace(small, accuracy_keep=0.9),
+        replace(small, accuracy_keep=0.8),
+    ]
+    assert NarrowResult("random", tuple(told), ()).best is told[1]
+
+
 def test_each_layer_loses_its_share_where_that_is_asked_for() -> None:
     stage = {**QUICK, "recovery_steps": 0, "revival_steps": 0}
     result = narrow(broad_model(), KEEP, method="random", sparsity=0.5, scope="layer", **stage)
@@ -238,6 +258,7 @@ def test_shares_of_units_follow_the_widths() -> None:
     assert shares_of((16, 16), 8) == [4, 4]
     assert shares_of((16, 16), 9) == [5, 4]
     assert shares_of((30, 10), 12) == [9, 3]
+    assert shares_of((10, 3), 6) == [5, 1]
     assert shares_of((100, 1), 2) == [1, 1]
     assert shares_of((7, 5, 3), 15) == [7, 5, 3]
     for units in range(3, 16):

@@ -340,12 +340,37 @@ def test_who_does_not_reach_the_target_is_handed_over_at_the_end() -> None:
     assert bool(torch.isnan(plain.examples).all())
 
 
+def test_without_a_target_members_are_handed_over_as_they_are_at_the_end_and_not_at_their_best() -> None:
+    population, data, key = parities()
+    wild = run(population, data, key, learning_rate=0.3, batch_size=2, steps=200, check_every=1)
+    own = [[check for check in wild.history if check.member == member] for member in range(4)]
+    assert any(checks[-1].accuracy < max(check.accuracy for check in checks) for checks in own)
+    assert wild.score.accuracy.tolist() == [checks[-1].accuracy for checks in own]
+    assert torch.equal(evaluate(wild.population, data).accuracy, wild.score.accuracy)
+
+
+@pytest.mark.parametrize("keep_last", [True, False])
+def test_a_round_with_a_target_ends_when_all_have_reached_it(keep_last: bool) -> None:
+    population, data, key = parities()
+    seen: dict[int, list[float]] = {}
+    settings_ = Round(4000, 4, 0.01, 1.0, 0.0, rate_width=None, check_every=20, keep_last=keep_last, target=0.75)
+    trained, score = train(
+        population, data, settings_, key, watch=lambda _, part, now, steps: bool(seen.update({steps: now.accuracy.tolist()}))
+    )
+    first = [next(steps for steps, row in seen.items() if row[member] >= 0.75) for member in range(4)]
+    assert max(seen) == max(first) < 4000
+    assert score.accuracy.tolist() == [seen[steps][member] for member, steps in enumerate(first)]
+    assert torch.equal(evaluate(trained, data).accuracy, score.accuracy)
+
+
 def test_who_is_there_before_any_training_takes_no_examples_and_stays_as_it_is() -> None:
     population, data, key = parities()
     able = run(population, data, key, target=1.0).population
     mixed = able.select([0, 1]).joined(population.select([2, 3]))
-    again = run(mixed, data, key, target=1.0)
-    assert again.examples[:2].tolist() == [0.0, 0.0]
+    again = run(mixed, data, key, target=1.0, batch_size=3)
+    alone_ = run(population.select([2, 3]), data, key[2:], target=1.0, batch_size=3)
+    assert again.examples.tolist() == [0.0, 0.0, *alone_.examples.tolist()]
+    torch.testing.assert_close(again.population.values[2:], alone_.population.values)
     assert bool((again.examples[2:] > 0).all())
     assert torch.equal(again.population.values[:2], able.values[:2])
     assert run(able, data, key, target=1.0).examples.tolist() == [0.0] * 4
