@@ -100,6 +100,7 @@ def _add_studies(parser: argparse.ArgumentParser) -> None:
     sensitivity.set_defaults(run=commands.study_sensitivity)
 
     mnist = parsers.add_parser("mnist", help="two digits side by side, and the XOR of their bits: are left and right, and the bits, apart?")
+    mnist.add_argument("--tasks", nargs="+", metavar="TASK", help="only mnist-pair or mnist-xor (default: both)")
     mnist.add_argument("--size", nargs="+", type=int, default=[14], help="pixels of a side of one digit: 14 (default), 28 or both")
     mnist.add_argument("--source", choices=SOURCES, default="mnist", help="mnist (default), or digits: small ones of scikit-learn's")
     mnist.add_argument("--data-dir", type=Path, help=f"folder with the files of MNIST (default: the variable {VARIABLE}, or a download)")

@@ -138,8 +138,9 @@ def study_mnist(options: argparse.Namespace) -> None:
     from .mnist_report import mnist_summary
 
     rows = mnist_study(
-        options.out, sizes=options.size, source=options.source, data_dir=options.data_dir, jobs=options.jobs, progress=not options.quiet
-    )
+        options.out, tasks=options.tasks, sizes=options.size, source=options.source, data_dir=options.data_dir, jobs=options.jobs,
+        progress=not options.quiet,
+    )  # fmt: skip
     if not options.quiet:
         print(f"{mnist_summary(rows)}\nrows, summary and pictures are in {options.out}")
 

@@ -30,6 +30,7 @@ OF_BITS = ("bit_share", "bits_separate", "one_output")
 def mnist_study(
     folder: str | Path,
     *,
+    tasks: Sequence[str] | None = None,
     sizes: Sequence[int] = (14,),
     source: str = "mnist",
     data_dir: str | Path | None = None,
@@ -47,6 +48,8 @@ def mnist_study(
     folder : str or Path
         Where cells, networks and checkpoints are kept, and where ``rows.csv``, ``rows.json``, ``summary.md``, the figure ``success`` and
         a picture of each task and depth are written.
+    tasks : sequence of {"mnist-pair", "mnist-xor"}, optional
+        Only these.
     sizes : sequence of int
         Pixels of a side of one digit: 14, 28 or both.
     source, data_dir
@@ -72,17 +75,20 @@ def mnist_study(
     Raises
     ------
     ValueError, FileNotFoundError
-        When a size, the source or the images do not fit, ``jobs`` is below 1, or the folder holds something else or a study with other
+        When a task, a size, the source or the images do not fit, ``jobs`` is below 1, or the folder holds something else or a study with other
         settings.
     RuntimeError
         Once all other cells are done, when some failed.
     """
     from .mnist_report import write_mnist_report
 
+    tasks = tuple(DEPTHS) if tasks is None else tasks
+    if not set(tasks) <= set(DEPTHS):
+        raise ValueError(f"tasks must be some of {', '.join(DEPTHS)}; got {', '.join(tasks)}")
     for size in sizes:
         mnist_pair(size=size, source=source, data_dir=data_dir, pairs=100, validation=100, test=100)  # refuses what does not fit
     settings = {**settings_of_sampled(MAKERS, merge_threshold=IMAGE_THRESHOLD), "source": source}
-    cells = {cell_of(**shape): shape for size in sizes for shape in _shapes(size)}
+    cells = {cell_of(**shape): shape for size in sizes for shape in _shapes(size) if shape["task"] in tasks}
     work = partial(mnist_cell, source=source, data_dir=data_dir)
     rows = run_sampled(cells, work, folder, settings, jobs, progress)
     write_mnist_report(rows, Path(folder))

@@ -17,7 +17,7 @@ MAKERS: dict[str, Callable[..., Task]] = {"mnist-pair": mnist_pair, "mnist-xor":
 
 # What `sculpt` is to be given for tasks that its default, which was chosen on truth tables of Boolean gates, does not learn.
 SEARCH: dict[str, Any] = {"rate_width": 12, "unit_tries": 10, "edge_tries": 4}
-DIGITS: dict[str, Any] = {**SEARCH, "batch_size": 64}
+DIGITS: dict[str, Any] = {**SEARCH, "steps": 900, "batch_size": 64}
 SETTINGS: dict[str, dict[str, Any]] = {
     "mnist-pair": DIGITS,
     "mnist-xor": DIGITS,
