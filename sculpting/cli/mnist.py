@@ -75,8 +75,8 @@ def mnist_study(
     Raises
     ------
     ValueError, FileNotFoundError
-        When a task, a size, the source or the images do not fit, ``jobs`` is below 1, or the folder holds something else or a study with other
-        settings.
+        When a task, a size, the source or the images do not fit, ``jobs`` is below 1, or the folder holds something else or a study
+        with other settings.
     RuntimeError
         Once all other cells are done, when some failed.
     """
