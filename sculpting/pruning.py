@@ -123,7 +123,7 @@ class Trial:
 
 @dataclass(frozen=True, eq=False)
 class RoundRecord:
-    """What a round of one phase gave, a column for each thing that ``Attempt`` tells."""
+    """What a round of one phase gave, a column for each thing that ``Attempt`` tells; ``reserve``: what was asked above the mark."""
 
     names: list[ChainName]
     phase: str
@@ -131,19 +131,22 @@ class RoundRecord:
     density: list[float]
     accuracy: list[float]
     seconds: float
+    reserve: float = 0.0
 
     def attempts(self, min_accuracy: float) -> Iterator[Attempt]:
         """The same, row by row."""
         asked = [None] * len(self.names) if self.asked is None else self.asked
         for name, left, density, accuracy in zip(self.names, asked, self.density, self.accuracy, strict=True):
-            yield Attempt(name, self.phase, left, density, accuracy, accuracy >= min_accuracy - TOLERANCE, self.seconds)
+            accepted = accuracy >= min_accuracy + self.reserve - TOLERANCE
+            yield Attempt(name, self.phase, left, density, accuracy, accepted, self.seconds)
 
 
 @dataclass(eq=False)
 class Gate:
     """What decides acceptance, and the history of what it decided.
 
-    ``rates``: the learning rates that names speak of, or all have one. ``min_accuracy``: minus infinity until it is known.
+    ``rates``: the learning rates that names speak of, or all have one. ``min_accuracy``: minus infinity until it is known. ``reserve``: how
+    far above it networks must stay while units are pruned, so that something is left to lose for the edges.
     """
 
     data: Data
@@ -151,6 +154,7 @@ class Gate:
     rates: Tensor | None = None
     max_members: int | None = None
     min_accuracy: float = -math.inf
+    reserve: float = 0.0
     rounds: list[RoundRecord] = field(default_factory=list)
 
     def attempt(self, trials: Sequence[Trial]) -> list[Standing]:
@@ -188,10 +192,11 @@ class Gate:
     def judge(self, trial: Trial, population: Population, score: Score, seconds: float) -> Standing:
         """Whether each member is accurate enough, written into the history."""
         accuracy = score.accuracy.cpu()
-        accepted = accuracy >= self.min_accuracy - TOLERANCE
+        reserve = self.reserve if trial.phase == "units" else 0.0
+        accepted = accuracy >= self.min_accuracy + reserve - TOLERANCE
         density = population.edges().cpu().double() / population.edge_counts
         asked = None if trial.asked is None else trial.asked.tolist()
-        self.rounds.append(RoundRecord(trial.names, trial.phase, asked, density.tolist(), accuracy.tolist(), seconds))
+        self.rounds.append(RoundRecord(trial.names, trial.phase, asked, density.tolist(), accuracy.tolist(), seconds, reserve))
         return Standing(population, accuracy, accepted, trial.names)
 
     def dense(self, population: Population, names: list[ChainName], trained: bool, rounds: int) -> Standing:

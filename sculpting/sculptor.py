@@ -155,7 +155,8 @@ def sculpt(
         What a network must reach to be accepted. Otherwise 1 for a complete truth table, and for other data the best that a
         dense network of the population reaches, whatever its model and learning rate, less the ``tolerance``.
     tolerance : float in [0, 1)
-        Accuracy that may be lost, 0.005 = half a percentage point, where no accuracy is asked for and the data are no complete table.
+        Accuracy that may be lost, 0.005 = half a percentage point, where no accuracy is asked for and the data are no complete table:
+        half of it while units are pruned, so that edges can go too.
     unit_steps, edge_steps : sequence of float in (0, 100), optional
         First steps of the chains, in percent of all hidden units and of all weights: a chain of unit pruning for each seed and
         unit step, and from each of these a chain of edge pruning for each edge step. Either may be empty. When left out, 70, 65, ... 5
@@ -241,6 +242,8 @@ def sculpt(
     gate = Gate(Data.of(task, place, copies), settings, torch.tensor(rates, dtype=torch.float64), max_members)
     if min_accuracy is not None or task.complete:
         gate.min_accuracy = 1.0 if min_accuracy is None else min_accuracy
+    elif edge_steps:
+        gate.reserve = tolerance / 2
     if dense_rounds is None:
         dense_rounds = DENSE_ROUNDS if gate.min_accuracy > -math.inf else DENSE_ROUNDS_UNMARKED
     numbers = range(seed, seed + seeds)

@@ -255,6 +255,21 @@ def test_without_a_mark_dense_networks_are_trained_until_three_rounds_gain_nothi
         assert all(n.accuracy >= result.min_accuracy - 1e-9 for n in result.candidates)
 
 
+def test_half_of_the_tolerance_is_kept_for_the_edges() -> None:
+    x, y = xor_classes()
+    model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
+    for tolerance in (0.004, 0.04):
+        result = sculpt(model, (x, y), **QUICK, tolerance=tolerance)
+        for phase, needed in (("units", result.min_accuracy + tolerance / 2), ("edges", result.min_accuracy)):
+            attempts = [a for a in result.history if a.phase == phase]
+            assert {a.accepted for a in attempts} == {True, False}
+            assert all(a.accepted == (a.accuracy >= needed - 1e-9) for a in attempts)
+    # Where there are no edges to come, or the accuracy was asked for, nothing is kept.
+    for call in ({**QUICK, "edge_steps": []}, {**QUICK, "min_accuracy": 0.9}):
+        result = sculpt(model, (x, y), **call, tolerance=0.04)
+        assert all(a.accepted == (a.accuracy >= result.min_accuracy - 1e-9) for a in result.history if a.phase == "units")
+
+
 def test_a_plateau_of_accuracy_is_no_end_while_the_loss_falls() -> None:
     """All zeros are right in nine of ten bits, and that is all that the first rounds get."""
     task = tasks.named("mnist-pair:source=digits,size=4,pairs=1000,validation=500,test=100")
