@@ -245,6 +245,7 @@ def test_a_killed_cell_goes_on_from_its_checkpoint(monkeypatch: pytest.MonkeyPat
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sampled, "choose", killed)
+    monkeypatch.setattr("sculpting.checkpoint.SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
         work()
     (kept,) = (tmp_path / "networks").iterdir()
@@ -476,13 +477,13 @@ def test_the_command_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, caps
     for name in ("mnist_study", "cmsp_study"):
         monkeypatch.setattr(commands, name, lambda folder, **options: given.append((str(folder), options)) or [])
     shared = ["--jobs", "3", "--out", "here", "--quiet"]
-    some = ["mnist", "--size", "28", "14", "--source", "digits", "--data-dir", "data"]
+    some = ["mnist", "--tasks", "mnist-xor", "--size", "28", "14", "--source", "digits", "--data-dir", "data"]
     for arguments in (["mnist"], ["cmsp"], [*some, *shared], ["cmsp", *shared]):
         assert main(["study", *arguments]) == 0
     assert given == [
-        ("runs/study-mnist", {"sizes": [14], "source": "mnist", "data_dir": None, "jobs": 1, "progress": True}),
+        ("runs/study-mnist", {"tasks": None, "sizes": [14], "source": "mnist", "data_dir": None, "jobs": 1, "progress": True}),
         ("runs/study-cmsp", {"jobs": 1, "progress": True}),
-        ("here", {"sizes": [28, 14], "source": "digits", "data_dir": Path("data"), "jobs": 3, "progress": False}),
+        ("here", {"tasks": ["mnist-xor"], "sizes": [28, 14], "source": "digits", "data_dir": Path("data"), "jobs": 3, "progress": False}),
         ("here", {"jobs": 3, "progress": False}),
     ]
     assert capsys.readouterr().out.count("are in") == 2

@@ -276,7 +276,7 @@ def test_a_plateau_of_accuracy_is_no_end_while_the_loss_falls() -> None:
     result = sculpt(task.model(16, 1), task, seeds=1, unit_steps=[50], edge_steps=[], steps=4, progress=False)
     reached = [a.accuracy for a in result.history if a.phase == "dense"]
     assert reached[:3] == pytest.approx([0.9] * 3, abs=2e-3)
-    assert result.dense[0].accuracy > 0.94
+    assert result.dense[0].accuracy > 0.92
 
 
 def test_networks_of_many_weights_take_the_smaller_grid() -> None:

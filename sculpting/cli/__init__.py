@@ -111,6 +111,20 @@ def _add_studies(parser: argparse.ArgumentParser) -> None:
     _add_study(cmsp, out="runs/study-cmsp")
     cmsp.set_defaults(run=commands.study_cmsp)
 
+    curriculum = parsers.add_parser("curriculum", help="a composite parity learnt beside its parts or alone, with two hidden layers or one")
+    _add_full(curriculum)
+    _add_study(curriculum, out="runs/study-curriculum")
+    curriculum.set_defaults(run=commands.study_curriculum)
+
+    nonlocality = parsers.add_parser("nonlocality", help="parities pruned for one skill: does another come back, also after a group lasso?")
+    _add_full(nonlocality)
+    _add_study(nonlocality, out="runs/study-nonlocality")
+    nonlocality.set_defaults(run=commands.study_nonlocality)
+
+
+def _add_full(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--full", action="store_true", help="the published size, many hours, in place of the reduced one")
+
 
 def _add_groups(parser: argparse.ArgumentParser, groups: int) -> None:
     parser.add_argument("--groups", type=int, default=groups, help=f"disjoint groups of four seeds (default {groups})")

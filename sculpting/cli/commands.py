@@ -16,11 +16,14 @@ from ..tasks.named import MAKERS
 from .answers import IMAGE_THRESHOLD, accuracies_on_test, choose, settings_for
 from .boolean import boolean_study
 from .cmsp import cmsp_study
+from .curriculum import curriculum_study
 from .mnist import mnist_study
+from .nonlocality import nonlocality_study
 from .sensitivity import sensitivity_study, sensitivity_summary
 
 __all__ = [
-    "draw_modules", "find_modules", "list_tasks", "sculpt_task", "study_boolean", "study_cmsp", "study_mnist", "study_sensitivity",
+    "draw_modules", "find_modules", "list_tasks", "sculpt_task", "study_boolean", "study_cmsp", "study_curriculum", "study_mnist",
+    "study_nonlocality", "study_sensitivity",
 ]  # fmt: skip
 
 WIDTH = 24
@@ -152,3 +155,23 @@ def study_cmsp(options: argparse.Namespace) -> None:
     rows = cmsp_study(options.out, jobs=options.jobs, progress=not options.quiet)
     if not options.quiet:
         print(f"{cmsp_summary(rows)}\nrows, summary and pictures are in {options.out}")
+
+
+def study_curriculum(options: argparse.Namespace) -> None:
+    """Run the study of curricula, or go on with it, and print its summary."""
+    from .curriculum_report import curriculum_summary
+
+    protocol = "full" if options.full else "reduced"
+    rows = curriculum_study(options.out, protocol=protocol, jobs=options.jobs, progress=not options.quiet)
+    if not options.quiet:
+        print(f"{curriculum_summary(rows, protocol)}\nrows, curves, summary and figure are in {options.out}")
+
+
+def study_nonlocality(options: argparse.Namespace) -> None:
+    """Run the study of nonlocality, or go on with it, and print its summary."""
+    from .nonlocality_report import nonlocality_summary
+
+    size = "full" if options.full else "reduced"
+    rows = nonlocality_study(options.out, size=size, jobs=options.jobs, progress=not options.quiet)
+    if not options.quiet:
+        print(f"{nonlocality_summary(rows, size)}\nrows, summary and figures are in {options.out}")
