@@ -70,6 +70,7 @@ def test_modules_and_draw_read_a_saved_network(sculpted: Path, tmp_path: Path, c
     [
         (["sculpt", "booth"], "sculpting sculpt: there is no task 'booth'; the nearest are both"),
         (["sculpt", "both", "--layers", "0"], "at least one hidden layer"),
+        (["sculpt", "both", "--width", "0"], "at least one hidden layer of at least one unit"),
         (["sculpt", "both", "--seeds", "0"], "at least 1; got 0"),
         (["sculpt", "both", "--device", "abacus"], "device must be one that is there"),
         (["sculpt", "both", "--width", "1", "--layers", "1", "--seeds", "1", "--quiet"], "No network reached the accuracy"),

@@ -46,7 +46,11 @@ def sculpt_task(options: argparse.Namespace) -> None:
     from analysis import compare, report_text, write_report
 
     task = named(options.task)
-    width = options.width or (math.prod(task.image) // 4 if task.image else WIDTH)
+    width, threshold = options.width, options.merge_threshold
+    if width is None:
+        width = math.prod(task.image) // 4 if task.image else WIDTH
+    if threshold is None:
+        threshold = IMAGE_THRESHOLD if task.image else THRESHOLD
     model, truth = task.model(width=width, hidden_layers=options.layers), task.truth(hidden_layers=options.layers)
     folder = Path(options.out or Path("runs") / (_readable(task) or re.sub(r"\W+", "-", task.name).strip("-")))
     checkpoint = folder / "sculpt.checkpoint"
@@ -56,7 +60,6 @@ def sculpt_task(options: argparse.Namespace) -> None:
     )  # fmt: skip
     if not result.candidates:
         checkpoint.unlink(missing_ok=True)
-    threshold = options.merge_threshold or (IMAGE_THRESHOLD if task.image else THRESHOLD)
     found = _select(result, options.select, merge_threshold=threshold)
     comparison, evidence = compare(found, truth), _evidence(found, task, truth, options.seed)
     found.draw(folder / "modules.svg", image=task.image)

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..arguments import check_inputs
-from ..models import read_model
+from ..models import Chain, read_model
 from ..network import SparseNetwork
 from ..population import Population, Shape
 from ..tasks.task import Task, as_task
 from ..training import Data
 
-__all__ = ["by_layer", "group_norms", "group_sums", "read_pair", "without_groups"]
+__all__ = ["by_layer", "group_norms", "group_sums", "read_finite", "read_pair", "without_groups"]
 
 
 def group_sums(shape: Shape, flat: Tensor) -> Tensor:
@@ -54,6 +54,21 @@ def by_layer(shape: Shape, scores: Tensor) -> list[NDArray[np.float64]]:
     return [part.double().cpu().numpy() for part in scores.split(shape.widths[1:-1])]
 
 
+def read_finite(model: nn.Module | SparseNetwork) -> Chain:
+    """A model as it was read.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it cannot be read, or its weights and biases are not finite.
+    """
+    chain = read_model(model.model() if isinstance(model, SparseNetwork) else model)
+    bad = int((~torch.isfinite(chain.values)).sum())
+    if bad:
+        raise ValueError(f"the model's weights and biases must be finite; got {bad} NaN or infinite values")
+    return chain
+
+
 def read_pair(model: nn.Module | SparseNetwork, data: Any, loss: str | None) -> tuple[Population, Data]:
     """A model as a population of one, and data to score it on, both where the model is.
 
@@ -64,12 +79,9 @@ def read_pair(model: nn.Module | SparseNetwork, data: Any, loss: str | None) -> 
     TypeError, ValueError
         When the model or the data cannot be read, or do not fit each other.
     """
-    chain = read_model(model.model() if isinstance(model, SparseNetwork) else model)
+    chain = read_finite(model)
     task = as_task(data, loss=loss, validation=None if isinstance(data, Task) else data, outputs=chain.shape.widths[-1])
     chain = chain.for_loss(task.loss)
     check_inputs(chain, task)
-    bad = int((~torch.isfinite(chain.values)).sum())
-    if bad:
-        raise ValueError(f"the model's weights and biases must be finite; got {bad} NaN or infinite values")
     values, mask = (flat.unsqueeze(0).to(chain.device) for flat in (chain.values, chain.mask))
     return Population.of(chain.shape, values, mask), Data.of(task, chain.device)

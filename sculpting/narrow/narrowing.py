@@ -18,10 +18,11 @@ from ..network import SparseNetwork
 from ..population import Shape
 from ..tasks.task import Task, as_task
 from .distillation import distilled
+from .groups import read_finite
 from .lasso import Lasso
 from .learning import check_target, learn
 from .outcome import NarrowResult
-from .prune import TOLERANCE, check_scope, check_sparsity, read_finite
+from .prune import TOLERANCE, check_scope, check_sparsity
 from .runs import SCORES, Run
 
 __all__ = ["narrow"]

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ..models import Chain, read_model
+from ..models import Chain
 from ..network import SparseNetwork
 from ..population import Population
-from .groups import without_groups
+from .groups import read_finite, without_groups
 
-__all__ = ["TOLERANCE", "check_scope", "check_sparsity", "lowest", "network_of", "prune_units", "read_finite"]
+__all__ = ["TOLERANCE", "check_scope", "check_sparsity", "lowest", "network_of", "prune_units"]
 
 SCOPES = ("global", "layer")
 TOLERANCE = 1e-9  # of a count of units: 0.29 of 100 units are 29, though their product is a little less
@@ -103,21 +103,6 @@ def prune_units(model: nn.Module | SparseNetwork, scores: Sequence[ArrayLike], s
     population = Population.of(chain.shape, chain.values.unsqueeze(0), chain.mask.unsqueeze(0))
     flat = torch.cat([torch.as_tensor(part, dtype=torch.float64).flatten() for part in scores]).unsqueeze(0)
     return network_of(without_groups(population, lowest(flat, population, sparsity, scope)), 0, chain)
-
-
-def read_finite(model: nn.Module | SparseNetwork) -> Chain:
-    """A model as it was read.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When it cannot be read, or its weights and biases are not finite.
-    """
-    chain = read_model(model.model() if isinstance(model, SparseNetwork) else model)
-    bad = int((~torch.isfinite(chain.values)).sum())
-    if bad:
-        raise ValueError(f"the model's weights and biases must be finite; got {bad} NaN or infinite values")
-    return chain
 
 
 def network_of(population: Population, member: int, chain: Chain, **facts: Any) -> SparseNetwork:
