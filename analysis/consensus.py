@@ -1,7 +1,7 @@
-"""The structure that most near-sparsest candidates agree on.
+"""The structure that most seeds agree on.
 
-The sparsest network alone is an unsound choice: longer training finds sparser networks that compute the task by short cuts, while
-most of those that are nearly as sparse show its structure.
+The sparsest network alone is an unsound choice: one that is sparser by an edge or two may compute the task by a short cut, or have a
+unit more, while the smallest networks of most seeds show the structure of the task.
 """
 
 from __future__ import annotations
@@ -22,42 +22,50 @@ from .rates import wilson
 __all__ = ["consensus"]
 
 LAST_HALVING = 6.0  # a sixty-fourth of a vote; without an end, every candidate would have to be looked at
+CLOSER = 0.5  # within a seed shares fall off sooner than votes between seeds: candidates of one seed are kin
+START = ("seed", "model", "learning_rate")  # of an origin: candidates that agree in these began as one network
 Structure = tuple[tuple[int, ...], tuple[int, ...], int]
 
 
-def consensus(candidates: Iterable[Any], *, halving: float = 0.05, **detection: Any) -> Hierarchy:
-    """The module structure that most of the distinct candidates agree on, the sparser ones having more of a say.
+def consensus(candidates: Iterable[Any], *, halving: float = 0.03, unit_cost: float = 1.0, **detection: Any) -> Hierarchy:
+    """The module structure that most seeds agree on, those that came to smaller networks having more of a say.
 
-    The sparsest candidates have one vote each, and a vote halves with every further ``halving`` of their edges; beyond six halvings
-    there is none. Candidates agree first on how the inputs and the outputs are grouped; of those that show the groups with most votes,
-    on the number of modules. Candidates with the same edges count once.
+    The size of a candidate is the number of its edges, and ``unit_cost`` for each of its hidden units. The seed that came to the smallest
+    candidate has one vote, and a vote halves with every ``halving`` by which the smallest of a seed is larger; beyond six halvings there is
+    none. A seed shares its vote among its own candidates: equally among the smallest, and half as much with every half of ``halving``.
+    Votes go first to how the inputs and the outputs are grouped; of the candidates that show the groups with most votes, to the number of
+    modules. Candidates of one seed with the same edges count once.
 
     Parameters
     ----------
     candidates : iterable of networks
-        Anything that ``detect_modules`` takes, all of the same numbers of inputs and outputs.
+        Anything that ``detect_modules`` takes, all of the same numbers of inputs and outputs. Those that ``sculpt`` made know their
+        ``origin``: the seed, model and learning rate that they began with. Any others vote each for itself, and of those with the same
+        edges the first.
     halving : float
-        Above 0: a fraction of the edges of the sparsest candidate.
+        Above 0: a fraction of the size.
+    unit_cost : float
+        At least 0: how many edges a hidden unit counts for. Of two candidates with equally many edges the one with fewer units is the
+        smaller.
     **detection
         Passed on to ``detect_modules``.
 
     Returns
     -------
     Hierarchy
-        Of the sparsest candidate that has the structure, which is its ``network``; ``support`` is the fraction of all votes for it,
-        and ``support_interval`` its Wilson 95 % interval. Structures with equal votes: the one with the sparsest candidate, then
+        Of the smallest candidate that has the structure, which is its ``network``; ``support`` is the fraction of all votes for it,
+        and ``support_interval`` its Wilson 95 % interval. Structures with equal votes: the one with the smallest candidate, then
         the first.
 
     Raises
     ------
     ValueError
-        When there are no candidates, they differ in inputs or outputs, or ``halving`` is not above 0.
+        When there are no candidates, they differ in inputs or outputs, ``halving`` is not above 0, or ``unit_cost`` is below 0.
 
     Notes
     -----
-    The interval of Wilson, JASA 22, 209 (1927), for votes w as for (sum w)^2 / sum w^2 equal ones (Kish, Survey Sampling, 1965, 11.7),
-    takes the candidates for independent. Those of one chain are not, and the most frequent
-    structure is chosen after the fact, so it describes how few the candidates are rather than what another seed would show.
+    The interval of Wilson, JASA 22, 209 (1927), for votes w of seeds as for (sum w)^2 / sum w^2 equal ones (Kish, Survey Sampling, 1965,
+    11.7). The most frequent structure is chosen after the fact, so it describes how few the seeds are rather than what another would show.
 
     Examples
     --------
@@ -69,12 +77,14 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.05, **detection: 
     if not networks:
         raise ValueError("consensus needs at least one candidate; got none. Nothing was accepted: see the result's stop_reason")
     if not halving > 0:
-        raise ValueError(f"halving must be above 0, a fraction of the sparsest candidate's edges such as 0.05; got {halving}")
+        raise ValueError(f"halving must be above 0, a fraction of the smallest candidate's size such as 0.03; got {halving}")
+    if not unit_cost >= 0:
+        raise ValueError(f"unit_cost must be at least 0, the edges that a hidden unit counts for, such as 1; got {unit_cost}")
     graphs = [as_graph(network) for network in networks]
     ends = {(g.widths[0], g.widths[-1]) for g in graphs}
     if len(ends) > 1:
         raise ValueError(f"candidates must have the same numbers of inputs and outputs; got {sorted(ends)}")
-    near, votes = _near_sparsest(graphs, halving)
+    near, votes, effective = _votes(graphs, [_start(network) for network in networks], halving, unit_cost)
     hierarchies = detect_modules([graphs[i] for i in near], **detection)
     structures = [_structure(h) for h in hierarchies]
     groups = [structure[:2] for structure in structures]
@@ -85,25 +95,51 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.05, **detection: 
     return replace(
         hierarchies[winner],
         support=support,
-        support_interval=wilson(support, total**2 / math.fsum(v * v for v in votes)),
+        support_interval=wilson(support, effective),
         network=networks[near[winner]],
     )
 
 
-def _near_sparsest(graphs: Sequence[LayeredGraph], halving: float) -> tuple[list[int], list[float]]:
-    """Positions of the distinct graphs that have a vote, the sparsest first, and their votes; only edges between units that carry
-    something count."""
-    distinct: dict[tuple[Any, ...], tuple[int, int]] = {}
-    for i, graph in enumerate(graphs):
+def _start(network: Any) -> tuple[Any, ...] | None:
+    """What a candidate began as; None where that is not known."""
+    origin = getattr(network, "origin", None) or {}
+    return tuple(origin.get(name) for name in START) if START[0] in origin else None
+
+
+def _votes(
+    graphs: Sequence[LayeredGraph], starts: Sequence[Hashable], halving: float, unit_cost: float
+) -> tuple[list[int], list[float], float]:
+    """Positions of the candidates that have a vote, the smallest first, their votes, and as how many equal seeds the seeds count."""
+    families: dict[Hashable, list[tuple[float, int]]] = {}
+    known: set[Hashable] = set()
+    for i, (graph, start) in enumerate(zip(graphs, starts, strict=True)):
+        # Only units that carry something, and edges between them, count.
         alive = graph.alive()
         edges = alive_edges(graph, alive)
-        key = (graph.widths, *(np.packbits(part).tobytes() for part in (*alive, *edges)))
-        distinct.setdefault(key, (sum(int(e.sum()) for e in edges), i))
-    ordered = sorted(distinct.values())
-    fewest = ordered[0][0]
-    halvings = [(count - fewest) / (halving * max(fewest, 1)) for count, _ in ordered]
-    voting = [(i, 2.0**-h) for (_, i), h in zip(ordered, halvings, strict=True) if h <= LAST_HALVING]
-    return [i for i, _ in voting], [vote for _, vote in voting]
+        key = (start, graph.widths, *(np.packbits(part).tobytes() for part in (*alive, *edges)))
+        if key not in known:
+            known.add(key)
+            size = sum(int(e.sum()) for e in edges) + unit_cost * sum(int(a.sum()) for a in alive[1:-1])
+            families.setdefault(i if start is None else ("seed", start), []).append((size, i))
+    least = min(min(family) for family in families.values())[0]
+    voting: list[tuple[float, int, float]] = []
+    weights = []
+    for family in families.values():
+        smallest = min(family)[0]
+        weight = _share(smallest, least, halving)
+        shares = [_share(size, smallest, CLOSER * halving) for size, _ in family]
+        whole = math.fsum(shares)
+        if weight:
+            weights.append(weight)
+            voting += [(size, i, weight * share / whole) for (size, i), share in zip(family, shares, strict=True) if share]
+    effective = math.fsum(weights) ** 2 / math.fsum(weight * weight for weight in weights)
+    voting.sort()
+    return [i for _, i, _ in voting], [vote for _, _, vote in voting], effective
+
+
+def _share(size: float, least: float, halving: float) -> float:
+    halvings = (size - least) / (halving * max(least, 1))
+    return 2.0**-halvings if halvings <= LAST_HALVING else 0.0
 
 
 def _most_voted(answers: Sequence[Hashable], votes: Sequence[float], among: Sequence[int]) -> int:

@@ -54,7 +54,7 @@ class Hierarchy:
     clusters : tuple of int arrays, shapes as ``labels``
         The cluster of each unit within its layer; -1 where the unit was removed.
     support : float or None
-        For a consensus: the fraction of near-sparsest candidates that show this structure, in [0, 1].
+        For a consensus: the fraction of the votes for this structure, in [0, 1].
     support_interval : (float, float) or None
         Its 95 % interval.
     network : object or None

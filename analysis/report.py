@@ -186,7 +186,7 @@ def _facts(hierarchy: Hierarchy) -> list[tuple[str, str]]:
         facts.append(("accuracy", f"{float(accuracy):.4f}"))
     if hierarchy.support is not None:
         interval = "" if hierarchy.support_interval is None else " (95 % interval {:.2f} to {:.2f})".format(*hierarchy.support_interval)
-        facts.append(("support", f"{hierarchy.support:.3f} of the near-sparsest candidates{interval}"))
+        facts.append(("support", f"{hierarchy.support:.3f} of the votes{interval}"))
     return facts
 
 

@@ -12,7 +12,8 @@ from .tasks.task import Task
 from .training import Round
 
 __all__ = [
-    "DENSE_ROUNDS", "DENSE_ROUNDS_UNMARKED", "EDGE_STEPS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "UNIT_STEPS",
+    "DENSE_ROUNDS", "DENSE_ROUNDS_UNMARKED", "EDGE_STEPS", "EPOCHS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "LEAST_STEPS", "MOST_STEPS",
+    "UNIT_STEPS",
     "check_arguments", "check_chains", "check_counts", "check_inputs", "device_of", "round_of", "steps_of",
 ]  # fmt: skip
 
@@ -21,6 +22,7 @@ EDGE_STEPS: tuple[float, ...] = (2.5, 2.0, 1.5, 1.0, 0.5)
 LARGE_UNIT_STEPS: tuple[float, ...] = (50, 20)
 LARGE_EDGE_STEPS: tuple[float, ...] = (2.0, 1.0)
 DENSE_ROUNDS, DENSE_ROUNDS_UNMARKED = 10, 50  # where it is known how accurate to be, and where a network is trained while it gains
+EPOCHS, LEAST_STEPS, MOST_STEPS = 30, 60, 120  # of a round: so many epochs, between so many steps
 LARGE = 20_000  # weights from which on a network takes the smaller grid: a round takes seconds, not milliseconds
 
 
@@ -92,7 +94,7 @@ def round_of(
     rates: Sequence[float],
     batch_size: int | None,
     *,
-    steps: int,
+    steps: int | None,
     final_rate: float,
     rate_width: int | None,
     least_rows: int,
@@ -102,8 +104,11 @@ def round_of(
     """The settings of a round, and how often each row stands in an epoch; ``noises`` are those on inputs and on hidden units."""
     check_counts(least_rows=least_rows, **({} if rate_width is None else {"rate_width": rate_width}))
     copies = max(1, least_rows // len(task.x))
-    batch = min(128, max(1, copies * len(task.x) // 2)) if batch_size is None else batch_size
-    check_counts(steps=steps, batch_size=batch)
+    batch = min(64, max(1, copies * len(task.x) // 2)) if batch_size is None else batch_size
+    check_counts(batch_size=batch)
+    if steps is None:
+        steps = min(max(EPOCHS * -(-copies * len(task.x) // batch), LEAST_STEPS), MOST_STEPS)
+    check_counts(steps=steps)
     for name, value in zip(("weight_decay", "input_noise", "hidden_noise"), (weight_decay, *noises), strict=True):
         if not value >= 0:
             raise ValueError(f"{name} must be at least 0; got {value}")

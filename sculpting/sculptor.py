@@ -118,18 +118,18 @@ def sculpt(
     unit_score: str = "loss_sensitivity",
     edge_score: str = "magnitude",
     double_after: int | None = 4,
-    unit_tries: int = 1,
-    edge_tries: int = 1,
+    unit_tries: int = 10,
+    edge_tries: int = 4,
     dense_rounds: int | None = None,
     initial: str = "fresh",
     loss: str | None = None,
     validation: Any = None,
-    steps: int = 60,
+    steps: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | Sequence[float] = 0.1,
     final_rate: float = 0.05,
-    rate_width: int | None = None,
-    least_rows: int = 1,
+    rate_width: int | None = 12,
+    least_rows: int = 64,
     weight_decay: float = 1e-4,
     input_noise: float | None = None,
     hidden_noise: float | None = None,
@@ -168,7 +168,7 @@ def sculpt(
         may lose thousands of edges one by one, alone, long after the others have ended; 4 ended two such runs 8 and 15 times sooner.
     unit_tries, edge_tries : int
         How many units or edges are tried in turn, from the lowest score on, before a chain ends that can spare none of them: 1 as
-        published; more find sparser networks.
+        published; with more, fewer chains end beside a sparser network.
     dense_rounds : int, optional
         Rounds of dense training at the most: until a network is accurate enough, 10 when left out, or, where that is not known before,
         until three rounds in a row have gained nothing, 50 when left out.
@@ -180,12 +180,12 @@ def sculpt(
         Rows that decide acceptance, or the fraction of the data held out for it: 0.2, drawn with ``seed``. A complete truth
         table is used whole.
     steps, batch_size, learning_rate, final_rate, rate_width, least_rows, weight_decay, input_noise, hidden_noise
-        Of a training round (Adam): gradient steps; rows in a batch, half of the rows but at most 128 when left out; one learning rate or
-        several, each for every seed; the fraction of it that is left at the end, along half a cosine, 1 for a constant rate as published;
-        the most live units of a layer at which all of the rate holds, which halves above and with every doubling, None for never; rows
-        that an epoch holds at least, as often as the data fit into it; coupled L2; standard deviations of the Gaussian noise on the inputs
-        and on the sums of hidden units, 0.1 and 0.3 for a complete truth table and otherwise 0 when left out. Noise inside works against
-        short cuts: units that carry several bits.
+        Of a training round (Adam): gradient steps, 30 epochs but from 60 to 120 steps when left out; rows in a batch, half of the rows
+        but at most 64 when left out; one learning rate or several, each for every seed; the fraction of it that is left at the end, along
+        half a cosine, 1 for a constant rate as published; the most live units of a layer at which all of the rate holds, which halves
+        above and with every doubling, None for never; rows that an epoch holds at least, as often as the data fit into it; coupled L2;
+        standard deviations of the Gaussian noise on the inputs and on the sums of hidden units, 0.1 and 0.3 for a complete truth table
+        and otherwise 0 when left out. Noise inside works against short cuts: units that carry several bits.
     device : str or torch.device, optional
         Where to compute; otherwise where the model is.
     max_members : int, optional

@@ -252,9 +252,7 @@ def test_the_whole_report_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert files == sorted([*names, "cells", "rows.csv", "rows.json", "study.json", "summary.md"])
 
 
-@pytest.mark.parametrize(
-    ("function", "name"), [(sculpt, "steps"), (consensus, next(iter(consensus.__kwdefaults__))), (detect_modules, "merge_threshold")]
-)
+@pytest.mark.parametrize(("function", "name"), [(sculpt, "learning_rate"), (consensus, "halving"), (detect_modules, "merge_threshold")])
 def test_a_changed_default_is_not_mixed_with_old_cells(function: Any, name: str, no_report: pytest.MonkeyPatch, tmp_path: Path) -> None:
     no_report.setattr(boolean, "answer_cell", fake_cell)
     boolean_study(tmp_path, tasks=["both"], progress=False)
@@ -299,21 +297,23 @@ def test_one_setting_is_changed_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert all(len(change) <= 1 for change in changes)
     assert changes.count({}) == 6
     defaults = sculpt.__kwdefaults__
-    rate, steps = defaults["learning_rate"], defaults["steps"]
+    rate = defaults["learning_rate"]
     single = [
         {name: [value]} for name, values in (("unit_steps", (10, 30, 50, 70)), ("edge_steps", (0.5, 1, 1.5, 2, 2.5))) for value in values
     ]
-    expected = [{"learning_rate": x * rate} for x in (0.25, 0.5, 2)] + [{"steps": n} for n in (steps // 2, 2 * steps, 4 * steps)]
+    expected = [{"learning_rate": x * rate} for x in (0.25, 0.5, 2)] + [{"steps": n} for n in (30, 60, 120, 240)]
     expected += [{"input_noise": x} for x in (0, 0.05, 0.2, 0.3)] + [{"hidden_noise": x} for x in (0, 0.15, 0.6, 1)] + single
     expected += [{"final_rate": 0.3}, {"final_rate": 1}, {"weight_decay": 0}, {"weight_decay": 1e-3}, {"dense_rounds": 1}]
-    expected += [{"activation": name} for name in ("clipped_relu", "tanh", "sigmoid")] + [{"rate_width": width} for width in (6, 12, 24)]
-    expected += [{"unit_tries": 4}, {"unit_tries": 10}, {"edge_tries": 4}]
+    expected += [{"activation": name} for name in ("relu", "tanh", "sigmoid")] + [{"rate_width": width} for width in (None, 6, 24)]
+    expected += [{"unit_tries": 1}, {"unit_tries": 4}, {"edge_tries": 1}]
     assert [changes.count(change) for change in expected] == [6] * len(expected)
     assert len(changes) == 6 * (len(expected) + 1)
-    for part in (f"| learning_rate | {rate / 4:g} | 0/6 | 0/6 |", f"| steps | {steps} (default) | 6/6 | 6/6 |",
+    for part in (f"| learning_rate | {rate / 4:g} | 0/6 | 0/6 |", "| steps | 30 epochs (default) | 6/6 | 6/6 |",
+                 "| rate_width | every | 0/6 | 0/6 |",
                  "| input_noise | 0 | 0/6 | 6/6 |", "| unit_step | grid (default) | 6/6 | 6/6 |",
                  "| edge_step | 2.5 | 0/6 | 0/6 |", "| merge_threshold | 0.5 | 0/6 | 0/6 |",
-                 "| merge_threshold | 0.9 (default) | 6/6 | 6/6 |", "| halving | 0.05 (default) | 6/6 | 6/6 |",
+                 "| merge_threshold | 0.9 (default) | 6/6 | 6/6 |", "| halving | 0.03 (default) | 6/6 | 6/6 |",
+                 "| unit_cost | 1 (default) | 6/6 | 6/6 |",
                  f"are in {tmp_path}"):  # fmt: skip
         assert part in told
     assert (tmp_path / "summary.md").read_text() in told
@@ -327,13 +327,13 @@ def test_rows_of_sensitivity_are_in_the_order_of_parameters_and_values(monkeypat
     rows = sensitivity.sensitivity_study(tmp_path, groups=2, progress=False)
     assert all(list(row) == ["parameter", "value", "is_default", *COLUMNS] for row in rows)
     parameters = ["activation", "learning_rate", "final_rate", "rate_width", "steps", "input_noise", "hidden_noise", "weight_decay"]
-    parameters += ["dense_rounds", "unit_tries", "edge_tries", "unit_step", "edge_step", "merge_threshold", "halving"]
+    parameters += ["dense_rounds", "unit_tries", "edge_tries", "unit_step", "edge_step", "merge_threshold", "halving", "unit_cost"]
     assert list(dict.fromkeys(row["parameter"] for row in rows)) == parameters
     for name in parameters:
         some = [row for row in rows if row["parameter"] == name]
         values = [row["value"] for row in some if row["value"] is not None]
         assert values == sorted(values)
-        assert {row["value"] is None for row in some if row["is_default"]} == {name.endswith("_step") or name == "rate_width"}
+        assert {row["value"] is None for row in some if row["is_default"]} == {name.endswith("_step") or name == "steps"}
         assert len(some) == len({row["value"] for row in some}) * 6 * 2
         assert sum(row["is_default"] for row in some) == 6 * 2
     assert {(row["task"], row["width"], row["depth"]) for row in rows} == {
@@ -354,12 +354,13 @@ def test_a_merge_threshold_reads_the_same_candidates_anew() -> None:
     assert [rows[1][name] for name in COLUMNS] == [rows[2][name] for name in COLUMNS]
 
 
-def test_the_detector_gets_the_merge_threshold_and_the_consensus_the_halving(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_detector_gets_the_merge_threshold_and_the_consensus_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[dict[str, Any]] = []
     monkeypatch.setattr(sensitivity, "answer_cell", lambda *arguments: given.extend(q.options for q in arguments[-2]))
-    points = [{"parameter": name, "value": value} for name, value in (("merge_threshold", 0.5), ("halving", 0.1), ("steps", 60))]
+    some = {"merge_threshold": 0.5, "halving": 0.1, "unit_cost": 0, "steps": 60}
+    points = [{"parameter": name, "value": value} for name, value in some.items()]
     sensitivity.sensitivity_cell([4, 2, 4], 8, 1, 1, points, {})
-    assert given == [{"merge_threshold": 0.5}, {"halving": 0.1}, {}]
+    assert given == [{"merge_threshold": 0.5}, {"halving": 0.1}, {"unit_cost": 0}, {}]
 
 
 def test_shapes_are_those_of_every_family() -> None:

@@ -27,7 +27,7 @@ def test_the_most_frequent_structure_wins_over_the_sparsest() -> None:
         [SPLIT[0][::-1].copy(), SPLIT[1][::-1].copy()[:, ::-1][::-1].copy()],
         [SPLIT[0][::-1].copy(), SPLIT[1][:, ::-1].copy()],
     ]
-    found = consensus([sparsest, *others], halving=1.0)
+    found = consensus([sparsest, *others], halving=1.0, unit_cost=0)
     assert isinstance(found, Hierarchy)
     assert [m.inputs for m in found.modules] == [(0, 1), (2, 3)]
     vote = 2**-0.2  # of 6 edges where the sparsest has 5; of the three others two are distinct
@@ -48,14 +48,51 @@ def test_edges_that_carry_nothing_do_not_count() -> None:
 
 
 def test_a_vote_halves_with_every_so_many_more_edges_until_there_is_none() -> None:
+    # Every one of these has two hidden units.
     wides = [without(WIDE, (i, j)) for i in range(2) for j in range(4)]  # eight of 11 edges, one module, beside one of 6 edges
-    assert consensus([SPLIT, *wides]).support == 1.0  # 5 edges more are more than six halvings of 0.08 x 6
-    assert consensus([SPLIT, *wides], halving=0.2).support == pytest.approx(1 / (1 + 8 * 2 ** (-5 / 1.2)))
-    found = consensus([SPLIT, *wides], halving=1.0)
+    assert consensus([SPLIT, *wides]).support == 1.0  # 5 edges more are more than six halvings of 0.03 x 8
+    assert consensus([SPLIT, *wides], halving=0.15).support == pytest.approx(1 / (1 + 8 * 2 ** (-5 / 1.2)))
+    found = consensus([SPLIT, *wides], halving=1.0, unit_cost=0)
     assert len(found.modules) == len(detect_modules(wides[0]).modules)
     assert found.support == pytest.approx(8 * 2 ** (-5 / 6) / (1 + 8 * 2 ** (-5 / 6)))
-    assert consensus([SPLIT, *wides], halving=5 / 36 + 1e-9).support < 1.0  # just within the sixth halving
-    assert consensus([SPLIT, *wides], halving=5 / 36 - 1e-9).support == 1.0
+    assert consensus([SPLIT, *wides], halving=5 / 48 + 1e-9).support < 1.0  # just within the sixth halving
+    assert consensus([SPLIT, *wides], halving=5 / 48 - 1e-9).support == 1.0
+
+
+def test_a_hidden_unit_counts_for_so_many_edges() -> None:
+    # Sizes are edges + unit_cost x hidden units: SPLIT has 6 and 2; the other, of one module, 6 and 1.
+    one = [np.array([[1.0, 1, 1, 1]]), np.ones((2, 1))]
+    for cost, vote in ((0.0, 1.0), (2.0, 2 ** -(2 / 8)), (5.0, 2 ** -(5 / 11))):
+        found = consensus([SPLIT, one], halving=1.0, unit_cost=cost)
+        assert found.support == pytest.approx(1 / (1 + vote))
+        assert found.network is (one if cost else SPLIT)
+    dangling = [np.vstack([SPLIT[0], [1.0, 1, 1, 1]]), np.hstack([SPLIT[1], np.zeros((2, 1))])]  # a third unit that nothing reads
+    assert consensus([dangling, one], halving=1.0).support == pytest.approx(1 / (1 + 2 ** -(1 / 7)))  # 1 by default
+
+
+def of_seed(seed: int, weights: list[np.ndarray], rate: float = 0.1) -> SparseNetwork:
+    origin = {"seed": seed, "model": 0, "learning_rate": rate, "unit_step": 70}
+    return SparseNetwork(tuple(weights), tuple(np.zeros(len(w)) for w in weights), ("relu", "identity"), origin=origin)
+
+
+def test_a_seed_shares_its_vote_among_its_candidates() -> None:
+    # Edges alone: SPLIT 6, of seed 0; of seed 1 five that join the outputs, of 11 edges.
+    wides = [of_seed(1, without(WIDE, (i, j))) for i in range(2) for j in range(2)] + [of_seed(1, without(WIDE, (0, 3)))]
+    found = consensus([of_seed(0, SPLIT), *wides], halving=1.0, unit_cost=0)
+    assert found.support == pytest.approx(1 / (1 + 2 ** -(5 / 6)))
+    assert [m.outputs for m in found.modules] == [(0,), (1,)]
+    assert consensus([of_seed(0, SPLIT), *wides], halving=5 / 36 - 1e-9, unit_cost=0).support == 1.0  # past the sixth halving: no vote
+    # Within a seed shares halve with every half of it: 7 edges beside 6.
+    other = [np.array([[1.0, 1, 1, 1], [0, 0, 0, 1]]), np.eye(2)]
+    found = consensus([of_seed(0, SPLIT), of_seed(0, other)], halving=1.0, unit_cost=0)
+    assert found.support == pytest.approx(1 / (1 + 2 ** -(1 / 3)))
+    assert found.support_interval == pytest.approx(wilson(found.support, 1.0))  # one seed
+    # Seeds that came to the same edges count each; what one seed came to twice counts once.
+    joined = [of_seed(seed, JOINED) for seed in (0, 1)]
+    assert consensus([*joined, of_seed(2, SPLIT)], unit_cost=0).support == pytest.approx(2 / 3)
+    assert consensus([joined[0], joined[0], of_seed(2, SPLIT)], unit_cost=0).support == pytest.approx(1 / 2)
+    # Another learning rate is another start.
+    assert consensus([joined[0], of_seed(0, JOINED, 0.2), of_seed(0, SPLIT)], unit_cost=0, halving=0.5).support == pytest.approx(3 / 4)
 
 
 def test_groups_of_inputs_and_outputs_are_agreed_on_before_the_number_of_modules() -> None:
@@ -71,13 +108,13 @@ def test_groups_of_inputs_and_outputs_are_agreed_on_before_the_number_of_modules
     assert len(consensus([*shuffled[0], *shuffled[1][:1], *shuffled[2][:2]], halving=1e9).modules) == 4
 
 
-def test_equally_frequent_structures_go_to_the_sparsest_then_the_first() -> None:
-    assert len(consensus([SPLIT, JOINED]).modules) == 2
-    assert len(consensus([JOINED, SPLIT]).modules) == len(detect_modules(JOINED).modules)
+def test_equally_frequent_structures_go_to_the_smallest_then_the_first() -> None:
+    assert len(consensus([SPLIT, JOINED], unit_cost=0).modules) == 2
+    assert len(consensus([JOINED, SPLIT], unit_cost=0).modules) == len(detect_modules(JOINED).modules)
     assert consensus([SPLIT, without(JOINED, (0, 0))], halving=1e9).support == pytest.approx(0.5)
 
 
-def test_the_network_is_the_sparsest_that_has_the_structure() -> None:
+def test_the_network_is_the_smallest_that_has_the_structure() -> None:
     more = [SPLIT[0].copy(), np.eye(2)]
     more[0] = np.vstack([SPLIT[0], [1.0, 0, 0, 0]])
     more[1] = np.array([[1.0, 0, 1.0], [0, 1.0, 0]])
@@ -92,6 +129,8 @@ def test_the_network_is_the_sparsest_that_has_the_structure() -> None:
     [
         ([], {}, "at least one candidate; got none"),
         ([SPLIT], {"halving": 0}, "halving must be above 0"),
+        ([SPLIT], {"unit_cost": -1}, "unit_cost must be at least 0"),
+        ([SPLIT], {"unit_cost": float("nan")}, "unit_cost must be at least 0"),
         ([SPLIT, [np.ones((2, 3)), np.eye(2)]], {}, r"the same numbers of inputs and outputs; got \[\(3, 2\), \(4, 2\)\]"),
         ([SPLIT], {"merge_threshold": 2}, "merge_threshold must be"),
     ],
@@ -105,12 +144,13 @@ def test_the_support_has_a_wilson_interval() -> None:
     # p = 2/3 of n = 3, z = 1.95996: centre (p + z^2 / 2n) / (1 + z^2 / n) = 1.30691 / 2.28049 = 0.57308, half width
     # z / 2.28049 * sqrt(p (1 - p) / n + z^2 / 4 n^2) = 0.85945 * sqrt(0.074074 + 0.106707) = 0.36542.
     # The fourth candidate, of 12 edges, has no vote, and the others have one each.
-    found = consensus([SPLIT, [SPLIT[0][::-1].copy(), SPLIT[1][:, ::-1].copy()], JOINED, WIDE])
+    found = consensus([SPLIT, [SPLIT[0][::-1].copy(), SPLIT[1][:, ::-1].copy()], JOINED, WIDE], unit_cost=0)
     assert found.support == pytest.approx(2 / 3)
     assert found.support_interval == pytest.approx((0.20766, 0.93850), abs=1e-5)
     # With unequal votes n is that of as many equal ones: 1, v and v for 5, 6 and 6 edges.
     vote = 2**-0.2
-    unequal = consensus([SPLIT, [SPLIT[0][::-1].copy(), SPLIT[1][:, ::-1].copy()], without(JOINED, (0, 0))], halving=1.0)
+    swapped = [SPLIT[0][::-1].copy(), SPLIT[1][:, ::-1].copy()]
+    unequal = consensus([SPLIT, swapped, without(JOINED, (0, 0))], halving=1.0, unit_cost=0)
     assert unequal.support_interval == pytest.approx(wilson(unequal.support, (1 + 2 * vote) ** 2 / (1 + 2 * vote**2)))
     # One of one: from 1 / (1 + z^2) to 1.
     assert consensus([SPLIT]).support_interval == pytest.approx((0.20655, 1.0), abs=1e-5)

@@ -23,9 +23,10 @@ PUBLISHED = {
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_edges_and_units_left_agree_with_the_published_code(name: str) -> None:
     task, known = tasks.boolean(name), PUBLISHED[name]
-    setting = {"steps": 30, "batch_size": known["batch"], "learning_rate": 0.05, "final_rate": 1.0}
-    schedule = {"unit_steps": [70], "edge_steps": [2.5], "double_after": None, "dense_rounds": 1}
-    result = sculpt(task.model(width=24, hidden_layers=1), task, seeds=SEEDS, **setting, **schedule, progress=False)
+    setting = {"steps": 30, "batch_size": known["batch"], "learning_rate": 0.05, "final_rate": 1.0, "rate_width": None, "least_rows": 1}
+    schedule = {"unit_steps": [70], "edge_steps": [2.5], "double_after": None, "dense_rounds": 1, "unit_tries": 1, "edge_tries": 1}
+    model = task.model(width=24, hidden_layers=1, activation="relu")
+    result = sculpt(model, task, hidden_noise=0.0, seeds=SEEDS, **setting, **schedule, progress=False)
     assert len(result.candidates) == SEEDS
     edges = np.array([network.edge_count for network in result.candidates])
     error = np.hypot(known["sd"] / np.sqrt(30), edges.std(ddof=1) / np.sqrt(SEEDS))

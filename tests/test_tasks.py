@@ -285,9 +285,10 @@ def test_a_complete_table_is_recognised_and_used_whole() -> None:
 def test_noise_is_of_truth_tables_and_models_are_of_the_activation_of_the_task() -> None:
     x = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]])
     table, some = as_task((x, x[:, :1])), as_task((x[:3], x[:3, :1]), validation=1 / 3)
-    assert [type(task.model(4, 1)[1]) for task in (tasks.boolean("both"), table, some)] == [nn.ReLU] * 3
-    bounded = table.model(4, 1, activation="clipped_relu")[1]
+    assert [type(task.model(4, 1)[1]) for task in (tasks.boolean("both"), table, some)] == [nn.Hardtanh, nn.Hardtanh, nn.ReLU]
+    bounded = table.model(4, 1)[1]
     assert (bounded.min_val, bounded.max_val) == (0.0, 1.0)
+    assert isinstance(table.model(4, 1, activation="relu")[1], nn.ReLU)
     assert isinstance(tasks.cmsp(2, 2).model(4, 1)[1], nn.Hardtanh)
     assert isinstance(tasks.cmsp(2, 2).model(4, 1, activation="tanh")[1], nn.Tanh)
     assert (some.input_noise, some.hidden_noise, table.input_noise, table.hidden_noise) == (0.0, 0.0, 0.1, 0.3)

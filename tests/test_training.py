@@ -335,6 +335,13 @@ def test_rows_of_a_small_table_stand_several_times_in_an_epoch() -> None:
     assert torch.equal(thrice.x, once.x.repeat(1, 3))
     assert torch.equal(thrice.y, once.y.repeat(1, 3))
     assert torch.equal(thrice.x_check, once.x_check)
+    for rows, size, steps in ((256, None, 120), (128, None, 60), (16, None, 60), (256, 8, 120), (160, None, 90), (256, 256, 60)):
+        x = torch.rand(rows, 4)
+        some = replace(task, x=x, y=x, x_check=x, y_check=x)
+        settings_, _ = round_of(
+            some, [0.1], size, steps=None, final_rate=0.05, rate_width=12, least_rows=64, weight_decay=0.0, noises=(0.1, 0.3)
+        )
+        assert settings_.steps == steps
     for least, size, expected in ((64, None, (32, 4)), (64, 8, (8, 4)), (63, None, (24, 3)), (1, None, (8, 1)), (17, None, (8, 1))):
         settings_, copies = round_of(
             task, [0.1], size, steps=60, final_rate=0.05, rate_width=12, least_rows=least, weight_decay=0.0, noises=(0.1, 0.3)

@@ -11,7 +11,7 @@ from typing import Any
 import networkx as nx
 import torch
 
-from ..arguments import DENSE_ROUNDS, EDGE_STEPS, UNIT_STEPS
+from ..arguments import DENSE_ROUNDS, EDGE_STEPS, EPOCHS, LEAST_STEPS, MOST_STEPS, UNIT_STEPS
 from ..losses import LOSSES
 from ..network import SparseNetwork
 from ..sculptor import SculptResult, sculpt
@@ -67,6 +67,7 @@ def settings_of(groups: int) -> dict[str, Any]:
     }
     noises = {f"task.{name}": TABLE[name] for name in ("input_noise", "hidden_noise")}
     grid = {"sculpt.unit_steps": UNIT_STEPS, "sculpt.edge_steps": EDGE_STEPS, "sculpt.dense_rounds": DENSE_ROUNDS}
+    grid |= {"sculpt.steps": {"epochs": EPOCHS, "least": LEAST_STEPS, "most": MOST_STEPS}}
     return {"groups": groups, **defaults, **grid, **noises, "task.model.activation": TABLE["activation"]}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import DENSE_ROUNDS
+from ..arguments import DENSE_ROUNDS, EPOCHS
 from ..files import write_file
 from ..sculptor import sculpt
 from ..store import Row, write_rows
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sensitivity_study", "sensitivity_summary"]
 
-READ = ("merge_threshold", "halving")  # of detection and consensus: these need no new sculpting
+READ = ("merge_threshold", "halving", "unit_cost")  # of detection and consensus: these need no new sculpting
 Values = dict[str, list[Any]]
 
 
@@ -36,7 +36,7 @@ def sensitivity_study(folder: str | Path, *, groups: int = 1, jobs: int = 1, pro
     at a time: the activation of the hidden units; the learning rate, what is left of it at the end of a round, and the width from which
     it falls; the steps a round, the noise on inputs and on hidden units, the weight decay, the rounds of dense training, how many units
     and edges are tried in turn, a single unit step or edge step (in percent) in place of the grid; and the merge threshold of the
-    detector and the halving of the votes, for which the candidates of the default are read anew.
+    detector, the halving of the votes and what a unit counts there, for which the candidates of the default are read anew.
 
     Parameters
     ----------
@@ -52,9 +52,9 @@ def sensitivity_study(folder: str | Path, *, groups: int = 1, jobs: int = 1, pro
     Returns
     -------
     list of dict
-        A row for each parameter, value, task and group: ``parameter``, ``value`` (None for the default grid of steps, and for a rate that
-        holds at every width), ``is_default``,
-        and the columns of :func:`~sculpting.cli.boolean.boolean_study`, for the consensus of four seeds.
+        A row for each parameter, value, task and group: ``parameter``, ``value`` (None for the default grid of steps, for steps a round by
+        the size of the table, and for a rate that holds at every width), ``is_default``, and the columns of
+        :func:`~sculpting.cli.boolean.boolean_study`, for the consensus of four seeds.
 
     Raises
     ------
@@ -88,13 +88,13 @@ def _values() -> tuple[Values, dict[str, Any]]:
     task = boolean(TUNING_TASKS[0])
     defaults |= {name: getattr(task, name) for name in ("input_noise", "hidden_noise") if defaults[name] is None}
     defaults |= {"unit_step": None, "edge_step": None, "activation": task.activation, "dense_rounds": DENSE_ROUNDS}
-    rate, steps = defaults["learning_rate"], defaults["steps"]
+    rate = defaults["learning_rate"]
     values: Values = {
         "activation": ["clipped_relu", "relu", "sigmoid", "tanh"],
         "learning_rate": [rate / 4, rate / 2, rate, 2 * rate],
         "final_rate": [0.05, 0.3, 1.0],
         "rate_width": [None, 6, 12, 24],
-        "steps": [steps // 2, steps, 2 * steps, 4 * steps],
+        "steps": [None, 30, 60, 120, 240],
         "input_noise": [0.0, 0.05, 0.1, 0.2, 0.3],
         "hidden_noise": [0.0, 0.15, 0.3, 0.6, 1.0],
         "weight_decay": [0.0, 1e-4, 1e-3],
@@ -104,7 +104,8 @@ def _values() -> tuple[Values, dict[str, Any]]:
         "unit_step": [None, 10.0, 30.0, 50.0, 70.0],
         "edge_step": [None, 0.5, 1.0, 1.5, 2.0, 2.5],
         "merge_threshold": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
-        "halving": [0.0125, 0.025, 0.05, 0.1, 0.2],
+        "halving": [0.01, 0.02, 0.03, 0.05, 0.1],
+        "unit_cost": [0.0, 1.0, 2.0, 4.0],
     }
     # A default that has moved stays in the table.
     values = {name: some if defaults[name] in some else sorted([*some, defaults[name]]) for name, some in values.items()}
@@ -176,9 +177,9 @@ def _defaults(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def _text(parameter: str, value: str | float | None) -> str:
-    """None is the whole grid of steps, or a rate at every width."""
+    """None is the whole grid of steps, a rate at every width, or steps by the size of the table."""
     if value is None:
-        return "every" if parameter == "rate_width" else "grid"
+        return {"rate_width": "every", "steps": f"{EPOCHS} epochs"}.get(parameter, "grid")
     return value if isinstance(value, str) else f"{value:g}"
 
 

@@ -16,13 +16,12 @@ __all__ = ["MAKERS", "SETTINGS", "named"]
 MAKERS: dict[str, Callable[..., Task]] = {"mnist-pair": mnist_pair, "mnist-xor": mnist_xor, "cmsp": cmsp}
 
 # What `sculpt` is to be given for tasks that its default, which was chosen on truth tables of Boolean gates, does not learn.
-SEARCH: dict[str, Any] = {"rate_width": 12, "unit_tries": 10, "edge_tries": 4}
-DIGITS: dict[str, Any] = {**SEARCH, "steps": 900, "batch_size": 64}
+DIGITS: dict[str, Any] = {"steps": 900, "batch_size": 64}
 SETTINGS: dict[str, dict[str, Any]] = {
     "mnist-pair": DIGITS,
     "mnist-xor": DIGITS,
     "cmsp": {
-        **SEARCH, "steps": 300, "batch_size": 256, "learning_rate": 0.03, "input_noise": 0.0, "hidden_noise": 0.1, "dense_rounds": 30,
+        "steps": 300, "batch_size": 256, "learning_rate": 0.03, "input_noise": 0.0, "hidden_noise": 0.1, "dense_rounds": 30,
         "unit_steps": (50, 20), "edge_steps": (2.0, 1.0),
     },
 }  # fmt: skip

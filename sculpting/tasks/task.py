@@ -33,7 +33,7 @@ class Setting(TypedDict, total=False):
 
 
 # Of a complete truth table; docs/default-setting.md has the reasons.
-TABLE: Setting = {"input_noise": 0.1, "hidden_noise": 0.3, "activation": "relu"}
+TABLE: Setting = {"input_noise": 0.1, "hidden_noise": 0.3, "activation": "clipped_relu"}
 
 
 @dataclass(frozen=True, eq=False)
