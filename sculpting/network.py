@@ -18,9 +18,10 @@ from torch import nn
 
 from .activations import ACTIVATIONS
 from .files import write_file
-from .models import HEADS
+from .models import HEADS, Chain
+from .population import Population
 
-__all__ = ["SparseNetwork"]
+__all__ = ["SparseNetwork", "by_edges", "network_of"]
 
 FORMAT = "neural-sculpting network"
 VERSION = 1
@@ -203,6 +204,15 @@ class SparseNetwork:
             return cls(weights=parts[0], biases=parts[1], **names, **facts)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a whole network: {error}") from error
+
+
+def network_of(population: Population, member: int, chain: Chain, **facts: Any) -> SparseNetwork:
+    """One member of a population as a network of its own widths; ``facts`` are further attributes of the network."""
+    widths = population.own[member].tolist()
+    ends = list(pairwise(widths))
+    weights = tuple(w[member, :out, :into].cpu().numpy().copy() for w, (into, out) in zip(population.weights, ends, strict=True))
+    biases = tuple(b[member, :out].cpu().numpy().copy() for b, (_, out) in zip(population.biases, ends, strict=True))
+    return SparseNetwork(weights, biases, chain.shape.activations, chain.head, **facts)
 
 
 def by_edges(networks: Sequence[SparseNetwork]) -> tuple[SparseNetwork, ...]:

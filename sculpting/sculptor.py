@@ -19,7 +19,7 @@ from .arguments import DENSE_ROUNDS, DENSE_ROUNDS_UNMARKED, check_arguments, che
 from .carving import Carving
 from .checkpoint import Checkpoint, digest
 from .models import Chain, read_model
-from .network import SparseNetwork, by_edges
+from .network import SparseNetwork, by_edges, network_of
 from .population import Population
 from .pruning import Attempt, ChainName, Gate, Pruning, RoundRecord, Standing, edges_of, units_of
 from .randomness import keys
@@ -293,18 +293,16 @@ def _networks(standing: Standing | None, chains: Sequence[Chain], rates: Sequenc
     """The network of every chain, and whether it was accepted."""
     if standing is None:
         return []
-    weights, biases = ([part.cpu().numpy() for part in parts] for parts in (standing.population.weights, standing.population.biases))
     found = []
     for row, name in enumerate(standing.names):
-        chain, accuracy = chains[name.model], float(standing.accuracy[row])
-        widths = chain.shape.widths
-        own = tuple(w[row, :out, :into].copy() for w, into, out in zip(weights, widths, widths[1:], strict=False))
-        shifts = tuple(b[row, :out].copy() for b, out in zip(biases, widths[1:], strict=True))
         steps = {"seed": name.seed, "unit_step": name.unit_step, "edge_step": name.edge_step}
-        origin = {**steps, "model": name.model, "learning_rate": rates[name.rate], "task": task.name}
-        names = task.input_names, task.output_names
-        network = SparseNetwork(own, shifts, chain.shape.activations, chain.head, accuracy, *names, origin)
-        found.append((network, bool(standing.accepted[row])))
+        facts = {
+            "accuracy": float(standing.accuracy[row]),
+            "input_names": task.input_names,
+            "output_names": task.output_names,
+            "origin": {**steps, "model": name.model, "learning_rate": rates[name.rate], "task": task.name},
+        }
+        found.append((network_of(standing.population, row, chains[name.model], **facts), bool(standing.accepted[row])))
     return found
 
 

@@ -6,18 +6,16 @@ N = members, H = hidden units of one member, n_l = width of layer l.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ..models import Chain
-from ..network import SparseNetwork
+from ..network import SparseNetwork, network_of
 from ..population import Population
 from .groups import read_finite, without_groups
 
-__all__ = ["TOLERANCE", "check_scope", "check_sparsity", "lowest", "network_of", "prune_units"]
+__all__ = ["TOLERANCE", "check_scope", "check_sparsity", "lowest", "prune_units"]
 
 SCOPES = ("global", "layer")
 TOLERANCE = 1e-9  # of a count of units: 0.29 of 100 units are 29, though their product is a little less
@@ -102,15 +100,7 @@ def prune_units(model: nn.Module | SparseNetwork, scores: Sequence[ArrayLike], s
     chain = read_finite(model)
     population = Population.of(chain.shape, chain.values.unsqueeze(0), chain.mask.unsqueeze(0))
     flat = torch.cat([torch.as_tensor(part, dtype=torch.float64).flatten() for part in scores]).unsqueeze(0)
-    return network_of(without_groups(population, lowest(flat, population, sparsity, scope)), 0, chain)
-
-
-def network_of(population: Population, member: int, chain: Chain, **facts: Any) -> SparseNetwork:
-    """One member as a network, pruned units and those that carry nothing taken out; ``facts`` are further attributes of the network."""
-    widths = population.own[member].tolist()
-    weights = tuple(w[member, :out, :into].cpu().numpy() for w, into, out in zip(population.weights, widths, widths[1:], strict=False))
-    biases = tuple(b[member, :out].cpu().numpy() for b, out in zip(population.biases, widths[1:], strict=True))
-    return SparseNetwork(weights, biases, chain.shape.activations, chain.head, **facts).compact()
+    return network_of(without_groups(population, lowest(flat, population, sparsity, scope)), 0, chain).compact()
 
 
 def check_scope(scope: str) -> None:

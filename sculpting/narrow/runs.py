@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..models import Chain
+from ..network import network_of
 from ..population import Population, Shape
 from ..randomness import fold, keys
 from ..scores import ScoreFunction, unit_random
@@ -24,7 +25,7 @@ from .attribution import unit_attribution
 from .groups import without_groups
 from .learning import evaluate_in_parts
 from .outcome import Narrowed, Stage
-from .prune import lowest, network_of
+from .prune import lowest
 
 __all__ = ["SCORES", "Run", "shares_of"]
 
@@ -115,7 +116,7 @@ class Run:
         for row, stage in enumerate(learnt):
             origin = {"method": method, "seed": stage.seed, "units": stage.asked, "task": self.tasks[0].name}
             facts = {"accuracy": stage.accuracy_keep, "input_names": names[0], "output_names": names[1], "origin": origin}
-            network = network_of(population, row, self.chain, **facts)
+            network = network_of(population, row, self.chain, **facts).compact()
             after = revived[row].accuracy_forget if revived else math.nan
             size = self.sizes[row // len(self.numbers)]
             found.append(
