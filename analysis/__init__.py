@@ -15,6 +15,7 @@ from .evidence import rewired as rewired
 from .evidence import shuffled as shuffled
 from .evidence import significance as significance
 from .evidence import stability as stability
+from .figures import score_scatter as score_scatter
 from .figures import success_bars as success_bars
 from .figures import success_lines as success_lines
 from .figures import success_map as success_map

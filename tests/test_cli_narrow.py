@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 from test_figures import check_texts
 
 from sculpting import SparseNetwork, tasks
-from sculpting.cli import commands, curriculum, curriculum_report, main, nonlocality, nonlocality_report
+from sculpting.cli import commands, curriculum, curriculum_report, main, nonlocality, nonlocality_drawing
 from sculpting.cli.curriculum import PROTOCOLS, Arm, Protocol, curriculum_cell, curriculum_study, two_classes
 from sculpting.cli.curriculum_report import curriculum_summary
-from sculpting.cli.nonlocality import SIZES, Size, nonlocality_cell, nonlocality_study
-from sculpting.cli.nonlocality_drawing import draw_network, kept_network
+from sculpting.cli.nonlocality import SIZES, Size, kept_network, nonlocality_cell, nonlocality_study
+from sculpting.cli.nonlocality_drawing import draw_network
 from sculpting.cli.nonlocality_report import nonlocality_summary
-from sculpting.narrow import Lasso, ablation_scores, learn, prune_units
+from sculpting.narrow import Lasso, ablation_scores, attribution_scores, learn, prune_units, score_correlation
 from sculpting.population import Population, Shape
 from sculpting.randomness import keys
 from sculpting.store import Row
@@ -333,8 +333,12 @@ def test_the_figure_has_a_line_for_every_seed_and_a_name_for_every_arm() -> None
 # --- Nonlocality --------------------------------------------------------------------------------------------------------------
 
 NARROWED = [
-    "width", "seed", "loss", "network", "sparsity", "units", "a_pruned", "b_pruned", "a_recovered", "b_revived", "scores", "seconds",
+    "width", "seed", "loss", "network", "sparsity", "units", "a_pruned", "b_pruned", "a_recovered", "b_revived",
+    "first_order_pearson", "first_order_pearson_log", "first_order_spearman", "first_order_zeros",
+    "activation_gradient_pearson", "activation_gradient_pearson_log", "activation_gradient_spearman", "activation_gradient_zeros",
+    "scores", "attributions", "seconds",
 ]  # fmt: skip
+LISTS = ("scores", "attributions")
 TINY = Size(4, 1, (16,), 50, 1_000, 5e-3, (200, 100), (40, 100), (0.25, 0.75))
 A, B = (0, 1), (2, 3)
 
@@ -358,8 +362,12 @@ def fake_nonlocality(width: int, seed: int, size: str, **_: Any) -> list[Row]:
             else:
                 values = [1.0 if sparsity <= 0.7 else 0.8, 0.5, 0.99, 0.57 if (network, seed, sparsity) == ("proximal", 3, 0.9) else 0.52]
             units = [width, seed, 0.002, network, sparsity, round(2 * width * (1 - sparsity))]
-            scores = None if place else [[0.1 * (code + 1)] * (2 * width) for code in range(len(SIZES[size].codes))]
-            rows.append(dict(zip(NARROWED, [*units, *values, scores, 8.0], strict=True)))
+            undefined = (network, seed) == ("proximal", 4)
+            correlations = [0.6 + 0.01 * seed, None if undefined else 0.8, 0.9, 3 * seed, 0.7, -0.25, 0.95, 0]
+            scores = [[0.1 * (code + 1)] * (2 * width) for code in range(len(SIZES[size].codes))]
+            attributions = {"first_order": [0.01] * (2 * width - 1) + [0.0], "activation_gradient": [0.02] * (2 * width)}
+            lists = [None, None] if place else [scores, attributions]
+            rows.append(dict(zip(NARROWED, [*units, *values, *correlations, *lists, 8.0], strict=True)))
     return rows
 
 
@@ -406,12 +414,36 @@ def test_a_cell_prunes_what_ablation_says_and_judges_on_other_rows(tiny: pytest.
     scored = [ablation_scores(network, (x, y.argmax(dim=1)), loss="ce") for x, y in pairs]
     flat = [[value for layer in scores for value in layer] for scores in scored]
     assert rows[0]["scores"] == [pytest.approx(scores, abs=1e-5) for scores in flat]
-    assert [row["scores"] is None for row in rows] == [False, True] * 3
+    assert [[row[name] is None for name in LISTS] for row in rows] == [[False] * 2, [True] * 2] * 3
+    check_attributions(rows, network, pairs[TINY.codes.index(A)], flat[TINY.codes.index(A)])
     for row in rows[:2]:
         small = prune_units(network, scored[TINY.codes.index(A)], row["sparsity"])
         for letter, code in (("a", A), ("b", B)):
             assert row[f"{letter}_pruned"] == pytest.approx(_accuracy(small, TINY.data(code, rows=400, seed=1)))
     json.dumps(rows, allow_nan=False)
+
+
+def check_attributions(rows: list[Row], network: SparseNetwork, pair: Any, ablation: list[float]) -> None:
+    """As the public functions have them, of A alone and on the rows of ablation; every row of the network says how they agree."""
+    for kind in ("first_order", "activation_gradient"):
+        scores = attribution_scores(network, (pair[0], pair[1].argmax(dim=1)), kind, loss="ce")
+        pooled = [value for layer in scores for value in layer]
+        assert rows[0]["attributions"][kind] == pytest.approx(pooled, rel=1e-4, abs=1e-8)
+        told = score_correlation([pooled], [ablation])
+        for row in rows[:2]:
+            found = [row[f"{kind}_{name}"] for name in ("pearson", "pearson_log", "spearman", "zeros")]
+            assert found == pytest.approx([told.pearson, told.pearson_log, told.spearman, told.zeros], abs=1e-3)
+    assert rows[0]["first_order_pearson"] != rows[2]["first_order_pearson"]
+    smallest = min(score for row in rows[0]["scores"] for score in row if score > 0)
+    assert smallest != round(smallest, 6)  # small ones are not cut off
+
+
+def test_correlations_that_are_not_defined_are_none() -> None:
+    told = nonlocality._agreement(torch.tensor([1.0, 2.0, 0.0]), {"first_order": torch.tensor([0.0, 0.0, 0.0])})
+    assert told == {
+        "first_order_pearson": None, "first_order_pearson_log": None, "first_order_spearman": None, "first_order_zeros": 3
+    }  # fmt: skip
+    assert nonlocality._told(torch.tensor([1.23456789e-9, 12.5])) == [1.234568e-09, 12.5]
 
 
 def _pair(data: Data) -> tuple[Any, Any]:
@@ -482,11 +514,11 @@ def test_the_study_of_nonlocality_goes_on_and_writes_its_files(
 ) -> None:
     tiny.setattr(nonlocality, "SEEDS", 2)
     rows = nonlocality_study(tmp_path, progress=False)
-    assert [list(row) for row in rows] == [[name for name in NARROWED if name != "scores"]] * 12
+    assert [list(row) for row in rows] == [[name for name in NARROWED if name not in LISTS]] * 12
     assert {path.name for path in (tmp_path / "cells").iterdir()} == {"width16_seed0.json", "width16_seed1.json"}
     assert json.loads((tmp_path / "rows.json").read_text()) == rows
     assert (tmp_path / "summary.md").read_text() == nonlocality_summary(rows, "reduced")
-    for name in ("accuracy.svg", "scores.svg", "networks.svg"):
+    for name in ("accuracy.svg", "attribution.svg", "scores.svg", "networks.svg"):
         assert (tmp_path / name).read_text().startswith("<?xml")
     tiny.setattr(nonlocality, "nonlocality_cell", refuse)
     assert nonlocality_study(tmp_path, progress=False) == rows
@@ -519,6 +551,9 @@ def test_the_summary_of_nonlocality_has_every_line() -> None:
         "| all | all | minutes of two cores at most | 10 | 7.0 | yes |",
         "| 64 | as trained | 0.5 | 64 | 0.60 (0.60) | 0.97 (0.90-0.99) | 0.50 (0.50) | 0.60 (0.60) |",
         "0.23 hours of one core.",
+        "| 64 | as trained | first order | 0.62 (0.60-0.64) | 0.80 (0.80) | 0.90 (0.90) | 0-12 of 128 |",
+        "| 64 | as trained | activation x gradient | 0.70 (0.70) | -0.25 (-0.25) | 0.95 (0.95) | 0 of 128 |",
+        "| 64 | group lasso, proximal | first order | 0.62 (0.60-0.64) | 0.80 (0.80) | 0.90 (0.90) | 0-12 of 128 |",
     ):
         assert part in told
     assert "| as trained | A is" not in told
@@ -530,9 +565,11 @@ def test_the_summary_of_nonlocality_has_every_line() -> None:
     ):
         some = [{**row, **change} if (row["network"], row["sparsity"]) == where else row for row in rows]
         assert line in nonlocality_summary(some, "reduced")
+    never = [{**row, "first_order_pearson": None} for row in rows if row["network"] == "subgradient"]
+    assert "| subgradient | first order | not defined | 0.80" in nonlocality_summary(never, "reduced").replace("group lasso, ", "")
     nothing = nonlocality_summary([], "reduced")
     assert nothing.count("| not run | not run |") == 6
-    assert nothing.count("| not run |") == 6 + 3 * 7
+    assert nothing.count("| not run |") == 6 + 3 * 7 + 3 * 2
 
 
 def test_the_full_size_is_beside_the_published_sparsities() -> None:
@@ -543,27 +580,34 @@ def test_the_full_size_is_beside_the_published_sparsities() -> None:
     for shift, verdict in ((0.01, "0.53 | 0.49-0.57 | yes"), (0.02, "0.54 | 0.50-0.58 | no")):
         moved = [{**row, "sparsity": row["sparsity"] + shift} for row in every_narrowed("full")]
         assert f"| 64 | 0.48 | 0.45-0.51 | {verdict} |" in nonlocality_summary(moved, "full")
-    assert told.count("| 256 | as trained |") == 10
+    assert told.count("| 256 | as trained |") == 10 + 2
     assert "| 256 | 0.89 | 0.81-0.91 | not run |  | not run |" in nonlocality_summary([], "full")
 
 
 def test_figures_of_nonlocality_have_a_panel_for_every_network_and_width() -> None:
     for size, widths in (("reduced", [64]), ("full", [64, 128, 256])):
         rows = every_narrowed(size)
-        figure = nonlocality_report._accuracies(rows)
+        figure = nonlocality_drawing.accuracy_figure(rows)
         check_texts(figure)
-        titles = [f"{name}, {width} wide" for width in widths for name in nonlocality_report.NAMES.values()]
+        titles = [f"{name}, {width} wide" for width in widths for name in nonlocality_drawing.NAMES.values()]
         assert [ax.get_title(loc="left") for ax in figure.axes] == titles
         recovered = next(line for line in figure.axes[0].lines if line.get_gid() == "a_recovered")
         assert recovered.get_xdata()[0] == SIZES[size].sparsities[0]
         assert recovered.get_ydata()[0] == 0.99
-        figure = nonlocality_report._scores(rows, size)
+        figure = nonlocality_drawing.score_figure(rows, size)
         check_texts(figure)
         assert [ax.get_title(loc="left") for ax in figure.axes[:-1]] == titles
         (mesh,) = figure.axes[0].collections
         codes = len(SIZES[size].codes)
         assert mesh.get_array().shape == (codes, 128)
         assert mesh.get_array()[0, 0] == pytest.approx(-1)
+        figure = nonlocality_drawing.attribution_figure(rows)
+        check_texts(figure)
+        assert [ax.get_title(loc="left") for ax in figure.axes] == titles
+        # Of A, the code before the last.
+        points = {part.get_gid(): part.get_offsets().tolist() for part in figure.axes[-1].collections}
+        of_a, units = pytest.approx(0.1 * (codes - 1)), 2 * widths[-1]
+        assert points == {"first order": [[0.01, of_a]] * (units - 1), "activation x gradient": [[0.02, of_a]] * units}
 
 
 def test_drawings_of_networks_show_their_strong_edges(tmp_path: Path) -> None:
@@ -588,12 +632,12 @@ def test_drawings_of_networks_show_their_strong_edges(tmp_path: Path) -> None:
 
 def test_the_figure_of_networks_has_dark_inputs_for_a(tmp_path: Path) -> None:
     rows = [row for row in every_narrowed() if row["seed"] == 0]
-    for name in nonlocality_report.NAMES:
+    for name in nonlocality_drawing.NAMES:
         weights = (torch.ones(64, 16).numpy(), torch.ones(64, 64).numpy(), torch.ones(2, 64).numpy())
         biases = tuple(weight[:, 0] for weight in weights)
         SparseNetwork(weights, biases, ("relu", "relu", "identity")).save(kept_network(tmp_path, 64, name))
-    figure = nonlocality_report._networks(rows, tmp_path, "reduced")
+    figure = nonlocality_drawing.network_figure(rows, tmp_path, "reduced")
     (inputs,) = [part for part in figure.axes[0].collections if part.get_gid() == "units0"]
     dark = [float(colour[:3].mean()) < 0.5 for colour in inputs.get_facecolors()]
     assert dark == [True, True, False, False, *[True] * 6, *[False] * 6]
-    assert [ax.get_title(loc="left") for ax in figure.axes] == [f"{name}, 64 wide" for name in nonlocality_report.NAMES.values()]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == [f"{name}, 64 wide" for name in nonlocality_drawing.NAMES.values()]

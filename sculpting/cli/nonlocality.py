@@ -5,7 +5,9 @@ N = members, H = hidden units of one member.
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
@@ -15,6 +17,8 @@ import torch
 from torch import Tensor
 
 from ..narrow.ablation import unit_ablation
+from ..narrow.attribution import ATTRIBUTIONS
+from ..narrow.correlation import score_correlation
 from ..narrow.groups import without_groups
 from ..narrow.lasso import Lasso
 from ..narrow.learning import evaluate_in_parts, learn
@@ -28,13 +32,15 @@ from ..study import Progress, run_study, workers
 from ..tasks.cmsp import cmsp
 from ..training import Data, Round, train
 from .curriculum import EPSILON, LEARNING_RATE, two_classes
-from .nonlocality_drawing import kept_network
+from .sampled import network_path
 
-__all__ = ["NETWORKS", "SIZES", "Size", "nonlocality_cell", "nonlocality_study"]
+__all__ = ["CORRELATIONS", "LISTS", "NETWORKS", "SIZES", "Size", "kept_network", "nonlocality_cell", "nonlocality_study"]
 
 SEEDS = 5
 # What is pruned: the network as it was trained, and after a group lasso on A, as published and with a proximal step.
 NETWORKS: dict[str, Lasso | None] = {"plain": None, "subgradient": Lasso(1e-3, "subgradient"), "proximal": Lasso(2.0)}
+CORRELATIONS = ("pearson", "pearson_log", "spearman", "zeros")  # of each attribution with ablation
+LISTS = ("scores", "attributions")  # columns of numbers of every unit, which no table takes
 SCORED, JUDGED = 2_000, 5_000  # rows of each code
 CHECK_EVERY = 50  # steps
 
@@ -84,8 +90,8 @@ def nonlocality_study(folder: str | Path, *, size: str = "reduced", jobs: int = 
     Parameters
     ----------
     folder : str or Path
-        Where cells are kept, and where ``rows.csv``, ``rows.json``, ``summary.md`` and the figures ``accuracy``, ``scores`` and
-        ``networks`` are written; and ``networks/`` with those of the first seed.
+        Where cells are kept, and where ``rows.csv``, ``rows.json``, ``summary.md`` and the figures ``accuracy``, ``attribution``,
+        ``scores`` and ``networks`` are written; and ``networks/`` with those of the first seed.
     size : {"reduced", "full"}
         Four parities of 3 bits, 64 units in a layer, 7 sparsities; or as published, six parities of 3 bits, 64, 128 and 256 units, 98
         sparsities. Five seeds either way.
@@ -99,8 +105,10 @@ def nonlocality_study(folder: str | Path, *, size: str = "reduced", jobs: int = 
     list of dict
         A row for each width, seed, network and sparsity: ``width``, ``seed``, ``network`` (``plain``, or after a group lasso of that step),
         ``loss`` (of all codes in nats, once trained), ``sparsity`` (fraction of hidden units removed), ``units`` (those left that are not
-        zero), and accuracies in [0, 1] on rows that decide nothing: ``a_pruned``, ``b_pruned``, ``a_recovered``, ``b_revived``;
-        ``seconds`` (the cell's, shared equally by its rows).
+        zero), and accuracies in [0, 1] on rows that decide nothing: ``a_pruned``, ``b_pruned``, ``a_recovered``, ``b_revived``; of the
+        network before any is removed how ``first_order`` and ``activation_gradient`` attribution of A agree with ablation over all
+        hidden units, ``first_order_pearson`` and so on (see ``ScoreCorrelation``; None where it is not defined); ``seconds`` (the
+        cell's, shared equally by its rows).
 
     Raises
     ------
@@ -127,17 +135,23 @@ def nonlocality_study(folder: str | Path, *, size: str = "reduced", jobs: int = 
     }  # fmt: skip
     with workers(jobs) as executor:
         found = run_study(cells, partial(nonlocality_cell, folder=folder), folder, settings=settings, executor=executor, progress=progress)
-    rows = [{name: value for name, value in row.items() if name != "scores"} for row in found]
+    rows = [{name: value for name, value in row.items() if name not in LISTS} for row in found]
     for name in ("rows.csv", "rows.json"):
         write_rows(rows, Path(folder) / name)
     write_nonlocality_report(found, Path(folder), size)
     return rows
 
 
-def nonlocality_cell(width: int, seed: int, size: str, *, folder: str | Path) -> list[Row]:
-    """The rows of one width and seed; the first of each network with its ``scores``, those of all hidden units for each code.
+def kept_network(folder: Path, width: int, network: str) -> Path:
+    """Where a network of the first seed is kept, not yet pruned."""
+    return network_path(folder, f"width{width}_{network}")
 
-    The networks of the first seed are kept, not yet pruned.
+
+def nonlocality_cell(width: int, seed: int, size: str, *, folder: str | Path) -> list[Row]:
+    """The rows of one width and seed; the first of each network with what each of its hidden units scores.
+
+    ``scores`` are by ablation, for each code; ``attributions`` those of A, by each kind of attribution. The networks of the first seed
+    are kept, not yet pruned.
     """
     start, known = time.perf_counter(), SIZES[size]
     key = keys([("nonlocality", width, seed)])
@@ -182,14 +196,32 @@ def _regularised(size: Size, population: Population, lasso: Lasso | None, key: T
 
 
 def _rows(size: Size, population: Population, name: str, key: Tensor) -> list[Row]:
-    """What a network keeps of A and B at every sparsity, all sparsities in one population."""
+    """What a network keeps of A and B at every sparsity, all sparsities in one population, and what its units score."""
     codes = [size.data(code) for code in size.codes]
     scores = torch.cat([unit_ablation(population, data) for data in codes])
+    attributions = {kind: score(population, codes[-2], key)[0] for kind, score in ATTRIBUTIONS.items()}
+    lists = {"scores": [_told(row) for row in scores], "attributions": {kind: _told(row) for kind, row in attributions.items()}}
     copies = population.select([0] * len(size.sparsities))
     pruned = without_groups(copies, lowest(scores[-2:-1].expand(len(copies), -1), copies, list(size.sparsities)))
+    units, accuracies, agreement = _live(pruned), _accuracies(size, pruned, codes[-2:], key), _agreement(scores[-2], attributions)
+    return [
+        {
+            "network": name,
+            "sparsity": sparsity,
+            "units": units[place],
+            **{column: accuracies[column][place] for column in ("a_pruned", "b_pruned", "a_recovered", "b_revived")},
+            **agreement,
+            **{name: None if place else lists[name] for name in LISTS},
+        }
+        for place, sparsity in enumerate(size.sparsities)
+    ]
+
+
+def _accuracies(size: Size, pruned: Population, sums: Sequence[Data], key: Tensor) -> dict[str, list[float]]:
+    """Of A and B, whose data are given: as it is, and after training on that alone."""
     steps, batch_size = size.recovery
     columns: dict[str, list[float]] = {}
-    for letter, word, code, data in (("a", "recovered", size.codes[-2], codes[-2]), ("b", "revived", size.codes[-1], codes[-1])):
+    for letter, word, code, data in zip("ab", ("recovered", "revived"), size.codes[-2:], sums, strict=True):
         judged = size.data(code, rows=JUDGED, seed=1)
         learnt = learn(
             pruned, data, fold(key, 3).expand(len(pruned), -1), steps=steps, batch_size=batch_size, learning_rate=LEARNING_RATE,
@@ -197,18 +229,19 @@ def _rows(size: Size, population: Population, name: str, key: Tensor) -> list[Ro
         )  # fmt: skip
         for column, part in ((f"{letter}_pruned", pruned), (f"{letter}_{word}", learnt.population)):
             columns[column] = evaluate_in_parts(part, judged).accuracy.tolist()
-    units = _live(pruned)
-    told = [[round(value, 6) for value in row] for row in scores.tolist()]
-    return [
-        {
-            "network": name,
-            "sparsity": sparsity,
-            "units": units[place],
-            **{column: columns[column][place] for column in ("a_pruned", "b_pruned", "a_recovered", "b_revived")},
-            "scores": None if place else told,
-        }
-        for place, sparsity in enumerate(size.sparsities)
-    ]
+    return columns
+
+
+def _told(scores: Tensor) -> list[float]:
+    """As many digits as float32 has, of small scores too, since their logarithms count."""
+    return [float(f"{score:.7g}") for score in scores.tolist()]
+
+
+def _agreement(ablation: Tensor, attributions: Mapping[str, Tensor]) -> Row:
+    """How each kind of attribution agrees with ablation over all hidden units."""
+    found = {kind: score_correlation([scores.numpy()], [ablation.numpy()]) for kind, scores in attributions.items()}
+    values = {f"{kind}_{name}": getattr(told, name) for kind, told in found.items() for name in CORRELATIONS}
+    return {column: None if math.isnan(value) else value for column, value in values.items()}
 
 
 def _live(population: Population) -> list[int]:

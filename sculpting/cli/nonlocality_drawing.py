@@ -1,7 +1,8 @@
-"""Drawings of whole networks before and after a group lasso: which inputs their strong edges lead to."""
+"""The study of nonlocality in pictures: accuracies by sparsity, scores of units, and networks before and after a group lasso."""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,20 +11,130 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..network import SparseNetwork
-from .sampled import network_path
+from ..store import Row
+from .nonlocality import NETWORKS, SIZES, kept_network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["STRONG", "draw_network", "kept_network"]
+__all__ = [
+    "CHANCE",
+    "COLUMNS",
+    "KINDS",
+    "NAMES",
+    "accuracy_figure",
+    "attribution_figure",
+    "draw_network",
+    "network_figure",
+    "rows_of",
+    "score_figure",
+]
 
+NAMES = {"plain": "as trained", "subgradient": "group lasso, subgradient", "proximal": "group lasso, proximal"}
+KINDS = {"first_order": "first order", "activation_gradient": "activation x gradient"}
+COLUMNS = {"a_pruned": "A, pruned", "a_recovered": "A, recovered", "b_pruned": "B, pruned", "b_revived": "B, revived"}
+CHANCE = 0.5
+DRAWN: dict[str, dict[str, Any]] = {
+    "a_pruned": {"color": "#0072B2", "linestyle": (0, (4, 1.5))},
+    "a_recovered": {"color": "#0072B2", "linestyle": "-"},
+    "b_revived": {"color": "#D55E00", "linestyle": (0, (1, 1))},
+}
 STRONG = 0.3  # size of the weights that are drawn, as published
 FULL = 1.0  # size from which on they are as dark as they get
 
 
-def kept_network(folder: Path, width: int, network: str) -> Path:
-    """Where a network of the first seed is kept, not yet pruned."""
-    return network_path(folder, f"width{width}_{network}")
+def rows_of(rows: Sequence[Row], width: int, network: str) -> list[Row]:
+    """Those of one width and kind of network."""
+    return [row for row in rows if (row["width"], row["network"]) == (width, network)]
+
+
+def accuracy_figure(rows: Sequence[Row]) -> Figure:
+    """Mean accuracies by sparsity, with a band from the worst to the best seed."""
+    from analysis.drawing.colours import FAINT
+    from analysis.drawing.sheet import FONT, SMALL
+    from analysis.figures.paper import letter
+
+    figure, panels = _panels(rows, 2.1)
+    for width, network, ax in panels:
+        part = rows_of(rows, width, network)
+        sparsities = sorted({row["sparsity"] for row in part})
+        ax.axhline(CHANCE, color=FAINT, linewidth=0.6)
+        for name, style in DRAWN.items():
+            values = [[row[name] for row in part if row["sparsity"] == sparsity] for sparsity in sparsities]
+            ax.plot(sparsities, [statistics.mean(some) for some in values], **style, linewidth=1.4, label=COLUMNS[name], gid=name)
+            ax.fill_between(sparsities, list(map(min, values)), list(map(max, values)), color=style["color"], alpha=0.15, linewidth=0)
+        ax.set(xlim=(0, 1), ylim=(0.4, 1.03), xticks=(0.0, 0.5, 1.0), yticks=(0.5, 0.75, 1.0))
+        ax.spines[["top", "right"]].set_visible(False)
+        letter(ax, f"{NAMES[network]}, {width} wide", "units removed", "accuracy" if network == "plain" else "")
+    lines = [line for line in figure.axes[0].lines if line.get_gid()]
+    figure.legend(handles=lines, loc="outside lower center", ncols=len(DRAWN), frameon=False, prop={"family": FONT, "size": SMALL})
+    return figure
+
+
+def attribution_figure(rows: Sequence[Row]) -> Figure:
+    """The first seed's attributions of A against its ablation scores, a point for each hidden unit."""
+    from analysis.figures import score_scatter
+
+    figure, panels = _panels(rows, 2.7)
+    for width, network, ax in panels:
+        first = _first(rows, width, network)
+        pairs = {name: (first["attributions"][kind], first["scores"][-2]) for kind, name in KINDS.items()}
+        title, up = f"{NAMES[network]}, {width} wide", "ablation, nats" if network == "plain" else ""
+        score_scatter(pairs, ax=ax, title=title, xlabel="attribution, nats", ylabel=up)
+    return figure
+
+
+def score_figure(rows: Sequence[Row], size: str) -> Figure:
+    """Heat maps of the first seed's ablation scores, a column for each hidden unit and a row for each code."""
+    from analysis.drawing.sheet import SMALL
+    from analysis.figures.paper import LETTERS, letter, shades
+
+    figure, panels = _panels(rows, 1.5)
+    names = ["+".join(map(str, code)) for code in SIZES[size].codes]
+    for width, network, ax in panels:
+        image = ax.pcolormesh(np.log10(np.maximum(_first(rows, width, network)["scores"], 1e-3)), cmap=shades(), vmin=-3, vmax=1.5)
+        ax.axvline(width, color="white", linewidth=1.5)
+        ax.set(ylim=(len(names), 0), xticks=(width / 2, 1.5 * width), xticklabels=("layer 1", "layer 2"))
+        ax.set_yticks(np.arange(len(names)) + 0.5, names if network == "plain" else [], fontsize=SMALL, **LETTERS)
+        ax.tick_params(length=0)
+        letter(ax, f"{NAMES[network]}, {width} wide", "", "code" if network == "plain" else "")
+    bar = figure.colorbar(image, ax=figure.axes, ticks=(-3, -1, 1), shrink=0.9)
+    bar.set_label("log10 of the change of loss, nats", fontsize=SMALL, **LETTERS)
+    bar.ax.tick_params(labelsize=SMALL)
+    return figure
+
+
+def network_figure(rows: Sequence[Row], folder: Path, size: str) -> Figure:
+    """The first seed's networks, not yet pruned."""
+    from analysis.drawing.sheet import FONT, SMALL
+    from analysis.figures.paper import letter
+
+    known = SIZES[size]
+    controls = [i < known.m // 2 for i in range(known.m)]
+    read = [*controls, *(control for control in controls for _ in range(known.k))]
+    figure, panels = _panels(rows, 2.4)
+    for width, network, ax in panels:
+        draw_network(kept_network(folder, width, network), read, ax)
+        letter(ax, f"{NAMES[network]}, {width} wide", "", "")
+    told = f"weights beyond {STRONG:g}, positive blue and negative orange; dark inputs at the bottom: control and task bits of A"
+    figure.supxlabel(told, family=FONT, fontsize=SMALL)
+    return figure
+
+
+def _panels(rows: Sequence[Row], height: float) -> tuple[Figure, list[tuple[int, str, Axes]]]:
+    """A figure with a row of panels for each width and a column for each network."""
+    from matplotlib.figure import Figure
+
+    widths = list(dict.fromkeys(row["width"] for row in rows))
+    figure = Figure(figsize=(9.0, 0.6 + height * len(widths)), layout="constrained", facecolor="white")
+    grid = figure.subplots(len(widths), len(NETWORKS), squeeze=False)
+    return figure, [(width, network, grid[i, j]) for i, width in enumerate(widths) for j, network in enumerate(NETWORKS)]
+
+
+def _first(rows: Sequence[Row], width: int, network: str) -> Row:
+    """The row of the first seed that has what each unit scores."""
+    return next(row for row in rows_of(rows, width, network) if row["scores"] is not None)
 
 
 def draw_network(path: Path, read: Sequence[bool], ax: Axes) -> None:

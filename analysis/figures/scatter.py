@@ -1,0 +1,116 @@
+"""Points of two scores of the same units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..drawing.colours import FAINT, INK, NEGATIVE, POSITIVE
+from ..drawing.sheet import FONT, SMALLEST
+from .paper import axes_of, letter
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["score_scatter"]
+
+Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
+# Filled below, open above, so that points on points are seen.
+LOOKS: tuple[dict[str, Any], ...] = (
+    {"marker": "o", "s": 9, "color": POSITIVE, "linewidths": 0},
+    {"marker": "D", "s": 11, "facecolors": "none", "edgecolors": NEGATIVE, "linewidths": 0.6},
+)
+BEYOND = 2.0  # from the outermost points to the next power of ten, at least so many times
+ALONE = range(-1, 2)  # exponents of the axes without points
+TICKS = 6  # at most
+
+
+def score_scatter(
+    scores: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    ax: Axes | None = None,
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+) -> Axes:
+    """Scores of units against other scores of theirs, on logarithmic axes that are alike; returns the axes.
+
+    On the faint line the two are equal. A unit of which one score is 0 has no place there; the legend counts these.
+
+    Parameters
+    ----------
+    scores : mapping of str to pair of arrays of shape (H,)
+        For each series, at most two, the scores across and the scores up of the same H units: at least 0, in one unit.
+    ax : matplotlib Axes, optional
+        Draw here. A new figure when left out.
+    title, xlabel, ylabel : str
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        When there is no series or more than two, or the scores of one are negative, not finite or not of the same units.
+
+    Examples
+    --------
+    >>> ax = score_scatter({"first order": ([0.1, 0.2, 0.0], [0.1, 0.3, 0.0])}, xlabel="attribution", ylabel="ablation")
+    >>> ax.collections[0].get_offsets().tolist(), [text.get_text() for text in ax.get_legend().get_texts()]
+    ([[0.1, 0.1], [0.2, 0.3]], ['first order: 2 units, 1 more with a 0'])
+    """
+    if not 1 <= len(scores) <= len(LOOKS):
+        raise ValueError(f"scores must be of one or two series, more hide each other in one panel; got {list(scores)}")
+    pairs = {name: _pair(name, *pair) for name, pair in scores.items()}
+    ax = axes_of(ax, 3.2, 3.2)
+    ax.set(xscale="log", yscale="log")
+    for (name, (across, up)), look in zip(pairs.items(), LOOKS, strict=False):
+        shown = (across > 0) & (up > 0)
+        zeros = len(shown) - int(shown.sum())
+        label = f"{name}: {shown.sum()} units{f', {zeros} more with a 0' * (zeros > 0)}"
+        ax.scatter(across[shown], up[shown], **look, gid=name, label=label, zorder=3)
+    decades = _decades(pairs)
+    ends, ticks = (10.0 ** decades[0], 10.0 ** decades[-1]), [10.0**decade for decade in decades[:: -(-len(decades) // TICKS)]]
+    ax.plot(ends, ends, color=FAINT, linewidth=0.6, gid="equal")
+    ax.set(xlim=ends, ylim=ends, xticks=ticks, yticks=ticks)
+    ax.minorticks_off()
+    ax.spines[["top", "right"]].set_visible(False)
+    _letters(ax, len(pairs), title, xlabel, ylabel)
+    return ax
+
+
+def _pair(name: str, across: ArrayLike, up: ArrayLike) -> Pair:
+    first, second = (np.asarray(part, dtype=np.float64) for part in (across, up))
+    if first.ndim != 1 or first.shape != second.shape:
+        raise ValueError(
+            f"scores[{name!r}] must be two arrays of one shape (H,), a score for each unit; got {first.shape} and {second.shape}"
+        )
+    for part in (first, second):
+        wrong = part[~(np.isfinite(part) & (part >= 0))]
+        if len(wrong):
+            raise ValueError(f"scores[{name!r}] must be finite and at least 0; got {wrong[0]}. Give absolute values")
+    return first, second
+
+
+def _decades(pairs: Mapping[str, Pair]) -> range:
+    """The exponents of ten that both axes show."""
+    shown = np.concatenate([np.concatenate(pair)[np.tile((pair[0] > 0) & (pair[1] > 0), 2)] for pair in pairs.values()])
+    if not len(shown):
+        return ALONE
+    return range(math.floor(math.log10(shown.min() / BEYOND)), math.ceil(math.log10(shown.max() * BEYOND)) + 1)
+
+
+def _letters(ax: Axes, lines: int, title: str, xlabel: str, ylabel: str) -> None:
+    """Names of the axes, and between the title and the points the legend."""
+    letter(ax, title, xlabel, ylabel, pad=1.5 * SMALLEST * lines + 6)
+    legend = ax.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, handletextpad=0.2, labelspacing=0.3, handlelength=1.2,
+        frameon=False, prop={"family": FONT, "size": SMALLEST},
+    )  # fmt: skip
+    for text in legend.get_texts():
+        text.set(parse_math=False, color=INK)
