@@ -102,8 +102,7 @@ def _add_studies(parser: argparse.ArgumentParser) -> None:
     mnist = parsers.add_parser("mnist", help="two digits side by side, and the XOR of their bits: are left and right, and the bits, apart?")
     mnist.add_argument("--tasks", nargs="+", metavar="TASK", help="only mnist-pair or mnist-xor (default: both)")
     mnist.add_argument("--size", nargs="+", type=int, default=[14], help="pixels of a side of one digit: 14 (default), 28 or both")
-    mnist.add_argument("--source", choices=SOURCES, default="mnist", help="mnist (default), or digits: small ones of scikit-learn's")
-    mnist.add_argument("--data-dir", type=Path, help=f"folder with the files of MNIST (default: the variable {VARIABLE}, or a download)")
+    _add_source(mnist)
     _add_study(mnist, out="runs/study-mnist")
     mnist.set_defaults(run=commands.study_mnist)
 
@@ -121,9 +120,20 @@ def _add_studies(parser: argparse.ArgumentParser) -> None:
     _add_study(nonlocality, out="runs/study-nonlocality")
     nonlocality.set_defaults(run=commands.study_nonlocality)
 
+    even = parsers.add_parser("mnist-even", help="even digits by small networks, from a teacher or anew: how many images until 97 %%?")
+    _add_full(even)
+    _add_source(even)
+    _add_study(even, out="runs/study-mnist-even")
+    even.set_defaults(run=commands.study_mnist_even)
+
 
 def _add_full(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--full", action="store_true", help="the published size, many hours, in place of the reduced one")
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--source", choices=SOURCES, default="mnist", help="mnist (default), or digits: small ones of scikit-learn's")
+    parser.add_argument("--data-dir", type=Path, help=f"folder with the files of MNIST (default: the variable {VARIABLE}, or a download)")
 
 
 def _add_groups(parser: argparse.ArgumentParser, groups: int) -> None:

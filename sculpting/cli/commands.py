@@ -18,12 +18,13 @@ from .boolean import boolean_study
 from .cmsp import cmsp_study
 from .curriculum import curriculum_study
 from .mnist import mnist_study
+from .mnist_even import even_study
 from .nonlocality import nonlocality_study
 from .sensitivity import sensitivity_study, sensitivity_summary
 
 __all__ = [
     "draw_modules", "find_modules", "list_tasks", "sculpt_task", "study_boolean", "study_cmsp", "study_curriculum", "study_mnist",
-    "study_nonlocality", "study_sensitivity",
+    "study_mnist_even", "study_nonlocality", "study_sensitivity",
 ]  # fmt: skip
 
 WIDTH = 24
@@ -178,3 +179,15 @@ def study_nonlocality(options: argparse.Namespace) -> None:
     rows = nonlocality_study(options.out, size=size, jobs=options.jobs, progress=not options.quiet)
     if not options.quiet:
         print(f"{nonlocality_summary(rows, size)}\nrows, summary and figures are in {options.out}")
+
+
+def study_mnist_even(options: argparse.Namespace) -> None:
+    """Run the study of even digits, or go on with it, and print its summary."""
+    from .mnist_even_report import even_summary
+
+    protocol = "full" if options.full else "reduced"
+    rows = even_study(
+        options.out, protocol=protocol, source=options.source, data_dir=options.data_dir, jobs=options.jobs, progress=not options.quiet
+    )
+    if not options.quiet:
+        print(f"{even_summary(rows, protocol)}\nrows, curves, summary and figure are in {options.out}")

@@ -5,6 +5,7 @@ N = members, P = parameters of a member.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -72,7 +73,9 @@ def learn(
     lasso: Lasso | None = None,
     weight_decay: float = 0.0,
     epsilon: float = 1e-8,
+    input_noise: float = 0.0,
     max_members: int | None = None,
+    watch: Callable[[Tensor, Population, int], bool] | None = None,
 ) -> Learnt:
     """Members trained by Adam at a constant rate until they reach an accuracy, or to the end.
 
@@ -93,8 +96,11 @@ def learn(
         Steps between two evaluations, and so what ``examples`` are exact to.
     lasso : Lasso, optional
         A penalty on the way.
-    weight_decay, epsilon, max_members
+    weight_decay, epsilon, input_noise, max_members
         As for ``Round`` and ``train``.
+    watch : function of (members, population, examples), optional
+        Called after every evaluation in training: which rows of ``population`` are trained together, how they are now, without pruned
+        units, and the rows that they have consumed; when it returns true their training ends.
 
     Raises
     ------
@@ -123,24 +129,24 @@ def learn(
         raise ValueError(f"learning_rate must be positive; got {float(rates.min())}")
     check_target(target)
     settings = Round(
-        steps, batch_size, final_rate=1.0, weight_decay=weight_decay, rate_width=None, epsilon=epsilon, check_every=check_every,
-        keep_last=True, target=None if target is None else target - TOLERANCE,
+        steps, batch_size, final_rate=1.0, weight_decay=weight_decay, input_noise=input_noise, rate_width=None, epsilon=epsilon,
+        check_every=check_every, keep_last=True, target=None if target is None else target - TOLERANCE,
     )  # fmt: skip
     start = evaluate_in_parts(population, data, max_members)
     seen = [{0: Check(member, 0, *pair)} for member, pair in enumerate(zip(start.accuracy.tolist(), start.loss.tolist(), strict=True))]
     mark = float("inf") if settings.target is None else settings.target
     going = torch.nonzero(~(start.accuracy >= mark)).flatten()
 
-    def watch(members: Tensor, part: Population, score: Score, done: int) -> bool:
+    def note(members: Tensor, part: Population, score: Score, done: int) -> bool:
         rows = _consumed(done, data, batch_size)
         for member, accuracy, loss in zip(going[members].tolist(), score.accuracy.tolist(), score.loss.tolist(), strict=True):
             seen[member][rows] = Check(member, rows, accuracy, loss)  # written again where memory ran out and training began anew
-        return False
+        return watch is not None and watch(going[members], part, rows)
 
     values, score = population.values.clone(), start
     if len(going) and steps:
         settings = settings if lasso is None else lasso.in_round(settings)
-        part, reached = train(population.select(going), data, settings, key[going], rates[going.cpu()], max_members, watch)
+        part, reached = train(population.select(going), data, settings, key[going], rates[going.cpu()], max_members, note)
         values[going] = part.values
         score = Score(start.accuracy.index_copy(0, going, reached.accuracy), start.loss.index_copy(0, going, reached.loss))
     histories = [_until(list(checks.values()), mark) for checks in seen]

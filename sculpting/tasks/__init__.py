@@ -9,6 +9,7 @@ from .cmsp import codes_of as codes_of
 from .gates import GateGraph as GateGraph
 from .mnist import mnist_pair as mnist_pair
 from .mnist import mnist_xor as mnist_xor
+from .mnist_even import mnist_digits as mnist_digits
 from .named import SETTINGS as SETTINGS
 from .named import named as named
 from .task import Task as Task

@@ -5,7 +5,7 @@ S = rows, h = pixels of a side of one digit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from .task import Task
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["mnist_pair", "mnist_xor"]
+__all__ = ["check_images", "mnist_pair", "mnist_xor"]
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,8 @@ def _two_digits(
     _check_count("seed", seed, 0)
     train, test = read_digits(source, data_dir)
     size = _check_size(size, train.images.shape[1])
-    _check_images(train, variant.digits, 2, "one for training and one for validation")
-    _check_images(test, variant.digits, 1, "for testing")
+    check_images(train, range(variant.digits), 2, "one for training and one for validation")
+    check_images(test, range(variant.digits), 1, "for testing")
     (x, y, _), (x_check, y_check, _), (x_test, y_test, labels) = (
         _draw(variant, digits, count, size, [seed, part])
         for part, (digits, count) in enumerate(zip((*hold_out(train), test), rows, strict=True))
@@ -168,9 +168,11 @@ def _check_size(size: int | None, side: int) -> int:
     return int(size or side)
 
 
-def _check_images(digits: Digits, known: int, least: int, why: str) -> None:
-    for digit, count in enumerate(np.bincount(digits.labels, minlength=known)[:known]):
-        if count < least:
+def check_images(digits: Digits, known: Iterable[int], least: int, why: str) -> None:
+    """Refuse images of which there are too few of a digit that is known."""
+    counts = np.bincount(digits.labels, minlength=10)
+    for digit in known:
+        if counts[digit] < least:
             raise ValueError(
-                f"{digits.name} must be at least {least} of each digit, {why}; got {count} of {digit}. Give files with more images"
+                f"{digits.name} must be at least {least} of each digit, {why}; got {counts[digit]} of {digit}. Give files with more images"
             )

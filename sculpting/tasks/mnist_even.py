@@ -1,0 +1,82 @@
+"""Naming one digit, of all ten or of some, such as the even ones (Michaud, Parker-Sartori and Tegmark, NeurIPS 2025)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .digits import Digits, read_digits
+from .mnist import check_images
+from .pairs import hold_out
+from .task import Task
+
+__all__ = ["EVEN", "mnist_digits"]
+
+ALL = tuple(range(10))
+EVEN = (0, 2, 4, 6, 8)
+
+
+def mnist_digits(digits: Sequence[int] = ALL, *, source: str = "mnist", data_dir: str | Path | None = None) -> Task:
+    """The task of naming a digit, ``[784, 10]``: ten classes, also where there are only images of some digits.
+
+    Parameters
+    ----------
+    digits : sequence of int
+        Those that there are images of, at least two.
+    source : {"mnist", "digits"}
+    data_dir : str or Path, optional
+        Where the images come from; see :func:`~sculpting.tasks.digits.read_digits`.
+
+    Returns
+    -------
+    Task
+        ``x`` of shape (S, 784), or (S, 64) for ``source="digits"``: pixels from 0, paper, to 1, ink, row by row, named ``row,column``.
+        Every image is there once, in the order of the source.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        When the digits are not two different ones of 0 to 9 or more, a file is broken or missing, or there are too few images of a digit.
+
+    Notes
+    -----
+    Test images are those of the source; of its training images every digit's last sixth is for validation, as in
+    :func:`~sculpting.tasks.mnist_pair`. A network that learnt all digits has the outputs of one that is to name some of them, so that the
+    one can be made from the other; an even digit that it takes for an odd one is a mistake.
+
+    Examples
+    --------
+    >>> every, even = (mnist_digits(digits, source="digits") for digits in (range(10), (0, 2, 4, 6, 8)))
+    >>> every.x.shape, even.x.shape, even.y.sum(dim=0).int().tolist()
+    (torch.Size([1253, 64]), torch.Size([623, 64]), [126, 0, 125, 0, 124, 0, 126, 0, 122, 0])
+    """
+    chosen = _check_digits(digits)
+    training, test = read_digits(source, data_dir)
+    check_images(training, chosen, 2, "one for training and one for validation")
+    check_images(test, chosen, 1, "for testing")
+    (x, y), (x_check, y_check), (x_test, y_test) = (_rows(part, chosen) for part in (*hold_out(training), test))
+    side = training.images.shape[1]
+    return Task(
+        x, y, "ce", x_check, y_check, name=f"mnist-{'even' if chosen == EVEN else 'digits'}",
+        input_names=tuple(f"{row},{column}" for row in range(side) for column in range(side)), output_names=tuple(map(str, ALL)),
+        x_test=x_test, y_test=y_test, image=(side, side),
+    )  # fmt: skip
+
+
+def _rows(digits: Digits, chosen: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Images and one-hot classes of the digits that were chosen."""
+    kept = np.isin(digits.labels, chosen)
+    images, labels = digits.images[kept], digits.labels[kept].astype(np.int64)
+    x = images.reshape(len(images), -1).astype(np.float32) / digits.white
+    return torch.from_numpy(x), torch.eye(len(ALL))[torch.from_numpy(labels)]
+
+
+def _check_digits(digits: Sequence[int]) -> tuple[int, ...]:
+    chosen = tuple(sorted(digits))
+    if len(set(chosen)) < max(2, len(chosen)) or not set(chosen) <= set(ALL):
+        raise ValueError(f"digits must be different ones of 0...9, at least two; got {list(digits)}")
+    return chosen
