@@ -22,17 +22,17 @@ from .rates import wilson
 __all__ = ["consensus"]
 
 LAST_HALVING = 6.0  # a sixty-fourth of a vote; without an end, every candidate would have to be looked at
-CLOSER = 0.5  # within a seed shares fall off sooner than votes between seeds: candidates of one seed are kin
+CLOSER = 0.15  # shares within a seed fall off so much sooner than votes between seeds: candidates of one seed are kin
 START = ("seed", "model", "learning_rate")  # of an origin: candidates that agree in these began as one network
 Structure = tuple[tuple[int, ...], tuple[int, ...], int]
 
 
-def consensus(candidates: Iterable[Any], *, halving: float = 0.03, unit_cost: float = 1.0, **detection: Any) -> Hierarchy:
+def consensus(candidates: Iterable[Any], *, halving: float = 0.1, unit_cost: float = 2.0, **detection: Any) -> Hierarchy:
     """The module structure that most seeds agree on, those that came to smaller networks having more of a say.
 
     The size of a candidate is the number of its edges, and ``unit_cost`` for each of its hidden units. The seed that came to the smallest
     candidate has one vote, and a vote halves with every ``halving`` by which the smallest of a seed is larger; beyond six halvings there is
-    none. A seed shares its vote among its own candidates: equally among the smallest, and half as much with every half of ``halving``.
+    none. A seed shares its vote among its own candidates: equally among the smallest, and half as much with every 0.15 of ``halving``.
     Votes go first to how the inputs and the outputs are grouped; of the candidates that show the groups with most votes, to the number of
     modules. Candidates of one seed with the same edges count once.
 
@@ -77,9 +77,9 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.03, unit_cost: fl
     if not networks:
         raise ValueError("consensus needs at least one candidate; got none. Nothing was accepted: see the result's stop_reason")
     if not halving > 0:
-        raise ValueError(f"halving must be above 0, a fraction of the smallest candidate's size such as 0.03; got {halving}")
+        raise ValueError(f"halving must be above 0, a fraction of the smallest candidate's size such as 0.1; got {halving}")
     if not unit_cost >= 0:
-        raise ValueError(f"unit_cost must be at least 0, the edges that a hidden unit counts for, such as 1; got {unit_cost}")
+        raise ValueError(f"unit_cost must be at least 0, the edges that a hidden unit counts for, such as 2; got {unit_cost}")
     graphs = [as_graph(network) for network in networks]
     ends = {(g.widths[0], g.widths[-1]) for g in graphs}
     if len(ends) > 1:

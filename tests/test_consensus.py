@@ -42,7 +42,7 @@ def test_candidates_with_the_same_edges_count_once() -> None:
 
 def test_edges_that_carry_nothing_do_not_count() -> None:
     dangling = [np.vstack([SPLIT[0], [1.0, 1, 1, 1]]), np.hstack([SPLIT[1], np.zeros((2, 1))])]
-    found = consensus([dangling, WIDE])
+    found = consensus([dangling, WIDE], halving=0.03)
     assert found.support == 1.0
     assert found.network is dangling
 
@@ -50,13 +50,13 @@ def test_edges_that_carry_nothing_do_not_count() -> None:
 def test_a_vote_halves_with_every_so_many_more_edges_until_there_is_none() -> None:
     # Every one of these has two hidden units.
     wides = [without(WIDE, (i, j)) for i in range(2) for j in range(4)]  # eight of 11 edges, one module, beside one of 6 edges
-    assert consensus([SPLIT, *wides]).support == 1.0  # 5 edges more are more than six halvings of 0.03 x 8
-    assert consensus([SPLIT, *wides], halving=0.15).support == pytest.approx(1 / (1 + 8 * 2 ** (-5 / 1.2)))
+    assert consensus([SPLIT, *wides]).support == pytest.approx(1 / (1 + 8 * 2**-5))  # 5 edges more than 6 + 2 x 2, by 0.1 of these
+    assert consensus([SPLIT, *wides], halving=0.15).support == pytest.approx(1 / (1 + 8 * 2 ** (-5 / 1.5)))
     found = consensus([SPLIT, *wides], halving=1.0, unit_cost=0)
     assert len(found.modules) == len(detect_modules(wides[0]).modules)
     assert found.support == pytest.approx(8 * 2 ** (-5 / 6) / (1 + 8 * 2 ** (-5 / 6)))
-    assert consensus([SPLIT, *wides], halving=5 / 48 + 1e-9).support < 1.0  # just within the sixth halving
-    assert consensus([SPLIT, *wides], halving=5 / 48 - 1e-9).support == 1.0
+    assert consensus([SPLIT, *wides], halving=5 / 60 + 1e-9).support < 1.0  # just within the sixth halving
+    assert consensus([SPLIT, *wides], halving=5 / 60 - 1e-9).support == 1.0
 
 
 def test_a_hidden_unit_counts_for_so_many_edges() -> None:
@@ -67,7 +67,7 @@ def test_a_hidden_unit_counts_for_so_many_edges() -> None:
         assert found.support == pytest.approx(1 / (1 + vote))
         assert found.network is (one if cost else SPLIT)
     dangling = [np.vstack([SPLIT[0], [1.0, 1, 1, 1]]), np.hstack([SPLIT[1], np.zeros((2, 1))])]  # a third unit that nothing reads
-    assert consensus([dangling, one], halving=1.0).support == pytest.approx(1 / (1 + 2 ** -(1 / 7)))  # 1 by default
+    assert consensus([dangling, one], halving=1.0).support == pytest.approx(1 / (1 + 2 ** -(2 / 8)))  # 2 by default
 
 
 def of_seed(seed: int, weights: list[np.ndarray], rate: float = 0.1) -> SparseNetwork:
@@ -82,10 +82,10 @@ def test_a_seed_shares_its_vote_among_its_candidates() -> None:
     assert found.support == pytest.approx(1 / (1 + 2 ** -(5 / 6)))
     assert [m.outputs for m in found.modules] == [(0,), (1,)]
     assert consensus([of_seed(0, SPLIT), *wides], halving=5 / 36 - 1e-9, unit_cost=0).support == 1.0  # past the sixth halving: no vote
-    # Within a seed shares halve with every half of it: 7 edges beside 6.
+    # Within a seed shares halve with every 0.15 of it: 7 edges beside 6.
     other = [np.array([[1.0, 1, 1, 1], [0, 0, 0, 1]]), np.eye(2)]
     found = consensus([of_seed(0, SPLIT), of_seed(0, other)], halving=1.0, unit_cost=0)
-    assert found.support == pytest.approx(1 / (1 + 2 ** -(1 / 3)))
+    assert found.support == pytest.approx(1 / (1 + 2 ** -(1 / 0.9)))
     assert found.support_interval == pytest.approx(wilson(found.support, 1.0))  # one seed
     # Seeds that came to the same edges count each; what one seed came to twice counts once.
     joined = [of_seed(seed, JOINED) for seed in (0, 1)]
