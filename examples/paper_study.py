@@ -1,6 +1,6 @@
 """Redo the published Boolean study, every task with the same setting, by two rules: consensus, and the sparsest candidate, as published.
 
-Two tasks are enough to see that the sparsest network of `[4,1,4]` is often not the task's single module, and that what most seeds agree on is.
+Two tasks are enough to see that the sparsest network of `[4,1,4]` is often not the single module of the task, and the consensus is.
 With `all` as argument it is the whole study, the same as `sculpting study boolean`: hours, but stopped it goes on where it was.
 """
 
