@@ -18,7 +18,7 @@ from torch import nn
 
 from .activations import ACTIVATIONS
 from .files import write_file
-from .models import HEADS, Chain
+from .models import HEADS
 from .population import Population
 
 __all__ = ["SparseNetwork", "by_edges", "network_of"]
@@ -206,13 +206,13 @@ class SparseNetwork:
             raise ValueError(f"{path} is not a whole network: {error}") from error
 
 
-def network_of(population: Population, member: int, chain: Chain, **facts: Any) -> SparseNetwork:
+def network_of(population: Population, member: int, **facts: Any) -> SparseNetwork:
     """One member of a population as a network of its own widths; ``facts`` are further attributes of the network."""
     widths = population.own[member].tolist()
     ends = list(pairwise(widths))
     weights = tuple(w[member, :out, :into].cpu().numpy().copy() for w, (into, out) in zip(population.weights, ends, strict=True))
     biases = tuple(b[member, :out].cpu().numpy().copy() for b, (_, out) in zip(population.biases, ends, strict=True))
-    return SparseNetwork(weights, biases, chain.shape.activations, chain.head, **facts)
+    return SparseNetwork(weights, biases, population.shape.activations, **facts)
 
 
 def by_edges(networks: Sequence[SparseNetwork]) -> tuple[SparseNetwork, ...]:

@@ -297,12 +297,13 @@ def _networks(standing: Standing | None, chains: Sequence[Chain], rates: Sequenc
     for row, name in enumerate(standing.names):
         steps = {"seed": name.seed, "unit_step": name.unit_step, "edge_step": name.edge_step}
         facts = {
+            "head": chains[name.model].head,
             "accuracy": float(standing.accuracy[row]),
             "input_names": task.input_names,
             "output_names": task.output_names,
             "origin": {**steps, "model": name.model, "learning_rate": rates[name.rate], "task": task.name},
         }
-        found.append((network_of(standing.population, row, chains[name.model], **facts), bool(standing.accepted[row])))
+        found.append((network_of(standing.population, row, **facts), bool(standing.accepted[row])))
     return found
 
 

@@ -266,7 +266,7 @@ def test_taking_units_out_and_zeroing_them_give_the_same_outputs(activation: str
     zeroed = Pass(pruned).forward(data.x)[0][-1]
     for member in range(4):
         model, _ = alone(pruned, member)
-        network = network_of(pruned, member, read_model(model)).compact()
+        network = network_of(pruned, member, head=read_model(model).head).compact()
         assert sum(network.widths[1:-1]) <= max(2, 17 - int(17 * [0.0, 0.3, 0.6, 0.9][member]))
         with torch.no_grad():
             shrunk = network.model()(data.x[:-1].t())

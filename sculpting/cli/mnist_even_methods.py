@@ -17,7 +17,7 @@ from ..narrow.groups import read_finite, without_groups
 from ..narrow.lasso import Lasso
 from ..narrow.learning import Learnt, learn
 from ..narrow.prune import lowest
-from ..network import SparseNetwork
+from ..network import SparseNetwork, network_of
 from ..population import Population, Shape
 from ..randomness import fold, keys
 from ..scores import unit_random, unit_sensitivity
@@ -64,9 +64,7 @@ def teacher_of(path: Path, task: Task, width: int, epochs: int, seed: int) -> Sp
     steps = epochs * -(-len(task.x) // TEACHER_BATCH)
     settings = Round(steps, TEACHER_BATCH, TEACHER_RATE, weight_decay=0.0, input_noise=NOISE)
     population, score = train(Population.uniform(shape, fold(key, TEACHING)), Data.of(task), settings, fold(key, ORDER_OF_TEACHING))
-    weights, biases = (tuple(part[0].numpy() for part in parts) for parts in (population.weights, population.biases))
-    origin = {"seed": seed, "task": task.name}
-    network = SparseNetwork(weights, biases, shape.activations, accuracy=float(score.accuracy), origin=origin)
+    network = network_of(population, 0, accuracy=float(score.accuracy), origin={"seed": seed, "task": task.name})
     network.save(path)
     return network
 

@@ -100,7 +100,7 @@ def prune_units(model: nn.Module | SparseNetwork, scores: Sequence[ArrayLike], s
     chain = read_finite(model)
     population = Population.of(chain.shape, chain.values.unsqueeze(0), chain.mask.unsqueeze(0))
     flat = torch.cat([torch.as_tensor(part, dtype=torch.float64).flatten() for part in scores]).unsqueeze(0)
-    return network_of(without_groups(population, lowest(flat, population, sparsity, scope)), 0, chain).compact()
+    return network_of(without_groups(population, lowest(flat, population, sparsity, scope)), 0, head=chain.head).compact()
 
 
 def check_scope(scope: str) -> None:
