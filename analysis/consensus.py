@@ -34,7 +34,7 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.1, unit_cost: flo
     candidate has one vote, and a vote halves with every ``halving`` by which the smallest of a seed is larger; beyond six halvings there is
     none. A seed shares its vote among its own candidates: equally among the smallest, and half as much with every 0.15 of ``halving``.
     Votes go first to how the inputs and the outputs are grouped; of the candidates that show the groups with most votes, to the number of
-    modules. Candidates of one seed with the same edges count once.
+    modules. Candidates of one seed with the same edges count once, whichever of their units are left.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def _votes(
         # Only units that carry something, and edges between them, count.
         alive = graph.alive()
         edges = alive_edges(graph, alive)
-        key = (start, graph.widths, *(np.packbits(part).tobytes() for part in (*alive, *edges)))
+        key = (start, *(edge.shape for edge in edges), *(np.packbits(part).tobytes() for part in (alive[0], *edges)))
         if key not in known:
             known.add(key)
             size = sum(int(e.sum()) for e in edges) + unit_cost * sum(int(a.sum()) for a in alive[1:-1])

@@ -91,6 +91,11 @@ def test_a_seed_shares_its_vote_among_its_candidates() -> None:
     joined = [of_seed(seed, JOINED) for seed in (0, 1)]
     assert consensus([*joined, of_seed(2, SPLIT)], unit_cost=0).support == pytest.approx(2 / 3)
     assert consensus([joined[0], joined[0], of_seed(2, SPLIT)], unit_cost=0).support == pytest.approx(1 / 2)
+    # The same wiring in other units is the same: of seed 0 one unit is left, the first or the second.
+    second = of_seed(0, [JOINED[0][::-1].copy(), JOINED[1][:, ::-1].copy()])
+    shares = [of_seed(0, without(JOINED, (0, 0))), *(of_seed(0, without(w, e)) for w, e in ((JOINED, (0, 1)), (second.weights, (1, 1))))]
+    assert consensus(shares, unit_cost=0).support == consensus(shares[:2], unit_cost=0).support
+    assert consensus([joined[0], second, of_seed(0, SPLIT)], unit_cost=0).support == pytest.approx(1 / 2)
     # Another learning rate is another start.
     assert consensus([joined[0], of_seed(0, JOINED, 0.2), of_seed(0, SPLIT)], unit_cost=0, halving=0.5).support == pytest.approx(3 / 4)
 
