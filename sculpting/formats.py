@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .population import Shape
 
-__all__ = ["lie_last", "ones", "pay_last", "product", "put_last"]
+__all__ = ["buffer", "lie_last", "pay_last", "product", "put_last"]
 
 MANY = 32  # members from which on a pass over them is worth its two calls
 SMALL = 400  # multiplications of one product, below which torch itself leaves the BLAS for a slow loop
@@ -35,9 +35,11 @@ def lie_last(values: Tensor) -> bool:
     return len(values) > 1 and values.stride(0) == 1
 
 
-def ones(shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """Ones of shape ``(N, ...)`` in the format, and on the device, of ``like``."""
-    return like.new_ones(*shape[1:], shape[0]).movedim(-1, 0) if lie_last(like) else like.new_ones(shape)
+def buffer(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """Memory ``(N, n + 1, B)`` for what a layer reads, in the format of ``like``: its last row is the 1 of the biases, the rest not filled."""
+    memory = like.new_empty(*shape[1:], shape[0]).movedim(-1, 0) if lie_last(like) else like.new_empty(shape)
+    memory[:, -1] = 1
+    return memory
 
 
 def product(a: Tensor, b: Tensor, last: bool) -> Tensor:

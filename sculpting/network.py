@@ -208,11 +208,13 @@ class SparseNetwork:
 
 def network_of(population: Population, member: int, **facts: Any) -> SparseNetwork:
     """One member of a population as a network of its own widths; ``facts`` are further attributes of the network."""
-    widths = population.own[member].tolist()
-    ends = list(pairwise(widths))
-    weights = tuple(w[member, :out, :into].cpu().numpy().copy() for w, (into, out) in zip(population.weights, ends, strict=True))
-    biases = tuple(b[member, :out].cpu().numpy().copy() for b, (_, out) in zip(population.biases, ends, strict=True))
-    return SparseNetwork(weights, biases, population.shape.activations, **facts)
+    shape = population.shape
+    parts = np.split(population.values[member].cpu().numpy(), shape.starts[1:-1])
+    matrices = [part.reshape(-1, n_in + 1) for part, n_in in zip(parts, shape.widths, strict=False)]
+    own = list(zip(matrices, pairwise(population.own[member].tolist()), strict=True))
+    weights = tuple(matrix[:out, :into].copy() for matrix, (into, out) in own)
+    biases = tuple(matrix[:out, -1].copy() for matrix, (_, out) in own)
+    return SparseNetwork(weights, biases, shape.activations, **facts)
 
 
 def by_edges(networks: Sequence[SparseNetwork]) -> tuple[SparseNetwork, ...]:

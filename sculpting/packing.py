@@ -84,19 +84,16 @@ def packings(population: Population, rates: Tensor | None = None) -> Iterator[Pa
         yield Packing(members, population.shape, None, None, units)
         return
     alive = population.alive()
-    rounded = (-(-torch.stack([a.sum(dim=1) for a in alive]) // MULTIPLE) * MULTIPLE).amax(dim=0).tolist()
-    alike: dict[float, dict[int, list[int]]] = {}
-    for member, (rate, level) in enumerate(zip([0.0] * len(rounded) if rates is None else rates.tolist(), rounded, strict=True)):
-        alike.setdefault(rate, {}).setdefault(level, []).append(member)
-    for by_level in alike.values():
-        waiting: list[int] = []
-        levels = sorted(by_level)
-        for level, larger in zip(levels, [*levels[1:], None], strict=True):
-            waiting += by_level[level]
-            if larger is None or _saving(population.shape, level, larger) * len(waiting) >= STEP_COST:
-                members = torch.tensor(sorted(waiting), device=population.values.device)
+    levels = (-(-torch.stack([a.sum(dim=1) for a in alive]) // MULTIPLE) * MULTIPLE).amax(dim=0)
+    for rate in [None] if rates is None else rates.unique():
+        mine = torch.ones_like(levels, dtype=torch.bool) if rate is None else (rates == rate).to(levels.device)
+        waiting, there = torch.zeros_like(mine), levels[mine].unique().tolist()
+        for level, larger in zip(there, [*there[1:], None], strict=True):
+            waiting |= mine & (levels == level)
+            if larger is None or _saving(population.shape, level, larger) * int(waiting.sum()) >= STEP_COST:
+                members = torch.nonzero(waiting).flatten()
                 yield _packing(population, members, [a[members] for a in alive])
-                waiting = []
+                waiting = torch.zeros_like(mine)
 
 
 def _saving(shape: Shape, level: int, larger: int) -> float:

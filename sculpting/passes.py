@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .activations import ACTIVATIONS
-from .formats import lie_last, ones, product
+from .formats import buffer, lie_last, product
 from .losses import Loss
 from .population import Population
 
@@ -55,13 +55,13 @@ class Pass:
         """
         z = product(self.matrices[0], x, self.last)
         sums, read, hidden = [z], [x], []
-        for layer, (buffer, units) in enumerate(self._buffers_for(x.shape[-1])):
+        for layer, (memory, units) in enumerate(self._buffers_for(x.shape[-1])):
             if noise:
                 z.add_(noise[layer])
             self.activations[layer].apply(z, units)
-            z = product(self.matrices[layer + 1], buffer, self.last)
+            z = product(self.matrices[layer + 1], memory, self.last)
             sums.append(z)
-            read.append(buffer)
+            read.append(memory)
             hidden.append(units)
         return sums, read, hidden
 
@@ -69,15 +69,18 @@ class Pass:
         """What the last layer gives, ``(N, k, B)``; its sums themselves where it has no activation."""
         return z if self.plain else self.activations[-1].apply(z, torch.empty_like(z))
 
-    def backward(self, sums: list[Tensor], hidden: list[Tensor], y: Tensor, loss: Loss) -> Iterator[tuple[int, Tensor]]:
-        """``(layer, slope of the loss of each row to z)`` of every layer, last first, ``(N, n_out, B)``, times the loss's divisor."""
-        h = self.outputs(sums[-1])
-        slope = self.activations[-1].backward(loss.slope(h, y), sums[-1], h)
-        for layer in range(len(sums) - 1, 0, -1):
-            yield layer, slope
-            below = product(self.upward[layer], slope, self.last)
-            slope = self.activations[layer - 1].backward(below, sums[layer - 1], hidden[layer - 1])
-        yield 0, slope
+    def backward(self, sums: list[Tensor], hidden: list[Tensor], y: Tensor, loss: Loss) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """``(layer, slope to z, slope to h)`` of every layer, last first, both ``(N, n_out, B)``, ``h`` being what the layer gives.
+
+        Slopes are of the loss of each row, times the loss's divisor.
+        """
+        given = [*hidden, self.outputs(sums[-1])]
+        felt = loss.slope(given[-1], y)
+        for layer in range(len(sums) - 1, -1, -1):
+            slope = self.activations[layer].backward(felt, sums[layer], given[layer])
+            yield layer, slope, felt
+            if layer:
+                felt = product(self.upward[layer], slope, self.last)
 
     def gradient(self, x: Tensor, y: Tensor, loss: Loss, factors: list[Tensor], into: list[Tensor], noise: Sequence[Tensor] = ()) -> None:
         """dLoss/dparameter of every member, each that of the member alone, times ``factors``; the loss is summed over rows.
@@ -85,7 +88,7 @@ class Pass:
         ``factors`` and ``into`` hold a matrix ``(N, n_out, n_in + 1)`` for each layer: see ``factors``.
         """
         sums, read, hidden = self.forward(x, noise)
-        for layer, slope in self.backward(sums, hidden, y, loss):
+        for layer, slope, _ in self.backward(sums, hidden, y, loss):
             below = read[layer] if read[layer].ndim == 3 else read[layer].expand(len(slope), -1, -1)
             # Written through a copy: bmm(out=) into a view with gaps between members was measured four times slower.
             torch.mul(product(slope, below.transpose(1, 2), self.last), factors[layer], out=into[layer])
@@ -98,6 +101,6 @@ class Pass:
     def _buffers_for(self, rows: int) -> list[tuple[Tensor, Tensor]]:
         """What the upper layers read, the constant 1 for the biases included, and the units without it."""
         if rows not in self._buffers:
-            whole = [ones((len(m), m.shape[2], rows), m) for m in self.matrices[1:]]
-            self._buffers[rows] = [(buffer, buffer[:, :-1]) for buffer in whole]
+            whole = [buffer((len(m), m.shape[2], rows), m) for m in self.matrices[1:]]
+            self._buffers[rows] = [(memory, memory[:, :-1]) for memory in whole]
         return self._buffers[rows]

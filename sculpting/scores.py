@@ -12,7 +12,6 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from .formats import product
 from .passes import Pass
 from .population import Population
 from .randomness import fold, uniforms
@@ -31,11 +30,9 @@ def unit_sensitivity(population: Population, data: Data, key: Tensor) -> Tensor:
     """
     passes = Pass(population)
     sums, _, hidden = passes.forward(data.x_check)
-    scores = [
-        (hidden[layer - 1] * product(passes.upward[layer], slope, passes.last)).abs().mean(dim=2)
-        for layer, slope in passes.backward(sums, hidden, data.y_check, data.loss)
-        if layer
-    ]
+    backward = passes.backward(sums, hidden, data.y_check, data.loss)
+    next(backward)  # the outputs
+    scores = [(hidden[layer] * felt).abs_().mean(dim=2) for layer, _, felt in backward]
     return torch.cat(scores[::-1], dim=1) / data.loss.divisor(len(data.y))
 
 

@@ -259,6 +259,7 @@ def sculpt(
         data_parts = (population.values.cpu(), population.mask.cpu(), task.x, task.y, task.x_check, task.y_check)
         kept = Checkpoint(checkpoint, digest(facts, data_parts))
     with (
+        torch.inference_mode(),
         _threads(len(names) * max(1, len(unit_steps)) * population.shape.size),
         _bar(progress, len(names) * (len(unit_steps) + max(1, len(unit_steps)) * len(edge_steps))) as finished,
     ):
@@ -293,17 +294,18 @@ def _networks(standing: Standing | None, chains: Sequence[Chain], rates: Sequenc
     """The network of every chain, and whether it was accepted."""
     if standing is None:
         return []
-    found = []
-    for row, name in enumerate(standing.names):
+    found, population = [], replace(standing.population, values=standing.population.values.cpu())
+    columns = zip(standing.names, standing.accuracy.tolist(), standing.accepted.tolist(), strict=True)
+    for row, (name, accuracy, accepted) in enumerate(columns):
         steps = {"seed": name.seed, "unit_step": name.unit_step, "edge_step": name.edge_step}
         facts = {
             "head": chains[name.model].head,
-            "accuracy": float(standing.accuracy[row]),
+            "accuracy": accuracy,
             "input_names": task.input_names,
             "output_names": task.output_names,
             "origin": {**steps, "model": name.model, "learning_rate": rates[name.rate], "task": task.name},
         }
-        found.append((network_of(standing.population, row, **facts), bool(standing.accepted[row])))
+        found.append((network_of(population, row, **facts), accepted))
     return found
 
 

@@ -202,6 +202,7 @@ def train(
     return replace(population, values=best), Score(accuracy, loss)
 
 
+@torch.inference_mode()  # one network trains a fifth faster: each call of torch is shorter
 def _train(
     population: Population, data: Data, settings: Round, rate: float, key: Tensor, packing: Packing, watch: Watch | None
 ) -> tuple[Tensor, Score]:
@@ -249,6 +250,9 @@ def _train(
             torch.where(better.unsqueeze(1), values, best, out=best)
             top = top.updated(better, score)
             ended = settings.target is not None and bool((top.accuracy >= settings.target).all())
-            if (watch is not None and watch(packing.members, population, score, step + 1)) or ended:
+            if watch is not None:
+                with torch.inference_mode(False):  # what it keeps may be used in any way
+                    ended |= watch(packing.members, population, score, step + 1)
+            if ended:
                 break
     return best, top

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sculpting.batches import batches
-from sculpting.formats import lie_last, ones, pay_last, product, put_last
+from sculpting.formats import buffer, lie_last, pay_last, product, put_last
 from sculpting.population import Shape
 from sculpting.randomness import keys, normals
 
@@ -24,12 +24,12 @@ def test_products_are_those_of_the_blas() -> None:
     torch.testing.assert_close(turned, a.transpose(1, 2) @ torch.ones(7, 3, 2))
 
 
-def test_constants_take_the_format_of_what_they_stand_beside() -> None:
+def test_what_layers_read_ends_in_the_one_of_the_biases_in_the_format_of_what_it_stands_beside() -> None:
     first = torch.rand(5, 3)
     for like in (first, put_last(first)):
-        made = ones((5, 2, 4), like)
+        made = buffer((5, 2, 4), like)
         assert made.shape == (5, 2, 4)
-        assert bool((made == 1).all())
+        assert bool((made[:, -1] == 1).all())
         assert lie_last(made) == lie_last(like)
     assert not lie_last(torch.rand(1, 3))
 

@@ -18,7 +18,7 @@ from sculpting.arguments import round_of
 from sculpting.batches import fresh_batches
 from sculpting.losses import LOSSES
 from sculpting.packing import packings
-from sculpting.passes import Pass
+from sculpting.passes import Pass, Score
 from sculpting.population import Population, Shape
 from sculpting.pruning import Gate, edges_of
 from sculpting.randomness import keys, permutations, uniforms
@@ -140,6 +140,19 @@ def test_members_never_influence_one_another(others: int, seed: int) -> None:
     together, _ = train(population, data, Round(steps=6, input_noise=0.1, hidden_noise=0.2), key)
     single, _ = train(population.select([others]), data, Round(steps=6, input_noise=0.1, hidden_noise=0.2), key[others:])
     torch.testing.assert_close(together.values[others], single.values[0], rtol=1e-4, atol=1e-5)
+
+
+def test_what_comes_out_of_a_round_is_fit_for_autograd_and_for_change() -> None:
+    kept: list[torch.Tensor] = []
+
+    def watch(members: torch.Tensor, part: Population, score: Score, steps: int) -> bool:
+        kept.append(part.values.clone())
+        return False
+
+    trained, score = train(make((3, 4, 2), 2), data_for("mse", (3, 4, 2)), Round(4, 10, 0.01), keys([0, 1]), watch=watch)
+    for values in (trained.values, score.loss, *kept):
+        values.add_(1).requires_grad_().square().sum().backward()
+        assert bool((values.grad == 2 * values).all())
 
 
 def test_the_best_epoch_is_kept_by_accuracy_then_loss() -> None:

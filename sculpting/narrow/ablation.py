@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..formats import ones
+from ..formats import buffer
 from ..network import SparseNetwork
 from ..passes import Pass
 from ..population import Population, Shape
@@ -95,7 +95,7 @@ def _ablation(population: Population, data: Data, block: int) -> Tensor:
             # Taken out side by side, as further rows: (N, n_above, J, S).
             z = torch.addcmul(sums[layer].unsqueeze(2), columns.unsqueeze(3), units.unsqueeze(1), value=-1).flatten(2)
             if above is not None:
-                read = ones((len(z), z.shape[1] + 1, z.shape[2]), z)
+                read = buffer((len(z), z.shape[1] + 1, z.shape[2]), z)
                 passes.activations[layer].apply(z, read[:, :-1])
                 z = above.forward(read)[0][-1]
             change = _mean_loss(passes.outputs(z), data, units.shape[1]) - whole
