@@ -36,7 +36,7 @@ def lie_last(values: Tensor) -> bool:
 
 
 def buffer(shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """Memory ``(N, n + 1, B)`` for what a layer reads, in the format of ``like``: its last row is the 1 of the biases, the rest not filled."""
+    """Memory ``(N, n + 1, B)`` for what a layer reads, in the format of ``like``: its last row is the 1 of the biases."""
     memory = like.new_empty(*shape[1:], shape[0]).movedim(-1, 0) if lie_last(like) else like.new_empty(shape)
     memory[:, -1] = 1
     return memory

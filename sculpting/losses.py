@@ -43,7 +43,7 @@ def _log_loss(z: Tensor, y: Tensor) -> Tensor:
 
 
 def _right_bits(z: Tensor, y: Tensor) -> Tensor:
-    """1 - the share of wrong bits; counted in float32, exact up to 2^24: bools were measured four times slower, sums in float64 two to four."""
+    """1 - the share of wrong bits; counted in float32, exact to 2^24: bools were four times slower, sums in float64 two to four."""
     wrong = torch.gt(z, 0, out=torch.empty_like(z)).sub_(y).abs_()
     return wrong.sum(dim=(1, 2)).double().div_(-z.shape[1] * z.shape[2]).add_(1)
 

@@ -367,7 +367,8 @@ def test_shapes_are_those_of_every_family() -> None:
     assert {shapes(key) for key in KEYS} == {((24, 36, 48), (1, 2, 3)), ((36, 48, 60), (2, 3, 4))}
 
 
-def test_the_study_in_the_documentation_was_made_with_the_defaults_of_today() -> None:
+@pytest.mark.parametrize(("name", "groups"), [("study", 4), ("sensitivity", 1)])
+def test_the_studies_in_the_documentation_were_made_with_the_defaults_of_today(name: str, groups: int) -> None:
     # Whoever changes a default has to make the study anew, or to say in the documentation that it stands for another one.
-    made = json.loads((Path(__file__).parents[1] / "docs" / "study" / "study.json").read_text())
-    assert made["settings"] == json.loads(json.dumps(settings_of(4)))
+    made = json.loads((Path(__file__).parents[1] / "docs" / name / "study.json").read_text())
+    assert made["settings"] == json.loads(json.dumps(settings_of(groups)))
