@@ -13,12 +13,12 @@ import torch
 from test_figures import check_texts
 
 from sculpting import SparseNetwork
-from sculpting.cli import commands, main, mnist_even, mnist_even_methods
+from sculpting.cli import commands, main, mnist_even, mnist_even_methods, mnist_even_report
 from sculpting.cli.mnist_even import METHODS, PROTOCOLS, TARGET, Protocol, even_cell, even_study, teacher_cell
 from sculpting.cli.mnist_even_frontier import Frontier, frontier, frontier_figure, published_near, thousands, verdict
 from sculpting.cli.mnist_even_methods import FLOOR, SCORED, Start, anew, key_of, pruned, shrunk, taught, teacher_of, teachers_of
-from sculpting.cli.mnist_even_report import even_summary
-from sculpting.narrow import Lasso, learn
+from sculpting.cli.mnist_even_report import even_summary, write_even_report
+from sculpting.narrow import Lasso, ablation_scores, attribution_scores, learn, score_correlation
 from sculpting.population import Population
 from sculpting.scores import unit_sensitivity
 from sculpting.store import Row
@@ -27,8 +27,11 @@ from sculpting.training import Data, evaluate
 
 COLUMNS = [
     "method", "asked", "seed", "learning_rate", "strength", "units", "images", "reached", "validation_accuracy", "test_accuracy", "curve",
-    "seconds",
+    "first_order_pearson", "first_order_pearson_log", "first_order_spearman", "first_order_zeros",
+    "activation_gradient_pearson", "activation_gradient_pearson_log", "activation_gradient_spearman", "activation_gradient_zeros",
+    "scores", "attributions", "seconds",
 ]  # fmt: skip
+COMPARED = COLUMNS[COLUMNS.index("curve") + 1 : -1]  # what only teachers have
 SMALL = Protocol(24, 12, (12, 24), 2, dict.fromkeys(METHODS, (5e-3,)), (0.1,), check_every=4, images=6000, shrinking=6000)
 LASSO = Lasso(0.1, "subgradient", bias=False)
 
@@ -210,6 +213,7 @@ def test_each_student_learns_from_the_teacher_of_its_seed(teachers: Population, 
 def test_a_cell_says_what_training_took(kept: Path, even: Data, small: pytest.MonkeyPatch) -> None:
     rows = even_cell("attribution", [24], 5e-3, None, **given(kept))
     assert [list(row) for row in rows] == [COLUMNS] * 2
+    assert {row[name] for row in rows for name in COMPARED} == {None}
     assert [(row["method"], row["asked"], row["seed"], row["units"], row["strength"]) for row in rows] == [
         ("attribution", 24, seed, 24, None) for seed in (0, 1)
     ]
@@ -265,12 +269,36 @@ def test_a_teacher_is_judged_on_even_digits(kept: Path, even: Data, small: pytes
     assert 0.8 < row["test_accuracy"] < 1
 
 
+def test_attribution_is_set_beside_ablation_on_the_images_that_pruning_scores_on(kept: Path, small: pytest.MonkeyPatch) -> None:
+    (row,) = teacher_cell(1, **given(kept))
+    network, task = SparseNetwork.load(kept / "networks" / "teacher_seed1.safetensors"), mnist_digits(EVEN, source="digits")
+    pair, options = (task.x[:SCORED], task.y.argmax(dim=1)[:SCORED]), {"loss": "ce"}
+    ablation = [value for layer in ablation_scores(network, pair, **options) for value in layer]
+    assert row["scores"] == pytest.approx(ablation, abs=1e-6)
+    assert max(row["scores"]) > 1e-3
+    for kind in ("first_order", "activation_gradient"):
+        scores = [value for layer in attribution_scores(network, pair, kind, **options) for value in layer]
+        assert row["attributions"][kind] == pytest.approx(scores, rel=1e-4, abs=1e-8)
+        told = score_correlation([scores], [ablation])
+        found = [row[f"{kind}_{name}"] for name in ("pearson", "pearson_log", "spearman", "zeros")]
+        assert found == pytest.approx([told.pearson, told.pearson_log, told.spearman, told.zeros], abs=1e-3)
+    json.dumps(row, allow_nan=False)
+
+
+def test_pruning_takes_the_units_of_the_lowest_kept_scores(kept: Path, even: Data, teachers: Population, small: pytest.MonkeyPatch) -> None:
+    (row,) = teacher_cell(1, **given(kept))
+    left = torch.cat(pruned("attribution", teachers, even, 12, key_of([0, 1])).population.alive(), dim=1)[1]
+    for some, scores in zip(left.split(24), torch.tensor(row["attributions"]["activation_gradient"]).split(24), strict=True):
+        assert scores[some].min() > scores[~some].max()
+
+
 # --- The study ----------------------------------------------------------------------------------------------------------------
 
 
 def test_the_study_goes_on_and_writes_its_files(small: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = even_study(tmp_path, source="digits", progress=False)
-    assert [list(row) for row in rows] == [[name for name in COLUMNS if name != "curve"]] * (2 + 5 * 2 * 2)
+    columns = [name for name in COLUMNS if name not in ("curve", "scores", "attributions")]
+    assert [list(row) for row in rows] == [columns] * (2 + 5 * 2 * 2)
     assert {path.name for path in (tmp_path / "cells").iterdir()} == {
         f"{name}.json" for name in ("teacher_seed0", "teacher_seed1", *SMALL.cells)
     }
@@ -280,8 +308,9 @@ def test_the_study_goes_on_and_writes_its_files(small: pytest.MonkeyPatch, tmp_p
     assert list(points[0]) == ["learning_rate", "strength", "seed", "images", "units", "validation_accuracy"]
     assert {point["seed"] for point in points} == {"0", "1"}
     assert (tmp_path / "summary.md").read_text() == even_summary(rows, "reduced")
-    assert (tmp_path / "frontier.svg").read_text().startswith("<?xml")
-    assert (tmp_path / "frontier.png").exists()
+    for name in ("frontier", "attribution"):
+        assert (tmp_path / f"{name}.svg").read_text().startswith("<?xml")
+        assert (tmp_path / f"{name}.png").exists()
     # A cell that was lost is done again, and gives the same, also where its teachers were lost with it.
     (tmp_path / "cells" / "random_units24_rate0.005.json").unlink()
     (tmp_path / "networks" / "teacher_seed1.safetensors").unlink()
@@ -292,6 +321,12 @@ def test_the_study_goes_on_and_writes_its_files(small: pytest.MonkeyPatch, tmp_p
     assert even_study(tmp_path, source="digits", progress=False) == again
     assert main(["study", "mnist-even", "--full", "--source", "digits", "--out", str(tmp_path)]) == 2
     assert "width is 24 there and 1200 now" in capsys.readouterr().err
+    # A folder from when teachers were not scored has no such setting, and teachers without scores.
+    settings = json.loads((tmp_path / "study.json").read_text())
+    del settings["settings"]["scores"]
+    (tmp_path / "study.json").write_text(json.dumps(settings))
+    with pytest.raises(ValueError, match=r'scores is not set there and \["ablation", "first_order", "activation_gradient"\] now'):
+        even_study(tmp_path, source="digits", progress=False)
 
 
 def test_the_command_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -302,7 +337,7 @@ def test_the_command_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, caps
     plain = {"protocol": "reduced", "source": "mnist", "data_dir": None, "jobs": 1, "progress": True}
     other = {"protocol": "full", "source": "digits", "data_dir": Path("d"), "jobs": 3, "progress": False}
     assert asked == [("runs/study-mnist-even", plain), ("here", other)]
-    assert capsys.readouterr().out.count("figure are in") == 1
+    assert capsys.readouterr().out.count("figures are in") == 1
 
 
 def test_bad_input_is_refused_before_any_cell(tmp_path: Path) -> None:
@@ -336,7 +371,11 @@ def fake_rows() -> list[Row]:
 
 def _fake(method: str, size: int, seed: int, rate: float, strength: float | None, images: int, there: bool) -> Row:
     units, curve = size - seed * (strength is not None), [[320, 700, 0.96]] if strength is not None and size == 30 else None
-    values = [method, size, seed, rate, strength, units, images, there, 0.97 if there else 0.96, 0.97 + seed / 1000, curve, 2.0]
+    compared: list[Any] = [None] * len(COMPARED)
+    if method == "teacher":
+        attributions = {"first_order": [0.01 * (seed + 1)] * 799 + [0.0], "activation_gradient": [0.02] * 800}
+        compared = [0.6 + 0.01 * seed, 0.8, None, 3 * seed, 0.7, -0.25, 0.95, 0, [0.1] * 800, attributions]
+    values = [method, size, seed, rate, strength, units, images, there, 0.97 if there else 0.96, 0.97 + seed / 1000, curve, *compared, 2.0]
     return dict(zip(COLUMNS, values, strict=True))
 
 
@@ -383,6 +422,10 @@ def test_the_summary_has_every_line() -> None:
         "| 30 | scratch | 0/5 | 30 | above 80.0k | 80.0k | 53.5k | 0.972 (0.970-0.974) | 0.003 |  |",
         "| 100 | group lasso | 5/5 | 96-100 | 25.0k | 25.0k | 14.0k at 87 | 0.972 (0.970-0.974) | 0.003 | 0.005 |",
         "| 4 | 800 | 166.7k | 0.970 | 0.974 |",
+        "On the 480 training images that units are scored on",
+        "| attribution | Pearson | Pearson of logarithms | Spearman | with a 0, of hidden units |",
+        "| first order | 0.62 (0.60-0.64) | 0.80 (0.80) | not defined | 0-12 of 800 |",
+        "| activation x gradient | 0.70 (0.70) | -0.25 (-0.25) | 0.95 (0.95) | 0 of 800 |",
         "0.20 hours of one core.",
     ):
         assert part in told, part
@@ -395,6 +438,7 @@ def test_the_summary_of_a_part_says_what_was_not_run() -> None:
     assert "| pruned at random: fewer images than scratch, of all sizes | 6/6 | not run | not run |" in told
     assert "| 50 | 20.0k | 4.0k | 5.0k | not run | 25.0k | yes, not run, no | open |" in told
     assert "minutes of two cores" not in even_summary([], "full")
+    assert "| first order | not run |  |  |  |\n| activation x gradient | not run |  |  |  |\n\n## Time" in even_summary([], "full")
 
 
 def test_the_figure_has_a_line_for_each_method() -> None:
@@ -415,3 +459,19 @@ def test_the_figure_has_a_line_for_each_method() -> None:
     (legend,) = ax.figure.legends
     assert [text.get_text() for text in legend.get_texts()][-2:] == ["published", "at least"]
     check_texts(ax.figure)
+
+
+def test_the_figure_of_attribution_is_of_the_first_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    agreement_scatter = mnist_even_report.agreement_scatter
+    monkeypatch.setattr(mnist_even_report, "agreement_scatter", lambda *a, **b: drawn.append(agreement_scatter(*a, **b)) or drawn[0])
+    written = write_even_report(fake_rows(), tmp_path, "reduced")
+    names = {"curves.csv", "summary.md", *(f"{name}.{kind}" for name in ("frontier", "attribution") for kind in ("svg", "png"))}
+    assert {path.name for path in written} == names == {path.name for path in tmp_path.iterdir()}
+    (ax,) = drawn
+    points = {part.get_gid(): part.get_offsets().tolist() for part in ax.collections}
+    assert points == {"first order": [[0.01, 0.1]] * 799, "activation x gradient": [[0.02, 0.1]] * 800}
+    assert ax.get_title(loc="left") == "Even digits: the first teacher"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("attribution, nats", "ablation, nats")
+    check_texts(ax.figure)
+    assert (tmp_path / "attribution.svg").read_text() != (tmp_path / "frontier.svg").read_text()

@@ -16,12 +16,14 @@ from test_figures import check_texts
 
 from sculpting import SparseNetwork, tasks
 from sculpting.cli import commands, curriculum, curriculum_report, main, nonlocality, nonlocality_drawing
+from sculpting.cli.agreement import AGREEMENT_COLUMNS, KINDS, agreement_of, rounded
 from sculpting.cli.curriculum import PROTOCOLS, Arm, Protocol, curriculum_cell, curriculum_study, two_classes
 from sculpting.cli.curriculum_report import curriculum_summary
 from sculpting.cli.nonlocality import SIZES, Size, kept_network, nonlocality_cell, nonlocality_study
 from sculpting.cli.nonlocality_drawing import draw_network
 from sculpting.cli.nonlocality_report import nonlocality_summary
 from sculpting.narrow import Lasso, ablation_scores, attribution_scores, learn, prune_units, score_correlation
+from sculpting.narrow.attribution import ATTRIBUTIONS
 from sculpting.population import Population, Shape
 from sculpting.randomness import keys
 from sculpting.store import Row
@@ -439,11 +441,19 @@ def check_attributions(rows: list[Row], network: SparseNetwork, pair: Any, ablat
 
 
 def test_correlations_that_are_not_defined_are_none() -> None:
-    told = nonlocality._agreement(torch.tensor([1.0, 2.0, 0.0]), {"first_order": torch.tensor([0.0, 0.0, 0.0])})
+    told = agreement_of(torch.tensor([1.0, 2.0, 0.0]), {"first_order": torch.tensor([0.0, 0.0, 0.0])})
     assert told == {
         "first_order_pearson": None, "first_order_pearson_log": None, "first_order_spearman": None, "first_order_zeros": 3
     }  # fmt: skip
-    assert nonlocality._told(torch.tensor([1.23456789e-9, 12.5])) == [1.234568e-09, 12.5]
+    assert rounded(torch.tensor([1.23456789e-9, 12.5])) == [1.234568e-09, 12.5]
+
+
+def test_every_kind_of_attribution_has_a_name_and_its_columns() -> None:
+    assert list(KINDS) == list(ATTRIBUTIONS)
+    scores = torch.tensor([1.0, 2.0, 4.0])
+    told = agreement_of(scores, dict.fromkeys(KINDS, scores**2))
+    assert tuple(told) == AGREEMENT_COLUMNS
+    assert list(told.values()) == [pytest.approx(value) for value in [24 / 588**0.5, 1.0, 1.0, 0] * 2]
 
 
 def _pair(data: Data) -> tuple[Any, Any]:

@@ -190,4 +190,4 @@ def study_mnist_even(options: argparse.Namespace) -> None:
         options.out, protocol=protocol, source=options.source, data_dir=options.data_dir, jobs=options.jobs, progress=not options.quiet
     )
     if not options.quiet:
-        print(f"{even_summary(rows, protocol)}\nrows, curves, summary and figure are in {options.out}")
+        print(f"{even_summary(rows, protocol)}\nrows, curves, summary and figures are in {options.out}")

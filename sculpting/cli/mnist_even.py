@@ -23,13 +23,15 @@ from ..tasks.mnist_even import EVEN, mnist_digits
 from ..tasks.task import Task
 from ..training import Data
 from . import mnist_even_methods as methods
-from .mnist_even_methods import Start, anew, key_of, pruned, shrunk, taught, teacher_of, teachers_of
+from .agreement import AGREEMENT_COLUMNS, KINDS, LISTS
+from .mnist_even_methods import Start, anew, key_of, pruned, shrunk, taught, teacher_of, teacher_scores, teachers_of
 
 __all__ = ["METHODS", "PROTOCOLS", "TARGET", "Protocol", "even_cell", "even_study", "teacher_cell"]
 
 METHODS = ("scratch", "distillation", "attribution", "random", "group-lasso")
 TARGET = 0.97  # accuracy on the even digits at which training ends
 SETTINGS = ("BATCH", "NOISE", "TEACHER_BATCH", "TEACHER_RATE", "SCORED", "TEMPERATURE", "MIXING", "FLOOR")
+NOT_SCORED: Mapping[str, None] = dict.fromkeys((*AGREEMENT_COLUMNS, *LISTS))
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def even_study(
     ----------
     folder : str or Path
         Where cells and teachers are kept, and where ``rows.csv``, ``rows.json``, ``curves.csv`` (units and accuracy under the group lasso,
-        by images), ``summary.md`` and the figure ``frontier`` are written.
+        by images), ``summary.md`` and the figures ``frontier`` and, of the first teacher, ``attribution`` are written.
     protocol : {"reduced", "full"}
         Teachers of 800 hidden units, six sizes, five seeds, two learning rates for every method and two strengths of the group lasso; or as
         published, of 2,400 units, 14 sizes, ten seeds, and the published grids of learning rates and strengths.
@@ -123,7 +125,10 @@ def even_study(
         ``images`` (training images of even digits consumed, each time they were used, for pruning those that units were scored on too;
         for a teacher those of all digits), ``reached`` (whether it was small and accurate by then, otherwise ``images`` is what it had;
         of a teacher, whether it is accurate), ``validation_accuracy`` and ``test_accuracy`` (on even digits, in [0, 1]; nothing was
-        decided on the test images), ``seconds`` (the cell's, shared equally by its rows).
+        decided on the test images); of a teacher how ``first_order`` and ``activation_gradient`` attribution agree with ablation over all
+        hidden units, ``first_order_pearson`` and so on (see ``ScoreCorrelation``; None where it is not defined, and in all other rows), all
+        scored on the 480 training images of even digits that pruning by attribution scores on, as it is there that its scores decide;
+        ``seconds`` (the cell's, shared equally by its rows).
 
     Raises
     ------
@@ -152,14 +157,14 @@ def even_study(
     known, task = PROTOCOLS[protocol], mnist_digits(source=source, data_dir=data_dir)
     settings = {
         **asdict(known), **{name.lower(): getattr(methods, name) for name in SETTINGS}, "target": TARGET, "source": source,
-        "training": len(task.x), "validation": len(task.x_check),
+        "scores": ["ablation", *KINDS], "training": len(task.x), "validation": len(task.x_check),
     }  # fmt: skip
     given: dict[str, Any] = {"protocol": protocol, "folder": folder, "source": source, "data_dir": data_dir}
     teachers = {f"teacher_seed{seed}": {"seed": seed} for seed in range(known.seeds)}
     with workers(jobs) as executor:
         run = partial(run_study, folder=folder, settings=settings, executor=executor, progress=progress)
         found = [*run(teachers, partial(teacher_cell, **given)), *run(known.cells, partial(even_cell, **given))]
-    rows = [{name: value for name, value in row.items() if name != "curve"} for row in found]
+    rows = [{name: value for name, value in row.items() if name not in ("curve", *LISTS)} for row in found]
     for name in ("rows.csv", "rows.json"):
         write_rows(rows, Path(folder) / name)
     write_even_report(found, Path(folder), protocol)
@@ -167,14 +172,18 @@ def even_study(
 
 
 def teacher_cell(seed: int, *, protocol: str, folder: str | Path, source: str, data_dir: str | Path | None) -> list[Row]:
-    """The row of a teacher, which is kept in the folder."""
+    """The row of a teacher, which is kept in the folder, with what each of its hidden units scores.
+
+    ``scores`` are by ablation; ``attributions`` by each kind of attribution.
+    """
     start, known = time.perf_counter(), PROTOCOLS[protocol]
     every, even = (mnist_digits(digits, source=source, data_dir=data_dir) for digits in (range(10), EVEN))
     teacher = teachers_of([teacher_of(_kept(folder, seed), every, known.width, known.epochs, seed)])
     validation, test = (evaluate_in_parts(teacher, data).accuracy.item() for data in (Data.of(even), _tested(even)))
+    scored = teacher_scores(teacher, Data.of(even), key_of([seed]))
     units, images = int(teacher.hidden_counts[0]), known.epochs * len(every.x)
     facts = ["teacher", units, seed, methods.TEACHER_RATE, None, units, images, validation >= TARGET, validation, test, None]
-    return [_row(*facts, time.perf_counter() - start)]
+    return [_row(*facts, seconds=time.perf_counter() - start, scored=scored)]
 
 
 def even_cell(
@@ -188,7 +197,7 @@ def even_cell(
     starts = _starts(known, method, units, rate, strength, teachers, Data.of(even))
     found = [facts for size, start in starts.items() for facts in _rows(known, method, size, start, rate, teachers, even)]
     seconds = (time.perf_counter() - begin) / len(found)
-    return [_row(method, asked, seed, rate, strength, *facts, seconds) for asked, seed, *facts in found]
+    return [_row(method, asked, seed, rate, strength, *facts, seconds=seconds) for asked, seed, *facts in found]
 
 
 def _starts(
@@ -220,13 +229,12 @@ def _rows(known: Protocol, method: str, size: int, start: Start, rate: float, te
     return [[size, *values] for values in columns]
 
 
-def _row(*values: Any) -> Row:
+def _row(*values: Any, seconds: float, scored: Mapping[str, Any] = NOT_SCORED) -> Row:
     names = (
         "method", "asked", "seed", "learning_rate", "strength", "units", "images", "reached", "validation_accuracy", "test_accuracy",
-        "curve", "seconds",
+        "curve",
     )  # fmt: skip
-    row = dict(zip(names, values, strict=True))
-    return {**row, "seconds": round(row["seconds"], 3)}
+    return {**dict(zip(names, values, strict=True)), **scored, "seconds": round(seconds, 3)}
 
 
 def _tested(task: Task) -> Data:

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..narrow.ablation import unit_ablation
 from ..narrow.distillation import distilled
 from ..narrow.groups import read_finite, without_groups
 from ..narrow.lasso import Lasso
@@ -21,10 +22,12 @@ from ..network import SparseNetwork, network_of
 from ..population import Population, Shape
 from ..randomness import fold, keys
 from ..scores import unit_random, unit_sensitivity
+from ..store import Row
 from ..tasks.task import Task
 from ..training import Data, Round, train
+from .agreement import agreement_of, attributions_of, rounded
 
-__all__ = ["FLOOR", "Start", "anew", "key_of", "pruned", "shrunk", "taught", "teacher_of", "teachers_of"]
+__all__ = ["FLOOR", "Start", "anew", "key_of", "pruned", "shrunk", "taught", "teacher_of", "teacher_scores", "teachers_of"]
 
 BATCH = 16  # rows, of every training but that of the teachers
 NOISE = 0.3  # standard deviation, of the noise on the pixels in every training
@@ -75,6 +78,17 @@ def teachers_of(networks: Sequence[SparseNetwork]) -> Population:
     return Population.of(chains[0].shape, torch.stack([chain.values for chain in chains]))
 
 
+def teacher_scores(teacher: Population, data: Data, key: Tensor) -> Row:
+    """How attribution agrees with ablation in a single teacher, and, in lists, what each of its hidden units scores by either.
+
+    For the even digits, on the training images that ``pruned`` scores on: there, activation x gradient is what decides.
+    """
+    scored = _scored(data)
+    ablation, attributions = unit_ablation(teacher, scored)[0], attributions_of(teacher, scored, key)
+    lists = {"scores": rounded(ablation), "attributions": {kind: rounded(scores) for kind, scores in attributions.items()}}
+    return {**agreement_of(ablation, attributions), **lists}
+
+
 def anew(inputs: int, outputs: int, units: int, key: Tensor) -> Start:
     """Untrained networks with half of the units in each hidden layer; of one seed and size, the same for all methods."""
     return _start(Population.uniform(_shape(inputs, units // 2, outputs), fold(key, INITIAL)), 0)
@@ -82,7 +96,7 @@ def anew(inputs: int, outputs: int, units: int, key: Tensor) -> Start:
 
 def pruned(method: str, teachers: Population, data: Data, units: int, key: Tensor) -> Start:
     """Teachers without the units of the lowest scores, as many of either layer: mean |activation x gradient|, or chance."""
-    scored = replace(data, x_check=data.x[:, :SCORED], y_check=data.y[:, :SCORED])
+    scored = _scored(data)
     score, consumed = (unit_sensitivity, scored.x_check.shape[1]) if method == "attribution" else (unit_random, 0)
     scores, hidden = score(teachers, scored, fold(key, CHANCE)), int(teachers.hidden_counts[0])
     return _start(without_groups(teachers, lowest(scores, teachers, 1 - units / hidden, "layer")), consumed)
@@ -137,6 +151,11 @@ def taught(
         )
         for group in groups
     ]  # fmt: skip
+
+
+def _scored(data: Data) -> Data:
+    """Data with the training images that units are scored on in the place of those for validation."""
+    return replace(data, x_check=data.x[:, :SCORED], y_check=data.y[:, :SCORED])
 
 
 def _shape(inputs: int, width: int, outputs: int) -> Shape:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..files import write_file
 from ..store import Row, write_rows
+from .agreement import AGREEMENT_HEADER, KINDS, PUBLISHED_AGREEMENT, WHAT_SCORES_ARE, agreement_line, agreement_scatter, mean_and_range
 from .mnist_even import METHODS, PROTOCOLS, TARGET
 from .mnist_even_frontier import NAMES, frontier, frontier_figure, published_near, thousands, verdict
+from .mnist_even_methods import SCORED
 from .sampled_report import spread, with_interval
 from .tallies import NOT_RUN, reached, table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["even_summary", "write_even_report"]
 
@@ -33,10 +38,18 @@ NOTE = (
     "Published: Michaud, Parker-Sartori and Tegmark (NeurIPS 2025), figure 4, at the nearest size: one teacher of 2,400 units, 29,492 "
     "training images of even digits, training until 97 % of the test images. Pruning at random is not in that figure."
 )
+AGREEMENT = (
+    "Scores for the even digits of every hidden unit of the teachers, both layers together; mean and range over teachers. On the "
+    f"{SCORED} training images that units are scored on for pruning by attribution, which goes by activation x gradient; the teachers were "
+    f"trained on them too, so losses are small there. {WHAT_SCORES_ARE} {PUBLISHED_AGREEMENT}"
+)
 
 
 def write_even_report(rows: Sequence[Row], folder: Path, protocol: str) -> list[Path]:
-    """Write ``curves.csv``, ``summary.md`` and the figure ``frontier`` as SVG and PNG; returns the paths. Rows have their ``curve``."""
+    """Write ``curves.csv``, ``summary.md`` and the figures ``frontier`` and ``attribution`` as SVG and PNG; returns the paths.
+
+    Rows have their ``curve``, ``scores`` and ``attributions``.
+    """
     from analysis.drawing.encoding import picture_bytes
 
     names = ("learning_rate", "strength", "seed")
@@ -45,12 +58,18 @@ def write_even_report(rows: Sequence[Row], folder: Path, protocol: str) -> list[
         for row in rows
         for images, units, accuracy in row["curve"] or ()
     ]
-    ax = frontier_figure(rows, protocol)
+    figures = {"frontier": frontier_figure(rows, protocol), "attribution": _attribution(rows)}
     return [
         write_rows(points, folder / "curves.csv"),
         write_file(folder / "summary.md", even_summary(rows, protocol).encode()),
-        *(write_file(folder / f"frontier.{kind}", picture_bytes(ax, kind)) for kind in ("svg", "png")),
+        *(write_file(folder / f"{name}.{kind}", picture_bytes(ax, kind)) for name, ax in figures.items() for kind in ("svg", "png")),
     ]
+
+
+def _attribution(rows: Sequence[Row]) -> Axes:
+    """The first teacher's attributions for the even digits against its ablation scores, a point for each hidden unit."""
+    first = next(row for row in rows if row["method"] == "teacher")
+    return agreement_scatter(first["attributions"], first["scores"], title="Even digits: the first teacher")
 
 
 def even_summary(rows: Sequence[Row], protocol: str) -> str:
@@ -62,6 +81,7 @@ def even_summary(rows: Sequence[Row], protocol: str) -> str:
     0 of 360 networks were trained, of 5 seeds, 5 methods, 6 sizes and their learning rates; 0 got to 97 %.
     """
     known = PROTOCOLS[protocol]
+    teachers = [row for row in rows if row["method"] == "teacher"]
     small = [row for row in rows if row["method"] != "teacher"]
     total = sum(len(cell["units"]) for cell in known.cells.values()) * known.seeds
     told = (
@@ -69,12 +89,14 @@ def even_summary(rows: Sequence[Row], protocol: str) -> str:
         f"their learning rates; {sum(row['reached'] for row in small)} got to {100 * TARGET:.0f} %."
     )
     lines = [_line(rows, method, size) for size in known.sizes for method in METHODS]
-    teachers = [_teacher(row) for row in rows if row["method"] == "teacher"]
+    agreement = [agreement_line(teachers, kind, 2 * known.width) for kind in KINDS]
     time = f"{sum(row['seconds'] for row in rows) / 3600:.2f} hours of one core."
     parts = ["# Even digits", told, MEANING, "## What has to be reached", table(GOAL_HEADER, _goals(rows, protocol))]
     parts += ["## Images until 97 %, by size", table(SIZE_HEADER, [_of_size(rows, size) for size in known.sizes])]
     parts += [_where_distillation_wins(rows, known.sizes), "## Every method and size", table(HEADER, lines), NOTE]
-    return "\n\n".join([*parts, "## Teachers", table(TEACHER_HEADER, teachers), "## Time", time]) + "\n"
+    parts += ["## Teachers", table(TEACHER_HEADER, map(_teacher, teachers))]
+    parts += ["## Attribution against ablation", AGREEMENT, table(AGREEMENT_HEADER, agreement)]
+    return "\n\n".join([*parts, "## Time", time]) + "\n"
 
 
 def _goals(rows: Sequence[Row], protocol: str) -> list[list[str]]:
@@ -123,12 +145,11 @@ def _line(rows: Sequence[Row], method: str, size: int) -> list[str]:
         return [str(size), NAMES[method], NOT_RUN, "", "", "", published, "", "", ""]
     some = point.rows
     columns = {name: [row[name] for row in some] for name in ("units", "images", "test_accuracy")}
-    accuracy = f"{statistics.mean(columns['test_accuracy']):.3f} ({spread(columns['test_accuracy'], '.3f')})"
     images = "-".join(dict.fromkeys(thousands(end) for end in (min(columns["images"]), max(columns["images"]))))
     rate, strength = (some[0][name] for name in ("learning_rate", "strength"))
     count = Rate(sum(row["reached"] for row in some), len(some))
-    facts = [str(size), NAMES[method], str(count), spread(columns["units"], "d"), str(point), images, published, accuracy]
-    return [*facts, f"{rate:g}", "" if strength is None else f"{strength:g}"]
+    facts = [str(size), NAMES[method], str(count), spread(columns["units"], "d"), str(point), images, published]
+    return [*facts, mean_and_range(columns["test_accuracy"], ".3f"), f"{rate:g}", "" if strength is None else f"{strength:g}"]
 
 
 def _teacher(row: Row) -> list[str]:

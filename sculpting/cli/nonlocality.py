@@ -5,9 +5,8 @@ N = members, H = hidden units of one member.
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
@@ -17,8 +16,6 @@ import torch
 from torch import Tensor
 
 from ..narrow.ablation import unit_ablation
-from ..narrow.attribution import ATTRIBUTIONS
-from ..narrow.correlation import score_correlation
 from ..narrow.groups import without_groups
 from ..narrow.lasso import Lasso
 from ..narrow.learning import evaluate_in_parts, learn
@@ -31,16 +28,15 @@ from ..store import Row, write_rows
 from ..study import Progress, run_study, workers
 from ..tasks.cmsp import cmsp
 from ..training import Data, Round, train
+from .agreement import LISTS, agreement_of, attributions_of, rounded
 from .curriculum import EPSILON, LEARNING_RATE, two_classes
 from .sampled import network_path
 
-__all__ = ["CORRELATIONS", "LISTS", "NETWORKS", "SIZES", "Size", "kept_network", "nonlocality_cell", "nonlocality_study"]
+__all__ = ["NETWORKS", "SIZES", "Size", "kept_network", "nonlocality_cell", "nonlocality_study"]
 
 SEEDS = 5
 # What is pruned: the network as it was trained, and after a group lasso on A, as published and with a proximal step.
 NETWORKS: dict[str, Lasso | None] = {"plain": None, "subgradient": Lasso(1e-3, "subgradient"), "proximal": Lasso(2.0)}
-CORRELATIONS = ("pearson", "pearson_log", "spearman", "zeros")  # of each attribution with ablation
-LISTS = ("scores", "attributions")  # columns of numbers of every unit, which no table takes
 SCORED, JUDGED = 2_000, 5_000  # rows of each code
 CHECK_EVERY = 50  # steps
 
@@ -199,11 +195,11 @@ def _rows(size: Size, population: Population, name: str, key: Tensor) -> list[Ro
     """What a network keeps of A and B at every sparsity, all sparsities in one population, and what its units score."""
     codes = [size.data(code) for code in size.codes]
     scores = torch.cat([unit_ablation(population, data) for data in codes])
-    attributions = {kind: score(population, codes[-2], key)[0] for kind, score in ATTRIBUTIONS.items()}
-    lists = {"scores": [_told(row) for row in scores], "attributions": {kind: _told(row) for kind, row in attributions.items()}}
+    attributions = attributions_of(population, codes[-2], key)
+    lists = {"scores": [rounded(row) for row in scores], "attributions": {kind: rounded(row) for kind, row in attributions.items()}}
     copies = population.select([0] * len(size.sparsities))
     pruned = without_groups(copies, lowest(scores[-2:-1].expand(len(copies), -1), copies, list(size.sparsities)))
-    units, accuracies, agreement = _live(pruned), _accuracies(size, pruned, codes[-2:], key), _agreement(scores[-2], attributions)
+    units, accuracies, agreement = _live(pruned), _accuracies(size, pruned, codes[-2:], key), agreement_of(scores[-2], attributions)
     return [
         {
             "network": name,
@@ -230,18 +226,6 @@ def _accuracies(size: Size, pruned: Population, sums: Sequence[Data], key: Tenso
         for column, part in ((f"{letter}_pruned", pruned), (f"{letter}_{word}", learnt.population)):
             columns[column] = evaluate_in_parts(part, judged).accuracy.tolist()
     return columns
-
-
-def _told(scores: Tensor) -> list[float]:
-    """As many digits as float32 has, of small scores too, since their logarithms count."""
-    return [float(f"{score:.7g}") for score in scores.tolist()]
-
-
-def _agreement(ablation: Tensor, attributions: Mapping[str, Tensor]) -> Row:
-    """How each kind of attribution agrees with ablation over all hidden units."""
-    found = {kind: score_correlation([scores.numpy()], [ablation.numpy()]) for kind, scores in attributions.items()}
-    values = {f"{kind}_{name}": getattr(told, name) for kind, told in found.items() for name in CORRELATIONS}
-    return {column: None if math.isnan(value) else value for column, value in values.items()}
 
 
 def _live(population: Population) -> list[int]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..network import SparseNetwork
 from ..store import Row
+from .agreement import agreement_scatter
 from .nonlocality import NETWORKS, SIZES, kept_network
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CHANCE",
     "COLUMNS",
-    "KINDS",
     "NAMES",
     "accuracy_figure",
     "attribution_figure",
@@ -32,7 +32,6 @@ __all__ = [
 ]
 
 NAMES = {"plain": "as trained", "subgradient": "group lasso, subgradient", "proximal": "group lasso, proximal"}
-KINDS = {"first_order": "first order", "activation_gradient": "activation x gradient"}
 COLUMNS = {"a_pruned": "A, pruned", "a_recovered": "A, recovered", "b_pruned": "B, pruned", "b_revived": "B, revived"}
 CHANCE = 0.5
 DRAWN: dict[str, dict[str, Any]] = {
@@ -74,14 +73,11 @@ def accuracy_figure(rows: Sequence[Row]) -> Figure:
 
 def attribution_figure(rows: Sequence[Row]) -> Figure:
     """The first seed's attributions of A against its ablation scores, a point for each hidden unit."""
-    from analysis.figures import score_scatter
-
     figure, panels = _panels(rows, 2.7)
     for width, network, ax in panels:
         first = _first(rows, width, network)
-        pairs = {name: (first["attributions"][kind], first["scores"][-2]) for kind, name in KINDS.items()}
         title, up = f"{NAMES[network]}, {width} wide", "ablation, nats" if network == "plain" else ""
-        score_scatter(pairs, ax=ax, title=title, xlabel="attribution, nats", ylabel=up)
+        agreement_scatter(first["attributions"], first["scores"][-2], title=title, ylabel=up, ax=ax)
     return figure
 
 

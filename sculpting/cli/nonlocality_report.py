@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ..files import write_file
 from ..store import Row
-from .nonlocality import CORRELATIONS, NETWORKS, SEEDS, SIZES
+from .agreement import AGREEMENT_HEADER, KINDS, PUBLISHED_AGREEMENT, WHAT_SCORES_ARE, agreement_line, mean_and_range
+from .nonlocality import NETWORKS, SEEDS, SIZES
 from .nonlocality_drawing import (
     CHANCE,
     COLUMNS,
-    KINDS,
     NAMES,
     accuracy_figure,
     attribution_figure,
@@ -35,18 +35,15 @@ MINUTES = 10.0
 GOAL_HEADER = ("width", "network", "what", "floor", "ours", "reached?")
 FULL_HEADER = ("width", "published, median", "published, range", "ours, median", "ours, range", "within 0.05?")
 HEADER = ("width", "network", "sparsity", "units left", *COLUMNS.values())
-AGREEMENT_HEADER = ("width", "network", "attribution", "Pearson", "Pearson of logarithms", "Spearman", "with a 0, of hidden units")
 MEANING = (
     "Networks learn parities and two sums of them, A and B. Units with the least ablation scores on A are removed in one shot, of both "
     "hidden layers together. *Pruned*: without training; *recovered*: after training on A alone; *revived*: after training on B alone. "
     "Accuracies are on rows that decide nothing, mean and range over seeds; 0.5 is chance. Intervals are Wilson's."
 )
 AGREEMENT = (
-    "Scores of A of every hidden unit before any is removed, on the same rows, both layers together; mean and range over seeds. *First "
-    "order*: |sum of gradient x (-parameter)| over the unit's group; *activation x gradient*: mean of its size over rows. A unit that is 0 "
-    "on every row scores 0 throughout, which lifts Spearman; logarithms are without units that have a 0. What the subgradient leaves of "
-    "unneeded units scores next to nothing: there, logarithms tell these from the needed ones more than they order the needed. Published, "
-    "first order, of 500 units of a language model (Llama 3.2, 1B): Pearson 0.44, of logarithms 0.80."
+    "Scores of A of every hidden unit before any is removed, on the same rows, both layers together; mean and range over seeds. "
+    f"{WHAT_SCORES_ARE} What the subgradient leaves of unneeded units scores next to nothing: there, logarithms tell these from the needed "
+    f"ones more than they order the needed. {PUBLISHED_AGREEMENT}"
 )
 
 
@@ -93,7 +90,7 @@ def nonlocality_summary(rows: Sequence[Row], size: str) -> str:
     agreement = [_agreement(rows, width, network, kind) for width in known.widths for network in NETWORKS for kind in KINDS]
     time = f"{sum(row['seconds'] for row in rows) / 3600:.2f} hours of one core."
     parts = ["# Pruning and nonlocality", told, MEANING, "## What has to be reached", goals, "## Accuracies", table(HEADER, lines)]
-    parts += ["## Attribution against ablation", AGREEMENT, table(AGREEMENT_HEADER, agreement)]
+    parts += ["## Attribution against ablation", AGREEMENT, table(("width", "network", *AGREEMENT_HEADER), agreement)]
     return "\n\n".join([*parts, "## Time", time]) + "\n"
 
 
@@ -152,22 +149,12 @@ def _beside(rows: Sequence[Row], width: int) -> list[str]:
 
 def _line(rows: Sequence[Row], width: int, network: str, sparsity: float) -> list[str]:
     part = [row for row in rows_of(rows, width, network) if row["sparsity"] == sparsity]
-    means = [_mean([row[name] for row in part]) for name in COLUMNS if part]
+    means = [mean_and_range([row[name] for row in part]) for name in COLUMNS if part]
     facts = [str(width), NAMES[network], f"{sparsity:g}"]
     return [*facts, spread([row["units"] for row in part], "d"), *means] if part else [*facts, NOT_RUN, "", "", "", ""]
 
 
 def _agreement(rows: Sequence[Row], width: int, network: str, kind: str) -> list[str]:
     """How an attribution agrees with ablation, by seeds; every row of a seed says it."""
-    facts = [str(width), NAMES[network], KINDS[kind]]
     seeds = list({row["seed"]: row for row in rows_of(rows, width, network)}.values())
-    if not seeds:
-        return [*facts, NOT_RUN, "", "", ""]
-    *correlations, zeros = ([row[f"{kind}_{name}"] for row in seeds] for name in CORRELATIONS)
-    return [*facts, *map(_mean, correlations), f"{spread(zeros, 'd')} of {2 * width}"]
-
-
-def _mean(values: Sequence[float | None]) -> str:
-    """Mean and range of what is defined."""
-    known = [value for value in values if value is not None]
-    return f"{statistics.mean(known):.2f} ({spread(known, '.2f')})" if known else "not defined"
+    return [str(width), NAMES[network], *agreement_line(seeds, kind, 2 * width)]
