@@ -69,6 +69,12 @@ def test_two_series_are_told_apart_without_colour() -> None:
     assert legend(ax) == ["a: 1 units", "b: 1 units"]
 
 
+def test_marks_of_many_units_cover_no_more_than_those_of_few() -> None:
+    (few,), (many,) = ((ax.collections[0].get_sizes()) for ax in (score_scatter({"a": (np.arange(1, n + 1),) * 2}) for n in (200, 800)))
+    assert 800 * many == pytest.approx(200 * few)
+    assert score_scatter({"a": ([1.0], [1.0])}).collections[0].get_sizes() == few
+
+
 @pytest.mark.parametrize("pair", [([], []), ([0.0, 1.0], [1.0, 0.0])])
 def test_without_points_there_are_axes(pair: Any) -> None:
     ax = score_scatter({"a": pair})

@@ -27,6 +27,7 @@ LOOKS: tuple[dict[str, Any], ...] = (
 BEYOND = 2.0  # from the outermost points to the next power of ten, at least so many times
 ALONE = range(-1, 2)  # exponents of the axes without points
 TICKS = 6  # at most
+CROWD = 200  # units from which on their marks shrink
 
 
 def score_scatter(
@@ -73,7 +74,9 @@ def score_scatter(
         shown = (across > 0) & (up > 0)
         zeros = len(shown) - int(shown.sum())
         label = f"{name}: {shown.sum()} units{f', {zeros} more with a 0' * (zeros > 0)}"
-        ax.scatter(across[shown], up[shown], **look, gid=name, label=label, zorder=3)
+        share = min(1.0, CROWD / max(1, int(shown.sum())))
+        size = {"s": look["s"] * share, "linewidths": look["linewidths"] * share**0.5}
+        ax.scatter(across[shown], up[shown], **{**look, **size}, gid=name, label=label, zorder=3)
     decades = _decades(pairs)
     ends, ticks = (10.0 ** decades[0], 10.0 ** decades[-1]), [10.0**decade for decade in decades[:: -(-len(decades) // TICKS)]]
     ax.plot(ends, ends, color=FAINT, linewidth=0.6, gid="equal")
