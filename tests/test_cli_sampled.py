@@ -420,17 +420,20 @@ def test_the_study_of_parities_reports_every_line(fakes: pytest.MonkeyPatch, tmp
     assert main(["study", "cmsp", "--out", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     for part in (
-        "16 of 16 cells (task, outputs, depth) were run; 12 of them reached what they had to.",
+        "20 of 20 cells (task, outputs, depth) were run; 14 of them reached what they had to.",
         "| 2 | 2 | one | 2 | yes | yes | no | no |  | no | 1.00 | 30 | 6-4-4-1 | 4/4 (0.51-1.00) | 0/4 (0.00-0.49) | 0.4 |",
         "| 3 | 2 | each | 3 | yes | yes | yes | yes | yes | yes | 1.00 | 30 | 6-4-4-1 | 4/4 (0.51-1.00) | 3/4 (0.30-0.95) | 0.4 |",
         "| 3 | 3 | one | 2 | no | no | no | no |  | no |  | none accepted |  | 0/4 (0.00-0.49) | 0/4 (0.00-0.49) | 0.4 |",
-        "0.11 hours of one core.",
+        "0.13 hours of one core.",
         f"are in {tmp_path}",
     ):
         assert part in told
     rows = json.loads((tmp_path / "rows.json").read_text())
     assert {(row["m"], row["k"], row["outputs"], row["depth"], row["width"]) for row in rows} == {
-        (m, k, outputs, depth, 64) for m, k in ((2, 2), (3, 2), (2, 3), (3, 3)) for outputs in ("one", "each") for depth in (2, 3)
+        (m, k, outputs, depth, 64)
+        for m, k in ((2, 2), (3, 2), (2, 3), (3, 3))
+        for outputs in ("one", "each", *["all"] * (m == 3))
+        for depth in (2, 3)
     }
     assert (tmp_path / "success.svg").read_text().startswith("<?xml")
     settings = json.loads((tmp_path / "study.json").read_text())["settings"]
@@ -443,8 +446,8 @@ def test_the_study_of_parities_reports_every_line(fakes: pytest.MonkeyPatch, tmp
 
 def test_the_parts_of_a_study_that_were_not_run_are_named() -> None:
     rows = fake_cmsp(2, 2, "each", 64, 2)
-    assert "1 of 16 cells (task, outputs, depth) were run; 1 of them" in cmsp_report.cmsp_summary(rows)
-    assert cmsp_report.cmsp_summary(rows).count("| not run |") == 15
+    assert "1 of 20 cells (task, outputs, depth) were run; 1 of them" in cmsp_report.cmsp_summary(rows)
+    assert cmsp_report.cmsp_summary(rows).count("| not run |") == 19
     assert mnist_goals.goal_table([]).count("| not run | not run |") == 10
     assert mnist_goals.goal_table([]).count("\n") == 15
 
@@ -503,12 +506,12 @@ def test_figures_have_every_group_with_its_rates() -> None:
     counts = [text.get_text() for text in ax.texts]
     assert counts.count("7/8") == 4
     assert counts.count("10/12") == 2
-    cells = [(m, k, outputs, d) for m, k in cmsp.PARITIES for outputs in cmsp.OUTPUTS for d in cmsp.DEPTHS]
+    cells = [(*kind, d) for kind in cmsp.KINDS for d in cmsp.DEPTHS]
     ax = cmsp_report._figure([row for m, k, outputs, d in cells for row in fake_cmsp(m, k, outputs, 64, d)])
     check_texts(ax.figure)
     assert [tick.get_text() for tick in ax.get_xticklabels()][:2] == ["m=2, k=2\none", "m=3, k=2\none"]
     counts = [text.get_text() for text in ax.texts]
-    assert (counts.count("0/4"), counts.count("3/4"), counts.count("4/4")) == (8, 16, 8)
+    assert (counts.count("0/4"), counts.count("3/4"), counts.count("4/4")) == (12, 20, 8)
 
 
 def test_the_network_of_a_cell_is_drawn(cells: Any, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,22 @@ from ..study import Progress
 from ..tasks import cmsp
 from .sampled import Answer, answer_sampled, network_path, run_sampled, settings_of_sampled
 
-__all__ = ["DEPTHS", "OUTPUTS", "PARITIES", "cell_of", "cmsp_cell", "cmsp_study"]
+__all__ = ["DEPTHS", "KINDS", "cell_of", "cmsp_cell", "cmsp_study"]
 
 PARITIES = ((2, 2), (3, 2), (2, 3), (3, 3))  # atomic tasks, and bits of a block
 DISTRACTORS, WIDTH = 2, 64
-OUTPUTS, DEPTHS = ("one", "each"), (2, 3)
+OUTPUTS, DEPTHS = ("one", "all", "each"), (2, 3)
+# Of two atomic tasks the usual codes are all that there are.
+KINDS = tuple((m, k, outputs) for outputs in OUTPUTS for m, k in PARITIES if outputs != "all" or m > 2)
 VERDICTS = ("inputs_right", "distractors_out", "modules_right", "exact", "valid")
 
 
 def cmsp_study(folder: str | Path, *, jobs: int = 1, progress: Progress = True) -> list[Row]:
     """The rows of the study of parities; it goes on where a run with the same folder was stopped, also within a cell.
 
-    Two and three parities of two and three bits, with two distractors; asked for by control bits at one output, and with an output for
-    each code; networks of 2 and 3 hidden layers of 64 units, four seeds, sculpted in one population. The answers are the consensus of
+    Two and three parities of two and three bits, with two distractors; asked for by control bits at one output, each alone and all at
+    once, or, of three, in every combination; and with an output for each code; networks of 2 and 3 hidden layers of 64 units, four seeds,
+    sculpted in one population. The answers are the consensus of
     all four and of each seed alone, and beside each the sparsest candidate.
 
     Parameters
@@ -43,8 +47,9 @@ def cmsp_study(folder: str | Path, *, jobs: int = 1, progress: Progress = True) 
     Returns
     -------
     list of dict
-        Ten rows a cell. ``task``, ``m``, ``k``, ``outputs``, ``width``, ``depth``, ``seeds`` (4 or 1), ``seed`` (the first), ``rule``; of
-        the network that was chosen ``density`` in [0, 1], ``edges``, ``units``, ``accuracy``; as bool ``inputs_right`` (every block in a
+        Ten rows a cell. ``task``, ``m``, ``k``, ``outputs`` (``"one"``, ``"all"`` combinations at one, or ``"each"``), ``width``,
+        ``depth``, ``seeds`` (4 or 1), ``seed`` (the first), ``rule``; of the network that was chosen ``density`` in [0, 1], ``edges``,
+        ``units``, ``accuracy``; as bool ``inputs_right`` (every block in a
         group of its own, with its control bit where there is one, and nothing else in any group), ``distractors_out`` (no distractor
         leads anywhere), ``modules_right`` (every module of the truth and nothing else), ``exact`` (and connected alike), ``valid`` (or
         another valid decomposition; None with one output, where combinations of control bits that are no code have no right answer);
@@ -60,7 +65,7 @@ def cmsp_study(folder: str | Path, *, jobs: int = 1, progress: Progress = True) 
     """
     from .cmsp_report import write_cmsp_report
 
-    shapes = [(m, k, outputs, WIDTH, depth) for m, k in PARITIES for outputs in OUTPUTS for depth in DEPTHS]
+    shapes = [(*kind, WIDTH, depth) for kind in KINDS for depth in DEPTHS]
     cells = {cell_of(*shape): dict(zip(("m", "k", "outputs", "width", "depth"), shape, strict=True)) for shape in shapes}
     settings = {**settings_of_sampled({"cmsp": cmsp}), "distractors": DISTRACTORS}
     rows = run_sampled(cells, cmsp_cell, folder, settings, jobs, progress)
@@ -75,7 +80,8 @@ def cell_of(m: int, k: int, outputs: str, width: int, depth: int) -> str:
 
 def cmsp_cell(m: int, k: int, outputs: str, width: int, depth: int, *, folder: str | Path) -> list[Row]:
     """The rows of one cell."""
-    task = cmsp(m, k, m * k + DISTRACTORS, outputs=outputs)
+    codes = [code for size in range(1, m + 1) for code in combinations(range(m), size)] if outputs == "all" else None
+    task = cmsp(m, k, m * k + DISTRACTORS, codes, outputs="each" if outputs == "each" else "one")
     facts = {"task": task.name, "m": m, "k": k, "outputs": outputs, "width": width, "depth": depth}
     describe = partial(_columns, task.truth(hidden_layers=depth))
     path = network_path(folder, cell_of(m, k, outputs, width, depth))

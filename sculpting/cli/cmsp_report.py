@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..store import Row
 from .answers import SEEDS
 from .boolean import study_hours
-from .cmsp import DEPTHS, OUTPUTS, PARITIES, cell_of
+from .cmsp import DEPTHS, KINDS, cell_of
 from .published_rates import layers
 from .sampled_report import consensus_rows, draw_found, spread, with_interval, write_sampled_report
 from .tallies import LENIENT, NOT_RUN, STRICT, rate_of, table
@@ -25,11 +25,12 @@ HEADER = (
 )  # fmt: skip
 NEEDED = ("inputs_right", "distractors_out", "modules_right")
 MEANING = (
-    "m parities of k bits and two distractors, one setting for all tasks. *One* output follows the code that control bits tell; *each*: "
-    "an output for each code, and no control bits. The answer is the consensus of the candidates of four seeds; beside it, of each seed "
-    "alone, with Wilson's intervals. *Groups of inputs*: every block in a group of its own, with its control bit. *All modules*: those of "
-    "the truth at that depth and nothing else. *Reached*: groups, distractors and modules. Nothing was published of the modules of such "
-    "networks to compare with. With one output a decomposition has no verdict on validity."
+    "m parities of k bits and two distractors, one setting for all tasks. *One* output follows the code that control bits tell, each "
+    "parity alone or all at once; *all*: the same in every combination; *each*: an output for each code, and no control bits. The answer "
+    "is the consensus of the candidates of four seeds; beside it, of each seed alone, with Wilson's intervals. *Groups of inputs*: every "
+    "block in a group of its own, with its control bit. *All modules*: those of the truth at that depth and nothing else. *Reached*: "
+    "groups, distractors and modules. Nothing was published of the modules of such networks to compare with. With one output a "
+    "decomposition has no verdict on validity."
 )
 
 
@@ -47,11 +48,11 @@ def cmsp_summary(rows: Sequence[Row]) -> str:
     Examples
     --------
     >>> print(cmsp_summary([]).splitlines()[2])
-    0 of 16 cells (task, outputs, depth) were run; 0 of them reached what they had to.
+    0 of 20 cells (task, outputs, depth) were run; 0 of them reached what they had to.
     """
     answers = consensus_rows(rows, SEEDS)
     right = sum(all(row[name] for name in NEEDED) for row in answers)
-    cells = [(m, k, outputs, depth) for m, k in PARITIES for outputs in OUTPUTS for depth in DEPTHS]
+    cells = [(*kind, depth) for kind in KINDS for depth in DEPTHS]
     told = f"{len(answers)} of {len(cells)} cells (task, outputs, depth) were run; {right} of them reached what they had to."
     time = f"{study_hours(rows):.2f} hours of one core."
     lines = [_line(rows, *cell) for cell in cells]
@@ -83,7 +84,7 @@ def _figure(rows: Sequence[Row]) -> Axes:
     """Bars of single seeds by task and depth."""
     from analysis.figures import success_bars
 
-    names = {(m, k, outputs): f"m={m}, k={k}\n{outputs}" for outputs in OUTPUTS for m, k in PARITIES}
+    names = {(m, k, outputs): f"m={m}, k={k}\n{outputs}" for m, k, outputs in KINDS}
     strict, lenient = (
         {
             name: {layers(d): rate_of(consensus_rows(rows, 1, m=m, k=k, outputs=outputs, depth=d), verdicts) for d in DEPTHS}
@@ -91,4 +92,5 @@ def _figure(rows: Sequence[Row]) -> Axes:
         }
         for verdicts in (STRICT, LENIENT)
     )
-    return success_bars(strict, lenient=lenient, title="Parities, single seeds", xlabel="outputs: one, or one for each code")
+    xlabel = "outputs: one, one for all combinations, or one for each code"
+    return success_bars(strict, lenient=lenient, title="Parities, single seeds", xlabel=xlabel)
