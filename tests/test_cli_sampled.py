@@ -237,6 +237,22 @@ def test_a_row_of_parities_says_what_was_found(cells: Any) -> None:
         ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("outputs", "name"),
+    [
+        ("one", "cmsp:m=3,k=2,n=8"),
+        ("all", "cmsp:m=3,k=2,n=8,codes=0|1|2|0+1|0+2|1+2|0+1+2"),
+        ("each", "cmsp:m=3,k=2,n=8,outputs=each"),
+    ],
+)
+def test_a_cell_of_parities_asks_for_its_codes(outputs: str, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(cmsp, "answer_sampled", lambda task, *_: asked.append(task.name) or [{}])
+    (row,) = cmsp.cmsp_cell(3, 2, outputs, 16, 2, folder=tmp_path)
+    assert asked == [name] == [row["task"]]
+    assert row["outputs"] == outputs
+
+
 def test_a_killed_cell_goes_on_from_its_checkpoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cells: Any) -> None:
     monkeypatch.setitem(SETTINGS, "cmsp", {**SETTINGS["cmsp"], **QUICK, "batch_size": 64, "dense_rounds": 10})
     work = partial(cmsp.cmsp_cell, 2, 2, "each", 16, 2, folder=tmp_path)

@@ -18,6 +18,9 @@ from analysis import LayeredGraph
 from analysis.graph import as_graph
 from sculpting import SparseNetwork
 from sculpting.activations import ACTIVATIONS
+from sculpting.network import network_of
+from sculpting.population import Population, Shape
+from sculpting.randomness import keys
 
 
 def random_network(seed: int, activation: str = "relu", head: str | None = None, kept: float = 0.4) -> SparseNetwork:
@@ -72,6 +75,16 @@ def test_compaction_keeps_the_function_and_drops_dead_units(seed: int, activatio
 def test_units_are_counted_as_the_graph_counts_them(seed: int, kept: float) -> None:
     network = random_network(seed, kept=kept)
     assert network.unit_counts == tuple(int(a.sum()) for a in as_graph(network).alive())
+
+
+def test_the_network_of_a_member_stays_when_the_population_changes() -> None:
+    population = Population.fresh(Shape((3, 4, 2), ("relu", "identity")), keys([0, 1]))
+    network = network_of(population, 1)
+    for kept, weight in zip(network.weights, population.weights, strict=True):
+        np.testing.assert_array_equal(kept, weight[1])
+    population.values.add_(1)
+    for kept, weight in zip(network.weights, population.weights, strict=True):
+        np.testing.assert_allclose(kept, weight[1] - 1, atol=1e-6)
 
 
 def test_saving_and_loading_is_exact(tmp_path: Path) -> None:

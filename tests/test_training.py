@@ -155,6 +155,18 @@ def test_what_comes_out_of_a_round_is_fit_for_autograd_and_for_change() -> None:
         assert bool((values.grad == 2 * values).all())
 
 
+def test_a_round_ends_at_its_target_whatever_who_watches_says() -> None:
+    seen: list[int] = []
+
+    def watch(members: torch.Tensor, part: Population, score: Score, steps: int) -> bool:
+        seen.append(steps)
+        return False
+
+    settings = Round(8, 10, 0.01, target=0.0, check_every=2)
+    train(make((3, 4, 2), 2), data_for("bce", (3, 4, 2)), settings, keys([0, 1]), watch=watch)
+    assert seen == [2]
+
+
 def test_the_best_epoch_is_kept_by_accuracy_then_loss() -> None:
     population, data = make((4, 8, 3), 4), data_for("bce", (4, 3))
     scores = []
@@ -267,8 +279,8 @@ def test_members_of_like_size_are_packed_together_where_it_pays() -> None:
     found = [(sorted(p.members.tolist()), p.shape.widths[1]) for p in packings(mixed)]
     assert found[-1] == (list(range(100)), 40)
     assert sum(len(members) for members, _ in found) == 200
-    few = mixed.select([0, 160, 161])
-    assert [len(p.members) for p in packings(few)] == [3]
+    for few in ([0, 160, 161], [*range(60), 160, 161]):
+        assert [len(p.members) for p in packings(mixed.select(few))] == [len(few)]
 
 
 def test_dead_inputs_are_left_out_of_large_networks_only() -> None:
