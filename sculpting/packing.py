@@ -84,14 +84,15 @@ def packings(population: Population, rates: Tensor | None = None) -> Iterator[Pa
         yield Packing(members, population.shape, None, None, units)
         return
     alive = population.alive()
-    levels = (-(-torch.stack([a.sum(dim=1) for a in alive]) // MULTIPLE) * MULTIPLE).amax(dim=0)
-    for rate in [None] if rates is None else rates.unique():
-        mine = torch.ones_like(levels, dtype=torch.bool) if rate is None else (rates == rate).to(levels.device)
+    levels = (-(-torch.stack([a.sum(dim=1) for a in alive]) // MULTIPLE) * MULTIPLE).amax(dim=0).cpu()
+    rates = torch.zeros(len(population)) if rates is None else rates
+    for rate in rates.unique():
+        mine = rates == rate
         waiting, there = torch.zeros_like(mine), levels[mine].unique().tolist()
         for level, larger in zip(there, [*there[1:], None], strict=True):
             waiting |= mine & (levels == level)
             if larger is None or _saving(population.shape, level, larger) * int(waiting.sum()) >= STEP_COST:
-                members = torch.nonzero(waiting).flatten()
+                members = torch.nonzero(waiting).flatten().to(population.values.device)
                 yield _packing(population, members, [a[members] for a in alive])
                 waiting = torch.zeros_like(mine)
 

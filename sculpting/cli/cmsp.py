@@ -31,8 +31,7 @@ def cmsp_study(folder: str | Path, *, jobs: int = 1, progress: Progress = True) 
 
     Two and three parities of two and three bits, with two distractors; asked for by control bits at one output, each alone and all at
     once, or, of three, in every combination; and with an output for each code; networks of 2 and 3 hidden layers of 64 units, four seeds,
-    sculpted in one population. The answers are the consensus of
-    all four and of each seed alone, and beside each the sparsest candidate.
+    sculpted in one population. The answers are the consensus of all four and of each seed alone, and beside each the sparsest candidate.
 
     Parameters
     ----------
@@ -49,10 +48,10 @@ def cmsp_study(folder: str | Path, *, jobs: int = 1, progress: Progress = True) 
     list of dict
         Ten rows a cell. ``task``, ``m``, ``k``, ``outputs`` (``"one"``, ``"all"`` combinations at one, or ``"each"``), ``width``,
         ``depth``, ``seeds`` (4 or 1), ``seed`` (the first), ``rule``; of the network that was chosen ``density`` in [0, 1], ``edges``,
-        ``units``, ``accuracy``; as bool ``inputs_right`` (every block in a
-        group of its own, with its control bit where there is one, and nothing else in any group), ``distractors_out`` (no distractor
-        leads anywhere), ``modules_right`` (every module of the truth and nothing else), ``exact`` (and connected alike), ``valid`` (or
-        another valid decomposition; None with one output, where combinations of control bits that are no code have no right answer);
+        ``units``, ``accuracy``; as bool ``inputs_right`` (every block in a group of its own, with its control bit where there is one, and
+        nothing else in any group), ``distractors_out`` (no distractor leads anywhere), ``modules_right`` (every module of the truth and
+        nothing else), ``exact`` (and connected alike), ``valid`` (or another valid decomposition; None with one output, where combinations
+        of control bits that are no code have no right answer);
         ``support`` of a consensus; ``seconds`` (the cell's, times the row's share of the seeds). Where nothing was accepted, verdicts are
         False, the accuracy is the best that was reached and the rest is None.
 
