@@ -17,6 +17,7 @@ from .population import Shape
 __all__ = ["buffer", "lie_last", "pay_last", "product", "put_last"]
 
 MANY = 32  # members from which on a pass over them is worth its two calls
+MUCH = 10_000  # numbers in a product of all members, from which on adding term by term is faster than adding up all terms
 SMALL = 400  # multiplications of one product, below which torch itself leaves the BLAS for a slow loop
 
 
@@ -57,4 +58,11 @@ def product(a: Tensor, b: Tensor, last: bool) -> Tensor:
     a = a.permute(1, 2, 0)
     if b.ndim == 2:
         return torch.matmul(b.t(), a).permute(2, 0, 1)
-    return (a.unsqueeze(2) * b.permute(1, 2, 0)).sum(1).permute(2, 0, 1)
+    a, b = a.unsqueeze(2), b.permute(1, 2, 0)
+    if a.shape[0] * b.shape[1] * b.shape[2] < MUCH:
+        return (a * b).sum(1).permute(2, 0, 1)
+    columns, rows = a.unbind(1), b.unbind(0)
+    total = columns[0] * rows[0]
+    for column, row in zip(columns[1:], rows[1:], strict=True):
+        total.addcmul_(column, row)
+    return total.permute(2, 0, 1)

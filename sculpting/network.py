@@ -79,7 +79,7 @@ class SparseNetwork:
             raise ValueError(f"activations must be {len(weights)} of {sorted(ACTIVATIONS)}; got {list(self.activations)}")
         if self.head is not None and self.head not in HEADS:
             raise ValueError(f"head must be None or one of {sorted(HEADS)}; got {self.head!r}")
-        if not all(np.isfinite(a).all() for a in (*weights, *biases)):
+        if not np.isfinite(np.concatenate([a.ravel() for a in (*weights, *biases)])).all():
             raise ValueError("weights and biases must be finite; got NaN or infinite values")
         for name, count in (("input_names", weights[0].shape[1]), ("output_names", len(weights[-1]))):
             if len(getattr(self, name)) not in (0, count):
@@ -208,13 +208,13 @@ class SparseNetwork:
 
 def network_of(population: Population, member: int, **facts: Any) -> SparseNetwork:
     """One member of a population as a network of its own widths; ``facts`` are further attributes of the network."""
-    shape = population.shape
-    parts = np.split(population.values[member].cpu().numpy(), shape.starts[1:-1])
-    matrices = [part.reshape(-1, n_in + 1) for part, n_in in zip(parts, shape.widths, strict=False)]
-    own = list(zip(matrices, pairwise(population.own[member].tolist()), strict=True))
-    weights = tuple(matrix[:out, :into].copy() for matrix, (into, out) in own)
-    biases = tuple(matrix[:out, -1].copy() for matrix, (_, out) in own)
-    return SparseNetwork(weights, biases, shape.activations, **facts)
+    shape, row, own = population.shape, population.values[member].cpu().numpy(), population.own[member].tolist()
+    weights, biases = [], []
+    for (first, last), n_in, (into, out) in zip(pairwise(shape.starts), shape.widths, pairwise(own), strict=False):
+        matrix = row[first:last].reshape(-1, n_in + 1)
+        weights.append(matrix[:out, :into].copy())
+        biases.append(matrix[:out, -1].copy())
+    return SparseNetwork(tuple(weights), tuple(biases), shape.activations, **facts)
 
 
 def by_edges(networks: Sequence[SparseNetwork]) -> tuple[SparseNetwork, ...]:

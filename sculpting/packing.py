@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .population import Population, Shape
+from .sorting import sorted_positions
 
 __all__ = ["Packing", "packings"]
 
@@ -53,7 +54,7 @@ class Packing:
         """The packed members, in memory of their own; what is left out is zero, so each keeps its function."""
         if self.places is None:
             return population.select(self.members)
-        values, mask = (flat[self.members].gather(1, self.places) for flat in (population.values, population.mask))
+        values, mask = (flat.index_select(0, self.members).gather(1, self.places) for flat in (population.values, population.mask))
         return Population(self.shape, values, mask, torch.tensor(self.shape.widths).expand(len(self.members), -1))
 
     def split(self, size: int) -> list[Packing]:
@@ -67,9 +68,9 @@ class Packing:
     def unpack(self, packed: Tensor, into: Tensor) -> None:
         """Write packed rows ``(M, P packed)`` to their members' rows and places of ``into (N, P)``."""
         if self.places is None:
-            into[self.members] = packed
+            into.index_copy_(0, self.members, packed)
             return
-        into[self.members] = into.new_zeros(len(packed), into.shape[1]).scatter_(1, self.places, packed)
+        into.index_copy_(0, self.members, into.new_zeros(len(packed), into.shape[1]).scatter_(1, self.places, packed))
 
 
 def packings(population: Population, rates: Tensor | None = None) -> Iterator[Packing]:
@@ -93,7 +94,7 @@ def packings(population: Population, rates: Tensor | None = None) -> Iterator[Pa
             waiting |= mine & (levels == level)
             if larger is None or _saving(population.shape, level, larger) * int(waiting.sum()) >= STEP_COST:
                 members = torch.nonzero(waiting).flatten().to(population.values.device)
-                yield _packing(population, members, [a[members] for a in alive])
+                yield _packing(population, members, [a.index_select(0, members) for a in alive])
                 waiting = torch.zeros_like(mine)
 
 
@@ -115,13 +116,13 @@ def _packing(population: Population, members: Tensor, alive: list[Tensor]) -> Pa
     for units in alive:
         width = min(max(-(-int(units.sum(dim=1).max()) // MULTIPLE) * MULTIPLE, 1), units.shape[1])
         # Live units first, in their order, by a stable sort: where a unit stands does not depend on who is packed beside it.
-        slots.append(units.float().argsort(dim=1, descending=True, stable=True)[:, :width])
+        slots.append(sorted_positions((~units).int() << 30, coarse=True)[:, :width].long())
     slots.append(torch.arange(shape.widths[-1], device=members.device).expand(len(members), -1))
     parts = []
     for layer, (width, start) in enumerate(zip(shape.widths, shape.starts[:-1], strict=False)):
         rows = slots[layer + 1]
         columns = torch.cat([slots[layer], rows.new_full((len(rows), 1), width)], dim=1)  # the last one holds the biases
-        parts.append((rows.unsqueeze(2) * (width + 1) + columns.unsqueeze(1) + start).flatten(1))
+        parts.append(((rows * (width + 1) + start).unsqueeze(2) + columns.unsqueeze(1)).flatten(1))
     packed = Shape(tuple(s.shape[1] for s in slots), shape.activations)
     return Packing(members, packed, inputs, torch.cat(parts, dim=1), slots[1:-1])
 

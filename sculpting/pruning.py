@@ -92,11 +92,10 @@ class Standing:
 
     def replaced(self, chains: Tensor, new: Standing) -> Standing:
         """The same chains, some of them standing elsewhere now."""
-        values, mask = self.population.values.clone(), self.population.mask.clone()
-        values[chains], mask[chains] = new.population.values, new.population.mask
-        accuracy, accepted = self.accuracy.clone(), self.accepted.clone()
-        accuracy[chains], accepted[chains] = new.accuracy, new.accepted
-        return Standing(replace(self.population, values=values, mask=mask), accuracy, accepted, self.names)
+        old, rows = self.population, chains.to(self.population.values.device)
+        values, mask = old.values.index_copy(0, rows, new.population.values), old.mask.index_copy(0, rows, new.population.mask)
+        accuracy, accepted = self.accuracy.index_copy(0, chains, new.accuracy), self.accepted.index_copy(0, chains, new.accepted)
+        return Standing(replace(old, values=values, mask=mask), accuracy, accepted, self.names)
 
     def branched(self, kind: str, steps: Sequence[float]) -> Standing:
         """Every chain once for each step."""

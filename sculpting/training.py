@@ -17,7 +17,7 @@ from torch import Tensor
 from .batches import batches, fresh_batches, hidden_noise, with_constant
 from .formats import pay_last, put_last
 from .losses import LOSSES, Loss
-from .memory import is_out_of_memory, members_that_fit
+from .memory import is_out_of_memory, keep_freed, members_that_fit
 from .packing import Packing, packings
 from .passes import Pass, Score
 from .population import Population
@@ -177,6 +177,7 @@ def train(
     Adam (Kingma and Ba, 2015, algorithm 1) starts afresh; the mask is applied to the gradient before the moments see it, so
     pruned parameters stay exactly zero. Pruned units are left out of the work: see ``packings``.
     """
+    keep_freed()
     values = population.values
     rates = settings.share_of_rate(population) * (settings.learning_rate if learning_rate is None else learning_rate.cpu())
     best = torch.zeros_like(values)

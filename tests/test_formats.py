@@ -11,7 +11,9 @@ from sculpting.population import Shape
 from sculpting.randomness import keys, normals
 
 
-def test_products_are_those_of_the_blas() -> None:
+@pytest.mark.parametrize("much", [1, 10_000])
+def test_products_are_those_of_the_blas(much: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sculpting.formats.MUCH", much)
     generator = torch.Generator().manual_seed(0)
     a, b, shared = (torch.randn(shape, generator=generator) for shape in ((7, 3, 4), (7, 4, 5), (4, 6)))
     for first, second in ((a, b), (a, shared)):
