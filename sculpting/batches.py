@@ -13,25 +13,38 @@ from torch import Tensor
 from .formats import put_last
 from .randomness import fold, normals, permutations
 
-__all__ = ["batches", "fresh_batches", "hidden_noise", "with_constant"]
+__all__ = ["batches", "fresh_batches", "hidden_noise", "table_of", "with_constant"]
 
 MANY_COLUMNS = 64  # from here on whole rows are copied: 1,571 columns were drawn six times faster so
 CHUNK_FLOATS = 300_000  # drawn at once: a megabyte, so that it stays in the cache and memory is not given back between draws
 
 
+def table_of(x: Tensor, y: Tensor) -> Tensor:
+    """What batches are drawn from, ``(c, S)``, of rows ``x (S, n)`` and ``y (S, k)``: inputs, the constant 1 for the biases, targets.
+
+    Where there are many columns, the numbers of a row lie side by side in memory.
+    """
+    table = torch.cat([x, x.new_ones(len(x), 1), y], dim=1).t()
+    return table if len(table) >= MANY_COLUMNS else table.contiguous()
+
+
 def batches(
-    x: Tensor, y: Tensor, size: int, epochs: int, noise: float, key: Tensor, kept: Tensor | None, last: bool
+    table: Tensor, targets: int, size: int, epochs: int, noise: float, key: Tensor, kept: Tensor | None, last: bool
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Shuffled batches ``(N, n + 1, B)`` and ``(N, k, B)`` with fresh noise, epoch after epoch.
 
-    ``x (n + 1, S)`` with its constant 1 and ``y (k, S)``; of ``x``, the inputs that are ``kept``. Members are last in memory, or first.
-    Several epochs are drawn at once where they fit, and batch by batch where not even one does. A draw may be overwritten by the next.
+    ``table (c, S)`` is that of :func:`table_of`, with so many ``targets``; of its inputs, those that are ``kept``. Members are last in
+    memory, or first. Several epochs are drawn at once where they fit, and batch by batch where not even one does. A draw may be
+    overwritten by the next.
     """
-    members, fed, rows = len(key), *x.shape
-    table = torch.cat([x if kept is None else x[with_constant(kept, fed)], y])
-    width, read = len(table), len(table) - len(y)
-    if columns := width >= MANY_COLUMNS:
-        table = table.t().contiguous()
+    members, (width, rows) = len(key), table.shape
+    fed, columns = width - targets, width >= MANY_COLUMNS
+    if columns:
+        table = table.t()
+    if kept is not None:
+        table = table.index_select(int(columns), torch.cat([kept, torch.arange(fed - 1, width, device=kept.device)]))
+        width = len(kept) + 1 + targets
+    read = width - targets
     order_key, noise_key = fold(key, 0), fold(key, 1)
     space: dict[int, Tensor] = {}
     fits = CHUNK_FLOATS // (members * rows * width)

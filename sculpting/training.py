@@ -14,7 +14,7 @@ from itertools import repeat
 import torch
 from torch import Tensor
 
-from .batches import batches, fresh_batches, hidden_noise, with_constant
+from .batches import batches, fresh_batches, hidden_noise, table_of, with_constant
 from .formats import pay_last, put_last
 from .losses import LOSSES, Loss
 from .memory import is_out_of_memory, keep_freed, members_that_fit
@@ -33,12 +33,11 @@ Watch = Callable[[Tensor, Population, Score, int], bool]
 class Data:
     """What a population is trained and checked on, on its device.
 
-    ``x (n + 1, S)``, whose last row is 1 for the biases, ``y (k, S)``, and the same for validation. Where there is a ``sample``, as that of
-    ``Task``, the rows of batches are drawn by it, and those of ``x`` only say how many make an epoch.
+    ``x (n + 1, S)``, whose last row is 1 for the biases, and ``y (k, S)``, both in one ``table``, and the same for validation. Where there
+    is a ``sample``, as that of ``Task``, the rows of batches are drawn by it, and those of ``x`` only say how many make an epoch.
     """
 
-    x: Tensor
-    y: Tensor
+    table: Tensor
     x_check: Tensor
     y_check: Tensor
     loss: Loss
@@ -47,9 +46,20 @@ class Data:
     @classmethod
     def of(cls, task: Task, device: torch.device | str = "cpu", copies: int = 1) -> Data:
         """The data of a task, on a device; each row for training stands there so many times."""
-        x, x_check = (torch.cat([part.t(), part.new_ones(1, len(part))]).to(device) for part in (task.x.repeat(copies, 1), task.x_check))
-        y, y_check = (part.t().contiguous().to(device) for part in (task.y.repeat(copies, 1), task.y_check))
-        return cls(x, y, x_check, y_check, LOSSES[task.loss], None if task.complete else task.sample)
+        table = table_of(task.x.repeat(copies, 1), task.y.repeat(copies, 1)).to(device)
+        x_check = torch.cat([task.x_check.t(), task.x_check.new_ones(1, len(task.x_check))]).to(device)
+        y_check = task.y_check.t().contiguous().to(device)
+        return cls(table, x_check, y_check, LOSSES[task.loss], None if task.complete else task.sample)
+
+    @property
+    def x(self) -> Tensor:
+        """What is fed in training, ``(n + 1, S)``: a view."""
+        return self.table[: -len(self.y_check)]
+
+    @property
+    def y(self) -> Tensor:
+        """Targets of training, ``(k, S)``: a view."""
+        return self.table[-len(self.y_check) :]
 
     def checked_on(self, inputs: Tensor | None) -> Data:
         """The same, with those inputs alone in the validation rows; all where None."""
@@ -219,12 +229,12 @@ def _train(
     passes, matrices = Pass(population), population.shape.matrices(slopes)
     x_check = data.checked_on(packing.inputs).x_check
     # The mask and the mean over a batch's rows in one factor; the last batch of an epoch may be shorter.
-    divisor = data.loss.divisor(len(data.y))
+    divisor = data.loss.divisor(len(data.y_check))
     factors = cache(lambda rows: population.shape.matrices(mask / (rows * divisor)))
     top = Score(values.new_full((len(values),), -torch.inf, dtype=torch.float64), values.new_full((len(values),), torch.inf))
     size = settings.batch_size
     if data.sample is None:
-        drawn = batches(data.x, data.y, size, epochs, settings.input_noise, key, packing.inputs, last)
+        drawn = batches(data.table, len(data.y_check), size, epochs, settings.input_noise, key, packing.inputs, last)
     else:
         drawn = fresh_batches(data.sample, size, len(counts), settings.input_noise, key, packing.inputs, last)
     noises: Iterator[Sequence[Tensor]] = repeat(())

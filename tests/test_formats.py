@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
 import torch
 
-from sculpting.batches import batches
+from sculpting.batches import batches, table_of
 from sculpting.formats import buffer, lie_last, pay_last, product, put_last
 from sculpting.population import Shape
 from sculpting.randomness import keys, normals
@@ -51,14 +53,31 @@ def test_members_lie_last_where_layers_are_small_and_members_many() -> None:
 @pytest.mark.parametrize("kept", [None, torch.tensor([0, 2])])
 def test_batches_do_not_depend_on_the_format(kept: torch.Tensor | None) -> None:
     generator = torch.Generator().manual_seed(0)
-    x = torch.cat([torch.randn(3, 10, generator=generator), torch.ones(1, 10)])
-    y, key = torch.randn(2, 10, generator=generator), keys(range(5))
-    first, last = (list(batches(x, y, 4, 3, 0.1, key, kept, last=flag)) for flag in (False, True))
+    table = table_of(torch.randn(10, 3, generator=generator), torch.randn(10, 2, generator=generator))
+    first, last = (list(batches(table, 2, 4, 3, 0.1, keys(range(5)), kept, last=flag)) for flag in (False, True))
     assert len(first) == len(last) == 9
     for pair in zip(first, last, strict=True):
         for a, b in zip(*pair, strict=True):
             assert torch.equal(a, b)
             assert lie_last(b)
+
+
+@pytest.mark.parametrize("kept", [None, torch.tensor([0, 2])])
+def test_batches_do_not_depend_on_how_rows_of_data_lie_in_memory(kept: torch.Tensor | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = torch.rand(10, 3), torch.rand(10, 2)
+    found = []
+    for many in (64, 1):
+        monkeypatch.setattr("sculpting.batches.MANY_COLUMNS", many)
+        table = table_of(x, y)
+        assert table.shape == (6, 10)
+        assert (table.stride(1) == 1) == (many > 1)
+        found.append([*chain(*batches(table, 2, 4, 3, 0.1, keys(range(5)), kept, last=False))])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    inputs, targets = found[0][0][0].t(), found[0][1][0].t()
+    fed = x if kept is None else x[:, kept]
+    row = (y == targets[0]).all(dim=1).nonzero().item()
+    assert inputs[0, -1] == 1
+    assert (inputs[0, :-1] - fed[row]).abs().max() < 0.5  # the noise is 0.1
 
 
 def test_normals_do_not_depend_on_the_format() -> None:

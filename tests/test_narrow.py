@@ -72,7 +72,7 @@ def test_a_student_learns_from_the_teacher_alone_what_the_targets_do_not_say() -
     given = {"batch_size": 4, "steps": 800, "learning_rate": 0.01}
     teacher = learn(Population.uniform(Shape((3, 24, 1), ("relu", "identity")), key[:1]), data, key[:1], target=1.0, **given)
     assert teacher.score.accuracy.item() == 1.0
-    wrong = replace(data, y=1 - data.y, y_check=1 - data.y_check)
+    wrong = replace(data, table=torch.cat([data.x, 1 - data.y]), y_check=1 - data.y_check)
     students = Population.uniform(Shape((3, 12, 1), ("relu", "identity")), key)
     learnt = learn(students, distilled(wrong, teacher.population, "bce", 1.0, 2.0), key, **given)
     assert learnt.score.accuracy.tolist() == [0.0] * 3

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from ..batches import table_of
 from ..losses import LOSSES, Loss
 from ..passes import Pass
 from ..population import Population
@@ -105,7 +106,7 @@ def distilled(data: Data, teacher: Population, loss: str, mixing: float, tempera
         return torch.cat([y, passes.forward(x)[0][-1][0]])
 
     return replace(
-        data, y=below(data.x, data.y), y_check=below(data.x_check, data.y_check), loss=mixed,
+        data, table=table_of(data.x[:-1].t(), below(data.x, data.y).t()), y_check=below(data.x_check, data.y_check), loss=mixed,
         sample=None if data.sample is None else _asking(data.sample, passes),
     )  # fmt: skip
 
