@@ -555,3 +555,15 @@ def test_a_right_one_is_drawn_where_there_is_one(cells: Any, tmp_path: Path, mon
         saved.save(network_path(tmp_path, mnist_report._cell(row)))
     mnist_report.write_mnist_report(rows, tmp_path)
     assert drawn == [("mnist-xor_size14_depth4.svg", "mnist-xor, units 9-4-4-20, 77 edges")]
+
+
+def test_chance_is_told_with_the_threshold_that_found_the_modules() -> None:
+    """The detector of another threshold finds other modules in this network, and would be refused."""
+    task = tasks.boolean("both")
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=shape).astype(np.float32) * (rng.random(shape) < 0.5) for shape in ((6, 6), (3, 6))]
+    network = SparseNetwork(tuple(weights), tuple(np.zeros(len(w), dtype=np.float32) for w in weights), ("relu", "identity"))
+    loose, strict = (detect_modules(network, merge_threshold=threshold) for threshold in (0.6, 0.9))
+    assert len(loose.modules) != len(strict.modules)
+    for found, threshold in ((loose, 0.6), (strict, 0.9)):
+        assert set(commands._evidence(found, task, task.truth(1), 0, threshold)) == {"Chance", "Lesions", "Gates"}

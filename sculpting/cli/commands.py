@@ -6,6 +6,7 @@ import argparse
 import inspect
 import math
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def sculpt_task(options: argparse.Namespace) -> None:
     if not result.candidates:
         checkpoint.unlink(missing_ok=True)
     found = _select(result, options.select, merge_threshold=threshold)
-    comparison, evidence = compare(found, truth), _evidence(found, task, truth, options.seed)
+    comparison, evidence = compare(found, truth), _evidence(found, task, truth, options.seed, threshold)
     found.draw(folder / "modules.svg", image=task.image)
     written = [
         folder / "modules.svg",
@@ -79,13 +80,14 @@ def sculpt_task(options: argparse.Namespace) -> None:
         print(f"{options.select.capitalize()}: {report}\n\nwrote {', '.join(map(str, written))}")
 
 
-def _evidence(found: Any, task: Task, truth: Any, seed: int) -> dict[str, Any]:
+def _evidence(found: Any, task: Task, truth: Any, seed: int, threshold: float) -> dict[str, Any]:
     """What a report tells beside the modules: whether they are chance, what their loss costs and, where there is a table, their gates."""
-    from analysis import function_map, lesions, significance
+    from analysis import detect_modules, function_map, lesions, significance
 
     every = -(-len(task.x_check) // LESION_ROWS)  # rows of a table are in order, so the first ones alone would be of one kind
     x, y = (part[::every].numpy() for part in (task.x_check, task.y_check))
-    evidence = {"Chance": significance(found, seed=seed), "Lesions": lesions(found, x, y=y, seed=seed)}
+    chance = significance(found, detect=partial(detect_modules, merge_threshold=threshold), seed=seed)
+    evidence = {"Chance": chance, "Lesions": lesions(found, x, y=y, seed=seed)}
     return {**evidence, "Gates": function_map(found, truth)} if "x" in truth.graph else evidence
 
 
