@@ -136,7 +136,7 @@ def test_pruning_by_attribution_takes_the_lowest_of_each_layer_and_is_charged(te
         left = start.population.alive()[layer]
         for member in (0, 1):
             assert scores[member][left[member]].min() > scores[member][~left[member]].max()
-    few = replace(even, x=even.x[:, :100], y=even.y[:, :100])
+    few = replace(even, table=even.table[:, :100])
     assert pruned("attribution", teachers, few, 12, key_of([0, 1])).consumed.tolist() == [100] * 2
 
 
