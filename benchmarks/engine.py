@@ -1,8 +1,9 @@
 """What the engine costs against one network at a time in plain PyTorch, measured side by side. Run as `make bench`.
 
-All on one thread (MNIST size on all), process time, medians of the runs with all values. A member-step is one gradient step of one
-member, everything that a round holds included: noise, order, evaluation, snapshots, pruning, history. Members run the whole
-protocol with P_u = 70, P_e = 2.5, by the published schedule, which is what the plain loop does too.
+All on one thread (MNIST size on all), process time. Machines are noisy, and not evenly: the baseline runs before and after every run
+of the engine, a ratio is that of the mean of those two to the run between them, and the median of the ratios counts. A member-step is
+one gradient step of one member, everything that a round holds included: noise, order, evaluation, snapshots, pruning, history. Members
+run the whole protocol with P_u = 70, P_e = 2.5, by the published schedule, which is what the plain loop does too.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,17 @@ def runs(measure: Callable[[], float], count: int = 3) -> list[float]:
     return [measure() for _ in range(count)]
 
 
+def side_by_side(baseline: Callable[[], float], measure: Callable[[], float], count: int = 5) -> tuple[list[float], list[float]]:
+    """Seconds of each run, and the mean of the baseline just before and just after, over them."""
+    found, ratios, before = [], [], baseline()
+    for _ in range(count):
+        found.append(measure())
+        after = baseline()
+        ratios.append((before + after) / 2 / found[-1])
+        before = after
+    return found, ratios
+
+
 def member_step(name: list[int], hidden: tuple[int, ...], batch: int, steps: int, members: int) -> float:
     """Process seconds of a member-step over the whole protocol."""
     task = tasks.boolean(name)
@@ -63,25 +76,29 @@ def whole_protocol(seeds: int, activation: str | None = None, **options: Any) ->
 
 
 def small_networks(counts: tuple[int, ...]) -> list[str]:
-    lines = ["| task, widths, batch | what | us a member-step, median | all | plain loop / this |", "|---|---|---|---|---|"]
+    lines = [
+        "| task, widths, batch | members | us a member-step, median | all | plain loop / this, median | all |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, hidden, batch, steps in CASES:
         task = tasks.boolean(name)
         widths = (task.x.shape[1], *hidden, task.y.shape[1])
         label = f"{name} {'-'.join(map(str, widths))}, {batch}"
-        plain = runs(lambda w=widths, t=task, b=batch, s=steps: seconds_per_step(w, t.x, t.y, s, b))
-        lines.append(_row(label, "plain loop", plain, statistics.median(plain)))
+        plain = partial(seconds_per_step, widths, task.x, task.y, steps, batch)
         for members in counts:
             if len(hidden) > 1 and members > 64:
                 continue
-            found = runs(lambda n=name, h=hidden, b=batch, s=steps, m=members: member_step(n, h, b, s, m))
-            lines.append(_row(label, f"engine, {members} members", found, statistics.median(plain)))
+            found, ratios = side_by_side(plain, partial(member_step, name, hidden, batch, steps, members))
+            lines.append(f"| {label} | {members} | {_all(found, 1e6, 2)} | {_all(ratios, 1, 1)} |")
             print(lines[-1], flush=True)
+        seconds = runs(plain)
+        lines.append(f"| {label} | plain loop | {_all(seconds, 1e6, 2)} | | |")
     return lines
 
 
-def _row(label: str, what: str, seconds: list[float], plain: float) -> str:
-    middle = statistics.median(seconds)
-    return f"| {label} | {what} | {middle * 1e6:.2f} | {', '.join(f'{s * 1e6:.2f}' for s in seconds)} | {plain / middle:.1f} |"
+def _all(values: list[float], unit: float, places: int) -> str:
+    """Median and all values, in two cells."""
+    return f"{statistics.median(values) * unit:.{places}f} | {', '.join(f'{v * unit:.{places}f}' for v in values)}"
 
 
 def protocols() -> list[str]:
@@ -128,16 +145,14 @@ def mnist_size() -> list[str]:
         shape.matrices(mask)[layer].mul_(1 - dead.unsqueeze(2))
         shape.weights(mask)[layer + 1].mul_(1 - dead.unsqueeze(1))
     tenth = dense.masked(mask)
-    measured = {
-        "plain masked dense": runs(plain, 5),
-        "engine, nothing pruned": runs(lambda: mnist_step(data, dense), 5),
-        "engine, 10 % of the units": runs(lambda: mnist_step(data, tenth), 5),
-    }
-    base = statistics.median(measured["plain masked dense"])
-    lines = [f"| {'-'.join(map(str, MNIST))}, batch 512, all threads | ms a step, median | all | plain / this |", "|---|---|---|---|"]
-    for what, values in measured.items():
-        middle = statistics.median(values)
-        lines.append(f"| {what} | {middle * 1e3:.1f} | {', '.join(f'{v * 1e3:.1f}' for v in values)} | {base / middle:.1f} |")
+    lines = [
+        f"| {'-'.join(map(str, MNIST))}, batch 512, all threads | ms a step, median | all | plain masked dense / this, median | all |",
+        "|---|---|---|---|---|",
+        f"| plain masked dense | {_all(runs(plain, 5), 1e3, 1)} | | |",
+    ]
+    for what, population in (("engine, nothing pruned", dense), ("engine, 10 % of the units", tenth)):
+        found, ratios = side_by_side(plain, partial(mnist_step, data, population))
+        lines.append(f"| {what} | {_all(found, 1e3, 1)} | {_all(ratios, 1, 1)} |")
     torch.set_num_threads(1)
     return [*lines, "", *unit_scoring(dense, data, task)]
 
@@ -178,16 +193,13 @@ def unit_scoring(population: Population, data: Data, task: Task, sampled: int = 
         UNIT_SCORES["loss_sensitivity"](population, data, keys(["one"]))
         return (time.perf_counter() - start) / data.x_check.shape[1]
 
-    lines = ["| unit scores, MNIST size, one thread | ms a row, median | all | this / batched |", "|---|---|---|---|"]
-    measured = {
-        "batched": runs(batched, 5),
-        "row by row, plain layers": runs(lambda: scored_one_by_one(mlp(MNIST), x, y), 5),
-        "row by row, masked layers": runs(lambda: scored_one_by_one(masked, x, y), 5),
-    }
-    base = statistics.median(measured["batched"])
-    for what, values in measured.items():
-        middle = statistics.median(values)
-        lines.append(f"| {what} | {middle * 1e3:.4f} | {', '.join(f'{v * 1e3:.4f}' for v in values)} | {middle / base:.0f} |")
+    lines = [
+        "| unit scores, MNIST size, one thread | batched, ms a row, median | all | row by row / batched, median | all |",
+        "|---|---|---|---|---|",
+    ]
+    for what, model in (("plain layers", mlp(MNIST)), ("masked layers", masked)):
+        found, ratios = side_by_side(partial(scored_one_by_one, model, x, y), batched)
+        lines.append(f"| {what} | {_all(found, 1e3, 4)} | {_all(ratios, 1, 0)} |")
     return lines
 
 
