@@ -41,7 +41,6 @@ def test_the_machine_says_what_is_free() -> None:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library keeps or gives back memory by rules of its own")
 def test_what_a_step_frees_serves_the_next() -> None:
-    """Without it every step would fault in two thousand pages."""
     code = """
 from resource import RUSAGE_SELF, getrusage
 import torch
@@ -54,10 +53,9 @@ before = getrusage(RUSAGE_SELF).ru_minflt
 [step() for _ in range(20)]
 print(getrusage(RUSAGE_SELF).ru_minflt - before)
 """
-    faults = {}
-    for what, text in (("kept", code), ("given back", code.replace("\nkeep_freed()", ""))):
-        faults[what] = int(subprocess.check_output([sys.executable, "-c", text], text=True))
-    assert faults["kept"] < 1000 < faults["given back"], faults
+    # Without it, three processes of four fault in 2,000 to 46,000 pages; it depends on where in memory they begin.
+    faults = [int(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(3)]
+    assert max(faults) < 1000, faults
 
 
 def test_only_failed_allocations_count_as_out_of_memory() -> None:
