@@ -13,10 +13,10 @@ from torch import Tensor
 from .formats import put_last
 from .randomness import fold, normals, permutations
 
-__all__ = ["batches", "fresh_batches", "hidden_noise", "table_of", "with_constant"]
+__all__ = ["batches", "fresh_batches", "hidden_noise", "table_of", "with_rest"]
 
 MANY_COLUMNS = 64  # from here on whole rows are copied: 1,571 columns were drawn six times faster so
-CHUNK_FLOATS = 300_000  # drawn at once: a megabyte, so that it stays in the cache and memory is not given back between draws
+CHUNK_FLOATS = 300_000  # drawn at once: a megabyte, so that it stays in the cache
 
 
 def table_of(x: Tensor, y: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ def batches(
     if columns:
         table = table.t()
     if kept is not None:
-        table = table.index_select(int(columns), torch.cat([kept, torch.arange(fed - 1, width, device=kept.device)]))
+        table = table.index_select(int(columns), with_rest(kept, fed - 1, width))
         width = len(kept) + 1 + targets
     read = width - targets
     order_key, noise_key = fold(key, 0), fold(key, 1)
@@ -102,9 +102,9 @@ def hidden_noise(units: list[Tensor], rows: int, size: int, epochs: int, noise: 
             yield from (list(batch.split(counts, dim=1)) for batch in epoch.split(size, dim=2))
 
 
-def with_constant(kept: Tensor, fed: int) -> Tensor:
-    """The positions of kept inputs and of the constant 1 that is fed beside them."""
-    return torch.cat([kept, kept.new_tensor([fed - 1])])
+def with_rest(kept: Tensor, inputs: int, width: int) -> Tensor:
+    """The positions of kept inputs and of all ``width - inputs`` rows that follow the inputs: the constant 1, and targets if there are."""
+    return torch.cat([kept, torch.arange(inputs, width, device=kept.device)])
 
 
 def _draw(table: Tensor, columns: bool, places: Tensor, last: bool, space: dict[int, Tensor]) -> Tensor:

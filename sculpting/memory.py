@@ -53,7 +53,7 @@ def keep_freed() -> None:
     """Let the process keep up to 56 MiB of freed memory for what it allocates next, where the C library is glibc.
 
     It gives freed memory back to the system above a threshold of 128 KiB, so a step whose activations are larger would fault every
-    page in anew, which was measured to take up to a seventh of its time. Freeing one large block raises the threshold to twice its
+    page in anew, which was measured to take an eighth of its time. Freeing one large block raises the threshold to twice its
     size: see M_MMAP_THRESHOLD in mallopt(3). The block itself is never touched.
     """
     torch.empty(KEPT, dtype=torch.uint8)

@@ -14,7 +14,7 @@ from itertools import repeat
 import torch
 from torch import Tensor
 
-from .batches import batches, fresh_batches, hidden_noise, table_of, with_constant
+from .batches import batches, fresh_batches, hidden_noise, table_of, with_rest
 from .formats import pay_last, put_last
 from .losses import LOSSES, Loss
 from .memory import is_out_of_memory, keep_freed, members_that_fit
@@ -63,7 +63,8 @@ class Data:
 
     def checked_on(self, inputs: Tensor | None) -> Data:
         """The same, with those inputs alone in the validation rows; all where None."""
-        return self if inputs is None else replace(self, x_check=self.x_check[with_constant(inputs, len(self.x_check))])
+        fed = len(self.x_check)
+        return self if inputs is None else replace(self, x_check=self.x_check[with_rest(inputs, fed - 1, fed)])
 
 
 @dataclass(frozen=True)
@@ -229,12 +230,12 @@ def _train(
     passes, matrices = Pass(population), population.shape.matrices(slopes)
     x_check = data.checked_on(packing.inputs).x_check
     # The mask and the mean over a batch's rows in one factor; the last batch of an epoch may be shorter.
-    divisor = data.loss.divisor(len(data.y_check))
+    divisor = data.loss.divisor(len(data.y))
     factors = cache(lambda rows: population.shape.matrices(mask / (rows * divisor)))
     top = Score(values.new_full((len(values),), -torch.inf, dtype=torch.float64), values.new_full((len(values),), torch.inf))
     size = settings.batch_size
     if data.sample is None:
-        drawn = batches(data.table, len(data.y_check), size, epochs, settings.input_noise, key, packing.inputs, last)
+        drawn = batches(data.table, len(data.y), size, epochs, settings.input_noise, key, packing.inputs, last)
     else:
         drawn = fresh_batches(data.sample, size, len(counts), settings.input_noise, key, packing.inputs, last)
     noises: Iterator[Sequence[Tensor]] = repeat(())
