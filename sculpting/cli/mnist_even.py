@@ -74,7 +74,7 @@ GRID = (4e-4, 1e-3, 3e-3, 6e-3)
 PROTOCOLS = {
     "reduced": Protocol(
         400, 20, (30, 50, 100, 200, 400, 600), 5, dict.fromkeys(METHODS, (1e-3, 3e-3)), (5e-3, 1e-2),
-        check_every=20, images=120_000, shrinking=40_000,
+        check_every=20, images=240_000, shrinking=40_000,
     ),
     "full": Protocol(
         1200, 20, (24, 30, 50, 70, 100, 160, 200, 280, 400, 600, 800, 1200, 1600, 2000), 10,
