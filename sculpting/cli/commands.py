@@ -178,7 +178,9 @@ def study_nonlocality(options: argparse.Namespace) -> None:
     from .nonlocality_report import nonlocality_summary
 
     size = "full" if options.full else "reduced"
-    rows = nonlocality_study(options.out, size=size, jobs=options.jobs, progress=not options.quiet)
+    rows = nonlocality_study(
+        options.out, size=size, widths=options.widths, lasso=not options.no_lasso, jobs=options.jobs, progress=not options.quiet
+    )
     if not options.quiet:
         print(f"{nonlocality_summary(rows, size)}\nrows, summary and figures are in {options.out}")
 

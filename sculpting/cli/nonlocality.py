@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from ..narrow.ablation import unit_ablation
-from ..narrow.groups import without_groups
+from ..narrow.groups import read_finite, without_groups
 from ..narrow.lasso import Lasso
 from ..narrow.learning import evaluate_in_parts, learn
 from ..narrow.prune import lowest
-from ..network import SparseNetwork
+from ..network import SparseNetwork, network_of
 from ..passes import Score
 from ..population import Population, Shape
 from ..randomness import fold, keys
@@ -77,7 +77,15 @@ SIZES = {
 }
 
 
-def nonlocality_study(folder: str | Path, *, size: str = "reduced", jobs: int = 1, progress: Progress = True) -> list[Row]:
+def nonlocality_study(
+    folder: str | Path,
+    *,
+    size: str = "reduced",
+    widths: Sequence[int] | None = None,
+    lasso: bool = True,
+    jobs: int = 1,
+    progress: Progress = True,
+) -> list[Row]:
     """The rows of the study of nonlocality; it goes on where a run with the same folder was stopped.
 
     Networks of two hidden layers learn parities and two sums of them, A and B. Units are pruned by what their ablation does to A, at many
@@ -87,10 +95,14 @@ def nonlocality_study(folder: str | Path, *, size: str = "reduced", jobs: int = 
     ----------
     folder : str or Path
         Where cells are kept, and where ``rows.csv``, ``rows.json``, ``summary.md`` and the figures ``accuracy``, ``attribution``,
-        ``scores`` and ``networks`` are written; and ``networks/`` with those of the first seed.
+        ``scores`` and ``networks`` are written; and ``networks/`` with all networks before they are pruned.
     size : {"reduced", "full"}
         Four parities of 3 bits, 64 units in a layer, 7 sparsities; or as published, six parities of 3 bits, 64, 128 and 256 units, 98
         sparsities. Five seeds either way.
+    widths : sequence of int, optional
+        Only these of the size.
+    lasso : bool
+        Whether there is a group lasso at all, or only the networks as they were trained; a later call adds the others.
     jobs : int
         Processes, each on one thread. A script that asks for several needs ``if __name__ == "__main__":``.
     progress : bool or callable
@@ -109,7 +121,7 @@ def nonlocality_study(folder: str | Path, *, size: str = "reduced", jobs: int = 
     Raises
     ------
     ValueError
-        When the size is not known, ``jobs`` is below 1, or the folder holds something else or a study with other settings.
+        When the size or a width is not known, ``jobs`` is below 1, or the folder holds something else or a study with other settings.
     RuntimeError
         Once all other cells are done, when some failed.
 
@@ -122,15 +134,25 @@ def nonlocality_study(folder: str | Path, *, size: str = "reduced", jobs: int = 
 
     if size not in SIZES:
         raise ValueError(f"size must be one of {list(SIZES)}; got {size!r}")
+    known = SIZES[size].widths
+    if widths is not None and not (widths and set(widths) <= set(known)):
+        raise ValueError(f"widths must be some of {', '.join(map(str, known))}; got {', '.join(map(str, widths)) or 'none'}")
     cells = {
-        f"width{width}_seed{seed}": {"width": width, "seed": seed, "size": size} for width in SIZES[size].widths for seed in range(SEEDS)
+        network: {
+            f"width{width}_seed{seed}_{network}": {"width": width, "seed": seed, "network": network, "size": size}
+            for width in widths or known
+            for seed in range(SEEDS)
+        }
+        for network in (NETWORKS if lasso else ["plain"])
     }
-    networks = {f"network.{name}": lasso and asdict(lasso) for name, lasso in NETWORKS.items()}
+    networks = {f"network.{name}": penalty and asdict(penalty) for name, penalty in NETWORKS.items()}
     settings = {
         **asdict(SIZES[size]), **networks, "learning_rate": LEARNING_RATE, "epsilon": EPSILON, "scored": SCORED, "judged": JUDGED,
     }  # fmt: skip
     with workers(jobs) as executor:
-        found = run_study(cells, partial(nonlocality_cell, folder=folder), folder, settings=settings, executor=executor, progress=progress)
+        run = partial(run_study, folder=folder, settings=settings, executor=executor, progress=progress)
+        # Those as trained first: what the others start from is kept by then.
+        found = [row for part in cells.values() for row in run(part, partial(nonlocality_cell, folder=folder))]
     rows = [{name: value for name, value in row.items() if name not in LISTS} for row in found]
     for name in ("rows.csv", "rows.json"):
         write_rows(rows, Path(folder) / name)
@@ -138,33 +160,42 @@ def nonlocality_study(folder: str | Path, *, size: str = "reduced", jobs: int = 
     return rows
 
 
-def kept_network(folder: Path, width: int, network: str) -> Path:
-    """Where a network of the first seed is kept, not yet pruned."""
-    return network_path(folder, f"width{width}_{network}")
+def kept_network(folder: str | Path, width: int, seed: int, network: str) -> Path:
+    """Where a network is kept, not yet pruned."""
+    return network_path(folder, f"width{width}_seed{seed}_{network}")
 
 
-def nonlocality_cell(width: int, seed: int, size: str, *, folder: str | Path) -> list[Row]:
-    """The rows of one width and seed; the first of each network with what each of its hidden units scores.
+def nonlocality_cell(width: int, seed: int, network: str, size: str, *, folder: str | Path) -> list[Row]:
+    """The rows of a network, which is kept before it is pruned; that as trained is trained where it is not kept yet.
 
-    ``scores`` are by ablation, for each code; ``attributions`` those of A, by each kind of attribution. The networks of the first seed
-    are kept, not yet pruned.
+    The first row of the first seed has what each hidden unit scores: ``scores`` by ablation, for each code; ``attributions`` those of A,
+    by each kind of attribution.
     """
     start, known = time.perf_counter(), SIZES[size]
-    key = keys([("nonlocality", width, seed)])
-    trained, loss = _trained(known, width, key)
-    rows = []
-    for name, lasso in NETWORKS.items():
-        population = _regularised(known, trained, lasso, key)
-        rows += _rows(known, population, name, key)
-        if seed == 0:
-            weights, biases = (tuple(part[0].numpy() for part in parts) for parts in (population.weights, population.biases))
-            SparseNetwork(weights, biases, population.shape.activations, "softmax").save(kept_network(Path(folder), width, name))
+    key, path = keys([("nonlocality", width, seed)]), kept_network(folder, width, seed, "plain")
+    if path.exists():
+        chain = read_finite(SparseNetwork.load(path))
+        population = Population.of(chain.shape, chain.values.unsqueeze(0))
+    else:
+        population = _trained(known, width, key)
+        _keep(population, path)
+    loss = float(evaluate_in_parts(population, known.data(*known.codes)).loss)
+    lasso = NETWORKS[network]
+    if lasso is not None:
+        population = _regularised(known, population, lasso, key)
+        _keep(population, kept_network(folder, width, seed, network))
+    rows = _rows(known, population, key, listed=seed == 0)
     seconds = round((time.perf_counter() - start) / len(rows), 3)
-    return [{"width": width, "seed": seed, "loss": loss, **row, "seconds": seconds} for row in rows]
+    return [{"width": width, "seed": seed, "loss": loss, "network": network, **row, "seconds": seconds} for row in rows]
 
 
-def _trained(size: Size, width: int, key: Tensor) -> tuple[Population, float]:
-    """A network that has learnt all codes, and its mean loss."""
+def _keep(population: Population, path: Path) -> None:
+    """Save the one network that there is."""
+    network_of(population, 0, head="softmax").save(path)
+
+
+def _trained(size: Size, width: int, key: Tensor) -> Population:
+    """A network that has learnt all codes."""
     data = size.data(*size.codes)
     shape = Shape((len(data.x) - 1, width, width, 2), ("relu", "relu", "identity"))
     settings = Round(
@@ -175,14 +206,11 @@ def _trained(size: Size, width: int, key: Tensor) -> tuple[Population, float]:
     def watch(members: Tensor, part: Population, score: Score, steps: int) -> bool:
         return bool((score.loss < size.until).all())
 
-    population, score = train(Population.uniform(shape, fold(key, 0)), data, settings, fold(key, 1), watch=watch)
-    return population, float(score.loss)
+    return train(Population.uniform(shape, fold(key, 0)), data, settings, fold(key, 1), watch=watch)[0]
 
 
-def _regularised(size: Size, population: Population, lasso: Lasso | None, key: Tensor) -> Population:
-    """The network after a group lasso while A alone is trained; as it is where there is none."""
-    if lasso is None:
-        return population
+def _regularised(size: Size, population: Population, lasso: Lasso, key: Tensor) -> Population:
+    """The network after a group lasso while A alone is trained."""
     steps, batch_size = size.lasso
     data = size.data(size.codes[-2])
     learnt = learn(
@@ -191,7 +219,7 @@ def _regularised(size: Size, population: Population, lasso: Lasso | None, key: T
     return learnt.population
 
 
-def _rows(size: Size, population: Population, name: str, key: Tensor) -> list[Row]:
+def _rows(size: Size, population: Population, key: Tensor, listed: bool) -> list[Row]:
     """What a network keeps of A and B at every sparsity, all sparsities in one population, and what its units score."""
     codes = [size.data(code) for code in size.codes]
     scores = torch.cat([unit_ablation(population, data) for data in codes])
@@ -202,12 +230,11 @@ def _rows(size: Size, population: Population, name: str, key: Tensor) -> list[Ro
     units, accuracies, agreement = _live(pruned), _accuracies(size, pruned, codes[-2:], key), agreement_of(scores[-2], attributions)
     return [
         {
-            "network": name,
             "sparsity": sparsity,
             "units": units[place],
             **{column: accuracies[column][place] for column in ("a_pruned", "b_pruned", "a_recovered", "b_revived")},
             **agreement,
-            **{name: None if place else lists[name] for name in LISTS},
+            **{name: lists[name] if listed and not place else None for name in LISTS},
         }
         for place, sparsity in enumerate(size.sparsities)
     ]

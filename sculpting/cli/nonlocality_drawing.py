@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..network import SparseNetwork
 from ..store import Row
 from .agreement import agreement_scatter
-from .nonlocality import NETWORKS, SIZES, kept_network
+from .nonlocality import SIZES, kept_network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +65,7 @@ def accuracy_figure(rows: Sequence[Row]) -> Figure:
             ax.fill_between(sparsities, list(map(min, values)), list(map(max, values)), color=style["color"], alpha=0.15, linewidth=0)
         ax.set(xlim=(0, 1), ylim=(0.4, 1.03), xticks=(0.0, 0.5, 1.0), yticks=(0.5, 0.75, 1.0))
         ax.spines[["top", "right"]].set_visible(False)
-        letter(ax, f"{NAMES[network]}, {width} wide", "units removed", "accuracy" if network == "plain" else "")
+        letter(ax, f"{NAMES[network]}, {width} wide", "units removed", "accuracy" if _leads(ax) else "")
     lines = [line for line in figure.axes[0].lines if line.get_gid()]
     figure.legend(handles=lines, loc="outside lower center", ncols=len(DRAWN), frameon=False, prop={"family": FONT, "size": SMALL})
     return figure
@@ -76,7 +76,7 @@ def attribution_figure(rows: Sequence[Row]) -> Figure:
     figure, panels = _panels(rows, 2.7)
     for width, network, ax in panels:
         first = _first(rows, width, network)
-        title, up = f"{NAMES[network]}, {width} wide", "ablation, nats" if network == "plain" else ""
+        title, up = f"{NAMES[network]}, {width} wide", "ablation, nats" if _leads(ax) else ""
         agreement_scatter(first["attributions"], first["scores"][-2], title=title, ylabel=up, ax=ax)
     return figure
 
@@ -92,9 +92,9 @@ def score_figure(rows: Sequence[Row], size: str) -> Figure:
         image = ax.pcolormesh(np.log10(np.maximum(_first(rows, width, network)["scores"], 1e-3)), cmap=shades(), vmin=-3, vmax=1.5)
         ax.axvline(width, color="white", linewidth=1.5)
         ax.set(ylim=(len(names), 0), xticks=(width / 2, 1.5 * width), xticklabels=("layer 1", "layer 2"))
-        ax.set_yticks(np.arange(len(names)) + 0.5, names if network == "plain" else [], fontsize=SMALL, **LETTERS)
+        ax.set_yticks(np.arange(len(names)) + 0.5, names if _leads(ax) else [], fontsize=SMALL, **LETTERS)
         ax.tick_params(length=0)
-        letter(ax, f"{NAMES[network]}, {width} wide", "", "code" if network == "plain" else "")
+        letter(ax, f"{NAMES[network]}, {width} wide", "", "code" if _leads(ax) else "")
     bar = figure.colorbar(image, ax=figure.axes, ticks=(-3, -1, 1), shrink=0.9)
     bar.set_label("log10 of the change of loss, nats", fontsize=SMALL, **LETTERS)
     bar.ax.tick_params(labelsize=SMALL)
@@ -111,7 +111,7 @@ def network_figure(rows: Sequence[Row], folder: Path, size: str) -> Figure:
     read = [*controls, *(control for control in controls for _ in range(known.k))]
     figure, panels = _panels(rows, 2.4)
     for width, network, ax in panels:
-        draw_network(kept_network(folder, width, network), read, ax)
+        draw_network(kept_network(folder, width, 0, network), read, ax)
         letter(ax, f"{NAMES[network]}, {width} wide", "", "")
     told = f"weights beyond {STRONG:g}, positive blue and negative orange; dark inputs at the bottom: control and task bits of A"
     figure.supxlabel(told, family=FONT, fontsize=SMALL)
@@ -119,13 +119,25 @@ def network_figure(rows: Sequence[Row], folder: Path, size: str) -> Figure:
 
 
 def _panels(rows: Sequence[Row], height: float) -> tuple[Figure, list[tuple[int, str, Axes]]]:
-    """A figure with a row of panels for each width and a column for each network."""
+    """A figure with a panel for each width and network that there are, as many in a row as there are networks, or widths of one."""
     from matplotlib.figure import Figure
 
-    widths = list(dict.fromkeys(row["width"] for row in rows))
-    figure = Figure(figsize=(9.0, 0.6 + height * len(widths)), layout="constrained", facecolor="white")
-    grid = figure.subplots(len(widths), len(NETWORKS), squeeze=False)
-    return figure, [(width, network, grid[i, j]) for i, width in enumerate(widths) for j, network in enumerate(NETWORKS)]
+    pairs = list(dict.fromkeys((row["width"], row["network"]) for row in rows))
+    widths, networks = (sorted(set(part), key=part.index) for part in zip(*pairs, strict=True))
+    pairs = [(width, network) for width in widths for network in networks if (width, network) in pairs]
+    across = len(networks) if len(networks) > 1 else len(widths)
+    down = -(-len(pairs) // across)
+    figure = Figure(figsize=(max(4.5, 3.0 * across), 0.6 + height * down), layout="constrained", facecolor="white")
+    axes = figure.subplots(down, across, squeeze=False).flatten()
+    for ax in axes[len(pairs) :]:
+        ax.remove()
+    return figure, [(*pair, ax) for pair, ax in zip(pairs, axes, strict=False)]
+
+
+def _leads(ax: Axes) -> bool:
+    """Whether it is the first in its row."""
+    place = ax.get_subplotspec()
+    return place is not None and place.is_first_col()
 
 
 def _first(rows: Sequence[Row], width: int, network: str) -> Row:

@@ -77,7 +77,7 @@ def nonlocality_summary(rows: Sequence[Row], size: str) -> str:
     0 of 5 networks were trained: m = 4 parities of k = 3 bits, A and B the sums of two.
     """
     known = SIZES[size]
-    done = len({(row["width"], row["seed"]) for row in rows})
+    done = len({(row["width"], row["seed"]) for row in rows if row["network"] == "plain"})
     halves = {4: "two", 6: "three"}.get(known.m, str(known.m // 2))
     told = (
         f"{done} of {SEEDS * len(known.widths)} networks were trained: m = {known.m} parities of k = {known.k} bits, A and B the sums of "
@@ -86,7 +86,7 @@ def nonlocality_summary(rows: Sequence[Row], size: str) -> str:
     goals = table(GOAL_HEADER, [*_goals(rows, known.widths[0]), _time(rows)])
     if size == "full":
         goals = table(FULL_HEADER, [_beside(rows, width) for width in known.widths])
-    lines = [_line(rows, width, network, s) for width in known.widths for network in NETWORKS for s in _shown(known.sparsities)]
+    lines = [line for width in known.widths for network in NETWORKS for line in _lines(rows, width, network, _shown(known.sparsities))]
     agreement = [_agreement(rows, width, network, kind) for width in known.widths for network in NETWORKS for kind in KINDS]
     time = f"{sum(row['seconds'] for row in rows) / 3600:.2f} hours of one core."
     parts = ["# Pruning and nonlocality", told, MEANING, "## What has to be reached", goals, "## Accuracies", table(HEADER, lines)]
@@ -147,11 +147,15 @@ def _beside(rows: Sequence[Row], width: int) -> list[str]:
     return [*facts, f"{ours:.2f}", spread(largest, ".2f"), "yes" if near else "no"]
 
 
-def _line(rows: Sequence[Row], width: int, network: str, sparsity: float) -> list[str]:
-    part = [row for row in rows_of(rows, width, network) if row["sparsity"] == sparsity]
-    means = [mean_and_range([row[name] for row in part]) for name in COLUMNS if part]
-    facts = [str(width), NAMES[network], f"{sparsity:g}"]
-    return [*facts, spread([row["units"] for row in part], "d"), *means] if part else [*facts, NOT_RUN, "", "", "", ""]
+def _lines(rows: Sequence[Row], width: int, network: str, sparsities: Sequence[float]) -> list[list[str]]:
+    """A line for each sparsity; one in all where the network was not run."""
+    facts, found = [str(width), NAMES[network]], rows_of(rows, width, network)
+    lines = []
+    for sparsity in sparsities if found else []:
+        part = [row for row in found if row["sparsity"] == sparsity]
+        means = [mean_and_range([row[name] for row in part]) for name in COLUMNS]
+        lines.append([*facts, f"{sparsity:g}", spread([row["units"] for row in part], "d"), *means])
+    return lines or [[*facts, NOT_RUN, *[""] * (len(COLUMNS) + 1)]]
 
 
 def _agreement(rows: Sequence[Row], width: int, network: str, kind: str) -> list[str]:
