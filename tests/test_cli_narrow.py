@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -554,6 +555,13 @@ def test_the_study_of_nonlocality_goes_on_and_writes_its_files(
     assert not (tmp_path / "new").exists()
 
 
+def test_some_widths_alone_are_run(tiny: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tiny.setattr(nonlocality, "SEEDS", 1)
+    tiny.setitem(SIZES, "reduced", replace(TINY, widths=(8, 16), steps=50))
+    nonlocality_study(tmp_path, widths=[8], lasso=False, progress=False)
+    assert [path.stem for path in (tmp_path / "cells").iterdir()] == ["width8_seed0_plain"]
+
+
 def test_the_command_of_nonlocality_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     given: list[Any] = []
     monkeypatch.setattr(commands, "nonlocality_study", lambda folder, **options: given.append((str(folder), options)) or [])
@@ -620,6 +628,12 @@ def test_figures_of_nonlocality_have_a_panel_for_every_network_and_width() -> No
         check_texts(figure)
         titles = [f"{nonlocality_drawing.NAMES[name]}, {width} wide" for width in widths for name in networks]
         assert [ax.get_title(loc="left") for ax in figure.axes] == titles
+        place = figure.axes[0].get_subplotspec()
+        assert place is not None
+        # Widths of one network stand beside each other; the first in a row has the label.
+        down, across = (len(widths), 3) if len(networks) > 1 else (1, len(widths))
+        assert place.get_gridspec().get_geometry() == (down, across)
+        assert [ax.get_ylabel() for ax in figure.axes] == (["accuracy"] + [""] * (across - 1)) * down
         recovered = next(line for line in figure.axes[0].lines if line.get_gid() == "a_recovered")
         assert recovered.get_xdata()[0] == SIZES[size].sparsities[0]
         assert recovered.get_ydata()[0] == 0.99

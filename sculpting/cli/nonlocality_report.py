@@ -77,7 +77,7 @@ def nonlocality_summary(rows: Sequence[Row], size: str) -> str:
     0 of 5 networks were trained: m = 4 parities of k = 3 bits, A and B the sums of two.
     """
     known = SIZES[size]
-    done = len({(row["width"], row["seed"]) for row in rows if row["network"] == "plain"})
+    done = len({(row["width"], row["seed"]) for row in rows})
     halves = {4: "two", 6: "three"}.get(known.m, str(known.m // 2))
     told = (
         f"{done} of {SEEDS * len(known.widths)} networks were trained: m = {known.m} parities of k = {known.k} bits, A and B the sums of "
