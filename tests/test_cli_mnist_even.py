@@ -12,7 +12,7 @@ import pytest
 import torch
 from test_figures import check_texts
 
-from sculpting import SparseNetwork
+from sculpting import SparseNetwork, memory
 from sculpting.cli import commands, main, mnist_even, mnist_even_methods, mnist_even_report
 from sculpting.cli.mnist_even import METHODS, PROTOCOLS, TARGET, Protocol, even_cell, even_study, teacher_cell
 from sculpting.cli.mnist_even_frontier import Frontier, frontier, frontier_figure, published_near, thousands, verdict
@@ -173,6 +173,16 @@ def test_a_group_lasso_hands_over_each_size_as_it_is_first_there(teachers: Popul
         check_every=4, lasso=LASSO, input_noise=0.3, watch=lambda members, part, examples: examples >= consumed,
     )  # fmt: skip
     assert torch.equal(seed.values[0], (LASSO.without_dead(whole.population, FLOOR)).values[0])
+
+
+def test_a_group_lasso_of_one_after_the_other_ends_for_each_at_the_smallest_size(
+    teachers: Population, even: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "LIVELY", 0)
+    starts = shrunk(teachers, even, key_of([0, 1]), LASSO, (12, 24), images=20_000, rate=5e-3, check_every=4)
+    for curve in starts[12].curves:
+        assert curve is not None
+        assert [units <= 12 for _, units, _ in curve] == [False] * (len(curve) - 1) + [True]
 
 
 def test_what_never_shrinks_is_said_to_be_large(teachers: Population, even: Data) -> None:

@@ -210,7 +210,7 @@ def _curves(task: Task, m: int, arm: Arm, seeds: range) -> list[Curve]:
         arm.steps, arm.batch_size, LEARNING_RATE, final_rate=1.0, weight_decay=0.0, epsilon=EPSILON, check_every=CHECK_EVERY, keep_last=True
     )
     with torch.no_grad():
-        train(Population.uniform(shape, fold(key, 0)), data, settings, fold(key, 1), watch=watch)
+        train(Population.uniform(shape, fold(key, 0)), data, settings, fold(key, 1), max_members=len(seeds), watch=watch)
     return curves
 
 

@@ -116,7 +116,7 @@ def shrunk(
             for size in sizes:
                 if live[row] <= size and (size, member) not in found:
                     found[size, member] = part.values[row].clone(), consumed
-        return len(found) == len(sizes) * len(teachers)
+        return all((size, member) in found for size in sizes for member in members.tolist())
 
     learnt = learn(
         teachers, data, fold(key, SHRINKING), steps=-(-images // BATCH), batch_size=BATCH, learning_rate=rate, check_every=check_every,
