@@ -14,7 +14,7 @@ from .training import Round
 __all__ = [
     "DENSE_ROUNDS", "DENSE_ROUNDS_UNMARKED", "EDGE_STEPS", "EPOCHS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "LEAST_STEPS", "MOST_STEPS",
     "UNIT_STEPS",
-    "both_noises", "check_arguments", "check_chains", "check_counts", "check_inputs", "device_of", "round_of", "steps_of",
+    "check_arguments", "check_chains", "check_counts", "check_inputs", "device_of", "round_of", "steps_of",
 ]  # fmt: skip
 
 UNIT_STEPS: tuple[float, ...] = tuple(range(70, 0, -5))
@@ -99,10 +99,9 @@ def round_of(
     rate_width: int | None,
     least_rows: int,
     weight_decay: float,
-    input_noise: float,
-    hidden_noise: float,
+    noises: tuple[float, float],
 ) -> tuple[Round, int]:
-    """The settings of a round, and how often each row stands in an epoch."""
+    """The settings of a round, and how often each row stands in an epoch; ``noises`` are those on inputs and on hidden units."""
     check_counts(least_rows=least_rows, **({} if rate_width is None else {"rate_width": rate_width}))
     copies = max(1, least_rows // len(task.x))
     batch = min(64, max(1, copies * len(task.x) // 2)) if batch_size is None else batch_size
@@ -110,22 +109,14 @@ def round_of(
     if steps is None:
         steps = min(max(EPOCHS * -(-copies * len(task.x) // batch), LEAST_STEPS), MOST_STEPS)
     check_counts(steps=steps)
-    for name, value in (("weight_decay", weight_decay), ("input_noise", input_noise)):
+    for name, value in zip(("weight_decay", "input_noise", "hidden_noise"), (weight_decay, *noises), strict=True):
         if not value >= 0:
             raise ValueError(f"{name} must be at least 0; got {value}")
     if not rates or not all(rate > 0 for rate in rates):
         raise ValueError(f"learning_rate must be positive, one number or a sequence of them; got {rates[0] if len(rates) == 1 else rates}")
     if not 0 <= final_rate <= 1:
         raise ValueError(f"final_rate must be a fraction of the learning rate, in [0, 1]; got {final_rate}")
-    return Round(steps, batch, rates[0], final_rate, weight_decay, input_noise, hidden_noise, rate_width), copies
-
-
-def both_noises(noise: float | Sequence[float]) -> tuple[float, float]:
-    """The noise on hidden units in dense training, and from then on; one number is both."""
-    both = (noise, noise) if isinstance(noise, (int, float)) else tuple(noise)
-    if len(both) != 2 or not all(value >= 0 for value in both):
-        raise ValueError(f"hidden_noise must be a number, or two, of dense training and from then on, each at least 0; got {noise}")
-    return both
+    return Round(steps, batch, rates[0], final_rate, weight_decay, *noises, rate_width=rate_width), copies
 
 
 def device_of(name: str | torch.device) -> torch.device:

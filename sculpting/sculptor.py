@@ -15,17 +15,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from .arguments import (
-    DENSE_ROUNDS,
-    DENSE_ROUNDS_UNMARKED,
-    both_noises,
-    check_arguments,
-    check_chains,
-    check_counts,
-    device_of,
-    round_of,
-    steps_of,
-)
+from .arguments import DENSE_ROUNDS, DENSE_ROUNDS_UNMARKED, check_arguments, check_chains, check_counts, device_of, round_of, steps_of
 from .carving import Carving
 from .checkpoint import Checkpoint, digest
 from .models import Chain, read_model
@@ -142,7 +132,7 @@ def sculpt(
     least_rows: int = 64,
     weight_decay: float = 1e-4,
     input_noise: float | None = None,
-    hidden_noise: float | Sequence[float] | None = None,
+    hidden_noise: float | None = None,
     device: str | torch.device | None = None,
     max_members: int | None = None,
     checkpoint: str | Path | None = None,
@@ -195,8 +185,7 @@ def sculpt(
         half a cosine, 1 for a constant rate as published; the most live units of a layer at which all of the rate holds, which halves
         above and with every doubling, None for never; rows that an epoch holds at least, as often as the data fit into it; coupled L2;
         standard deviations of the Gaussian noise on the inputs and on the sums of hidden units, 0.1 and 0.3 for a complete truth table
-        and otherwise 0 when left out. Noise inside works against short cuts: units that carry several bits. Two numbers for
-        ``hidden_noise`` are that of dense training and that from then on: networks that have learnt stand more than those that are to.
+        and otherwise 0 when left out. Noise inside works against short cuts: units that carry several bits.
     device : str or torch.device, optional
         Where to compute; otherwise where the model is.
     max_members : int, optional
@@ -241,13 +230,14 @@ def sculpt(
     optional = (("max_members", max_members), ("double_after", double_after), ("dense_rounds", dense_rounds))
     given = {name: value for name, value in optional if value is not None}
     check_counts(seeds=seeds, unit_tries=unit_tries, edge_tries=edge_tries, **given)
-    noise = task.input_noise if input_noise is None else input_noise
-    dense_noise, noise_inside = both_noises(task.hidden_noise if hidden_noise is None else hidden_noise)
     settings, copies = round_of(
         task, rates, batch_size, steps=steps, final_rate=final_rate, rate_width=rate_width, least_rows=least_rows,
-        weight_decay=weight_decay, input_noise=noise, hidden_noise=noise_inside,
+        weight_decay=weight_decay,
+        noises=(
+            task.input_noise if input_noise is None else input_noise,
+            task.hidden_noise if hidden_noise is None else hidden_noise,
+        ),
     )  # fmt: skip
-    dense_settings = replace(settings, hidden_noise=dense_noise)
     place = device_of(chains[0].device if device is None else device)
     gate = Gate(Data.of(task, place, copies), settings, torch.tensor(rates, dtype=torch.float64), max_members)
     if min_accuracy is not None or task.complete:
@@ -265,7 +255,7 @@ def sculpt(
     kept = None
     if checkpoint is not None:
         schedule = (unit_steps, edge_steps, unit_score, edge_score, double_after, unit_tries, edge_tries, dense_rounds, initial)
-        facts = (names, rates, dense_settings, settings, copies, gate.min_accuracy, tolerance, schedule, population.shape)
+        facts = (names, rates, settings, copies, gate.min_accuracy, tolerance, schedule, population.shape)
         data_parts = (population.values.cpu(), population.mask.cpu(), task.x, task.y, task.x_check, task.y_check)
         kept = Checkpoint(checkpoint, digest(facts, data_parts))
     with (
@@ -274,16 +264,15 @@ def sculpt(
         _bar(progress, len(names) * (len(unit_steps) + max(1, len(unit_steps)) * len(edge_steps))) as finished,
     ):
         if kept is None or not kept.read(carving, population.shape, place):
-            dense = replace(gate, settings=dense_settings).dense(population, names, initial == "model", dense_rounds)
-            carving.begin(_set_mark(gate, dense, tolerance))
+            carving.begin(_set_mark(gate, gate.dense(population, names, initial == "model", dense_rounds), tolerance))
         while carving.advance():
             finished(carving.ended)
             if kept is not None:
                 kept.write(carving)
-    whole, found = (_networks(standing, chains, rates, task) for standing in (carving.dense, carving.standing))
+    dense, found = (_networks(standing, chains, rates, task) for standing in (carving.dense, carving.standing))
     candidates = by_edges([network for network, accepted in found if accepted])
     reason = StopReason.NOTHING_ACCEPTED if not candidates else StopReason.FINEST_STEP if edge_steps else StopReason.UNITS_ONLY
-    return SculptResult(candidates, tuple(network for network, _ in whole), tuple(gate.rounds), gate.min_accuracy, reason, tuple(numbers))
+    return SculptResult(candidates, tuple(network for network, _ in dense), tuple(gate.rounds), gate.min_accuracy, reason, tuple(numbers))
 
 
 def _dense(chain: Chain, numbers: Sequence[int], initial: str, device: torch.device) -> Population:

@@ -255,23 +255,6 @@ def test_without_a_mark_dense_networks_are_trained_until_three_rounds_gain_nothi
         assert all(n.accuracy >= result.min_accuracy - 1e-9 for n in result.candidates)
 
 
-def test_dense_networks_may_have_a_noise_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    task, seen, original = tasks.boolean("both"), [], pruning.Gate.attempt
-
-    def spy(gate: pruning.Gate, trials: list[pruning.Trial]) -> list[pruning.Standing]:
-        seen.extend((trial.phase, gate.settings.hidden_noise) for trial in trials)
-        return original(gate, trials)
-
-    monkeypatch.setattr(pruning.Gate, "attempt", spy)
-    options = QUICK | {"seeds": 1, "dense_rounds": 2}
-    sculpt(task.model(12, 1), task, **options, hidden_noise=(0.1, 0.4))
-    assert set(seen) == {("dense", 0.1), ("units", 0.4), ("retrain", 0.4), ("edges", 0.4)}
-    seen.clear()
-    found = [sculpt(task.model(12, 1), task, **options, hidden_noise=noise) for noise in (0.2, [0.2, 0.2])]
-    assert {noise for _, noise in seen} == {0.2}
-    assert [n.weights[0].tolist() for n in found[0].candidates] == [n.weights[0].tolist() for n in found[1].candidates]
-
-
 def test_half_of_the_tolerance_is_kept_for_the_edges() -> None:
     x, y = xor_classes()
     model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
