@@ -40,7 +40,7 @@ def bytes_of_member(shape: Shape, data: Data, settings: Round) -> int:
 
 
 def members_that_fit(wanted: int, shape: Shape, data: Data, settings: Round) -> int:
-    """How many of the members wanted fit into the free memory and, on a CPU, what a step goes over into its caches; at least one."""
+    """How many of the members wanted fit into half of the free memory and, on a CPU, what a step goes over into caches; at least one."""
     each = bytes_of_member(shape, data, settings)
     if data.x.device.type == "cpu":
         stepped = FLOAT * (STEPPED_COPIES * shape.size + ACTIVATION_COPIES * sum(shape.widths[1:]) * settings.batch_size)

@@ -171,7 +171,7 @@ def train(
     learning_rate : Tensor of shape (N,), optional
         One for each member, instead of ``settings.learning_rate``; wide members get a share of it, see ``Round.rate_width``.
     max_members : int, optional
-        How many are trained at once at the most; otherwise as many as fit into half of the free memory. Where memory runs out
+        How many are trained at once at the most; otherwise as many as ``members_that_fit`` says. Where memory runs out
         all the same, the number halves.
     watch : function of (members, population, score, steps), optional
         Called after every evaluation: which rows of ``population (N, ...)`` are trained together, how they are now, their score and the
