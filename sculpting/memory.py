@@ -21,7 +21,7 @@ __all__ = ["bytes_of_member", "is_out_of_memory", "keep_freed", "members_that_fi
 SHARE = 0.5  # of the free memory that one round may take
 AMPLE = 1 << 27  # bytes below which nobody asks how much is free, which takes as long as two steps of training
 PARAMETER_COPIES = 14  # values, mask, gradient, moments, best, and their packed and sorted forms, some of them twice as wide
-LIVELY = 16 << 20  # bytes that a step of all members goes over: with more they leave the caches, and steps took 1.1 to 1.7 times as long
+CACHE = 16 << 20  # bytes that a step of all members goes over: with more they leave the caches, and steps took 1.1 to 1.7 times as long
 STEPPED_COPIES, ACTIVATION_COPIES = 5, 3  # values, gradient, its factors and two moments; sums, units and slopes
 KEPT = 28 << 20  # bytes; glibc raises its thresholds for blocks of up to 32 MiB
 FLOAT = 4
@@ -44,7 +44,7 @@ def members_that_fit(wanted: int, shape: Shape, data: Data, settings: Round) -> 
     each = bytes_of_member(shape, data, settings)
     if data.x.device.type == "cpu":
         stepped = FLOAT * (STEPPED_COPIES * shape.size + ACTIVATION_COPIES * sum(shape.widths[1:]) * settings.batch_size)
-        wanted = min(wanted, max(1, LIVELY // stepped))
+        wanted = min(wanted, max(1, CACHE // stepped))
     return wanted if wanted * each <= AMPLE else min(wanted, max(1, int(SHARE * _free_bytes(data.x.device)) // each))
 
 

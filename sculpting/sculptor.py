@@ -190,8 +190,7 @@ def sculpt(
         Where to compute; otherwise where the model is.
     max_members : int, optional
         How many networks are trained at once at the most; otherwise as many as fit into half of the memory that is free and, on a CPU,
-        as a step goes over without leaving the caches (16 MiB). It changes the result by no more than the rounding of batched
-        products does.
+        into the caches: 16 MiB for what a step touches. It changes the result by no more than the rounding of batched products does.
     checkpoint : str or Path, optional
         A file that is written between rounds, at most every ten seconds. Where it is there already, the same call goes on from it, to
         the same result as without the interruption.

@@ -178,7 +178,7 @@ def test_a_group_lasso_hands_over_each_size_as_it_is_first_there(teachers: Popul
 def test_a_group_lasso_of_one_after_the_other_ends_for_each_at_the_smallest_size(
     teachers: Population, even: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "LIVELY", 0)
+    monkeypatch.setattr(memory, "CACHE", 0)
     starts = shrunk(teachers, even, key_of([0, 1]), LASSO, (12, 24), images=20_000, rate=5e-3, check_every=4)
     for curve in starts[12].curves:
         assert curve is not None

@@ -138,21 +138,17 @@ def nonlocality_study(
     if widths is not None and not (widths and set(widths) <= set(known)):
         raise ValueError(f"widths must be some of {', '.join(map(str, known))}; got {', '.join(map(str, widths)) or 'none'}")
     cells = {
-        network: {
-            f"width{width}_seed{seed}_{network}": {"width": width, "seed": seed, "network": network, "size": size}
-            for width in widths or known
-            for seed in range(SEEDS)
-        }
+        f"width{width}_seed{seed}_{network}": {"width": width, "seed": seed, "network": network, "size": size}
         for network in (NETWORKS if lasso else ["plain"])
+        for width in widths or known
+        for seed in range(SEEDS)
     }
     networks = {f"network.{name}": penalty and asdict(penalty) for name, penalty in NETWORKS.items()}
     settings = {
         **asdict(SIZES[size]), **networks, "learning_rate": LEARNING_RATE, "epsilon": EPSILON, "scored": SCORED, "judged": JUDGED,
     }  # fmt: skip
     with workers(jobs) as executor:
-        run = partial(run_study, folder=folder, settings=settings, executor=executor, progress=progress)
-        # Those as trained first: what the others start from is kept by then.
-        found = [row for part in cells.values() for row in run(part, partial(nonlocality_cell, folder=folder))]
+        found = run_study(cells, partial(nonlocality_cell, folder=folder), folder, settings=settings, executor=executor, progress=progress)
     rows = [{name: value for name, value in row.items() if name not in LISTS} for row in found]
     for name in ("rows.csv", "rows.json"):
         write_rows(rows, Path(folder) / name)
@@ -166,7 +162,7 @@ def kept_network(folder: str | Path, width: int, seed: int, network: str) -> Pat
 
 
 def nonlocality_cell(width: int, seed: int, network: str, size: str, *, folder: str | Path) -> list[Row]:
-    """The rows of a network, which is kept before it is pruned; that as trained is trained where it is not kept yet.
+    """The rows of a network, which is kept before it is pruned; what all of a width and seed start from is trained by the first of them.
 
     The first row of the first seed has what each hidden unit scores: ``scores`` by ablation, for each code; ``attributions`` those of A,
     by each kind of attribution.

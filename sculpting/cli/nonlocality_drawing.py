@@ -119,19 +119,14 @@ def network_figure(rows: Sequence[Row], folder: Path, size: str) -> Figure:
 
 
 def _panels(rows: Sequence[Row], height: float) -> tuple[Figure, list[tuple[int, str, Axes]]]:
-    """A figure with a panel for each width and network that there are, as many in a row as there are networks, or widths of one."""
+    """A figure with a panel for each width and network: a column for each network or, where there is one, for each width."""
     from matplotlib.figure import Figure
 
-    pairs = list(dict.fromkeys((row["width"], row["network"]) for row in rows))
-    widths, networks = (sorted(set(part), key=part.index) for part in zip(*pairs, strict=True))
-    pairs = [(width, network) for width in widths for network in networks if (width, network) in pairs]
-    across = len(networks) if len(networks) > 1 else len(widths)
-    down = -(-len(pairs) // across)
+    widths, networks = (list(dict.fromkeys(row[name] for row in rows)) for name in ("width", "network"))
+    down, across = (len(widths), len(networks)) if len(networks) > 1 else (1, len(widths))
     figure = Figure(figsize=(max(4.5, 3.0 * across), 0.6 + height * down), layout="constrained", facecolor="white")
     axes = figure.subplots(down, across, squeeze=False).flatten()
-    for ax in axes[len(pairs) :]:
-        ax.remove()
-    return figure, [(*pair, ax) for pair, ax in zip(pairs, axes, strict=False)]
+    return figure, [(width, network, axes[i * len(networks) + j]) for i, width in enumerate(widths) for j, network in enumerate(networks)]
 
 
 def _leads(ax: Axes) -> bool:
