@@ -139,22 +139,53 @@ def mnist_size() -> list[str]:
         train_round(model, masks, task.x, task.y, 24, 512, 0.0)
         return (time.perf_counter() - start) / 24
 
-    mask = dense.mask.clone()
-    gone = (uniforms(keys(["gone"]), sum(MNIST[1:-1])) > 0.1).float()
-    for layer, dead in enumerate(gone.split(MNIST[1:-1], dim=1)):
-        shape.matrices(mask)[layer].mul_(1 - dead.unsqueeze(2))
-        shape.weights(mask)[layer + 1].mul_(1 - dead.unsqueeze(1))
-    tenth = dense.masked(mask)
     lines = [
         f"| {'-'.join(map(str, MNIST))}, batch 512, all threads | ms a step, median | all | plain masked dense / this, median | all |",
         "|---|---|---|---|---|",
         f"| plain masked dense | {_all(runs(plain, 5), 1e3, 1)} | | |",
     ]
-    for what, population in (("engine, nothing pruned", dense), ("engine, 10 % of the units", tenth)):
+    for what, population in (("engine, nothing pruned", dense), ("engine, 10 % of the units", tenth(dense))):
         found, ratios = side_by_side(plain, partial(mnist_step, data, population))
         lines.append(f"| {what} | {_all(found, 1e3, 1)} | {_all(ratios, 1, 1)} |")
     torch.set_num_threads(1)
     return [*lines, "", *unit_scoring(dense, data, task)]
+
+
+def tenth(population: Population) -> Population:
+    """The same networks with 10 % of the units left."""
+    shape, mask = population.shape, population.mask.clone()
+    gone = (uniforms(keys([("gone", i) for i in range(len(population))]), sum(shape.widths[1:-1])) > 0.1).float()
+    for layer, dead in enumerate(gone.split(shape.widths[1:-1], dim=1)):
+        shape.matrices(mask)[layer].mul_(1 - dead.unsqueeze(2))
+        shape.weights(mask)[layer + 1].mul_(1 - dead.unsqueeze(1))
+    return population.masked(mask)
+
+
+def members_on_threads(members: int = 16, steps: int = 47) -> list[str]:
+    """Members side by side on threads, and every product of all members on all threads, against one thread."""
+    widths, cores = (392, 196, 196, 196, 196, 3), os.cpu_count() or 1
+    x = torch.rand(3000, widths[0], generator=torch.Generator().manual_seed(0))
+    y = (x[:, :3] > 0.5).float()
+    data = Data.of(Task(x, y, "bce", x[:500], y[:500]))
+    dense = Population.fresh(Shape(widths, ("relu",) * 4 + ("identity",)), keys(range(members)))
+
+    def measure(population: Population, inside: int, threads: int) -> float:
+        torch.set_num_threads(inside)
+        start = time.perf_counter()
+        train(population, data, Round(steps, 64, 1e-3, hidden_noise=0.3), keys(range(members)), threads=threads)
+        torch.set_num_threads(1)
+        return (time.perf_counter() - start) / steps
+
+    lines = [
+        f"| {members} members {'-'.join(map(str, widths))}, batch 64 | ms a step of all, median | all | one thread / this, median | all |",
+        "|---|---|---|---|---|",
+    ]
+    for what, population in (("nothing pruned", dense), ("10 % of the units", tenth(dense))):
+        one = partial(measure, population, 1, 1)
+        for how, inside, threads in (("every product on all threads", cores, 1), ("members side by side on all threads", 1, cores)):
+            found, ratios = side_by_side(one, partial(measure, population, inside, threads))
+            lines.append(f"| {what}, {how} | {_all(found, 1e3, 1)} | {_all(ratios, 1, 1)} |")
+    return lines
 
 
 class Masked(torch.nn.Linear):
@@ -274,7 +305,7 @@ def main() -> None:
         return peak(options.peak)
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"
     machine = f"{processor()}, {os.cpu_count()} cores; {versions}; load {os.getloadavg()[0]:.1f}"
-    parts = [[machine], memory(), small_networks(tuple(options.members)), protocols(), mnist_size()]
+    parts = [[machine], memory(), small_networks(tuple(options.members)), protocols(), mnist_size(), members_on_threads()]
     if torch.cuda.is_available():
         parts.append(throughput("cuda"))
     text = "\n\n".join("\n".join(part) for part in parts) + "\n"

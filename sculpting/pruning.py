@@ -154,6 +154,7 @@ class Gate:
     max_members: int | None = None
     min_accuracy: float = -math.inf
     reserve: float = 0.0
+    threads: int = 1
     rounds: list[RoundRecord] = field(default_factory=list)
 
     def attempt(self, trials: Sequence[Trial]) -> list[Standing]:
@@ -164,7 +165,7 @@ class Gate:
             population = population.joined(trial.population)
         key = torch.cat([trial.key for trial in trials])
         rates = None if self.rates is None else self.rates[[name.rate for trial in trials for name in trial.names]]
-        trained, score = train(population, self.data, self.settings, key, rates, self.max_members)
+        trained, score = train(population, self.data, self.settings, key, rates, self.max_members, self.threads)
         rows = torch.arange(len(population)).split([len(trial.names) for trial in trials])
         seconds = (time.perf_counter() - start) / len(population)
         return [

@@ -5,11 +5,14 @@ N = members, S = rows of data, n = inputs, k = outputs, P = parameters of a memb
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import repeat
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -156,6 +159,7 @@ def train(
     key: Tensor,
     learning_rate: Tensor | None = None,
     max_members: int | None = None,
+    threads: int = 1,
     watch: Watch | None = None,
 ) -> tuple[Population, Score]:
     """The population at the best epoch of a round of Adam, and its score there.
@@ -173,6 +177,8 @@ def train(
     max_members : int, optional
         How many are trained at once at the most; otherwise as many as ``members_that_fit`` says. Where memory runs out
         all the same, the number halves.
+    threads : int
+        So many groups of members are trained side by side, each on a thread of its own, and on one of torch's. Nothing may watch then.
     watch : function of (members, population, score, steps), optional
         Called after every evaluation: which rows of ``population (N, ...)`` are trained together, how they are now, their score and the
         steps made; when it returns true their round ends. Members that memory runs out for are trained, and watched, anew.
@@ -193,25 +199,48 @@ def train(
     rates = settings.share_of_rate(population) * (settings.learning_rate if learning_rate is None else learning_rate.cpu())
     best = torch.zeros_like(values)
     accuracy, loss = values.new_empty(len(values), dtype=torch.float64), values.new_empty(len(values))
-    waiting = list(packings(population, rates))
-    while waiting:
-        packing = waiting.pop()
+
+    def outcome(packing: Packing) -> tuple[Tensor, Score] | None:
+        """The values and score of packed members; None where memory runs out for so many."""
         members = packing.members
-        limit = max_members or members_that_fit(len(members), packing.shape, data, settings)
-        if len(members) > limit:
-            waiting += packing.split(limit)
-            continue
         try:
-            rate = float(rates[int(members[0])])
-            trained, score = _train(packing.pack(population), data, settings, rate, key[members], packing, watch)
+            return _train(packing.pack(population), data, settings, float(rates[int(members[0])]), key[members], packing, watch)
         except RuntimeError as error:
             if len(members) == 1 or not is_out_of_memory(error):
                 raise
-            waiting += packing.split(len(members) // 2)
-            continue
-        packing.unpack(trained, best)
-        accuracy[members], loss[members] = score.accuracy, score.loss
+            return None
+
+    groups, threads = [], min(threads, max_members or threads)
+    for packing in packings(population, rates):
+        limit = max_members or members_that_fit(len(packing.members), packing.shape, data, settings)
+        groups += packing.split(-(-limit // threads))
+    with side_by_side(threads if len(groups) > 1 else 1) as each:
+        while groups:
+            halves = []
+            for packing, found in zip(groups, each(outcome, groups), strict=True):
+                if found is None:
+                    halves += packing.split(len(packing.members) // 2)
+                    continue
+                trained, score = found
+                packing.unpack(trained, best)
+                accuracy[packing.members], loss[packing.members] = score.accuracy, score.loss
+            groups = halves
     return replace(population, values=best), Score(accuracy, loss)
+
+
+@contextlib.contextmanager
+def side_by_side(threads: int) -> Iterator[Callable[..., Iterator[Any]]]:
+    """``map``, or one that works on so many threads at once, with one thread of torch for each."""
+    if threads == 1:
+        yield map
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            yield pool.map
+    finally:
+        torch.set_num_threads(before)
 
 
 @torch.inference_mode()  # one network trains a fifth faster: each call of torch is shorter

@@ -369,7 +369,7 @@ def test_running_out_of_memory_halves_the_number_of_members(monkeypatch: pytest.
     task = tasks.boolean("both")
     result = sculpt(task.model(width=24, hidden_layers=1), task, **{**QUICK, "seeds": 8})
     assert result.accuracy == 1.0
-    assert sizes[:3] == [8, 4, 2]
+    assert sizes[:7] == [8, 4, 4, 2, 2, 2, 2]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is at hand")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import oracle
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from sculpting import tasks
+from sculpting import tasks, training
 from sculpting.activations import ACTIVATIONS
 from sculpting.arguments import round_of
 from sculpting.batches import fresh_batches
@@ -203,6 +205,60 @@ def test_members_trained_one_after_the_other_keep_their_noise(monkeypatch: pytes
     together, _ = train(population, data, settings_, keys(range(3)))
     apart, _ = train(population, data, settings_, keys(range(3)), max_members=1)
     torch.testing.assert_close(together.values, apart.values, rtol=1e-4, atol=1e-6)
+
+
+def test_members_are_trained_side_by_side_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    population, data, settings_ = make((4, 12, 3), 5), data_for("bce", (4, 3)), Round(steps=10, input_noise=0.1, hidden_noise=0.3)
+    whole, score = train(population, data, settings_, keys(range(5)))
+    honest, seen, both = training._train, [], threading.Barrier(2, timeout=60)
+
+    def met(part: Population, *rest: Any) -> Any:
+        if len(seen) < 2:
+            seen.append((len(part), threading.get_ident(), torch.get_num_threads()))
+            both.wait()  # passed only where two are at work at the same time
+        return honest(part, *rest)
+
+    monkeypatch.setattr(training, "_train", met)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        spread, spread_score = train(population, data, settings_, keys(range(5)), threads=2)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert sorted(count for count, *_ in seen) == [2, 3]
+    assert len({thread for _, thread, _ in seen}) == 2
+    assert {count for *_, count in seen} == {1}
+    torch.testing.assert_close(spread.values, whole.values, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(spread_score.accuracy, score.accuracy)
+    torch.testing.assert_close(spread_score.loss, score.loss, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_memory_that_runs_out_on_threads_halves_their_members_and_other_errors_come_out(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    population, data, settings_ = make((4, 12, 3), 6), data_for("bce", (4, 3)), Round(steps=4)
+    whole, _ = train(population, data, settings_, keys(range(6)))
+    honest = training._train
+
+    def scarce(part: Population, *rest: Any) -> Any:
+        if len(part) > 1:
+            raise torch.OutOfMemoryError("out of memory")
+        return honest(part, *rest)
+
+    monkeypatch.setattr(training, "_train", scarce)
+    found, _ = train(population, data, settings_, keys(range(6)), threads=threads)
+    torch.testing.assert_close(found.values, whole.values, rtol=1e-4, atol=1e-6)
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(training, "_train", broken)
+    before = torch.get_num_threads()
+    with pytest.raises(RuntimeError, match="something else"):
+        train(population, data, settings_, keys(range(6)), threads=threads)
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.parametrize("many", [1, 1000])

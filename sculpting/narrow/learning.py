@@ -146,7 +146,7 @@ def learn(
     values, score = population.values.clone(), start
     if len(going) and steps:
         settings = settings if lasso is None else lasso.in_round(settings)
-        part, reached = train(population.select(going), data, settings, key[going], rates[going.cpu()], max_members, note)
+        part, reached = train(population.select(going), data, settings, key[going], rates[going.cpu()], max_members, watch=note)
         values[going] = part.values
         score = Score(start.accuracy.index_copy(0, going, reached.accuracy), start.loss.index_copy(0, going, reached.loss))
     histories = [_until(list(checks.values()), mark) for checks in seen]
