@@ -31,7 +31,7 @@ MNIST_COLUMNS = [
 ]  # fmt: skip
 CMSP_COLUMNS = [
     "task", "m", "k", "outputs", "width", "depth", "seeds", "seed", "rule", "density", "edges", "units", "accuracy", "inputs_right",
-    "distractors_out", "modules_right", "exact", "valid", "support", "seconds",
+    "distractors_out", "modules_right", "exact", "valid", "smallest", "smallest_right", "support", "seconds",
 ]  # fmt: skip
 ANSWERS = [(4, 0), *((1, seed) for seed in range(4))]
 QUICK = {"steps": 60, "unit_steps": (50,), "edge_steps": (5,)}
@@ -91,7 +91,9 @@ def fake_cmsp(m: int, k: int, outputs: str, width: int, depth: int, **_: Any) ->
             found = (m, k, outputs, depth) != (3, 3, "one", 2)
             network = [0.01, 30, "6-4-4-1", 1.0] if found else [None, None, None, 0.9]
             verdicts = [found, found, right and seed != 2, right and seed != 2, True if outputs == "each" else None]
-            values = [f"cmsp:m={m},k={k}", m, k, outputs, width, depth, seeds, seed, rule, *network, *verdicts, found or None, 6.0 * seeds]
+            sizes = [48.0 if found else None, 50.0 if found and right else None]
+            facts = [f"cmsp:m={m},k={k}", m, k, outputs, width, depth, seeds, seed, rule]
+            values = [*facts, *network, *verdicts, *sizes, found or None, 6.0 * seeds]
             rows.append(dict(zip(CMSP_COLUMNS, values, strict=True)))
     return rows
 
@@ -225,6 +227,20 @@ def test_a_row_of_two_digits_says_what_was_found(cells: Any) -> None:
     assert any(row["sides_apart"] for row in rows)
 
 
+def size_of(network: SparseNetwork) -> int:
+    live = network.compact()
+    return sum(int(mask.sum()) for mask in live.masks) + 2 * sum(live.widths[1:-1])
+
+
+def test_the_smallest_candidate_is_told_beside_the_smallest_that_is_like_the_truth(cells: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = sorted(cells["cmsp"][1].candidates, key=size_of)
+    like, truth = own[-2:], tasks.cmsp(2, 2, 6, outputs="each").truth(hidden_layers=2)
+    assert size_of(own[0]) < size_of(like[0])
+    monkeypatch.setattr("analysis.compare", lambda found, _: SimpleNamespace(exact=found.network in like))
+    assert cmsp._sizes(own, truth) == {"smallest": size_of(own[0]), "smallest_right": size_of(like[0])}
+    assert cmsp._sizes(own[:-2], truth) == {"smallest": size_of(own[0]), "smallest_right": None}
+
+
 def test_a_row_of_parities_says_what_was_found(cells: Any) -> None:
     _, result, rows = cells["cmsp"]
     truth = tasks.cmsp(2, 2, 6, outputs="each").truth(hidden_layers=2)
@@ -235,6 +251,7 @@ def test_a_row_of_parities_says_what_was_found(cells: Any) -> None:
         assert [row[name] for name in ("inputs_right", "modules_right", "exact", "valid", "accuracy")] == [
             told.inputs.exact, told.exact, told.connected, told.valid, 1.0,
         ]  # fmt: skip
+        assert row["smallest"] == min(map(size_of, own))
 
 
 @pytest.mark.parametrize(
@@ -286,7 +303,7 @@ def test_where_nothing_was_accepted_nothing_is_right(cells: Any) -> None:
     answer = sampled._answer(nothing, seeds, "consensus", {})
     assert answer.columns == {"seeds": 2, "seed": 1, "rule": "consensus", "density": None, "edges": None, "units": None}
     told = cmsp._columns(tasks.cmsp(1, 2).truth(2), nothing, answer)
-    assert told == {"accuracy": 0.8, **dict.fromkeys(CMSP_COLUMNS[13:18], False)}
+    assert told == {"accuracy": 0.8, **dict.fromkeys(CMSP_COLUMNS[13:18], False), "smallest": None, "smallest_right": None}
     task = tasks.mnist_pair(size=4, source="digits", **ROWS)
     row = mnist._columns(task, task.truth(2), nothing, answer)
     assert list(row) == MNIST_COLUMNS[10:26]
@@ -437,9 +454,9 @@ def test_the_study_of_parities_reports_every_line(fakes: pytest.MonkeyPatch, tmp
     told = capsys.readouterr().out
     for part in (
         "20 of 20 cells (task, outputs, depth) were run; 14 of them reached what they had to.",
-        "| 2 | 2 | one | 2 | yes | yes | no | no |  | no | 1.00 | 30 | 6-4-4-1 | 4/4 (0.51-1.00) | 0/4 (0.00-0.49) | 0.4 |",
-        "| 3 | 2 | each | 3 | yes | yes | yes | yes | yes | yes | 1.00 | 30 | 6-4-4-1 | 4/4 (0.51-1.00) | 3/4 (0.30-0.95) | 0.4 |",
-        "| 3 | 3 | one | 2 | no | no | no | no |  | no |  | none accepted |  | 0/4 (0.00-0.49) | 0/4 (0.00-0.49) | 0.4 |",
+        "| 2 | 2 | one | 2 | yes | yes | no | no |  | no | 1.00 | 30 | 6-4-4-1 | 48/none | 4/4 (0.51-1.00) | 0/4 (0.00-0.49) | 0.4 |",
+        "| 3 | 2 | each | 3 | yes | yes | yes | yes | yes | yes | 1.00 | 30 | 6-4-4-1 | 48/50 | 4/4 (0.51-1.00) | 3/4 (0.30-0.95) | 0.4 |",
+        "| 3 | 3 | one | 2 | no | no | no | no |  | no |  | none accepted |  |  | 0/4 (0.00-0.49) | 0/4 (0.00-0.49) | 0.4 |",
         "0.13 hours of one core.",
         f"are in {tmp_path}",
     ):

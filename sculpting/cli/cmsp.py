@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Sequence
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
+from ..network import SparseNetwork
 from ..sculptor import SculptResult
 from ..store import Row
 from ..study import Progress
@@ -24,6 +27,7 @@ OUTPUTS, DEPTHS = ("one", "all", "each"), (2, 3)
 # Of two atomic tasks the usual codes are all that there are.
 KINDS = tuple((m, k, outputs) for outputs in OUTPUTS for m, k in PARITIES if outputs != "all" or m > 2)
 VERDICTS = ("inputs_right", "distractors_out", "modules_right", "exact", "valid")
+SIZES = ("smallest", "smallest_right")
 
 
 def cmsp_study(folder: str | Path, *, jobs: int = 1, progress: Progress = True) -> list[Row]:
@@ -51,7 +55,8 @@ def cmsp_study(folder: str | Path, *, jobs: int = 1, progress: Progress = True) 
         ``units``, ``accuracy``; as bool ``inputs_right`` (every block in a group of its own, with its control bit where there is one, and
         nothing else in any group), ``distractors_out`` (no distractor leads anywhere), ``modules_right`` (every module of the truth and
         nothing else), ``exact`` (and connected alike), ``valid`` (or another valid decomposition; None with one output, where combinations
-        of control bits that are no code have no right answer);
+        of control bits that are no code have no right answer); ``smallest`` and ``smallest_right``, the size of the smallest candidate of
+        these seeds, edges and two for each hidden unit, and of the smallest with all modules of the truth (None where none has them);
         ``support`` of a consensus; ``seconds`` (the cell's, times the row's share of the seeds). Where nothing was accepted, verdicts are
         False, the accuracy is the best that was reached and the rest is None.
 
@@ -90,8 +95,20 @@ def cmsp_cell(m: int, k: int, outputs: str, width: int, depth: int, *, folder: s
 def _columns(truth: nx.DiGraph, result: SculptResult, answer: Answer) -> Row:
     if answer.found is None:
         best = max(attempt.accuracy for attempt in result.history if attempt.chain.seed in answer.seeds)
-        return {"accuracy": best, **dict.fromkeys(VERDICTS, False)}
-    return {"accuracy": answer.found.network.accuracy, **_verdicts(answer.found, truth)}
+        return {"accuracy": best, **dict.fromkeys(VERDICTS, False), **dict.fromkeys(SIZES)}
+    sizes = _sizes([c for c in result.candidates if c.origin["seed"] in answer.seeds], truth)
+    return {"accuracy": answer.found.network.accuracy, **_verdicts(answer.found, truth), **sizes}
+
+
+def _sizes(candidates: Sequence[SparseNetwork], truth: nx.DiGraph) -> Row:
+    """The size of the smallest candidate, as ``consensus`` counts it, and of the smallest whose modules are those of the truth."""
+    from analysis import compare, consensus, detect_modules
+
+    unit_cost = inspect.signature(consensus).parameters["unit_cost"].default
+    live = [candidate.compact() for candidate in candidates]
+    sizes = [network.edge_count + unit_cost * sum(network.unit_counts[1:-1]) for network in live]
+    right = [size for size, candidate in zip(sizes, candidates, strict=True) if compare(detect_modules(candidate), truth).exact]
+    return dict(zip(SIZES, (min(sizes), min(right, default=None)), strict=True))
 
 
 def _verdicts(found: Any, truth: nx.DiGraph) -> Row:

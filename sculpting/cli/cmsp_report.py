@@ -21,16 +21,17 @@ __all__ = ["cmsp_summary", "write_cmsp_report"]
 
 HEADER = (
     "m", "k", "outputs", "hidden layers", "groups of inputs", "distractors out", "all modules", "connected alike", "or valid", "reached?",
-    "support", "edges", "units", "one seed: groups", "one seed: all modules", "minutes",
+    "support", "edges", "units", "smallest, any/right", "one seed: groups", "one seed: all modules", "minutes",
 )  # fmt: skip
 NEEDED = ("inputs_right", "distractors_out", "modules_right")
 MEANING = (
     "m parities of k bits and two distractors, one setting for all tasks. *One* output follows the code that control bits tell, each "
-    "parity alone or all at once; *all*: the same in every combination; *each*: an output for each code, and no control bits. The answer "
-    "is the consensus of the candidates of four seeds; beside it, of each seed alone, with Wilson's intervals. *Groups of inputs*: every "
-    "block in a group of its own, with its control bit. *All modules*: those of the truth at that depth and nothing else. *Reached*: "
-    "groups, distractors and modules. Nothing was published of the modules of such networks to compare with. With one output a "
-    "decomposition has no verdict on validity."
+    "parity alone or all at once; *all*: the same in every combination; *each*: an output for each code, and no control bits. The "
+    "answer is the consensus of the candidates of four seeds; beside it, of each seed alone, with Wilson's intervals. *Groups of "
+    "inputs*: every block in a group of its own, with its control bit. *All modules*: those of the truth at that depth and nothing "
+    "else. *Reached*: groups, distractors and modules. *Smallest*: the size, edges and two for each hidden unit, of the smallest "
+    "candidate of the four seeds, and of the smallest that has all modules of the truth. Nothing was published of the modules of such "
+    "networks to compare with. With one output a decomposition has no verdict on validity."
 )
 
 
@@ -64,12 +65,18 @@ def _line(rows: Sequence[Row], m: int, k: int, outputs: str, depth: int) -> list
     answer, single = consensus_rows(rows, SEEDS, **facts), consensus_rows(rows, 1, **facts)
     named = list(map(str, facts.values()))
     if not answer:
-        return [*named, *[""] * 5, NOT_RUN, *[""] * 6]
+        return [*named, *[""] * 5, NOT_RUN, *[""] * 7]
     (row,) = answer
     verdicts = [_word(row[name]) for name in (*NEEDED, "exact", "valid")]
-    size = [spread([row["support"]], ".2f"), str(row["edges"] or "none accepted"), row["units"] or ""]
+    size = [spread([row["support"]], ".2f"), str(row["edges"] or "none accepted"), row["units"] or "", _smallest(row)]
     rates = [with_interval(rate_of(single, (name,))) for name in ("inputs_right", "modules_right")]
     return [*named, *verdicts, _word(all(row[name] for name in NEEDED)), *size, *rates, f"{row['seconds'] / 60:.1f}"]
+
+
+def _smallest(row: Row) -> str:
+    """Of any candidate, and of any with the modules of the truth."""
+    any_, right = row["smallest"], row["smallest_right"]
+    return "" if any_ is None else f"{any_:g}/{'none' if right is None else format(right, 'g')}"
 
 
 def _word(verdict: bool | None) -> str:
