@@ -31,7 +31,7 @@ MNIST_COLUMNS = [
 ]  # fmt: skip
 CMSP_COLUMNS = [
     "task", "m", "k", "outputs", "width", "depth", "seeds", "seed", "rule", "density", "edges", "units", "accuracy", "inputs_right",
-    "distractors_out", "modules_right", "exact", "valid", "smallest", "smallest_right", "support", "seconds",
+    "distractors_out", "modules_right", "exact", "valid", "matched", "missing", "extra", "smallest", "smallest_right", "support", "seconds",
 ]  # fmt: skip
 ANSWERS = [(4, 0), *((1, seed) for seed in range(4))]
 QUICK = {"steps": 60, "unit_steps": (50,), "edge_steps": (5,)}
@@ -93,7 +93,8 @@ def fake_cmsp(m: int, k: int, outputs: str, width: int, depth: int, **_: Any) ->
             verdicts = [found, found, right and seed != 2, right and seed != 2, True if outputs == "each" else None]
             sizes = [48.0 if found else None, 50.0 if found and right else None]
             facts = [f"cmsp:m={m},k={k}", m, k, outputs, width, depth, seeds, seed, rule]
-            values = [*facts, *network, *verdicts, *sizes, found or None, 6.0 * seeds]
+            counts = [5, 0, 0] if right else [3, 2, 1] if found else [None, None, None]
+            values = [*facts, *network, *verdicts, *counts, *sizes, found or None, 6.0 * seeds]
             rows.append(dict(zip(CMSP_COLUMNS, values, strict=True)))
     return rows
 
@@ -251,6 +252,7 @@ def test_a_row_of_parities_says_what_was_found(cells: Any) -> None:
         assert [row[name] for name in ("inputs_right", "modules_right", "exact", "valid", "accuracy")] == [
             told.inputs.exact, told.exact, told.connected, told.valid, 1.0,
         ]  # fmt: skip
+        assert (row["matched"], row["missing"], row["extra"]) == (len(told.matched), len(told.missing), len(told.extra))
         assert row["smallest"] == min(map(size_of, own))
 
 
@@ -303,7 +305,7 @@ def test_where_nothing_was_accepted_nothing_is_right(cells: Any) -> None:
     answer = sampled._answer(nothing, seeds, "consensus", {})
     assert answer.columns == {"seeds": 2, "seed": 1, "rule": "consensus", "density": None, "edges": None, "units": None}
     told = cmsp._columns(tasks.cmsp(1, 2).truth(2), nothing, answer)
-    assert told == {"accuracy": 0.8, **dict.fromkeys(CMSP_COLUMNS[13:18], False), "smallest": None, "smallest_right": None}
+    assert told == {"accuracy": 0.8, **dict.fromkeys(CMSP_COLUMNS[13:18], False), **dict.fromkeys(CMSP_COLUMNS[18:23])}
     task = tasks.mnist_pair(size=4, source="digits", **ROWS)
     row = mnist._columns(task, task.truth(2), nothing, answer)
     assert list(row) == MNIST_COLUMNS[10:26]
@@ -386,6 +388,7 @@ def test_parities_with_one_output_have_no_verdict_on_validity() -> None:
     graph = LayeredGraph.from_weights([[[0.0, 1, 1, 0]], [[1.0]]], input_names=task.input_names)
     assert cmsp._verdicts(Hierarchy(graph, arrays, arrays), task.truth(hidden_layers=1)) == {
         "inputs_right": True, "distractors_out": True, "modules_right": True, "exact": True, "valid": None,
+        "matched": 1, "missing": 0, "extra": 0,
     }  # fmt: skip
 
 
@@ -454,9 +457,9 @@ def test_the_study_of_parities_reports_every_line(fakes: pytest.MonkeyPatch, tmp
     told = capsys.readouterr().out
     for part in (
         "20 of 20 cells (task, outputs, depth) were run; 14 of them reached what they had to.",
-        "| 2 | 2 | one | 2 | yes | yes | no | no |  | no | 1.00 | 30 | 6-4-4-1 | 48/none | 4/4 (0.51-1.00) | 0/4 (0.00-0.49) | 0.4 |",
-        "| 3 | 2 | each | 3 | yes | yes | yes | yes | yes | yes | 1.00 | 30 | 6-4-4-1 | 48/50 | 4/4 (0.51-1.00) | 3/4 (0.30-0.95) | 0.4 |",
-        "| 3 | 3 | one | 2 | no | no | no | no |  | no |  | none accepted |  |  | 0/4 (0.00-0.49) | 0/4 (0.00-0.49) | 0.4 |",
+        "| one | 2 | yes | yes | no | 3/5 + 1 | no |  | no | 1.00 | 30 | 6-4-4-1 | 48/none | 4/4 (0.51-1.00) | 0/4",
+        "| each | 3 | yes | yes | yes | 5/5 + 0 | yes | yes | yes | 1.00 | 30 | 6-4-4-1 | 48/50 | 4/4 (0.51-1.00) | 3/4",
+        "| 3 | 3 | one | 2 | no | no | no |  | no |  | no |  | none accepted |  |  | 0/4 (0.00-0.49) | 0/4 (0.00-0.49) | 0.4 |",
         "0.13 hours of one core.",
         f"are in {tmp_path}",
     ):

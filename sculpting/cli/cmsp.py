@@ -27,7 +27,7 @@ OUTPUTS, DEPTHS = ("one", "all", "each"), (2, 3)
 # Of two atomic tasks the usual codes are all that there are.
 KINDS = tuple((m, k, outputs) for outputs in OUTPUTS for m, k in PARITIES if outputs != "all" or m > 2)
 VERDICTS = ("inputs_right", "distractors_out", "modules_right", "exact", "valid")
-SIZES = ("smallest", "smallest_right")
+COUNTS, SIZES = ("matched", "missing", "extra"), ("smallest", "smallest_right")
 
 
 def cmsp_study(folder: str | Path, *, jobs: int = 1, progress: Progress = True) -> list[Row]:
@@ -55,7 +55,8 @@ def cmsp_study(folder: str | Path, *, jobs: int = 1, progress: Progress = True) 
         ``units``, ``accuracy``; as bool ``inputs_right`` (every block in a group of its own, with its control bit where there is one, and
         nothing else in any group), ``distractors_out`` (no distractor leads anywhere), ``modules_right`` (every module of the truth and
         nothing else), ``exact`` (and connected alike), ``valid`` (or another valid decomposition; None with one output, where combinations
-        of control bits that are no code have no right answer); ``smallest`` and ``smallest_right``, the size of the smallest candidate of
+        of control bits that are no code have no right answer); ``matched``, ``missing`` and ``extra``, how many modules of the truth were
+        found and were not, and how many others were; ``smallest`` and ``smallest_right``, the size of the smallest candidate of
         these seeds, edges and two for each hidden unit, and of the smallest with all modules of the truth (None where none has them);
         ``support`` of a consensus; ``seconds`` (the cell's, times the row's share of the seeds). Where nothing was accepted, verdicts are
         False, the accuracy is the best that was reached and the rest is None.
@@ -95,7 +96,7 @@ def cmsp_cell(m: int, k: int, outputs: str, width: int, depth: int, *, folder: s
 def _columns(truth: nx.DiGraph, result: SculptResult, answer: Answer) -> Row:
     if answer.found is None:
         best = max(attempt.accuracy for attempt in result.history if attempt.chain.seed in answer.seeds)
-        return {"accuracy": best, **dict.fromkeys(VERDICTS, False), **dict.fromkeys(SIZES)}
+        return {"accuracy": best, **dict.fromkeys(VERDICTS, False), **dict.fromkeys((*COUNTS, *SIZES))}
     sizes = _sizes([c for c in result.candidates if c.origin["seed"] in answer.seeds], truth)
     return {"accuracy": answer.found.network.accuracy, **_verdicts(answer.found, truth), **sizes}
 
@@ -117,4 +118,5 @@ def _verdicts(found: Any, truth: nx.DiGraph) -> Row:
     told = compare(found, truth)
     distractors = np.array([name.startswith("d") for name in found.graph.input_names])
     out = bool((found.labels[0][distractors] < 0).all())
-    return dict(zip(VERDICTS, (told.inputs.exact, out, told.exact, told.connected, told.valid), strict=True))
+    counts = dict(zip(COUNTS, map(len, (told.matched, told.missing, told.extra)), strict=True))
+    return {**dict(zip(VERDICTS, (told.inputs.exact, out, told.exact, told.connected, told.valid), strict=True)), **counts}

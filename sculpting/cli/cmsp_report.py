@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["cmsp_summary", "write_cmsp_report"]
 
 HEADER = (
-    "m", "k", "outputs", "hidden layers", "groups of inputs", "distractors out", "all modules", "connected alike", "or valid", "reached?",
-    "support", "edges", "units", "smallest, any/right", "one seed: groups", "one seed: all modules", "minutes",
+    "m", "k", "outputs", "hidden layers", "groups of inputs", "distractors out", "all modules", "modules, found + others",
+    "connected alike", "or valid", "reached?", "support", "edges", "units", "smallest, any/right", "one seed: groups",
+    "one seed: all modules", "minutes",
 )  # fmt: skip
 NEEDED = ("inputs_right", "distractors_out", "modules_right")
 MEANING = (
@@ -29,9 +30,10 @@ MEANING = (
     "parity alone or all at once; *all*: the same in every combination; *each*: an output for each code, and no control bits. The "
     "answer is the consensus of the candidates of four seeds; beside it, of each seed alone, with Wilson's intervals. *Groups of "
     "inputs*: every block in a group of its own, with its control bit. *All modules*: those of the truth at that depth and nothing "
-    "else. *Reached*: groups, distractors and modules. *Smallest*: the size, edges and two for each hidden unit, of the smallest "
-    "candidate of the four seeds, and of the smallest that has all modules of the truth. Nothing was published of the modules of such "
-    "networks to compare with. With one output a decomposition has no verdict on validity."
+    "else. *Found + others*: how many modules of the truth are there, of how many, and how many more than those. *Reached*: groups, "
+    "distractors and modules. *Smallest*: the size, edges and two for each hidden unit, of the smallest candidate of the four seeds, "
+    "and of the smallest that has all modules of the truth. Nothing was published of the modules of such networks to compare with. With "
+    "one output a decomposition has no verdict on validity."
 )
 
 
@@ -65,12 +67,17 @@ def _line(rows: Sequence[Row], m: int, k: int, outputs: str, depth: int) -> list
     answer, single = consensus_rows(rows, SEEDS, **facts), consensus_rows(rows, 1, **facts)
     named = list(map(str, facts.values()))
     if not answer:
-        return [*named, *[""] * 5, NOT_RUN, *[""] * 7]
+        return [*named, *[""] * 6, NOT_RUN, *[""] * 7]
     (row,) = answer
-    verdicts = [_word(row[name]) for name in (*NEEDED, "exact", "valid")]
+    verdicts = [*(_word(row[name]) for name in NEEDED), _modules(row), *(_word(row[name]) for name in ("exact", "valid"))]
     size = [spread([row["support"]], ".2f"), str(row["edges"] or "none accepted"), row["units"] or "", _smallest(row)]
     rates = [with_interval(rate_of(single, (name,))) for name in ("inputs_right", "modules_right")]
     return [*named, *verdicts, _word(all(row[name] for name in NEEDED)), *size, *rates, f"{row['seconds'] / 60:.1f}"]
+
+
+def _modules(row: Row) -> str:
+    """How many modules of the truth were found, of how many, and how many others."""
+    return "" if row["matched"] is None else f"{row['matched']}/{row['matched'] + row['missing']} + {row['extra']}"
 
 
 def _smallest(row: Row) -> str:

@@ -22,7 +22,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "mnist-xor": {**DIGITS, "learning_rate": 0.03, "tolerance": 0.01},  # see docs/digits.md
     "cmsp": {
         "steps": 300, "batch_size": 256, "learning_rate": 0.03, "input_noise": 0.1, "hidden_noise": 0.3, "dense_rounds": 30,
-        "unit_steps": (50, 20), "edge_steps": (2.0, 1.0),
+        "unit_steps": (70, 50, 30, 20, 10), "edge_steps": (2.0, 1.0, 0.5),
     },
 }  # fmt: skip
 
