@@ -14,7 +14,7 @@ from .training import Round
 __all__ = [
     "DENSE_ROUNDS", "DENSE_ROUNDS_UNMARKED", "EDGE_STEPS", "EPOCHS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "LEAST_STEPS", "MOST_STEPS",
     "UNIT_STEPS",
-    "check_arguments", "check_chains", "check_counts", "check_inputs", "device_of", "round_of", "steps_of", "threads_of",
+    "check_arguments", "check_chains", "check_counts", "check_inputs", "device_of", "round_of", "steps_of",
 ]  # fmt: skip
 
 UNIT_STEPS: tuple[float, ...] = tuple(range(70, 0, -5))
@@ -23,7 +23,7 @@ LARGE_UNIT_STEPS: tuple[float, ...] = (50, 20)
 LARGE_EDGE_STEPS: tuple[float, ...] = (2.0, 1.0)
 DENSE_ROUNDS, DENSE_ROUNDS_UNMARKED = 10, 50  # where it is known how accurate to be, and where a network is trained while it gains
 EPOCHS, LEAST_STEPS, MOST_STEPS = 30, 60, 120  # of a round: so many epochs, between so many steps
-LARGE = 20_000  # weights from which on a network takes the smaller grid and threads: a round takes seconds, not milliseconds
+LARGE = 20_000  # weights from which on a network takes the smaller grid: a round takes seconds, not milliseconds
 
 
 def check_chains(chains: Sequence[Chain]) -> None:
@@ -44,17 +44,9 @@ def steps_of(
     chains: Sequence[Chain], unit_steps: Sequence[float] | None, edge_steps: Sequence[float] | None
 ) -> tuple[Sequence[float], Sequence[float]]:
     """The first steps of chains of units and of edges: as given, otherwise by the size of the largest model."""
-    usual = (LARGE_UNIT_STEPS, LARGE_EDGE_STEPS) if _are_large(chains) else (UNIT_STEPS, EDGE_STEPS)
+    large = max(len(chain.shape.weight_positions()) for chain in chains) > LARGE
+    usual = (LARGE_UNIT_STEPS, LARGE_EDGE_STEPS) if large else (UNIT_STEPS, EDGE_STEPS)
     return (usual[0] if unit_steps is None else unit_steps), (usual[1] if edge_steps is None else edge_steps)
-
-
-def threads_of(chains: Sequence[Chain], device: torch.device) -> int:
-    """Threads that train members side by side: all that torch may use for large networks on a CPU; small ones leave no time to win."""
-    return torch.get_num_threads() if device.type == "cpu" and _are_large(chains) else 1
-
-
-def _are_large(chains: Sequence[Chain]) -> bool:
-    return max(len(chain.shape.weight_positions()) for chain in chains) > LARGE
 
 
 def check_inputs(chain: Chain, task: Task) -> None:

@@ -15,17 +15,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from .arguments import (
-    DENSE_ROUNDS,
-    DENSE_ROUNDS_UNMARKED,
-    check_arguments,
-    check_chains,
-    check_counts,
-    device_of,
-    round_of,
-    steps_of,
-    threads_of,
-)
+from .arguments import DENSE_ROUNDS, DENSE_ROUNDS_UNMARKED, check_arguments, check_chains, check_counts, device_of, round_of, steps_of
 from .carving import Carving
 from .checkpoint import Checkpoint, digest
 from .models import Chain, read_model
@@ -197,8 +187,8 @@ def sculpt(
         standard deviations of the Gaussian noise on the inputs and on the sums of hidden units, 0.1 and 0.3 for a complete truth table
         and otherwise 0 when left out. Noise inside works against short cuts: units that carry several bits.
     device : str or torch.device, optional
-        Where to compute; otherwise where the model is. On a CPU, small networks take one thread; of more than 20,000 weights, members are
-        trained side by side on as many threads as ``torch.get_num_threads()`` says, which may change the result by rounding.
+        Where to compute; otherwise where the model is. On a CPU small networks take one thread; those of which more than 20,000 parameters
+        are left are trained side by side on as many as ``torch.get_num_threads()`` says, which may change the result by rounding.
     max_members : int, optional
         How many networks are trained at once at the most; otherwise as many as fit into half of the memory that is free and, on a CPU,
         into the caches: 16 MiB for what a step touches. It changes the result by no more than the rounding of batched products does.
@@ -250,8 +240,8 @@ def sculpt(
         ),
     )  # fmt: skip
     place = device_of(chains[0].device if device is None else device)
-    rate_of = torch.tensor(rates, dtype=torch.float64)
-    gate = Gate(Data.of(task, place, copies), settings, rate_of, max_members, threads=threads_of(chains, place))
+    threads = torch.get_num_threads() if place.type == "cpu" else 1
+    gate = Gate(Data.of(task, place, copies), settings, torch.tensor(rates, dtype=torch.float64), max_members, threads=threads)
     if min_accuracy is not None or task.complete:
         gate.min_accuracy = 1.0 if min_accuracy is None else min_accuracy
     elif edge_steps:

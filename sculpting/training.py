@@ -29,6 +29,7 @@ from .tasks.task import Task
 __all__ = ["Data", "Round", "evaluate", "gradient", "train"]
 
 BETA1, BETA2 = 0.9, 0.999
+LARGE = 20_000  # parameters of a packed member, from which on two members on two threads were measured faster than together on one
 Watch = Callable[[Tensor, Population, Score, int], bool]
 
 
@@ -178,7 +179,8 @@ def train(
         How many are trained at once at the most; otherwise as many as ``members_that_fit`` says. Where memory runs out
         all the same, the number halves.
     threads : int
-        So many groups of members are trained side by side, each on a thread of its own, and on one of torch's. Nothing may watch then.
+        Members with more than 20,000 parameters left are trained in so many groups side by side, each on a thread of its own and on one
+        of torch's; smaller ones leave Python no time for others. Nothing may watch then.
     watch : function of (members, population, score, steps), optional
         Called after every evaluation: which rows of ``population (N, ...)`` are trained together, how they are now, their score and the
         steps made; when it returns true their round ends. Members that memory runs out for are trained, and watched, anew.
@@ -210,11 +212,13 @@ def train(
                 raise
             return None
 
-    groups, threads = [], min(threads, max_members or threads)
+    groups, spread = [], 1
     for packing in packings(population, rates):
         limit = max_members or members_that_fit(len(packing.members), packing.shape, data, settings)
-        groups += packing.split(-(-limit // threads))
-    with side_by_side(threads if len(groups) > 1 else 1) as each:
+        parts = min(threads, max_members or threads) if packing.shape.size > LARGE else 1
+        groups += packing.split(-(-limit // parts))
+        spread = max(spread, parts)
+    with side_by_side(spread if len(groups) > 1 else 1) as each:
         while groups:
             halves = []
             for packing, found in zip(groups, each(outcome, groups), strict=True):
