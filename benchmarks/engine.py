@@ -144,17 +144,17 @@ def mnist_size() -> list[str]:
         "|---|---|---|---|---|",
         f"| plain masked dense | {_all(runs(plain, 5), 1e3, 1)} | | |",
     ]
-    for what, population in (("engine, nothing pruned", dense), ("engine, 10 % of the units", tenth(dense))):
+    for what, population in (("engine, nothing pruned", dense), ("engine, 10 % of the units", with_units(dense, 0.1))):
         found, ratios = side_by_side(plain, partial(mnist_step, data, population))
         lines.append(f"| {what} | {_all(found, 1e3, 1)} | {_all(ratios, 1, 1)} |")
     torch.set_num_threads(1)
     return [*lines, "", *unit_scoring(dense, data, task)]
 
 
-def tenth(population: Population) -> Population:
-    """The same networks with 10 % of the units left."""
+def with_units(population: Population, share: float) -> Population:
+    """The same networks with a share of their hidden units left."""
     shape, mask = population.shape, population.mask.clone()
-    gone = (uniforms(keys([("gone", i) for i in range(len(population))]), sum(shape.widths[1:-1])) > 0.1).float()
+    gone = (uniforms(keys([("gone", i) for i in range(len(population))]), sum(shape.widths[1:-1])) > share).float()
     for layer, dead in enumerate(gone.split(shape.widths[1:-1], dim=1)):
         shape.matrices(mask)[layer].mul_(1 - dead.unsqueeze(2))
         shape.weights(mask)[layer + 1].mul_(1 - dead.unsqueeze(1))
@@ -180,7 +180,7 @@ def members_on_threads(members: int = 16, steps: int = 47) -> list[str]:
         f"| {members} members {'-'.join(map(str, widths))}, batch 64 | ms a step of all, median | all | one thread / this, median | all |",
         "|---|---|---|---|---|",
     ]
-    for what, population in (("nothing pruned", dense), ("10 % of the units", tenth(dense))):
+    for what, population in (("nothing pruned", dense), ("30 % of the units", with_units(dense, 0.3))):
         one = partial(measure, population, 1, 1)
         for how, inside, threads in (("every product on all threads", cores, 1), ("members side by side on all threads", 1, cores)):
             found, ratios = side_by_side(one, partial(measure, population, inside, threads))
