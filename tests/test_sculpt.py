@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from itertools import pairwise
 from typing import Any
 
@@ -370,6 +371,27 @@ def test_running_out_of_memory_halves_the_number_of_members(monkeypatch: pytest.
     result = sculpt(task.model(width=24, hidden_layers=1), task, **{**QUICK, "seeds": 8})
     assert result.accuracy == 1.0
     assert sizes[:7] == [8, 4, 4, 2, 2, 2, 2]
+
+
+def test_large_networks_are_trained_on_all_threads_and_small_ones_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest, alone = training._train, []
+
+    def spy(*rest: Any) -> Any:
+        alone.append(threading.current_thread() is threading.main_thread())
+        return honest(*rest)
+
+    monkeypatch.setattr(training, "_train", spy)
+    task, before = tasks.boolean("both"), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for large, expected in ((training.LARGE, {True}), (0, {True, False})):
+            monkeypatch.setattr(training, "LARGE", large)
+            alone.clear()
+            result = sculpt(task.model(width=24, hidden_layers=1), task, **QUICK)
+            assert set(alone) == expected  # a single member stays on the main thread
+            assert result.accuracy == 1.0
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is at hand")

@@ -225,6 +225,9 @@ def test_members_are_trained_side_by_side_on_threads(monkeypatch: pytest.MonkeyP
     try:
         spread, spread_score = train(population, data, settings_, keys(range(5)), threads=2)
         assert torch.get_num_threads() == 2
+        monkeypatch.setattr(training, "_train", lambda *rest: seen.append((1, 0, torch.get_num_threads())) or honest(*rest))
+        train(population.select(torch.tensor([0])), data, settings_, keys([0]), threads=2)
+        assert seen.pop() == (1, 0, 2)  # alone, a member may have all of torch's threads
     finally:
         torch.set_num_threads(before)
     assert sorted(count for count, *_ in seen) == [2, 3]
@@ -285,13 +288,17 @@ def test_memory_that_runs_out_on_threads_halves_their_members_and_other_errors_c
     found, _ = train(population, data, settings_, keys(range(6)), threads=threads)
     torch.testing.assert_close(found.values, whole.values, rtol=1e-4, atol=1e-6)
 
-    def broken(*_: Any) -> Any:
+    tried: list[int] = []
+
+    def broken(part: Population, *_: Any) -> Any:
+        tried.append(len(part))
         raise RuntimeError("something else")
 
     monkeypatch.setattr(training, "_train", broken)
     before = torch.get_num_threads()
     with pytest.raises(RuntimeError, match="something else"):
         train(population, data, settings_, keys(range(6)), threads=threads)
+    assert set(tried) == {6 // threads}
     assert torch.get_num_threads() == before
 
 
