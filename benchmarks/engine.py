@@ -273,9 +273,9 @@ def synchronised(device: str, work: Callable[[], object]) -> float:
 
 
 def peak(members: int) -> None:
-    """Print the peak memory, in bytes, of a process that trains a round of so many members."""
+    """Print the peak memory, in bytes, of a process that trains a round of so many members at once."""
     data, shape, settings = wide()
-    train(Population.fresh(shape, keys(range(members))), data, settings, keys(range(members)))
+    train(Population.fresh(shape, keys(range(members))), data, settings, keys(range(members)), max_members=members)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
