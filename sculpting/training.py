@@ -218,7 +218,7 @@ def train(
         parts = min(threads, max_members or threads) if packing.shape.size > LARGE else 1
         groups += packing.split(-(-limit // parts))
         spread = max(spread, parts)
-    with side_by_side(spread if len(groups) > 1 else 1) as each:
+    with _side_by_side(spread if len(groups) > 1 else 1) as each:
         while groups:
             halves = []
             for packing, found in zip(groups, each(outcome, groups), strict=True):
@@ -233,7 +233,7 @@ def train(
 
 
 @contextlib.contextmanager
-def side_by_side(threads: int) -> Iterator[Callable[..., Iterator[Any]]]:
+def _side_by_side(threads: int) -> Iterator[Callable[..., Iterator[Any]]]:
     """``map``, or one that works on so many threads at once, with one thread of torch for each."""
     if threads == 1:
         yield map
