@@ -29,7 +29,7 @@ from .tasks.task import Task
 __all__ = ["Data", "Round", "evaluate", "gradient", "train"]
 
 BETA1, BETA2 = 0.9, 0.999
-LARGE = 20_000  # parameters of a packed member, from which on two members on two threads were measured faster than together on one
+WORTH_A_THREAD = 20_000  # parameters of a packed member, from which on two members on two threads were measured faster than together on one
 Watch = Callable[[Tensor, Population, Score, int], bool]
 
 
@@ -214,9 +214,11 @@ def train(
 
     groups, spread = [], 1
     for packing in packings(population, rates):
-        limit = max_members or members_that_fit(len(packing.members), packing.shape, data, settings)
-        parts = min(threads, max_members or threads) if packing.shape.size > LARGE else 1
-        groups += packing.split(-(-limit // parts))
+        parts = min(threads, max_members or threads) if packing.shape.size > WORTH_A_THREAD else 1
+        if max_members:
+            groups += packing.split(max_members // parts)  # together never more
+        else:
+            groups += packing.split(-(-members_that_fit(len(packing.members), packing.shape, data, settings) // parts))
         spread = max(spread, parts)
     with _side_by_side(spread if len(groups) > 1 else 1) as each:
         while groups:

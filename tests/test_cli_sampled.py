@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -238,8 +239,15 @@ def test_the_smallest_candidate_is_told_beside_the_smallest_that_is_like_the_tru
     like, truth = own[-2:], tasks.cmsp(2, 2, 6, outputs="each").truth(hidden_layers=2)
     assert size_of(own[0]) < size_of(like[0])
     monkeypatch.setattr("analysis.compare", lambda found, _: SimpleNamespace(exact=found.network in like))
-    assert cmsp._sizes(own, truth) == {"smallest": size_of(own[0]), "smallest_right": size_of(like[0])}
-    assert cmsp._sizes(own[:-2], truth) == {"smallest": size_of(own[0]), "smallest_right": None}
+    answer, size = sampled.Answer(range(4), "consensus", detect_modules(own[0])), partial(cmsp._size, truth)
+    answer = replace(answer, found=replace(answer.found, network=own[0]))
+    monkeypatch.setattr(cmsp, "_verdicts", lambda *_: {})
+    for some, right in ((own, size_of(like[0])), (own[:-2], None)):
+        told = cmsp._columns(truth, size, replace(cells["cmsp"][1], candidates=tuple(some)), answer)
+        assert told == {"accuracy": own[0].accuracy, "smallest": size_of(own[0]), "smallest_right": right}
+    alone = replace(answer, seeds=range(own[-1].origin["seed"], own[-1].origin["seed"] + 1))
+    told = cmsp._columns(truth, size, cells["cmsp"][1], alone)
+    assert told["smallest"] == min(size_of(c) for c in own if c.origin["seed"] == own[-1].origin["seed"])
 
 
 def test_a_row_of_parities_says_what_was_found(cells: Any) -> None:
@@ -304,7 +312,7 @@ def test_where_nothing_was_accepted_nothing_is_right(cells: Any) -> None:
     nothing: Any = SimpleNamespace(candidates=(), history=tuple(attempts), dense=cells["mnist-pair"][1].dense)
     answer = sampled._answer(nothing, seeds, "consensus", {})
     assert answer.columns == {"seeds": 2, "seed": 1, "rule": "consensus", "density": None, "edges": None, "units": None}
-    told = cmsp._columns(tasks.cmsp(1, 2).truth(2), nothing, answer)
+    told = cmsp._columns(tasks.cmsp(1, 2).truth(2), refuse, nothing, answer)
     assert told == {"accuracy": 0.8, **dict.fromkeys(CMSP_COLUMNS[13:18], False), **dict.fromkeys(CMSP_COLUMNS[18:23])}
     task = tasks.mnist_pair(size=4, source="digits", **ROWS)
     row = mnist._columns(task, task.truth(2), nothing, answer)

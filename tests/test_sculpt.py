@@ -384,8 +384,8 @@ def test_large_networks_are_trained_on_all_threads_and_small_ones_on_one(monkeyp
     task, before = tasks.boolean("both"), torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        for large, expected in ((training.LARGE, {True}), (0, {True, False})):
-            monkeypatch.setattr(training, "LARGE", large)
+        for large, expected in ((training.WORTH_A_THREAD, {True}), (0, {True, False})):
+            monkeypatch.setattr(training, "WORTH_A_THREAD", large)
             alone.clear()
             result = sculpt(task.model(width=24, hidden_layers=1), task, **QUICK)
             assert set(alone) == expected  # a single member stays on the main thread

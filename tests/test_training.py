@@ -208,7 +208,7 @@ def test_members_trained_one_after_the_other_keep_their_noise(monkeypatch: pytes
 
 
 def test_members_are_trained_side_by_side_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "LARGE", 0)
+    monkeypatch.setattr(training, "WORTH_A_THREAD", 0)
     population, data, settings_ = make((4, 12, 3), 5), data_for("bce", (4, 3)), Round(steps=10, input_noise=0.1, hidden_noise=0.3)
     whole, score = train(population, data, settings_, keys(range(5)))
     honest, seen, both = training._train, [], threading.Barrier(2, timeout=60)
@@ -239,7 +239,7 @@ def test_members_are_trained_side_by_side_on_threads(monkeypatch: pytest.MonkeyP
 
 
 def test_members_of_other_sizes_are_trained_side_by_side_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("training.LARGE", "packing.FEW_PARAMETERS", "packing.STEP_COST"):
+    for name in ("training.WORTH_A_THREAD", "packing.FEW_PARAMETERS", "packing.STEP_COST"):
         monkeypatch.setattr(f"sculpting.{name}", 0)
     population = make((4, 12, 3), 2)
     population = population.masked(population.without_units(torch.arange(12).repeat(2, 1) < torch.tensor([[0], [6]])))
@@ -265,16 +265,19 @@ def test_small_members_are_trained_together_on_one_thread(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(training, "_train", spy)
     train(make((4, 12, 3), 4), data_for("bce", (4, 3)), Round(steps=4), keys(range(4)), threads=2)
-    monkeypatch.setattr(training, "LARGE", 0)
+    monkeypatch.setattr(training, "WORTH_A_THREAD", 0)
     train(make((4, 12, 3), 4), data_for("bce", (4, 3)), Round(steps=4), keys(range(4)), threads=2, max_members=1)
     assert seen == [(4, True)] + [(1, True)] * 4
+    seen.clear()
+    train(make((4, 12, 3), 4), data_for("bce", (4, 3)), Round(steps=4), keys(range(4)), threads=2, max_members=3)
+    assert seen == [(1, False)] * 4  # never two and two at once
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_memory_that_runs_out_on_threads_halves_their_members_and_other_errors_come_out(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "LARGE", 0)
+    monkeypatch.setattr(training, "WORTH_A_THREAD", 0)
     population, data, settings_ = make((4, 12, 3), 6), data_for("bce", (4, 3)), Round(steps=4)
     whole, _ = train(population, data, settings_, keys(range(6)))
     honest = training._train

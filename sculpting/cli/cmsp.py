@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ def cmsp_study(folder: str | Path, *, jobs: int = 1, progress: Progress = True) 
         nothing else), ``exact`` (and connected alike), ``valid`` (or another valid decomposition; None with one output, where combinations
         of control bits that are no code have no right answer); ``matched``, ``missing`` and ``extra``, how many modules of the truth were
         found and were not, and how many others were; ``smallest`` and ``smallest_right``, the size of the smallest candidate of
-        these seeds, edges and two for each hidden unit, and of the smallest with all modules of the truth (None where none has them);
+        these seeds, edges and two for each hidden unit, and of the smallest with exactly the modules of the truth (None where none is);
         ``support`` of a consensus; ``seconds`` (the cell's, times the row's share of the seeds). Where nothing was accepted, verdicts are
         False, the accuracy is the best that was reached and the rest is None.
 
@@ -88,28 +88,28 @@ def cmsp_cell(m: int, k: int, outputs: str, width: int, depth: int, *, folder: s
     codes = [code for size in range(1, m + 1) for code in combinations(range(m), size)] if outputs == "all" else None
     task = cmsp(m, k, m * k + DISTRACTORS, codes, outputs="each" if outputs == "each" else "one")
     facts = {"task": task.name, "m": m, "k": k, "outputs": outputs, "width": width, "depth": depth}
-    describe = partial(_columns, task.truth(hidden_layers=depth))
+    truth = task.truth(hidden_layers=depth)
+    describe = partial(_columns, truth, cache(partial(_size, truth)))  # every candidate stands in four answers
     path = network_path(folder, cell_of(m, k, outputs, width, depth))
     return [{**facts, **row} for row in answer_sampled(task, width, depth, path, describe)]
 
 
-def _columns(truth: nx.DiGraph, result: SculptResult, answer: Answer) -> Row:
+def _columns(truth: nx.DiGraph, size: Callable[[SparseNetwork], tuple[float, bool]], result: SculptResult, answer: Answer) -> Row:
     if answer.found is None:
         best = max(attempt.accuracy for attempt in result.history if attempt.chain.seed in answer.seeds)
         return {"accuracy": best, **dict.fromkeys(VERDICTS, False), **dict.fromkeys((*COUNTS, *SIZES))}
-    sizes = _sizes([c for c in result.candidates if c.origin["seed"] in answer.seeds], truth)
-    return {"accuracy": answer.found.network.accuracy, **_verdicts(answer.found, truth), **sizes}
+    sizes = [size(candidate) for candidate in result.candidates if candidate.origin["seed"] in answer.seeds]
+    smallest = min(sizes)[0], min((number for number, right in sizes if right), default=None)
+    return {"accuracy": answer.found.network.accuracy, **_verdicts(answer.found, truth), **dict(zip(SIZES, smallest, strict=True))}
 
 
-def _sizes(candidates: Sequence[SparseNetwork], truth: nx.DiGraph) -> Row:
-    """The size of the smallest candidate, as ``consensus`` counts it, and of the smallest whose modules are those of the truth."""
+def _size(truth: nx.DiGraph, candidate: SparseNetwork) -> tuple[float, bool]:
+    """How large ``consensus`` takes a candidate for, and whether its modules are exactly those of the truth."""
     from analysis import compare, consensus, detect_modules
 
     unit_cost = inspect.signature(consensus).parameters["unit_cost"].default
-    live = [candidate.compact() for candidate in candidates]
-    sizes = [network.edge_count + unit_cost * sum(network.unit_counts[1:-1]) for network in live]
-    right = [size for size, candidate in zip(sizes, candidates, strict=True) if compare(detect_modules(candidate), truth).exact]
-    return dict(zip(SIZES, (min(sizes), min(right, default=None)), strict=True))
+    live = candidate.compact()
+    return live.edge_count + unit_cost * sum(live.widths[1:-1]), compare(detect_modules(candidate), truth).exact
 
 
 def _verdicts(found: Any, truth: nx.DiGraph) -> Row:

@@ -32,8 +32,8 @@ MEANING = (
     "inputs*: every block in a group of its own, with its control bit. *All modules*: those of the truth at that depth and nothing "
     "else. *Found + others*: how many modules of the truth are there, of how many, and how many more than those. *Reached*: groups, "
     "distractors and modules. *Smallest*: the size, edges and two for each hidden unit, of the smallest candidate of the four seeds, "
-    "and of the smallest that has all modules of the truth. Nothing was published of the modules of such networks to compare with. With "
-    "one output a decomposition has no verdict on validity."
+    "and of the smallest whose modules are exactly those of the truth. Nothing was published of the modules of such networks to compare "
+    "with. With one output a decomposition has no verdict on validity."
 )
 
 
@@ -81,7 +81,7 @@ def _modules(row: Row) -> str:
 
 
 def _smallest(row: Row) -> str:
-    """Of any candidate, and of any with the modules of the truth."""
+    """Of any candidate, and of any with exactly the modules of the truth."""
     any_, right = row["smallest"], row["smallest_right"]
     return "" if any_ is None else f"{any_:g}/{'none' if right is None else format(right, 'g')}"
 
