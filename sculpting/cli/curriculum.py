@@ -113,10 +113,10 @@ def curriculum_study(folder: str | Path, *, protocol: str = "reduced", jobs: int
     Returns
     -------
     list of dict
-        A row for each arm, seed and code: ``arm``, ``hidden_layers``, ``width``, ``seed``, ``code`` (as ``0+1+2``), ``samples_under``
-        (of all codes, behind the network when the code's loss first was under 0.1 bit; None where it never was), ``bits`` (the loss at
-        the end, 1 is chance), ``samples`` (by then), ``seconds`` (the cell's, shared equally by its rows). Losses are of fixed
-        validation rows, every 50 steps.
+        A row for each arm, seed and code: ``arm``, ``hidden_layers``, ``width``, ``seed``, ``code`` (as ``0+1+2``), ``samples_fresh``
+        (of all codes, behind the network when the code's rows of a batch, not learnt from yet, first had a loss under 0.1 bit; None where
+        they never had), ``samples_under`` (the same of fixed validation rows, every 50 steps), ``bits`` (their loss at the end, 1 is
+        chance), ``samples`` (by then), ``seconds`` (the cell's, shared equally by its rows).
 
     Raises
     ------
@@ -127,9 +127,11 @@ def curriculum_study(folder: str | Path, *, protocol: str = "reduced", jobs: int
 
     Notes
     -----
-    Published: Michaud, Parker-Sartori and Tegmark, "On the creation of narrow AI", NeurIPS 2025. There every network is trained to the last
-    sample and counts by its losses then; here those of a cell are, until all of them have the sum under 0.1 bit. As there, networks have
-    two outputs and the loss of their softmax: of one output and its sigmoid, which is the same class of functions, Adam learns more slowly.
+    Published: Michaud, Parker-Sartori and Tegmark, "On the creation of narrow AI", NeurIPS 2025. There a network counts where the sum's
+    loss on fresh rows was under 0.1 bit at any of the last 100 steps, which comes true at the first such step, and every network is
+    trained to the last sample; here those of a cell are, until all of them have the sum under 0.1 bit on the validation rows. As there,
+    networks have two outputs and the loss of their softmax: of one output and its sigmoid, which is the same class of functions, Adam
+    learns more slowly.
     """
     from .curriculum_report import write_curriculum_report
 
@@ -181,44 +183,64 @@ def curriculum_cell(arm: str, first: int, last: int, protocol: str) -> list[Row]
     seeds, chosen = range(first, last + 1), PROTOCOLS[protocol]
     task, known = chosen.task(arm), chosen.arms[arm]
     codes, _ = codes_of(task.x_check, chosen.m)
-    curves = _curves(task, chosen.m, known, seeds)
+    curves, heard = _curves(task, chosen.m, known, seeds)
     facts = {"arm": arm, "hidden_layers": known.hidden_layers, "width": known.width}
     rows = [
-        {**facts, "seed": seed, "code": "+".join(map(str, code)), **_columns({at: bits[place] for at, bits in curve.items()})}
-        for seed, curve in zip(seeds, curves, strict=True)
+        {
+            **facts, "seed": seed, "code": "+".join(map(str, code)),
+            "samples_fresh": _first_under({step * known.batch_size: bits[place] for step, bits in enumerate(fresh)}),
+            **_columns({at: bits[place] for at, bits in curve.items()}),
+        }
+        for seed, curve, fresh in zip(seeds, curves, heard, strict=True)
         for place, code in enumerate(codes)
-    ]
+    ]  # fmt: skip
     seconds = round((time.perf_counter() - start) / len(rows), 3)
     return [{**row, "seconds": seconds} for row in rows]
 
 
-def _curves(task: Task, m: int, arm: Arm, seeds: range) -> list[Curve]:
-    """The loss in bits of every code of every seed, smaller codes first, at every evaluation until all have learnt the largest."""
-    data, (_, code) = Data.of(task), codes_of(task.x_check, m)
+def _curves(task: Task, m: int, arm: Arm, seeds: range) -> tuple[list[Curve], list[list[list[float]]]]:
+    """The loss in bits of every code of every seed, smaller codes first: at every evaluation, until all have learnt the largest; and of
+    every batch, before it is learnt from.
+    """
+    data, (codes, code) = Data.of(task), codes_of(task.x_check, m)
+    of_batch, heard = torch.arange(arm.batch_size) % len(codes), []
     shape = Shape((task.x.shape[1], *[arm.width] * arm.hidden_layers, 2), (*["relu"] * arm.hidden_layers, "identity"))
     key = keys([("curriculum", seed) for seed in seeds])
     curves: list[Curve] = [{} for _ in seeds]
 
     def watch(members: Tensor, part: Population, score: Score, steps: int) -> bool:
-        logits = Pass(part).forward(data.x_check)[0][-1]
-        bits, _ = by_code(logits[:, 1:] - logits[:, :1], data.y_check[1:], code)
+        bits = _bits(Pass(part).forward(data.x_check)[0][-1], data.y_check, code)
         for member, losses in zip(members.tolist(), bits.tolist(), strict=True):
             curves[member][steps * arm.batch_size] = losses
         return bool((bits[:, -1] < UNDER).all())
 
+    def slope(z: Tensor, y: Tensor) -> Tensor:
+        heard.append(_bits(z, y, of_batch))
+        return data.loss.slope(z, y)
+
     settings = Round(
         arm.steps, arm.batch_size, LEARNING_RATE, final_rate=1.0, weight_decay=0.0, epsilon=EPSILON, check_every=CHECK_EVERY, keep_last=True
     )
+    listening = replace(data, loss=replace(data.loss, slope=slope))
     with torch.no_grad():
-        train(Population.uniform(shape, fold(key, 0)), data, settings, fold(key, 1), max_members=len(seeds), watch=watch)
-    return curves
+        train(Population.uniform(shape, fold(key, 0)), listening, settings, fold(key, 1), max_members=len(seeds), watch=watch)
+    return curves, torch.stack(heard, dim=1).tolist()
+
+
+def _bits(z: Tensor, y: Tensor, code: Tensor) -> Tensor:
+    """The loss of every code ``(N, C)``, in bits, of the sums of two classes ``z (N, 2, S)``."""
+    return by_code(z[:, 1:] - z[:, :1], y[..., 1:, :], code)[0]
 
 
 def _columns(curve: Mapping[int, float]) -> Row:
-    """What a row says of one code."""
+    """What a row says of one code on the validation rows."""
     *_, (samples, bits) = curve.items()
-    under = next((at for at, loss in curve.items() if loss < UNDER), None)
-    return {"samples_under": under, "bits": bits, "samples": samples, "curve": _thinned(curve)}
+    return {"samples_under": _first_under(curve), "bits": bits, "samples": samples, "curve": _thinned(curve)}
+
+
+def _first_under(losses: Mapping[int, float]) -> int | None:
+    """The samples behind the first loss under 0.1 bit."""
+    return next((at for at, bits in losses.items() if bits < UNDER), None)
 
 
 def _thinned(curve: Mapping[int, float]) -> list[list[float]]:

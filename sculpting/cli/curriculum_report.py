@@ -39,12 +39,14 @@ HEADER = (
 )  # fmt: skip
 MEANING = (
     "Networks learn atomic parities and their sum, the composite, in equal parts on fresh rows at every step, or the composite alone. "
-    "Samples are of all codes together; losses are in bits, 1 being chance, on validation rows that are the same for all. Where some seeds "
-    "never came under 0.1 bit, the median counts them as later than all others: *above* the samples they had. Intervals are Wilson's."
+    "Samples are of all codes together; losses are in bits, 1 being chance. A seed counts as published: from the first batch on whose rows "
+    "of the composite, not learnt from yet, had a loss under 0.1 bit. *Fixed rows* are the same for all and looked at every 50 steps, and "
+    "say the losses at the end and in the picture. Where some seeds never came under 0.1 bit, the median counts them as later than all "
+    "others: *above* the samples they had. Intervals are Wilson's."
 )
 NOTE = (
     "Published counts are those of Michaud, Parker-Sartori and Tegmark (NeurIPS 2025) at the full size, m = 4, k = 4, n = 64: of 40 seeds, "
-    "those under 0.1 bit at the end of 2e9 samples. Here a seed counts from the first evaluation under 0.1 bit."
+    "those with a loss under 0.1 bit in the last 100 of 2e9 samples' batches."
 )
 STYLES: dict[str, dict[str, Any]] = {
     "broad": {"color": "#0072B2", "linestyle": "-"},
@@ -95,10 +97,14 @@ def _goals(rows: Sequence[Row]) -> list[list[str]]:
     from analysis.rates import Rate
 
     broad, narrow = _composite(rows, "broad"), _composite(rows, "narrow")
-    early = _rate([row["samples_under"] is not None and row["samples_under"] <= BROAD_BY for row in broad])
+    early, later = (
+        _rate([row[name] is not None and row[name] <= BROAD_BY for row in broad]) for name in ("samples_fresh", "samples_under")
+    )
     stuck = _rate([row["bits"] > NARROW_BITS and row["samples"] >= NARROW_AT for row in narrow])
+    by = f"{NAMES['broad']}: under {UNDER:g} bit by {_short(BROAD_BY)} samples"
     counts = [
-        (f"{NAMES['broad']}: under {UNDER:g} bit by {_short(BROAD_BY)} samples", Rate(*BROAD_FLOOR), early),
+        (f"{by}, as published", Rate(*BROAD_FLOOR), early),
+        (f"{by}, on fixed rows", Rate(*BROAD_FLOOR), later),
         (f"{NAMES['narrow']}: above {NARROW_BITS:g} bit at {_short(NARROW_AT)} samples", Rate(*[PROTOCOLS["reduced"].seeds] * 2), stuck),
     ]
     return [*([what, str(floor), with_interval(rate), reached(rate, floor)] for what, floor, rate in counts), _slower(rows), _time(rows)]
@@ -132,28 +138,28 @@ def _line(rows: Sequence[Row], protocol: str, arm: str) -> list[str]:
     if not some:
         return [*facts, NOT_RUN, published, *[""] * 4]
     samples, exact = _median(some)
-    under = with_interval(_rate([row["samples_under"] is not None for row in some]))
+    under = with_interval(_rate([row["samples_fresh"] is not None for row in some]))
     median = f"{'' if exact else 'above '}{_short(samples)}"
-    times = sorted(row["samples_under"] for row in some if row["samples_under"] is not None)
+    times = sorted(row["samples_fresh"] for row in some if row["samples_fresh"] is not None)
     between = "-".join(dict.fromkeys(_short(time) for time in (times[0], times[-1]))) if times else ""
     return [*facts, under, published, median, between, spread([row["bits"] for row in some], ".3f"), _atomic_first(rows, arm)]
 
 
 def _median(some: Sequence[Row]) -> tuple[float, bool]:
     """The median of the samples until 0.1 bit, and whether it is exact; otherwise, where the middle never came there, it is larger."""
-    exact = statistics.median(math.inf if row["samples_under"] is None else row["samples_under"] for row in some)
+    exact = statistics.median(math.inf if row["samples_fresh"] is None else row["samples_fresh"] for row in some)
     if math.isfinite(exact):
         return exact, True
-    return statistics.median(row["samples"] if row["samples_under"] is None else row["samples_under"] for row in some), False
+    return statistics.median(row["samples"] if row["samples_fresh"] is None else row["samples_fresh"] for row in some), False
 
 
 def _atomic_first(rows: Sequence[Row], arm: str) -> str:
     """Of the seeds that learnt the composite, in how many every atomic parity was learnt by then."""
     if arm == "narrow":
         return ""
-    marks = {row["seed"]: row["samples_under"] for row in _composite(rows, arm) if row["samples_under"] is not None}
+    marks = {row["seed"]: row["samples_fresh"] for row in _composite(rows, arm) if row["samples_fresh"] is not None}
     atomic = [row for row in rows if row["arm"] == arm and "+" not in row["code"] and row["seed"] in marks]
-    late = {row["seed"] for row in atomic if row["samples_under"] is None or row["samples_under"] >= marks[row["seed"]]}
+    late = {row["seed"] for row in atomic if row["samples_fresh"] is None or row["samples_fresh"] >= marks[row["seed"]]}
     return with_interval(_rate([seed not in late for seed in marks])) if marks else ""
 
 
