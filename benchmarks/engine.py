@@ -27,6 +27,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from sculpting import sculpt, tasks
 from sculpting.memory import bytes_of_member
+from sculpting.packing import packings
 from sculpting.population import Population, Shape
 from sculpting.randomness import keys, uniforms
 from sculpting.scores import UNIT_SCORES
@@ -118,7 +119,7 @@ def protocols() -> list[str]:
 def mnist_task(rows: int = 2048) -> Task:
     x = torch.rand(rows, MNIST[0], generator=torch.Generator().manual_seed(0))
     y = (x[:, :3] > 0.5).float()
-    return Task(x, y, "bce", x[:512], y[:512])
+    return Task(x, y, "bce", x, y)  # evaluated on all rows, as the plain loop is
 
 
 def mnist_step(data: Data, population: Population, steps: int = 24) -> float:
@@ -215,21 +216,30 @@ def scored_one_by_one(model: torch.nn.Sequential, x: torch.Tensor, y: torch.Tens
     return (time.perf_counter() - start) / len(x)
 
 
-def unit_scoring(population: Population, data: Data, task: Task, sampled: int = 64) -> list[str]:
+def unit_scoring(dense: Population, data: Data, task: Task, sampled: int = 64) -> list[str]:
+    """Nothing pruned; and with units gone, as in all but the first scoring of a run: one row at a time, masks save nothing."""
     x, y = task.x_check[:sampled], task.y_check[:sampled]
     masked = torch.nn.Sequential(*(Masked(m.in_features, m.out_features) if isinstance(m, torch.nn.Linear) else m for m in mlp(MNIST)))
 
-    def batched() -> float:
+    def batched(population: Population) -> float:
         start = time.perf_counter()
-        UNIT_SCORES["loss_sensitivity"](population, data, keys(["one"]))
+        for packing in packings(population):
+            UNIT_SCORES["loss_sensitivity"](packing.pack(population), data.checked_on(packing.inputs), keys(["one"]))
         return (time.perf_counter() - start) / data.x_check.shape[1]
 
     lines = [
         "| unit scores, MNIST size, one thread | batched, ms a row, median | all | row by row / batched, median | all |",
         "|---|---|---|---|---|",
     ]
-    for what, model in (("plain layers", mlp(MNIST)), ("masked layers", masked)):
-        found, ratios = side_by_side(partial(scored_one_by_one, model, x, y), batched)
+    cases = (
+        ("plain layers, nothing pruned", mlp(MNIST), 1.0),
+        ("masked layers, nothing pruned", masked, 1.0),
+        ("masked layers, 30 % of the units", masked, 0.3),
+        ("masked layers, 10 % of the units", masked, 0.1),
+    )
+    for what, model, share in cases:
+        population = with_units(dense, share) if share < 1 else dense
+        found, ratios = side_by_side(partial(scored_one_by_one, model, x, y), partial(batched, population))
         lines.append(f"| {what} | {_all(found, 1e3, 4)} | {_all(ratios, 1, 0)} |")
     return lines
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from .ablation import edge_ablation, unit_ablation
 from .passes import Pass
 from .population import Population
 from .randomness import fold, uniforms
@@ -72,12 +73,14 @@ def edge_random(population: Population, data: Data, key: Tensor) -> Tensor:
 
 UNIT_SCORES: dict[str, ScoreFunction] = {
     "loss_sensitivity": unit_sensitivity,
+    "ablation": unit_ablation,
     "weight_sum": unit_weight_sum,
     "random": unit_random,
 }
 
 EDGE_SCORES: dict[str, ScoreFunction] = {
     "magnitude": edge_magnitude,
+    "ablation": edge_ablation,
     "loss_sensitivity": edge_sensitivity,
     "random": edge_random,
 }

@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import sculpting.narrow.ablation as ablation
+import sculpting.ablation as ablation
 from sculpting import SparseNetwork
+from sculpting.ablation import unit_ablation
 from sculpting.activations import ACTIVATIONS
 from sculpting.losses import LOSSES
 from sculpting.models import read_model
 from sculpting.narrow import ablation_scores, attribution_scores, score_correlation
-from sculpting.narrow.ablation import unit_ablation
 from sculpting.narrow.attribution import unit_attribution
 from sculpting.narrow.groups import group_norms, group_sums, without_groups
 from sculpting.population import Population, Shape

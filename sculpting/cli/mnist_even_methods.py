@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..narrow.ablation import unit_ablation
+from ..ablation import unit_ablation
 from ..narrow.distillation import distilled
 from ..narrow.groups import read_finite, without_groups
 from ..narrow.lasso import Lasso

@@ -13,6 +13,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from ..ablation import unit_ablation
 from ..models import Chain
 from ..network import network_of
 from ..population import Population, Shape
@@ -20,7 +21,6 @@ from ..randomness import fold, keys
 from ..scores import ScoreFunction, unit_random
 from ..tasks.task import Task
 from ..training import Data
-from .ablation import unit_ablation
 from .attribution import unit_attribution
 from .groups import without_groups
 from .learning import evaluate_in_parts
