@@ -17,7 +17,7 @@ from .training import Data
 __all__ = ["edge_ablation", "unit_ablation"]
 
 BLOCK = 1 << 22  # floats at once: more did not fit the cache, and took longer
-WEAKEST = 128  # edges of a member that are worth being taken out to see
+WEAKEST = 64  # edges of a member that are worth being taken out to see
 
 
 def unit_ablation(population: Population, data: Data, key: Tensor | None = None) -> Tensor:
@@ -54,7 +54,7 @@ def _ablation(population: Population, data: Data, block: int) -> Tensor:
 def edge_ablation(population: Population, data: Data, key: Tensor | None = None) -> Tensor:
     """The mean loss without an edge, on the validation rows: float64 ``(N, E)``, lower where less is lost.
 
-    Exact for the 128 edges of least magnitude that a member has; all others come after these, by magnitude. Pruned edges score 0.
+    Exact for the 64 edges of least magnitude that a member has; all others come after these, by magnitude. Pruned edges score 0.
     A score as those of ``scores.py``; the key is not used.
 
     Notes
