@@ -85,7 +85,7 @@ def _edge_ablation(population: Population, data: Data, block: int) -> Tensor:
             continue
         for places in tried.int().argsort(dim=1, descending=True, stable=True)[:, :count].split(block, dim=1):
             losses = _losses_without(population, passes, data, layer, places, (sums, read, hidden))
-            scores[:, here].scatter_(1, places, losses.clamp_(min=0))  # a cross-entropy of nothing may round below
+            scores[:, here].scatter_(1, places, losses)
     offset = torch.where(weak, scores, 0.0).amax(dim=1, keepdim=True)
     return torch.where(weak, scores, size + offset).masked_fill_(~alive, 0.0)
 

@@ -54,16 +54,16 @@ def test_only_the_weakest_are_taken_out_and_all_others_follow_by_magnitude(monke
         assert torch.equal(others[scores[others].argsort()], others)
 
 
-@pytest.mark.parametrize("block", [1, 3_000, 60_000])
-def test_the_size_of_blocks_changes_nothing(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("block", "side"), [(1, 1), (3_000, 1), (60_000, 1), (200_000, 3)])
+def test_the_size_of_blocks_changes_nothing(block: int, side: int, monkeypatch: pytest.MonkeyPatch) -> None:
     population, data = network((4, 7, 5, 6, 3), "tanh", members=3, kept=0.8), data_for("ce", 4, 3)
     whole, seen = edge_ablation(population, data), []
     original = ablation._edge_ablation
     monkeypatch.setattr(ablation, "_edge_ablation", lambda p, d, size: seen.append((len(p), size)) or original(p, d, size))
     monkeypatch.setattr(ablation, "BLOCK", block)
     torch.testing.assert_close(edge_ablation(population, data), whole, rtol=1e-4, atol=1e-6)
-    # 20 rows, twice the 5 + 6 + 3 units above the lowest hidden layer, and 8 times 3 outputs.
-    assert seen == [(1, max(1, block // (20 * (28 + 24))))] * 3
+    # 20 rows, twice the 5 + 6 + 3 units above the lowest hidden layer, and 8 times 3 outputs; 64 edges of each member.
+    assert seen == [(side, max(1, block // (20 * (28 + 24) * side)))] * (3 // side)
 
 
 def test_each_member_is_scored_as_if_it_were_alone() -> None:
