@@ -39,20 +39,20 @@ def _ablation(population: Population, data: Data, block: int) -> Tensor:
     """The same, of so many units at once."""
     passes = Pass(population)
     sums, _, hidden = passes.forward(data.x_check)
-    whole = _mean_loss(passes.outputs(sums[-1]), data, 1)
+    whole = _mean_loss(passes.outputs(sums[-1]).double(), data, 1)
     scores = []
     for layer, (h, out) in enumerate(zip(hidden, population.weights[1:], strict=True), start=1):
         above = _above(population, layer)
         for units, columns in zip(h.split(block, dim=1), out.split(block, dim=2), strict=True):
             z = _outputs(passes, above, layer, sums[layer], columns, -units)
-            change = _mean_loss(z, data, units.shape[1]) - whole
+            change = _mean_loss(z.double(), data, units.shape[1]) - whole
             # Products over more rows round otherwise, so what changes nothing is told by itself.
             scores.append(change.abs() * ((units != 0).any(dim=2) & (columns != 0).any(dim=1)))
     return torch.cat(scores, dim=1)
 
 
 def edge_ablation(population: Population, data: Data, key: Tensor | None = None) -> Tensor:
-    """The mean loss without an edge, on the validation rows: float64 ``(N, E)``, lower where less is lost.
+    """The mean loss without an edge, on the validation rows: ``(N, E)``, lower where less is lost.
 
     Exact for the 64 edges of least magnitude that a member has; all others come after these, by magnitude. Pruned edges score 0.
     A score as those of ``scores.py``; the key is not used.
@@ -63,7 +63,7 @@ def edge_ablation(population: Population, data: Data, key: Tensor | None = None)
     an edge is worth a round of training to see whether it can go, which takes thousands of passes over a row.
     """
     rows = data.x_check.shape[1] * _floats(population.shape)
-    parts = torch.arange(len(population)).split(max(1, BLOCK // (rows * WEAKEST)))
+    parts = torch.arange(len(population)).split(max(1, 4 * BLOCK // (rows * WEAKEST)))  # the weakest are spread over layers
     return torch.cat([_edge_ablation(population.select(part), data, max(1, BLOCK // (rows * len(part)))) for part in parts])
 
 
@@ -75,7 +75,7 @@ def _edge_ablation(population: Population, data: Data, block: int) -> Tensor:
     alive = size > 0
     ranks = size.masked_fill(~alive, torch.inf)
     weak = alive & (ranks <= ranks.kthvalue(min(WEAKEST, size.shape[1]), dim=1, keepdim=True).values)
-    scores, first = size.double(), 0
+    scores, first = size.clone(), 0
     for layer, weight in enumerate(population.weights):
         here = slice(first, first + weight[0].numel())
         first = here.stop
@@ -136,6 +136,6 @@ def _above(population: Population, layer: int) -> Pass | None:
 
 
 def _mean_loss(z: Tensor, data: Data, taken: int) -> Tensor:
-    """Mean loss, float64 ``(N, J)``, of outputs ``(N, k, J S)``."""
+    """Mean loss ``(N, J)`` of outputs ``(N, k, J S)``."""
     rows = z.unflatten(2, (taken, -1)).transpose(1, 2).flatten(0, 1)
-    return data.loss.mean(rows.double(), data.y_check).view(len(z), taken)
+    return data.loss.mean(rows, data.y_check).view(len(z), taken)

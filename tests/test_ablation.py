@@ -23,7 +23,7 @@ def losses_by_hand(population: Population, data: Data) -> Tensor:
         values = population.values.clone()
         values[:, place] = 0
         found.append(evaluate(Population(population.shape, values, population.mask, population.own), data).loss)
-    return torch.stack(found, dim=1).double()
+    return torch.stack(found, dim=1)
 
 
 def sizes(population: Population) -> Tensor:
@@ -36,7 +36,6 @@ def sizes(population: Population) -> Tensor:
 def test_an_edge_scores_the_loss_without_it(widths: tuple[int, ...], activation: str, loss: str) -> None:
     population, data = network(widths, activation, members=5, kept=0.6), data_for(loss, 4, 3)
     found, alive = edge_ablation(population, data), sizes(population) > 0
-    assert found.dtype == torch.float64
     assert 0.3 < float(alive.double().mean()) < 0.9
     torch.testing.assert_close(found[alive], losses_by_hand(population, data)[alive], rtol=1e-4, atol=1e-6)
     assert float(found[~alive].abs().sum()) == 0.0
@@ -54,7 +53,7 @@ def test_only_the_weakest_are_taken_out_and_all_others_follow_by_magnitude(monke
         assert torch.equal(others[scores[others].argsort()], others)
 
 
-@pytest.mark.parametrize(("block", "side"), [(1, 1), (3_000, 1), (60_000, 1), (200_000, 3)])
+@pytest.mark.parametrize(("block", "side"), [(1, 1), (3_000, 1), (30_000, 1), (60_000, 3)])
 def test_the_size_of_blocks_changes_nothing(block: int, side: int, monkeypatch: pytest.MonkeyPatch) -> None:
     population, data = network((4, 7, 5, 6, 3), "tanh", members=3, kept=0.8), data_for("ce", 4, 3)
     whole, seen = edge_ablation(population, data), []
