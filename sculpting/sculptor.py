@@ -163,7 +163,8 @@ def sculpt(
         and 2.5, 2, ... 0.5, so 70 candidates a seed; for models of more than 20,000 weights 50, 20 and 2, 1.
     unit_score : {"loss_sensitivity", "ablation", "weight_sum", "random"}
     edge_score : {"magnitude", "ablation", "loss_sensitivity", "random"}
-        What is pruned first: the least magnitude of a weight, as published, or the least loss without it, see ``sculpting.ablation.edge_ablation``.
+        What is pruned first: the least magnitude of a weight, as published, or the least loss without it, see
+        ``sculpting.ablation.edge_ablation``.
     double_after : int, optional
         Double a chain's step after so many acceptances in a row. As published, steps only halve, so that a chain whose first steps fail
         may lose thousands of edges one by one, alone, long after the others have ended; 4 ended two such runs 8 and 15 times sooner.
