@@ -163,7 +163,7 @@ def test_only_units_or_only_edges_may_be_pruned() -> None:
     assert units.network.edge_count == 9 * units.network.unit_counts[1]
 
 
-@pytest.mark.parametrize("scores", [("weight_sum", "loss_sensitivity"), ("random", "random")])
+@pytest.mark.parametrize("scores", [("weight_sum", "loss_sensitivity"), ("ablation", "ablation"), ("random", "random")])
 def test_other_scores_give_networks_that_compute_the_task(scores: tuple[str, str]) -> None:
     task = tasks.boolean("both")
     result = sculpt(task.model(width=24, hidden_layers=1), task, unit_score=scores[0], edge_score=scores[1], **QUICK)
@@ -395,8 +395,9 @@ def test_large_networks_are_trained_on_all_threads_and_small_ones_on_one(monkeyp
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is at hand")
-def test_a_gpu_finds_the_same_kind_of_network() -> None:
+@pytest.mark.parametrize("edge_score", ["magnitude", "ablation"])
+def test_a_gpu_finds_the_same_kind_of_network(edge_score: str) -> None:
     task = tasks.boolean("both")
-    result = sculpt(task.model(width=24, hidden_layers=1), task, device="cuda", **QUICK)
+    result = sculpt(task.model(width=24, hidden_layers=1), task, device="cuda", edge_score=edge_score, **QUICK)
     assert result.accuracy == 1.0
     assert result.network.edge_count <= 20
