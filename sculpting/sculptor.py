@@ -116,7 +116,7 @@ def sculpt(
     unit_steps: Sequence[float] | None = None,
     edge_steps: Sequence[float] | None = None,
     unit_score: str = "loss_sensitivity",
-    edge_score: str = "magnitude",
+    edge_score: str | None = None,
     double_after: int | None = 4,
     unit_tries: int = 10,
     edge_tries: int = 4,
@@ -162,9 +162,10 @@ def sculpt(
         unit step, and from each of these a chain of edge pruning for each edge step. Either may be empty. When left out, 70, 65, ... 5
         and 2.5, 2, ... 0.5, so 70 candidates a seed; for models of more than 20,000 weights 50, 20 and 2, 1.
     unit_score : {"loss_sensitivity", "ablation", "weight_sum", "random"}
-    edge_score : {"magnitude", "ablation", "loss_sensitivity", "random"}
+    edge_score : {"magnitude", "ablation", "loss_sensitivity", "random"}, optional
         What is pruned first: the least magnitude of a weight, as published, or the least loss without it, see
-        ``sculpting.ablation.edge_ablation``.
+        ``sculpting.ablation.edge_ablation``. What the task says when left out: ablation for a complete truth table, magnitude for other
+        data and for parities.
     double_after : int, optional
         Double a chain's step after so many acceptances in a row. As published, steps only halve, so that a chain whose first steps fail
         may lose thousands of edges one by one, alone, long after the others have ended; 4 ended two such runs 8 and 15 times sooner.
@@ -229,6 +230,7 @@ def sculpt(
     chains = [chain.for_loss(task.loss) for chain in chains]
     rates = [learning_rate] if isinstance(learning_rate, (int, float)) else list(learning_rate)
     unit_steps, edge_steps = steps_of(chains, unit_steps, edge_steps)
+    edge_score = edge_score or task.edge_score
     check_arguments(chains[0], task, min_accuracy, tolerance, (unit_steps, edge_steps), (unit_score, edge_score), initial)
     optional = (("max_members", max_members), ("double_after", double_after), ("dense_rounds", dense_rounds))
     given = {name: value for name, value in optional if value is not None}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from test_narrow_scores import data_for, network
@@ -108,3 +110,22 @@ def test_chains_that_prune_by_ablation_end_at_smaller_networks() -> None:
     assert len(counts["ablation"]) == len(counts["magnitude"]) == 8
     assert sum(counts["ablation"]) < 0.9 * sum(counts["magnitude"])
     assert counts["ablation"][0] <= counts["magnitude"][0]
+
+
+@pytest.mark.parametrize(
+    ("task", "score"),
+    [
+        (tasks.boolean([4, 1, 2, 16]), "ablation"),
+        (tasks.cmsp(2, 2), "magnitude"),
+        (replace(tasks.boolean([4, 1, 2, 16]), edge_score="magnitude"), "magnitude"),
+    ],
+    ids=["table", "parities", "as the task says"],
+)
+def test_edges_are_scored_as_the_task_says_unless_the_call_does(task: tasks.Task, score: str) -> None:
+    def accuracies(edge_score: str | None) -> list[int]:
+        options = {"unit_steps": [], "edge_steps": [5.0], "min_accuracy": 0.6, "edge_score": edge_score}
+        result = sculpt(task.model(8, 1), task, **options, seeds=2, edge_tries=1, steps=4, progress=False)
+        return [round(attempt.accuracy * 1e6) for attempt in result.history if attempt.phase == "edges"]
+
+    other = {"ablation": "magnitude", "magnitude": "ablation"}[score]
+    assert accuracies(None) == accuracies(score) != accuracies(other)

@@ -305,7 +305,7 @@ def test_one_setting_is_changed_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_p
     expected += [{"input_noise": x} for x in (0, 0.05, 0.2, 0.3)] + [{"hidden_noise": x} for x in (0, 0.15, 0.6, 1)] + single
     expected += [{"final_rate": 0.3}, {"final_rate": 1}, {"weight_decay": 0}, {"weight_decay": 1e-3}, {"dense_rounds": 1}]
     expected += [{"activation": name} for name in ("relu", "tanh", "sigmoid")] + [{"rate_width": width} for width in (None, 6, 24)]
-    expected += [{"unit_tries": 1}, {"unit_tries": 4}, {"edge_tries": 1}]
+    expected += [{"unit_tries": 1}, {"unit_tries": 4}, {"edge_tries": 1}, {"edge_score": "magnitude"}]
     assert [changes.count(change) for change in expected] == [6] * len(expected)
     assert len(changes) == 6 * (len(expected) + 1)
     for part in (f"| learning_rate | {rate / 4:g} | 0/6 | 0/6 |", "| steps | 30 epochs (default) | 6/6 | 6/6 |",
@@ -327,7 +327,17 @@ def test_rows_of_sensitivity_are_in_the_order_of_parameters_and_values(monkeypat
     rows = sensitivity.sensitivity_study(tmp_path, groups=2, progress=False)
     assert all(list(row) == ["parameter", "value", "is_default", *COLUMNS] for row in rows)
     parameters = ["activation", "learning_rate", "final_rate", "rate_width", "steps", "input_noise", "hidden_noise", "weight_decay"]
-    parameters += ["dense_rounds", "unit_tries", "edge_tries", "unit_step", "edge_step", "merge_threshold", "halving", "unit_cost"]
+    parameters += [
+        "dense_rounds",
+        "edge_score",
+        "unit_tries",
+        "edge_tries",
+        "unit_step",
+        "edge_step",
+        "merge_threshold",
+        "halving",
+        "unit_cost",
+    ]
     assert list(dict.fromkeys(row["parameter"] for row in rows)) == parameters
     for name in parameters:
         some = [row for row in rows if row["parameter"] == name]

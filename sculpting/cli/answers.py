@@ -11,6 +11,7 @@ from typing import Any
 import networkx as nx
 import torch
 
+from ..ablation import WEAKEST
 from ..arguments import DENSE_ROUNDS, EDGE_STEPS, EPOCHS, LEAST_STEPS, MOST_STEPS, UNIT_STEPS
 from ..losses import LOSSES
 from ..network import SparseNetwork
@@ -48,7 +49,7 @@ class Question:
 
 def settings_of(groups: int) -> dict[str, Any]:
     """What all rows of a study with so many groups of seeds depend on: the defaults of sculpting, detection and consensus, the noises of a
-    truth table, and the activation of the models.
+    truth table and what its edges are pruned by, and the activation of the models.
 
     Raises
     ------
@@ -65,10 +66,10 @@ def settings_of(groups: int) -> dict[str, Any]:
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.default is not inspect.Parameter.empty and name not in NO_MATTER
     }
-    noises = {f"task.{name}": TABLE[name] for name in ("input_noise", "hidden_noise")}
+    table = {f"task.{name}": TABLE[name] for name in ("input_noise", "hidden_noise", "edge_score")}
     grid = {"sculpt.unit_steps": UNIT_STEPS, "sculpt.edge_steps": EDGE_STEPS, "sculpt.dense_rounds": DENSE_ROUNDS}
-    grid |= {"sculpt.steps": {"epochs": EPOCHS, "least": LEAST_STEPS, "most": MOST_STEPS}}
-    return {"groups": groups, **defaults, **grid, **noises, "task.model.activation": TABLE["activation"]}
+    grid |= {"sculpt.steps": {"epochs": EPOCHS, "least": LEAST_STEPS, "most": MOST_STEPS}, "edge_ablation.weakest": WEAKEST}
+    return {"groups": groups, **defaults, **grid, **table, "task.model.activation": TABLE["activation"]}
 
 
 def cell_name(task: Sequence[int], width: int, depth: int) -> str:

@@ -110,6 +110,7 @@ def settings_of_sampled(makers: Mapping[str, Callable[..., Task]], **detection: 
         "sculpt.large_unit_steps": LARGE_UNIT_STEPS,
         "sculpt.large_edge_steps": LARGE_EDGE_STEPS,
         "task.activation": Task.activation,
+        "task.edge_score": Task.edge_score,
     }
     given = {f"{kind}.{name}": value for kind in makers for name, value in SETTINGS.get(kind, {}).items()}
     rows = {

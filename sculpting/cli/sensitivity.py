@@ -34,9 +34,10 @@ def sensitivity_study(folder: str | Path, *, groups: int = 1, jobs: int = 1, pro
 
     On each of the six tasks on which the default setting was chosen, in the middle width and the middle depth, one setting is changed
     at a time: the activation of the hidden units; the learning rate, what is left of it at the end of a round, and the width from which
-    it falls; the steps a round, the noise on inputs and on hidden units, the weight decay, the rounds of dense training, how many units
-    and edges are tried in turn, a single unit step or edge step (in percent) in place of the grid; and the merge threshold of the
-    detector, the halving of the votes and what a unit counts there, for which the candidates of the default are read anew.
+    it falls; the steps a round, the noise on inputs and on hidden units, the weight decay, the rounds of dense training, what edges are
+    pruned by, how many units and edges are tried in turn, a single unit step or edge step (in percent) in place of the grid; and the
+    merge threshold of the detector, the halving of the votes and what a unit counts there, for which the candidates of the default are
+    read anew.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def _values() -> tuple[Values, dict[str, Any]]:
     functions = (sculpt, detect_modules, consensus)
     defaults = {name: p.default for function in functions for name, p in inspect.signature(function).parameters.items()}
     task = boolean(TUNING_TASKS[0])
-    defaults |= {name: getattr(task, name) for name in ("input_noise", "hidden_noise") if defaults[name] is None}
+    defaults |= {name: getattr(task, name) for name in ("input_noise", "hidden_noise", "edge_score") if defaults[name] is None}
     defaults |= {"unit_step": None, "edge_step": None, "activation": task.activation, "dense_rounds": DENSE_ROUNDS}
     rate = defaults["learning_rate"]
     values: Values = {
@@ -99,6 +100,7 @@ def _values() -> tuple[Values, dict[str, Any]]:
         "hidden_noise": [0.0, 0.15, 0.3, 0.6, 1.0],
         "weight_decay": [0.0, 1e-4, 1e-3],
         "dense_rounds": [1, 10],
+        "edge_score": ["ablation", "magnitude"],
         "unit_tries": [1, 4, 10],
         "edge_tries": [1, 4],
         "unit_step": [None, 10.0, 30.0, 50.0, 70.0],

@@ -71,8 +71,9 @@ def cmsp(
     -----
     Published with two outputs and their softmax; one output and its sigmoid is the same class of functions. Rows that are drawn are
     drawn independently: with few inputs, some are in more than one of ``x``, ``x_check`` and ``x_test``. A table has the noises of a
-    truth table and asks for every row: nothing is held out, though with one output it lacks the combinations of control bits that are no
-    code. :func:`~sculpting.tasks.cmsp_truth.cmsp_truth` says what the ground truth shows at which depth.
+    truth table, while its edges are pruned by magnitude, and asks for every row: nothing is held out, though with one output it lacks
+    the combinations of control bits that are no code. :func:`~sculpting.tasks.cmsp_truth.cmsp_truth` says what the ground truth shows at
+    which depth.
 
     Examples
     --------

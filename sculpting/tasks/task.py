@@ -25,15 +25,16 @@ __all__ = ["Task", "as_task", "from_gates", "from_table"]
 
 
 class Setting(TypedDict, total=False):
-    """The noises of a ``Task``, and the activation of its models."""
+    """The noises of a ``Task``, the activation of its models, and how their edges are scored."""
 
     input_noise: float
     hidden_noise: float
     activation: str
+    edge_score: str
 
 
 # Of a complete truth table; docs/default-setting.md has the reasons.
-TABLE: Setting = {"input_noise": 0.1, "hidden_noise": 0.3, "activation": "clipped_relu"}
+TABLE: Setting = {"input_noise": 0.1, "hidden_noise": 0.3, "activation": "clipped_relu", "edge_score": "ablation"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,8 @@ class Task:
         That of the noise on the sums of hidden units.
     activation : str
         Of the hidden units of ``model()``.
+    edge_score : str
+        What ``sculpt`` prunes edges by, unless it is told.
     gates : GateGraph or None
     x_test, y_test : Tensor or None
         Rows that nothing is decided on, where the task brings some. They are drawn together with the others so that none can be in both.
@@ -85,6 +88,7 @@ class Task:
     input_noise: float = 0.0
     hidden_noise: float = 0.0
     activation: str = "relu"
+    edge_score: str = "magnitude"
     gates: GateGraph | None = None
     x_test: Tensor | None = None
     y_test: Tensor | None = None
