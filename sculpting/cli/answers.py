@@ -57,6 +57,7 @@ def settings_of(groups: int) -> dict[str, Any]:
         When ``groups`` is not a whole number of at least 1.
     """
     from analysis import consensus, detect_modules
+    from analysis.consensus import CLOSER
 
     if not isinstance(groups, int) or groups < 1:
         raise ValueError(f"groups must be a whole number of groups of four seeds, at least 1; got {groups!r}")
@@ -69,6 +70,7 @@ def settings_of(groups: int) -> dict[str, Any]:
     table = {f"task.{name}": TABLE[name] for name in ("input_noise", "hidden_noise", "edge_score")}
     grid = {"sculpt.unit_steps": UNIT_STEPS, "sculpt.edge_steps": EDGE_STEPS, "sculpt.dense_rounds": DENSE_ROUNDS}
     grid |= {"sculpt.steps": {"epochs": EPOCHS, "least": LEAST_STEPS, "most": MOST_STEPS}, "edge_ablation.weakest": WEAKEST}
+    grid["consensus.closer"] = CLOSER
     return {"groups": groups, **defaults, **grid, **table, "task.model.activation": TABLE["activation"]}
 
 
