@@ -230,7 +230,7 @@ def sculpt(
     chains = [chain.for_loss(task.loss) for chain in chains]
     rates = [learning_rate] if isinstance(learning_rate, (int, float)) else list(learning_rate)
     unit_steps, edge_steps = steps_of(chains, unit_steps, edge_steps)
-    edge_score = edge_score or task.edge_score
+    edge_score = task.edge_score if edge_score is None else edge_score
     check_arguments(chains[0], task, min_accuracy, tolerance, (unit_steps, edge_steps), (unit_score, edge_score), initial)
     optional = (("max_members", max_members), ("double_after", double_after), ("dense_rounds", dense_rounds))
     given = {name: value for name, value in optional if value is not None}

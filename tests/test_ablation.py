@@ -122,10 +122,10 @@ def test_chains_that_prune_by_ablation_end_at_smaller_networks() -> None:
     ids=["table", "parities", "as the task says"],
 )
 def test_edges_are_scored_as_the_task_says_unless_the_call_does(task: tasks.Task, score: str) -> None:
-    def accuracies(edge_score: str | None) -> list[int]:
+    def accuracies(edge_score: str | None) -> list[float]:
         options = {"unit_steps": [], "edge_steps": [5.0], "min_accuracy": 0.6, "edge_score": edge_score}
         result = sculpt(task.model(8, 1), task, **options, seeds=2, edge_tries=1, steps=4, progress=False)
-        return [round(attempt.accuracy * 1e6) for attempt in result.history if attempt.phase == "edges"]
+        return [attempt.accuracy for attempt in result.history if attempt.phase == "edges"]
 
     other = {"ablation": "magnitude", "magnitude": "ablation"}[score]
     assert accuracies(None) == accuracies(score) != accuracies(other)

@@ -134,6 +134,7 @@ NAN = torch.full((20, 6), torch.nan)
         (GOOD, (X, Y), {"unit_steps": [], "edge_steps": []}, ValueError, "nothing to prune"),
         (GOOD, (X, Y), {"unit_score": "size"}, ValueError, "unit_score must be one of .*got 'size'"),
         (GOOD, (X, Y), {"edge_score": "size"}, ValueError, "edge_score must be one of .*got 'size'"),
+        (GOOD, (X, Y), {"edge_score": ""}, ValueError, "edge_score must be one of .*got ''"),
         (GOOD, (X, Y), {"initial": "given"}, ValueError, "initial must be 'fresh' or 'model'"),
         (GOOD, (X, Y), {"seeds": 0}, ValueError, "seeds must be a whole number of at least 1; got 0"),
         (GOOD, (X, Y), {"tolerance": -0.1}, ValueError, r"tolerance must be a fraction in \[0, 1\), such as 0.005 .*; got -0.1"),

@@ -49,7 +49,7 @@ class Question:
 
 def settings_of(groups: int) -> dict[str, Any]:
     """What all rows of a study with so many groups of seeds depend on: the defaults of sculpting, detection and consensus, the noises of a
-    truth table and what its edges are pruned by, and the activation of the models.
+    truth table and what its edges are pruned by, the activation of the models, and the constants behind ablation and votes.
 
     Raises
     ------
@@ -69,9 +69,9 @@ def settings_of(groups: int) -> dict[str, Any]:
     }
     table = {f"task.{name}": TABLE[name] for name in ("input_noise", "hidden_noise", "edge_score")}
     grid = {"sculpt.unit_steps": UNIT_STEPS, "sculpt.edge_steps": EDGE_STEPS, "sculpt.dense_rounds": DENSE_ROUNDS}
-    grid |= {"sculpt.steps": {"epochs": EPOCHS, "least": LEAST_STEPS, "most": MOST_STEPS}, "edge_ablation.weakest": WEAKEST}
-    grid["consensus.closer"] = CLOSER
-    return {"groups": groups, **defaults, **grid, **table, "task.model.activation": TABLE["activation"]}
+    grid |= {"sculpt.steps": {"epochs": EPOCHS, "least": LEAST_STEPS, "most": MOST_STEPS}}
+    constants = {"edge_ablation.weakest": WEAKEST, "consensus.closer": CLOSER}
+    return {"groups": groups, **defaults, **grid, **constants, **table, "task.model.activation": TABLE["activation"]}
 
 
 def cell_name(task: Sequence[int], width: int, depth: int) -> str:
