@@ -27,7 +27,7 @@ START = ("seed", "model", "learning_rate")  # of an origin: candidates that agre
 Structure = tuple[tuple[int, ...], tuple[int, ...], int]
 
 
-def consensus(candidates: Iterable[Any], *, halving: float = 0.1, unit_cost: float = 2.0, **detection: Any) -> Hierarchy:
+def consensus(candidates: Iterable[Any], *, halving: float = 0.2, unit_cost: float = 2.0, **detection: Any) -> Hierarchy:
     """The module structure that most seeds agree on, those that came to smaller networks having more of a say.
 
     The size of a candidate is the number of its edges, and ``unit_cost`` for each of its hidden units. The seed that came to the smallest
@@ -77,7 +77,7 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.1, unit_cost: flo
     if not networks:
         raise ValueError("consensus needs at least one candidate; got none. Nothing was accepted: see the result's stop_reason")
     if not halving > 0:
-        raise ValueError(f"halving must be above 0, a fraction of the smallest candidate's size such as 0.1; got {halving}")
+        raise ValueError(f"halving must be above 0, a fraction of the smallest candidate's size such as 0.2; got {halving}")
     if not unit_cost >= 0:
         raise ValueError(f"unit_cost must be at least 0, the edges that a hidden unit counts for, such as 2; got {unit_cost}")
     graphs = [as_graph(network) for network in networks]

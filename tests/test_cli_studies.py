@@ -312,7 +312,7 @@ def test_one_setting_is_changed_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_p
                  "| rate_width | every | 0/6 | 0/6 |",
                  "| input_noise | 0 | 0/6 | 6/6 |", "| unit_step | grid (default) | 6/6 | 6/6 |",
                  "| edge_step | 2.5 | 0/6 | 0/6 |", "| merge_threshold | 0.5 | 0/6 | 0/6 |",
-                 "| merge_threshold | 0.9 (default) | 6/6 | 6/6 |", "| halving | 0.1 (default) | 6/6 | 6/6 |",
+                 "| merge_threshold | 0.9 (default) | 6/6 | 6/6 |", "| halving | 0.2 (default) | 6/6 | 6/6 |",
                  "| unit_cost | 2 (default) | 6/6 | 6/6 |",
                  f"are in {tmp_path}"):  # fmt: skip
         assert part in told
@@ -367,10 +367,10 @@ def test_a_merge_threshold_reads_the_same_candidates_anew() -> None:
 def test_the_detector_gets_the_merge_threshold_and_the_consensus_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[dict[str, Any]] = []
     monkeypatch.setattr(sensitivity, "answer_cell", lambda *arguments: given.extend(q.options for q in arguments[-2]))
-    some = {"merge_threshold": 0.5, "halving": 0.2, "unit_cost": 0, "steps": 60}
+    some = {"merge_threshold": 0.5, "halving": 0.1, "unit_cost": 0, "steps": 60}
     points = [{"parameter": name, "value": value} for name, value in some.items()]
     sensitivity.sensitivity_cell([4, 2, 4], 8, 1, 1, points, {})
-    assert given == [{"merge_threshold": 0.5}, {"halving": 0.2}, {"unit_cost": 0}, {}]
+    assert given == [{"merge_threshold": 0.5}, {"halving": 0.1}, {"unit_cost": 0}, {}]
 
 
 def test_shapes_are_those_of_every_family() -> None:

@@ -50,7 +50,8 @@ def test_edges_that_carry_nothing_do_not_count() -> None:
 def test_a_vote_halves_with_every_so_many_more_edges_until_there_is_none() -> None:
     # Every one of these has two hidden units.
     wides = [without(WIDE, (i, j)) for i in range(2) for j in range(4)]  # eight of 11 edges, one module, beside one of 6 edges
-    assert consensus([SPLIT, *wides]).support == pytest.approx(1 / (1 + 8 * 2**-5))  # 5 edges more than 6 + 2 x 2, by 0.1 of these
+    assert consensus([SPLIT, *wides], halving=0.1).support == pytest.approx(1 / (1 + 8 * 2**-5))  # 5 edges more than 6 + 2 x 2
+    assert consensus([SPLIT, wides[0]]).support == pytest.approx(1 / (1 + 2**-2.5))  # by 0.2 of these when left out
     assert consensus([SPLIT, *wides], halving=0.15).support == pytest.approx(1 / (1 + 8 * 2 ** (-5 / 1.5)))
     found = consensus([SPLIT, *wides], halving=1.0, unit_cost=0)
     assert len(found.modules) == len(detect_modules(wides[0]).modules)
@@ -149,7 +150,7 @@ def test_the_support_has_a_wilson_interval() -> None:
     # p = 2/3 of n = 3, z = 1.95996: centre (p + z^2 / 2n) / (1 + z^2 / n) = 1.30691 / 2.28049 = 0.57308, half width
     # z / 2.28049 * sqrt(p (1 - p) / n + z^2 / 4 n^2) = 0.85945 * sqrt(0.074074 + 0.106707) = 0.36542.
     # The fourth candidate, of 12 edges, has no vote, and the others have one each.
-    found = consensus([SPLIT, [SPLIT[0][::-1].copy(), SPLIT[1][:, ::-1].copy()], JOINED, WIDE], unit_cost=0)
+    found = consensus([SPLIT, [SPLIT[0][::-1].copy(), SPLIT[1][:, ::-1].copy()], JOINED, WIDE], halving=0.1, unit_cost=0)
     assert found.support == pytest.approx(2 / 3)
     assert found.support_interval == pytest.approx((0.20766, 0.93850), abs=1e-5)
     # With unequal votes n is that of as many equal ones: 1, v and v for 5, 6 and 6 edges.

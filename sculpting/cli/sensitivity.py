@@ -106,7 +106,7 @@ def _values() -> tuple[Values, dict[str, Any]]:
         "unit_step": [None, 10.0, 30.0, 50.0, 70.0],
         "edge_step": [None, 0.5, 1.0, 1.5, 2.0, 2.5],
         "merge_threshold": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
-        "halving": [0.01, 0.03, 0.1, 0.3],
+        "halving": [0.05, 0.1, 0.2, 0.5],
         "unit_cost": [0.0, 1.0, 2.0, 4.0],
     }
     # A default that has moved stays in the table.
