@@ -37,7 +37,7 @@ from sculpting.training import Data, Round, train
 # As published: ReLU units, one rate, no noise inside, steps that only halve, chains that end at the first item that cannot go.
 PUBLISHED: dict[str, Any] = {
     "learning_rate": 0.05, "final_rate": 1.0, "rate_width": None, "least_rows": 1, "hidden_noise": 0.0,
-    "dense_rounds": 1, "double_after": None, "unit_tries": 1, "edge_tries": 1,
+    "dense_rounds": 1, "double_after": None, "unit_tries": 1, "edge_tries": 1, "edge_score": "magnitude",
 }  # fmt: skip
 CASES = (([6, 3, 3, 3], (24,), 32, 30), ([4, 2, 4], (24,), 8, 30), ([8, 2, 1, 2, 8], (60, 60, 60), 32, 40))
 MNIST = (1568, 392, 392, 392, 3)

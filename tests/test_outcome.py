@@ -25,8 +25,8 @@ def test_edges_and_units_left_agree_with_the_published_code(name: str) -> None:
     task, known = tasks.boolean(name), PUBLISHED[name]
     setting = {"steps": 30, "batch_size": known["batch"], "learning_rate": 0.05, "final_rate": 1.0, "rate_width": None, "least_rows": 1}
     schedule = {"unit_steps": [70], "edge_steps": [2.5], "double_after": None, "dense_rounds": 1, "unit_tries": 1, "edge_tries": 1}
-    model = task.model(width=24, hidden_layers=1, activation="relu")
-    result = sculpt(model, task, hidden_noise=0.0, seeds=SEEDS, **setting, **schedule, progress=False)
+    published = {**setting, **schedule, "hidden_noise": 0.0, "edge_score": "magnitude"}
+    result = sculpt(task.model(width=24, hidden_layers=1, activation="relu"), task, seeds=SEEDS, **published, progress=False)
     assert len(result.candidates) == SEEDS
     edges = np.array([network.edge_count for network in result.candidates])
     error = np.hypot(known["sd"] / np.sqrt(30), edges.std(ddof=1) / np.sqrt(SEEDS))
