@@ -21,7 +21,7 @@ from .files import write_file
 from .models import HEADS
 from .population import Population
 
-__all__ = ["SparseNetwork", "by_edges", "network_of"]
+__all__ = ["SparseNetwork", "by_edges", "network_of", "networks_of"]
 
 FORMAT = "neural-sculpting network"
 VERSION = 1
@@ -104,7 +104,7 @@ class SparseNetwork:
     @property
     def edge_count(self) -> int:
         """Edges that are left."""
-        return sum(int(m.sum()) for m in self.masks)
+        return sum(int(np.count_nonzero(w)) for w in self.weights)
 
     @property
     def density(self) -> float:
@@ -208,13 +208,20 @@ class SparseNetwork:
 
 def network_of(population: Population, member: int, **facts: Any) -> SparseNetwork:
     """One member of a population as a network of its own widths; ``facts`` are further attributes of the network."""
-    shape, row, own = population.shape, population.values[member].cpu().numpy(), population.own[member].tolist()
-    weights, biases = [], []
-    for (first, last), n_in, (into, out) in zip(pairwise(shape.starts), shape.widths, pairwise(own), strict=False):
-        matrix = row[first:last].reshape(-1, n_in + 1)
-        weights.append(matrix[:out, :into].copy())
-        biases.append(matrix[:out, -1].copy())
-    return SparseNetwork(tuple(weights), tuple(biases), shape.activations, **facts)
+    return networks_of(population.select([member]), [facts])[0]
+
+
+def networks_of(population: Population, facts: Sequence[dict[str, Any]]) -> list[SparseNetwork]:
+    """All members, each with further attributes of its own."""
+    found, starts, widths = [], population.shape.starts, population.shape.widths
+    for row, own, known in zip(population.values.cpu().numpy(), population.own.tolist(), facts, strict=True):
+        weights, biases = [], []
+        for (first, last), n_in, (into, out) in zip(pairwise(starts), widths, pairwise(own), strict=False):
+            matrix = row[first:last].reshape(-1, n_in + 1)
+            weights.append(matrix[:out, :into].copy())
+            biases.append(matrix[:out, -1].copy())
+        found.append(SparseNetwork(tuple(weights), tuple(biases), population.shape.activations, **known))
+    return found
 
 
 def by_edges(networks: Sequence[SparseNetwork]) -> tuple[SparseNetwork, ...]:

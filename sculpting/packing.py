@@ -89,13 +89,14 @@ def packings(population: Population, rates: Tensor | None = None) -> Iterator[Pa
     rates = torch.zeros(len(population)) if rates is None else rates
     for rate in rates.unique():
         mine = rates == rate
-        waiting, there = torch.zeros_like(mine), levels[mine].unique().tolist()
-        for level, larger in zip(there, [*there[1:], None], strict=True):
-            waiting |= mine & (levels == level)
-            if larger is None or _saving(population.shape, level, larger) * int(waiting.sum()) >= STEP_COST:
-                members = torch.nonzero(waiting).flatten().to(population.values.device)
+        there, counts = (found.tolist() for found in levels[mine].unique(return_counts=True))
+        least, waiting = 0, 0
+        for level, larger, count in zip(there, [*there[1:], None], counts, strict=True):
+            waiting += count
+            if larger is None or _saving(population.shape, level, larger) * waiting >= STEP_COST:
+                members = torch.nonzero(mine & (levels >= least) & (levels <= level)).flatten().to(population.values.device)
                 yield _packing(population, members, [a.index_select(0, members) for a in alive])
-                waiting = torch.zeros_like(mine)
+                least, waiting = level + 1, 0
 
 
 def _saving(shape: Shape, level: int, larger: int) -> float:

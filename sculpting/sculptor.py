@@ -19,7 +19,7 @@ from .arguments import DENSE_ROUNDS, DENSE_ROUNDS_UNMARKED, check_arguments, che
 from .carving import Carving
 from .checkpoint import Checkpoint, digest
 from .models import Chain, read_model
-from .network import SparseNetwork, by_edges, network_of
+from .network import SparseNetwork, by_edges, networks_of
 from .population import Population
 from .pruning import Attempt, ChainName, Gate, Pruning, RoundRecord, Standing, edges_of, units_of
 from .randomness import keys
@@ -300,19 +300,20 @@ def _networks(standing: Standing | None, chains: Sequence[Chain], rates: Sequenc
     """The network of every chain, and whether it was accepted."""
     if standing is None:
         return []
-    found, population = [], replace(standing.population, values=standing.population.values.cpu())
-    columns = zip(standing.names, standing.accuracy.tolist(), standing.accepted.tolist(), strict=True)
-    for row, (name, accuracy, accepted) in enumerate(columns):
-        steps = {"seed": name.seed, "unit_step": name.unit_step, "edge_step": name.edge_step}
-        facts = {
+    facts = [
+        {
             "head": chains[name.model].head,
             "accuracy": accuracy,
             "input_names": task.input_names,
             "output_names": task.output_names,
-            "origin": {**steps, "model": name.model, "learning_rate": rates[name.rate], "task": task.name},
+            "origin": {
+                "seed": name.seed, "unit_step": name.unit_step, "edge_step": name.edge_step, "model": name.model,
+                "learning_rate": rates[name.rate], "task": task.name,
+            },
         }
-        found.append((network_of(population, row, **facts), accepted))
-    return found
+        for name, accuracy in zip(standing.names, standing.accuracy.tolist(), strict=True)
+    ]  # fmt: skip
+    return list(zip(networks_of(standing.population, facts), standing.accepted.tolist(), strict=True))
 
 
 @contextlib.contextmanager
