@@ -23,6 +23,7 @@ __all__ = ["consensus"]
 
 LAST_HALVING = 6.0  # a sixty-fourth of a vote; without an end, every candidate would have to be looked at
 CLOSER = 0.15  # shares within a seed fall off so much sooner than votes between seeds: candidates of one seed are kin
+UNKNOWN = 0.25  # and votes of candidates of no known seed, which may be of one or of many, so much sooner
 START = ("seed", "model", "learning_rate")  # of an origin: candidates that agree in these began as one network
 Structure = tuple[tuple[int, ...], tuple[int, ...], int]
 
@@ -40,8 +41,8 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.2, unit_cost: flo
     ----------
     candidates : iterable of networks
         Anything that ``detect_modules`` takes, all of the same numbers of inputs and outputs. Those that ``sculpt`` made know their
-        ``origin``: the seed, model and learning rate that they began with. Any others vote each for itself, and of those with the same
-        edges the first.
+        ``origin``: the seed, model and learning rate that they began with. Any others may be of one seed or of many: each is taken for
+        a seed, of those with the same edges the first, and its vote halves with every quarter of ``halving``.
     halving : float
         Above 0: a fraction of the size.
     unit_cost : float
@@ -120,13 +121,13 @@ def _votes(
         if key not in known:
             known.add(key)
             size = sum(int(e.sum()) for e in edges) + unit_cost * sum(int(a.sum()) for a in alive[1:-1])
-            families.setdefault(i if start is None else ("seed", start), []).append((size, i))
+            families.setdefault(i if start is None else start, []).append((size, i))
     least = min(min(family) for family in families.values())[0]
     voting: list[tuple[float, int, float]] = []
     weights = []
-    for family in families.values():
+    for start, family in families.items():
         smallest = min(family)[0]
-        weight = _share(smallest, least, halving)
+        weight = _share(smallest, least, halving if isinstance(start, tuple) else UNKNOWN * halving)
         shares = [_share(size, smallest, CLOSER * halving) for size, _ in family]
         whole = math.fsum(shares)
         if weight:

@@ -20,6 +20,11 @@ def without(weights: list[np.ndarray], edge: tuple[int, int]) -> list[np.ndarray
     return changed
 
 
+def of_seed(seed: int, weights: list[np.ndarray], rate: float = 0.1) -> SparseNetwork:
+    origin = {"seed": seed, "model": 0, "learning_rate": rate, "unit_step": 70}
+    return SparseNetwork(tuple(weights), tuple(np.zeros(len(w)) for w in weights), ("relu", "identity"), origin=origin)
+
+
 def test_the_most_frequent_structure_wins_over_the_sparsest() -> None:
     sparsest = without(JOINED, (0, 0))  # 5 edges, of which one input is unused
     others = [
@@ -30,7 +35,7 @@ def test_the_most_frequent_structure_wins_over_the_sparsest() -> None:
     found = consensus([sparsest, *others], halving=1.0, unit_cost=0)
     assert isinstance(found, Hierarchy)
     assert [m.inputs for m in found.modules] == [(0, 1), (2, 3)]
-    vote = 2**-0.2  # of 6 edges where the sparsest has 5; of the three others two are distinct
+    vote = 2**-0.8  # of no known seed, and of 6 edges where the sparsest has 5; of the three others two are distinct
     assert found.support == pytest.approx(2 * vote / (1 + 2 * vote))
 
 
@@ -48,32 +53,37 @@ def test_edges_that_carry_nothing_do_not_count() -> None:
 
 
 def test_a_vote_halves_with_every_so_many_more_edges_until_there_is_none() -> None:
-    # Every one of these has two hidden units.
-    wides = [without(WIDE, (i, j)) for i in range(2) for j in range(4)]  # eight of 11 edges, one module, beside one of 6 edges
-    assert consensus([SPLIT, *wides], halving=0.1).support == pytest.approx(1 / (1 + 8 * 2**-5))  # 5 edges more than 6 + 2 x 2
-    assert consensus([SPLIT, wides[0]]).support == pytest.approx(1 / (1 + 2**-2.5))  # by 0.2 of these when left out
-    assert consensus([SPLIT, *wides], halving=0.15).support == pytest.approx(1 / (1 + 8 * 2 ** (-5 / 1.5)))
-    found = consensus([SPLIT, *wides], halving=1.0, unit_cost=0)
+    # Every one of these has two hidden units, and a seed of its own.
+    split = of_seed(8, SPLIT)
+    wides = [of_seed(4 * i + j, without(WIDE, (i, j))) for i in range(2) for j in range(4)]  # eight of 11 edges, one module, beside 6 edges
+    assert consensus([split, *wides], halving=0.1).support == pytest.approx(1 / (1 + 8 * 2**-5))  # 5 edges more than 6 + 2 x 2
+    assert consensus([split, wides[0]]).support == pytest.approx(1 / (1 + 2**-2.5))  # by 0.2 of these when left out
+    assert consensus([split, *wides], halving=0.15).support == pytest.approx(1 / (1 + 8 * 2 ** (-5 / 1.5)))
+    found = consensus([split, *wides], halving=1.0, unit_cost=0)
     assert len(found.modules) == len(detect_modules(wides[0]).modules)
     assert found.support == pytest.approx(8 * 2 ** (-5 / 6) / (1 + 8 * 2 ** (-5 / 6)))
-    assert consensus([SPLIT, *wides], halving=5 / 60 + 1e-9).support < 1.0  # just within the sixth halving
-    assert consensus([SPLIT, *wides], halving=5 / 60 - 1e-9).support == 1.0
+    assert consensus([split, *wides], halving=5 / 60 + 1e-9).support < 1.0  # just within the sixth halving
+    assert consensus([split, *wides], halving=5 / 60 - 1e-9).support == 1.0
+
+
+def test_votes_of_no_known_seed_halve_four_times_as_fast() -> None:
+    wide = without(WIDE, (0, 0))
+    for strangers in ([SPLIT, wide], [of_seed(0, SPLIT), wide]):
+        assert consensus(strangers, halving=0.5).support == pytest.approx(1 / (1 + 2**-4))
+    assert consensus([SPLIT, of_seed(0, wide)], halving=0.5).support == pytest.approx(1 / (1 + 2**-1))
 
 
 def test_a_hidden_unit_counts_for_so_many_edges() -> None:
     # Sizes are edges + unit_cost x hidden units: SPLIT has 6 and 2; the other, of one module, 6 and 1.
-    one = [np.array([[1.0, 1, 1, 1]]), np.ones((2, 1))]
+    split, one = of_seed(0, SPLIT), of_seed(1, [np.array([[1.0, 1, 1, 1]]), np.ones((2, 1))])
     for cost, vote in ((0.0, 1.0), (2.0, 2 ** -(2 / 8)), (5.0, 2 ** -(5 / 11))):
-        found = consensus([SPLIT, one], halving=1.0, unit_cost=cost)
+        found = consensus([split, one], halving=1.0, unit_cost=cost)
         assert found.support == pytest.approx(1 / (1 + vote))
-        assert found.network is (one if cost else SPLIT)
-    dangling = [np.vstack([SPLIT[0], [1.0, 1, 1, 1]]), np.hstack([SPLIT[1], np.zeros((2, 1))])]  # a third unit that nothing reads
+        assert found.network is (one if cost else split)
+    dangling = of_seed(
+        0, [np.vstack([SPLIT[0], [1.0, 1, 1, 1]]), np.hstack([SPLIT[1], np.zeros((2, 1))])]
+    )  # a third unit that nothing reads
     assert consensus([dangling, one], halving=1.0).support == pytest.approx(1 / (1 + 2 ** -(2 / 8)))  # 2 by default
-
-
-def of_seed(seed: int, weights: list[np.ndarray], rate: float = 0.1) -> SparseNetwork:
-    origin = {"seed": seed, "model": 0, "learning_rate": rate, "unit_step": 70}
-    return SparseNetwork(tuple(weights), tuple(np.zeros(len(w)) for w in weights), ("relu", "identity"), origin=origin)
 
 
 def test_a_seed_shares_its_vote_among_its_candidates() -> None:
@@ -154,7 +164,7 @@ def test_the_support_has_a_wilson_interval() -> None:
     assert found.support == pytest.approx(2 / 3)
     assert found.support_interval == pytest.approx((0.20766, 0.93850), abs=1e-5)
     # With unequal votes n is that of as many equal ones: 1, v and v for 5, 6 and 6 edges.
-    vote = 2**-0.2
+    vote = 2**-0.8
     swapped = [SPLIT[0][::-1].copy(), SPLIT[1][:, ::-1].copy()]
     unequal = consensus([SPLIT, swapped, without(JOINED, (0, 0))], halving=1.0, unit_cost=0)
     assert unequal.support_interval == pytest.approx(wilson(unequal.support, (1 + 2 * vote) ** 2 / (1 + 2 * vote**2)))
