@@ -217,29 +217,32 @@ def scored_one_by_one(model: torch.nn.Sequential, x: torch.Tensor, y: torch.Tens
 
 
 def unit_scoring(dense: Population, data: Data, task: Task, sampled: int = 64) -> list[str]:
-    """Nothing pruned; and with units gone, as in all but the first scoring of a run: one row at a time, masks save nothing."""
+    """Nothing pruned; with units gone, as in all but the first scoring of a run; and all scorings of a run. Masks save nothing alone."""
     x, y = task.x_check[:sampled], task.y_check[:sampled]
     masked = torch.nn.Sequential(*(Masked(m.in_features, m.out_features) if isinstance(m, torch.nn.Linear) else m for m in mlp(MNIST)))
 
-    def batched(population: Population) -> float:
+    def batched(populations: list[Population]) -> float:
         start = time.perf_counter()
-        for packing in packings(population):
-            UNIT_SCORES["loss_sensitivity"](packing.pack(population), data.checked_on(packing.inputs), keys(["one"]))
-        return (time.perf_counter() - start) / data.x_check.shape[1]
+        for population in populations:
+            for packing in packings(population):
+                UNIT_SCORES["loss_sensitivity"](packing.pack(population), data.checked_on(packing.inputs), keys(["one"]))
+        return (time.perf_counter() - start) / data.x_check.shape[1] / len(populations)
 
     lines = [
         "| unit scores, MNIST size, one thread | batched, ms a row, median | all | row by row / batched, median | all |",
         "|---|---|---|---|---|",
     ]
+    tenths = tuple(part / 10 for part in range(10, 0, -1))
     cases = (
-        ("plain layers, nothing pruned", mlp(MNIST), 1.0),
-        ("masked layers, nothing pruned", masked, 1.0),
-        ("masked layers, 30 % of the units", masked, 0.3),
-        ("masked layers, 10 % of the units", masked, 0.1),
+        ("plain layers, nothing pruned", mlp(MNIST), (1.0,)),
+        ("masked layers, nothing pruned", masked, (1.0,)),
+        ("masked layers, 30 % of the units", masked, (0.3,)),
+        ("masked layers, 10 % of the units", masked, (0.1,)),
+        ("masked layers, mean of ten scorings, from all units down to 10 %", masked, tenths),
     )
-    for what, model, share in cases:
-        population = with_units(dense, share) if share < 1 else dense
-        found, ratios = side_by_side(partial(scored_one_by_one, model, x, y), partial(batched, population))
+    for what, model, shares in cases:
+        populations = [with_units(dense, share) if share < 1 else dense for share in shares]
+        found, ratios = side_by_side(partial(scored_one_by_one, model, x, y), partial(batched, populations))
         lines.append(f"| {what} | {_all(found, 1e3, 4)} | {_all(ratios, 1, 0)} |")
     return lines
 

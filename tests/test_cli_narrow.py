@@ -555,11 +555,10 @@ def test_units_that_are_zero_or_unread_are_not_counted() -> None:
 def test_the_study_of_nonlocality_goes_on_and_writes_its_files(
     tiny: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tiny.setattr(nonlocality, "SEEDS", 2)
-    first = nonlocality_study(tmp_path, lasso=False, progress=False)
+    first = nonlocality_study(tmp_path, seeds=2, lasso=False, progress=False)
     assert {row["network"] for row in first} == {"plain"}
     assert (tmp_path / "summary.md").read_text() == nonlocality_summary(first, "reduced")
-    rows = nonlocality_study(tmp_path, progress=False)
+    rows = nonlocality_study(tmp_path, seeds=2, progress=False)
     assert [list(row) for row in rows] == [[name for name in NARROWED if name not in LISTS]] * 12
     assert rows[:4] == first
     assert {path.stem for path in (tmp_path / "cells").iterdir()} == {
@@ -570,7 +569,7 @@ def test_the_study_of_nonlocality_goes_on_and_writes_its_files(
     for name in ("accuracy.svg", "attribution.svg", "scores.svg", "networks.svg"):
         assert (tmp_path / name).read_text().startswith("<?xml")
     tiny.setattr(nonlocality, "nonlocality_cell", refuse)
-    assert nonlocality_study(tmp_path, progress=False) == rows
+    assert nonlocality_study(tmp_path, seeds=2, progress=False) == rows
     assert main(["study", "nonlocality", "--full", "--out", str(tmp_path)]) == 2
     assert "m is 4 there and 6 now" in capsys.readouterr().err
     with pytest.raises(ValueError, match=r"size must be one of \['reduced', 'full'\]; got 'small'"):
@@ -578,13 +577,14 @@ def test_the_study_of_nonlocality_goes_on_and_writes_its_files(
     for widths, got in (([64, 32], "64, 32"), ([], "none")):
         with pytest.raises(ValueError, match=f"widths must be some of 64, 128, 256; got {got}"):
             nonlocality_study(tmp_path / "new", size="full", widths=widths)
+    with pytest.raises(ValueError, match="seeds must be a whole number of at least 1; got 0"):
+        nonlocality_study(tmp_path / "new", seeds=0)
     assert not (tmp_path / "new").exists()
 
 
 def test_some_widths_alone_are_run(tiny: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    tiny.setattr(nonlocality, "SEEDS", 1)
     tiny.setitem(SIZES, "reduced", replace(TINY, widths=(8, 16), steps=50))
-    nonlocality_study(tmp_path, widths=[8], lasso=False, progress=False)
+    nonlocality_study(tmp_path, widths=[8], seeds=1, lasso=False, progress=False)
     assert [path.stem for path in (tmp_path / "cells").iterdir()] == ["width8_seed0_plain"]
 
 
@@ -592,10 +592,11 @@ def test_the_command_of_nonlocality_passes_its_options_on(monkeypatch: pytest.Mo
     given: list[Any] = []
     monkeypatch.setattr(commands, "nonlocality_study", lambda folder, **options: given.append((str(folder), options)) or [])
     assert main(["study", "nonlocality"]) == 0
-    assert main(["study", "nonlocality", "--full", "--widths", "64", "128", "--no-lasso", "--jobs", "3", "--out", "here", "--quiet"]) == 0
+    line = "study nonlocality --full --widths 64 128 --seeds 15 --no-lasso --jobs 3 --out here --quiet"
+    assert main(line.split()) == 0
     assert given == [
-        ("runs/study-nonlocality", {"size": "reduced", "widths": None, "lasso": True, "jobs": 1, "progress": True}),
-        ("here", {"size": "full", "widths": [64, 128], "lasso": False, "jobs": 3, "progress": False}),
+        ("runs/study-nonlocality", {"size": "reduced", "widths": None, "seeds": 5, "lasso": True, "jobs": 1, "progress": True}),
+        ("here", {"size": "full", "widths": [64, 128], "seeds": 15, "lasso": False, "jobs": 3, "progress": False}),
     ]
     assert capsys.readouterr().out.count("figures are in") == 1
 
@@ -603,7 +604,7 @@ def test_the_command_of_nonlocality_passes_its_options_on(monkeypatch: pytest.Mo
 def test_the_summary_of_nonlocality_has_every_line() -> None:
     told = nonlocality_summary(every_narrowed(), "reduced")
     for part in (
-        "5 of 5 networks were trained: m = 4 parities of k = 3 bits, A and B the sums of two.",
+        "5 networks were trained: m = 4 parities of k = 3 bits, A and B the sums of two.",
         "| 64 | as trained | B comes back to at least 0.9 at sparsity 0.1 | 5/5 | 5/5 (0.57-1.00) | yes |",
         "| 64 | group lasso, subgradient | A is at least 0.97 without recovery up to sparsity 0.7 | 5/5 | 5/5 (0.57-1.00) | yes |",
         "| 64 | group lasso, subgradient | B stays within 0.06 of 0.5, revived, at every sparsity | 5/5 | 5/5 (0.57-1.00) | yes |",
@@ -627,14 +628,16 @@ def test_the_summary_of_nonlocality_has_every_line() -> None:
         assert line in nonlocality_summary(some, "reduced")
     never = [{**row, "first_order_pearson": None} for row in rows if row["network"] == "subgradient"]
     assert "| subgradient | first order | not defined | 0.80" in nonlocality_summary(never, "reduced").replace("group lasso, ", "")
+    assert "sparsity 0.1 | 3/3 | 3/3" in nonlocality_summary([row for row in rows if row["seed"] < 3], "reduced")
     nothing = nonlocality_summary([], "reduced")
+    assert nothing.count("| 5/5 | not run | not run |") == 5
     assert nothing.count("| not run | not run |") == 6
     assert nothing.count("| not run |") == 6 + 3 + 3 * 2
 
 
 def test_the_full_size_is_beside_the_published_sparsities() -> None:
     told = nonlocality_summary(every_narrowed("full"), "full")
-    assert "15 of 15 networks were trained: m = 6 parities of k = 3 bits, A and B the sums of three." in told
+    assert "15 networks were trained: m = 6 parities of k = 3 bits, A and B the sums of three." in told
     assert "| 64 | 0.48 | 0.45-0.51 | 0.52 | 0.48-0.56 | yes |" in told
     assert "| 128 | 0.75 | 0.60-0.80 | 0.52 | 0.48-0.56 | no |" in told
     for shift, verdict in ((0.01, "0.53 | 0.49-0.57 | yes"), (0.02, "0.54 | 0.50-0.58 | no")):
@@ -642,7 +645,7 @@ def test_the_full_size_is_beside_the_published_sparsities() -> None:
         assert f"| 64 | 0.48 | 0.45-0.51 | {verdict} |" in nonlocality_summary(moved, "full")
     assert told.count("| 256 | as trained |") == 10 + 2
     part = nonlocality_summary(every_narrowed("full", (64, 128), ("plain",)), "full")
-    assert "10 of 15 networks were trained" in part
+    assert "10 networks were trained" in part
     assert "| 256 | 0.89 | 0.81-0.91 | not run |  | not run |" in part
     assert "| 64 | group lasso, proximal | not run |  |  |  |  |  |" in part
 

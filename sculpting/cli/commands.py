@@ -179,8 +179,9 @@ def study_nonlocality(options: argparse.Namespace) -> None:
 
     size = "full" if options.full else "reduced"
     rows = nonlocality_study(
-        options.out, size=size, widths=options.widths, lasso=not options.no_lasso, jobs=options.jobs, progress=not options.quiet
-    )
+        options.out, size=size, widths=options.widths, seeds=options.seeds, lasso=not options.no_lasso, jobs=options.jobs,
+        progress=not options.quiet,
+    )  # fmt: skip
     if not options.quiet:
         print(f"{nonlocality_summary(rows, size)}\nrows, summary and figures are in {options.out}")
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..ablation import unit_ablation
+from ..arguments import check_counts
 from ..narrow.groups import read_finite, without_groups
 from ..narrow.lasso import Lasso
 from ..narrow.learning import evaluate_in_parts, learn
@@ -82,6 +83,7 @@ def nonlocality_study(
     *,
     size: str = "reduced",
     widths: Sequence[int] | None = None,
+    seeds: int = SEEDS,
     lasso: bool = True,
     jobs: int = 1,
     progress: Progress = True,
@@ -98,9 +100,11 @@ def nonlocality_study(
         ``scores`` and ``networks`` are written; and ``networks/`` with all networks before they are pruned.
     size : {"reduced", "full"}
         Four parities of 3 bits, 64 units in a layer, 7 sparsities; or as published, six parities of 3 bits, 64, 128 and 256 units, 98
-        sparsities. Five seeds either way.
+        sparsities.
     widths : sequence of int, optional
         Only these of the size.
+    seeds : int
+        From 0 on; five were published.
     lasso : bool
         Whether there is a group lasso at all, or only the networks as they were trained; a later call adds the others.
     jobs : int
@@ -121,7 +125,8 @@ def nonlocality_study(
     Raises
     ------
     ValueError
-        When the size or a width is not known, ``jobs`` is below 1, or the folder holds something else or a study with other settings.
+        When the size or a width is not known, ``seeds`` or ``jobs`` is below 1, or the folder holds something else or a study with other
+        settings.
     RuntimeError
         Once all other cells are done, when some failed.
 
@@ -137,11 +142,12 @@ def nonlocality_study(
     known = SIZES[size].widths
     if widths is not None and not (widths and set(widths) <= set(known)):
         raise ValueError(f"widths must be some of {', '.join(map(str, known))}; got {', '.join(map(str, widths)) or 'none'}")
+    check_counts(seeds=seeds)
     cells = {
         f"width{width}_seed{seed}_{network}": {"width": width, "seed": seed, "network": network, "size": size}
         for network in (NETWORKS if lasso else ["plain"])
         for width in widths or known
-        for seed in range(SEEDS)
+        for seed in range(seeds)
     }
     networks = {f"network.{name}": penalty and asdict(penalty) for name, penalty in NETWORKS.items()}
     settings = {

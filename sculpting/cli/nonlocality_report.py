@@ -74,15 +74,12 @@ def nonlocality_summary(rows: Sequence[Row], size: str) -> str:
     Examples
     --------
     >>> print(nonlocality_summary([], "reduced").splitlines()[2])
-    0 of 5 networks were trained: m = 4 parities of k = 3 bits, A and B the sums of two.
+    0 networks were trained: m = 4 parities of k = 3 bits, A and B the sums of two.
     """
     known = SIZES[size]
     done = len({(row["width"], row["seed"]) for row in rows})
     halves = {4: "two", 6: "three"}.get(known.m, str(known.m // 2))
-    told = (
-        f"{done} of {SEEDS * len(known.widths)} networks were trained: m = {known.m} parities of k = {known.k} bits, A and B the sums of "
-        f"{halves}."
-    )
+    told = f"{done} networks were trained: m = {known.m} parities of k = {known.k} bits, A and B the sums of {halves}."
     goals = table(GOAL_HEADER, [*_goals(rows, known.widths[0]), _time(rows)])
     if size == "full":
         goals = table(FULL_HEADER, [_beside(rows, width) for width in known.widths])
@@ -122,7 +119,8 @@ def _goal(rows: Sequence[Row], width: int, network: str, what: str, right: Calla
         seed: all(right(row) for row in rows_of(rows, width, network) if row["seed"] == seed)
         for seed in dict.fromkeys(row["seed"] for row in rows_of(rows, width, network))
     }
-    rate, floor = Rate(sum(verdicts.values()), len(verdicts)) if verdicts else None, Rate(SEEDS, SEEDS)
+    seeds = len(verdicts)
+    rate, floor = Rate(sum(verdicts.values()), seeds) if seeds else None, Rate(seeds or SEEDS, seeds or SEEDS)
     return [str(width), NAMES[network], what, str(floor), with_interval(rate), reached(rate, floor)]
 
 
