@@ -71,7 +71,7 @@ def detect_modules(
         What picks the number of clusters of a layer, 2 to n-1: distance modularity (published) or scores of scikit-learn. The last two
         measure the Euclidean spread of the features whatever the distance, and know nothing better than clusters of equal units: binary
         features part all units that differ where any two do not, weighted ones most units of a small layer. All but
-        modularity look at each number of clusters anew: seconds for hundreds of units, minutes for thousands.
+        modularity look at each number of clusters anew: seconds for a layer of a thousand units, by Davies-Bouldin scores two minutes.
     ties : {"published", "symmetric"}
         What becomes of equally close units: joined two at a time, where their order may decide (published), or all at once, so that
         permuting the units of a layer permutes their labels and changes nothing else.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +85,13 @@ def test_the_wheel_check_can_fail() -> None:
     assert problems(["sculpting/a.py", "x-1.dist-info/METADATA"], sources) == []
     assert problems(["sculpting/a.py", "tests/b.py"], sources) == ["not expected: tests/b.py"]
     assert problems([], sources) == ["missing: sculpting/a.py"]
+
+
+def test_the_page_of_the_api_has_every_public_function_and_class() -> None:
+    page = (ROOT / "docs/api.md").read_text().splitlines()
+    for name in ("sculpting", "sculpting.tasks", "sculpting.narrow", "analysis"):
+        package = importlib.import_module(name)
+        exported = re.findall(r" as (\w+)$", Path(package.__file__ or "").read_text(), re.MULTILINE)
+        assert len(exported) > 5
+        shown = {word for word in exported if callable(getattr(package, word)) and (name, word) != ("sculpting", "Task")}
+        assert {word for word in shown if f"::: {name}.{word}" not in page} == set()

@@ -117,7 +117,7 @@ def _add_studies(parser: argparse.ArgumentParser) -> None:
 
     nonlocality = parsers.add_parser("nonlocality", help="parities pruned for one skill: does another come back, also after a group lasso?")
     _add_full(nonlocality)
-    nonlocality.add_argument("--widths", nargs="+", type=int, help="only these of the published 64, 128 and 256 (default: all)")
+    nonlocality.add_argument("--widths", nargs="+", type=int, help="only these of the full size's 64, 128 and 256 (default: all)")
     nonlocality.add_argument("--seeds", type=int, default=5, help="networks of each width, from seed 0 on (default 5)")
     nonlocality.add_argument("--no-lasso", action="store_true", help="only networks as they were trained; a later run adds the group lasso")
     _add_study(nonlocality, out="runs/study-nonlocality")
