@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
-from .hierarchy import Hierarchy, Module
+from .hierarchy import Hierarchy, Module, check_hierarchy
 from .truth_table import TruthTable
 from .validity import Boundary, Ends, Verdict, judge_decomposition
 
@@ -88,6 +88,8 @@ def compare(found: Hierarchy, truth: nx.DiGraph) -> Comparison:
 
     Raises
     ------
+    TypeError
+        When ``found`` is no hierarchy.
     ValueError
         When the truth is no such graph, speaks of inputs or outputs that the network does not have, or carries a table that is not
         complete.
@@ -106,6 +108,7 @@ def compare(found: Hierarchy, truth: nx.DiGraph) -> Comparison:
     >>> compare(detect_modules([[[1.0, 1.0]], [[1.0]]]), truth).exact
     True
     """
+    check_hierarchy(found)
     ends = _ends(found, truth)
     pairs, connected = _pairs(found, truth, ends)
     taken = {node for _, node in pairs}

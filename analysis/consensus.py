@@ -24,7 +24,7 @@ __all__ = ["consensus"]
 LAST_HALVING = 6.0  # a sixty-fourth of a vote; without an end, every candidate would have to be looked at
 CLOSER = 0.15  # shares within a seed fall off so much sooner than votes between seeds: candidates of one seed are kin
 UNKNOWN = 0.25  # and votes of candidates of no known seed, which may be of one or of many, so much sooner
-START = ("seed", "model", "learning_rate")  # of an origin: candidates that agree in these began as one network
+START = ("seed", "model", "learning_rate", "widths")  # of an origin: candidates that agree in these began as one network
 Structure = tuple[tuple[int, ...], tuple[int, ...], int]
 
 
@@ -41,8 +41,8 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.2, unit_cost: flo
     ----------
     candidates : iterable of networks
         Anything that ``detect_modules`` takes, all of the same numbers of inputs and outputs. Those that ``sculpt`` made know their
-        ``origin``: the seed, model and learning rate that they began with. Any others may be of one seed or of many: each is taken for
-        a seed, of those with the same edges the first, and its vote halves with every quarter of ``halving``.
+        ``origin``: the seed, model, learning rate and widths that they began with. Any others may be of one seed or of many: each is
+        taken for a seed, of those with the same edges the first, and its vote halves with every quarter of ``halving``.
     halving : float
         Above 0: a fraction of the size.
     unit_cost : float
@@ -60,6 +60,8 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.2, unit_cost: flo
 
     Raises
     ------
+    TypeError
+        When ``candidates`` cannot be gone through, or one of them cannot be read as a network.
     ValueError
         When there are no candidates, they differ in inputs or outputs, ``halving`` is not above 0, or ``unit_cost`` is below 0.
 
@@ -74,6 +76,8 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.2, unit_cost: flo
     >>> len(found.modules), found.support
     (1, 1.0)
     """
+    if not isinstance(candidates, Iterable):
+        raise TypeError(f"candidates must be several networks, such as result.candidates; got {type(candidates).__name__}")
     networks = list(candidates)
     if not networks:
         raise ValueError("consensus needs at least one candidate; got none. Nothing was accepted: see the result's stop_reason")
@@ -104,7 +108,7 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.2, unit_cost: flo
 def _start(network: Any) -> tuple[Any, ...] | None:
     """What a candidate began as; None where that is not known."""
     origin = getattr(network, "origin", None) or {}
-    return tuple(origin.get(name) for name in START) if START[0] in origin else None
+    return tuple(str(origin.get(name)) for name in START) if START[0] in origin else None
 
 
 def _votes(

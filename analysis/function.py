@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.linear_model import LogisticRegression
 
 from .evidence.silencing import silenced
-from .hierarchy import Hierarchy, Module
+from .hierarchy import Hierarchy, Module, check_hierarchy
 from .tables import table
 from .truth_table import TruthTable
 from .validity import leaving_units
@@ -129,6 +129,7 @@ def function_map(hierarchy: Hierarchy, truth: nx.DiGraph) -> FunctionMap:
     >>> found.carriers, found.score
     ({'p': 0, 'q': 1}, 1.0)
     """
+    check_hierarchy(hierarchy)
     x, y = _checked_table(hierarchy, truth)
     gates = _gates(truth, y)
     values = hierarchy.graph.unit_values(x)

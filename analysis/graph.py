@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -33,6 +34,8 @@ ACTIVATIONS: dict[str, Callable[[NDArray], NDArray]] = {
     "softplus": lambda z: np.logaddexp(0, z),
 }
 
+LOSSES = ("bce", "ce", "mse")
+
 
 @dataclass(frozen=True, eq=False)
 class LayeredGraph:
@@ -48,6 +51,8 @@ class LayeredGraph:
         One name a weight layer, applied after it. ``"relu"`` for hidden layers and ``"identity"`` for outputs when left out.
     input_names, output_names : tuple of str, optional
         ``x0, x1, ...`` and ``y0, y1, ...`` when left out.
+    loss : {"bce", "ce", "mse"}
+        What the network was trained by, which says how outputs decide: see :meth:`decisions`.
 
     Raises
     ------
@@ -66,6 +71,7 @@ class LayeredGraph:
     activations: tuple[str, ...] = ()
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
+    loss: str = "bce"
 
     def __post_init__(self) -> None:
         weights = tuple(_matrix(w, f"weights[{i}]") for i, w in enumerate(self.weights))
@@ -79,8 +85,13 @@ class LayeredGraph:
                 )
         biases = tuple(np.asarray(b, dtype=float) for b in self.biases) or tuple(np.zeros(w.shape[1]) for w in weights)
         shapes, expected = [b.shape for b in biases], [(w.shape[1],) for w in weights]
-        if shapes != expected or not all(np.isfinite(b).all() for b in biases):
-            raise ValueError(f"biases must be finite arrays of shapes {expected}, one for each weight layer; got shapes {shapes}")
+        if shapes != expected:
+            raise ValueError(f"biases must be arrays of shapes {expected}, one for each weight layer; got shapes {shapes}")
+        bad = sum(int((~np.isfinite(b)).sum()) for b in biases)
+        if bad:
+            raise ValueError(f"biases must be finite; got {bad} NaN or infinite values")
+        if self.loss not in LOSSES:
+            raise ValueError(f"loss must be one of {list(LOSSES)}; got {self.loss!r}")
         activations = tuple(self.activations) or ("relu",) * (len(weights) - 1) + ("identity",)
         unknown = sorted(set(activations) - set(ACTIVATIONS))
         if len(activations) != len(weights) or unknown:
@@ -155,7 +166,8 @@ class LayeredGraph:
         Raises
         ------
         ValueError
-            When the graph is undirected, has a cycle, or an edge does not run from one layer to the next.
+            When the graph is undirected, has a cycle, an edge does not run from one layer to the next, or, where layers are topological
+            generations, not every path ends in the last.
 
         Examples
         --------
@@ -164,24 +176,26 @@ class LayeredGraph:
         """
         if not graph.is_directed() or graph.is_multigraph():
             raise ValueError(f"the graph must be a networkx.DiGraph without parallel edges; got {type(graph).__name__}")
-        if graph.number_of_edges() == 0:
-            raise ValueError("the graph must have at least one edge; got none")
+        if graph.number_of_nodes() == 0:
+            raise ValueError("the graph must have at least one unit; got none")
         layer_of = _layers(graph)
+        if not any(layer_of.values()):
+            raise ValueError("the graph must have at least one edge, or nodes of two layers; got none")
         layers: list[list[Any]] = [[] for _ in range(max(layer_of.values()) + 1)]
         for node in graph:
             layers[layer_of[node]].append(node)
         if all(isinstance(node, tuple) for node in graph):
             layers = [sorted(nodes) for nodes in layers]
         position = {node: i for nodes in layers for i, node in enumerate(nodes)}
-        ends = list(graph.edges)
-        _check_layered([layer_of[a] for a, _ in ends], [layer_of[b] for _, b in ends], *zip(*ends, strict=True))
+        sources, targets = [a for a, _ in graph.edges], [b for _, b in graph.edges]
+        _check_layered([layer_of[a] for a in sources], [layer_of[b] for b in targets], sources, targets)
         weights = [np.zeros((len(a), len(b))) for a, b in pairwise(layers)]
         for source, target, weight in graph.edges(data="weight", default=1.0):
             weights[layer_of[source]][position[source], position[target]] = weight
         biases = [np.array([graph.nodes[n].get("bias", 0.0) for n in nodes]) for nodes in layers[1:]]
         activations = tuple(graph.graph["activations"].split()) if "activations" in graph.graph else ()
         names = [_default_names(graph, nodes, prefix) for nodes, prefix in ((layers[0], "x"), (layers[-1], "y"))]
-        return cls(tuple(weights), tuple(biases), activations, names[0], names[1])
+        return cls(tuple(weights), tuple(biases), activations, names[0], names[1], graph.graph.get("loss", "bce"))
 
     @classmethod
     def from_igraph(cls, graph: igraph.Graph) -> LayeredGraph:
@@ -240,6 +254,8 @@ class LayeredGraph:
         values = np.asarray(x, dtype=float)
         if values.ndim != 2 or values.shape[1] != self.widths[0]:
             raise ValueError(f"x must have shape (rows, {self.widths[0]}); got {values.shape}")
+        if not np.isfinite(values).all():
+            raise ValueError(f"x must be finite; got {int((~np.isfinite(values)).sum())} NaN or infinite values")
         layers = [values]
         for weight, bias, activation in zip(self.weights, self.biases, self.activations, strict=True):
             layers.append(ACTIVATIONS[activation](layers[-1] @ weight + bias))
@@ -256,12 +272,16 @@ class LayeredGraph:
         return self.unit_values(x)[-1]
 
     def decisions(self, outputs: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Where outputs say yes: above 0, or above 1/2 where they are probabilities."""
-        return outputs > (0.5 if self.activations[-1] == "sigmoid" else 0.0)
+        """Where outputs say yes: of classes (``loss="ce"``) the largest of a row, the first of equal ones; of bits those above 0, or above
+        1/2 where they are probabilities or were learnt as real values (``loss="mse"``).
+        """
+        if self.loss == "ce":
+            return np.arange(outputs.shape[1]) == outputs.argmax(axis=1)[:, None]
+        return outputs > (0.5 if self.activations[-1] == "sigmoid" or self.loss == "mse" else 0.0)
 
     def to_networkx(self) -> nx.DiGraph:
         """A ``networkx.DiGraph`` over units ``(layer, index)`` with ``layer``, ``bias``, ``name`` and edge ``weight``."""
-        graph = nx.DiGraph(activations=" ".join(self.activations))
+        graph = nx.DiGraph(activations=" ".join(self.activations), loss=self.loss)
         for layer, width in enumerate(self.widths):
             for index in range(width):
                 bias = 0.0 if layer == 0 else float(self.biases[layer - 1][index])
@@ -290,8 +310,8 @@ def as_graph(network: Any) -> LayeredGraph:
     Parameters
     ----------
     network : LayeredGraph, networkx.DiGraph, igraph.Graph, sequence of matrices (n_out, n_in), or an object with ``weights``
-        An object with ``weights`` (such as a ``SparseNetwork``) may also have ``biases``, ``activations``, ``input_names``
-        and ``output_names``.
+        An object with ``weights`` (such as a ``SparseNetwork``) may also have ``biases``, ``activations``, ``input_names``,
+        ``output_names`` and ``loss``.
 
     Raises
     ------
@@ -313,7 +333,8 @@ def as_graph(network: Any) -> LayeredGraph:
         return LayeredGraph.from_igraph(network)
     if hasattr(network, "weights"):
         fields = ("biases", "activations", "input_names", "output_names")
-        return LayeredGraph.from_weights(network.weights, **{f: getattr(network, f, ()) for f in fields})
+        loss = getattr(network, "loss", None) or "bce"
+        return LayeredGraph.from_weights(network.weights, **{f: getattr(network, f, ()) for f in fields}, loss=loss)
     if isinstance(network, Sequence) and not isinstance(network, (str, bytes)):
         return LayeredGraph.from_weights(network)
     raise TypeError(
@@ -323,7 +344,7 @@ def as_graph(network: Any) -> LayeredGraph:
 
 
 def _matrix(values: Any, name: str) -> NDArray[np.float64]:
-    array = values.toarray() if sp.issparse(values) else values
+    array = values.toarray() if sp.issparse(values) else values.detach().cpu() if hasattr(values, "detach") else values
     try:
         array = np.asarray(array, dtype=float)
     except (TypeError, ValueError) as error:
@@ -345,15 +366,22 @@ def _names(names: Sequence[str], count: int, prefix: str) -> tuple[str, ...]:
 
 def _layers(graph: nx.DiGraph) -> dict[Hashable, int]:
     given = nx.get_node_attributes(graph, "layer")
+    if len(given) < len(graph) and all(isinstance(n, tuple) and len(n) == 2 and all(isinstance(v, Integral) for v in n) for n in graph):
+        given = {node: node[0] for node in graph}
     if len(given) == len(graph):
         layer_of = {node: int(layer) for node, layer in given.items()}
         first = min(layer_of.values())
         return {node: layer - first for node, layer in layer_of.items()}
-    if all(isinstance(n, tuple) and len(n) == 2 and all(isinstance(v, (int, np.integer)) for v in n) for n in graph):
-        return {node: int(node[0]) for node in graph}
     if not nx.is_directed_acyclic_graph(graph):
         raise ValueError("the graph must be layered; got one with a cycle. Give every node a `layer`, inputs 0")
-    return {node: i for i, nodes in enumerate(nx.topological_generations(graph)) for node in nodes}
+    generations = list(nx.topological_generations(graph))
+    early = [node for nodes in generations[:-1] for node in nodes if graph.out_degree(node) == 0]
+    if early:
+        raise ValueError(
+            f"the graph must be layered: every path ends in the last layer; got {early[0]!r}, which nothing follows, in an earlier one. "
+            "Give every node its `layer`"
+        )
+    return {node: i for i, nodes in enumerate(generations) for node in nodes}
 
 
 def _check_layered(sources: ArrayLike, targets: ArrayLike, source_names: Sequence[Any], target_names: Sequence[Any]) -> None:

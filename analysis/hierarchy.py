@@ -18,7 +18,13 @@ from .graph import LayeredGraph
 if TYPE_CHECKING:
     import igraph
 
-__all__ = ["Hierarchy", "Module"]
+__all__ = ["Hierarchy", "Module", "check_hierarchy"]
+
+
+def check_hierarchy(value: Any) -> None:
+    """Refuse what is no hierarchy, such as the network that one is wanted of."""
+    if not isinstance(value, Hierarchy):
+        raise TypeError(f"a Hierarchy is needed, as detect_modules(network) gives it; got {type(value).__name__}")
 
 
 @dataclass(frozen=True)

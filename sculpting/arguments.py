@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
 
 import torch
 
@@ -14,7 +16,7 @@ from .training import Round
 __all__ = [
     "DENSE_ROUNDS", "DENSE_ROUNDS_UNMARKED", "EDGE_STEPS", "EPOCHS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "LEAST_STEPS", "MOST_STEPS",
     "UNIT_STEPS",
-    "check_arguments", "check_chains", "check_counts", "check_inputs", "device_of", "round_of", "steps_of",
+    "check_arguments", "check_chains", "check_counts", "check_inputs", "device_of", "rates_of", "round_of", "steps_of",
 ]  # fmt: skip
 
 UNIT_STEPS: tuple[float, ...] = tuple(range(70, 0, -5))
@@ -42,17 +44,48 @@ def check_chains(chains: Sequence[Chain]) -> None:
 
 def steps_of(
     chains: Sequence[Chain], unit_steps: Sequence[float] | None, edge_steps: Sequence[float] | None
-) -> tuple[Sequence[float], Sequence[float]]:
+) -> tuple[list[float], list[float]]:
     """The first steps of chains of units and of edges: as given, otherwise by the size of the largest model."""
     large = max(len(chain.shape.weight_positions()) for chain in chains) > LARGE
     usual = (LARGE_UNIT_STEPS, LARGE_EDGE_STEPS) if large else (UNIT_STEPS, EDGE_STEPS)
-    return (usual[0] if unit_steps is None else unit_steps), (usual[1] if edge_steps is None else edge_steps)
+    found = [
+        _percentages("unit_steps", usual[0] if unit_steps is None else unit_steps),
+        _percentages("edge_steps", usual[1] if edge_steps is None else edge_steps),
+    ]
+    if not any(found):
+        raise ValueError("unit_steps and edge_steps are both empty, so there is nothing to prune; give at least one step")
+    return found[0], found[1]
+
+
+def _percentages(name: str, values: Any) -> list[float]:
+    try:
+        steps = [float(value) for value in values]
+    except (TypeError, ValueError):
+        steps = [0.0]
+    if not all(0 < step < 100 for step in steps):
+        raise ValueError(f"{name} must be a sequence of percentages in (0, 100); got {values!r}")
+    return steps
+
+
+def rates_of(learning_rate: Any) -> list[float]:
+    """One learning rate or several."""
+    one = isinstance(learning_rate, Real) or getattr(learning_rate, "ndim", 1) == 0
+    try:
+        rates = [float(rate) for rate in ([learning_rate] if one else learning_rate)]
+    except (TypeError, ValueError):
+        rates = []
+    if not rates or not all(rate > 0 for rate in rates):
+        raise ValueError(f"learning_rate must be positive, one number or a sequence of them; got {learning_rate!r}")
+    return rates
 
 
 def check_inputs(chain: Chain, task: Task) -> None:
-    """Refuse data of another width than the model's."""
+    """Refuse data of another width than the model's, and names that do not fit the data."""
     if task.x.shape[1] != chain.shape.widths[0]:
         raise ValueError(f"x must have {chain.shape.widths[0]} columns, one for each input of the model; got {task.x.shape[1]}")
+    for kind, names, count in (("input", task.input_names, task.x.shape[1]), ("output", task.output_names, task.y.shape[1])):
+        if len(names) and not len(names) == len(set(names)) == count:
+            raise ValueError(f"{kind}_names of the task must be {count} different names or none; got {list(names)}")
 
 
 def check_arguments(
@@ -60,21 +93,20 @@ def check_arguments(
     task: Task,
     min_accuracy: float | None,
     tolerance: float,
-    steps: tuple[Sequence[float], Sequence[float]],
     scores: tuple[str, str],
     initial: str,
 ) -> None:
     """Refuse what does not fit the model or the data, or is not known."""
     check_inputs(chain, task)
+    if task.loss == "mse" and bool((task.y_check == task.y_check[0]).all()):
+        raise ValueError(
+            f"the {len(task.y_check)} rows that decide acceptance must have different targets, or the coefficient of determination is not "
+            "defined; got all the same. Give more rows, or a validation"
+        )
     if min_accuracy is not None and not 0 < min_accuracy <= 1:
         raise ValueError(f"min_accuracy must be a fraction in (0, 1]; got {min_accuracy}")
     if not 0 <= tolerance < 1:
         raise ValueError(f"tolerance must be a fraction in [0, 1), such as 0.005 for half a percentage point; got {tolerance}")
-    for name, values in zip(("unit_steps", "edge_steps"), steps, strict=True):
-        if isinstance(values, (int, float)) or not all(0 < v < 100 for v in values):
-            raise ValueError(f"{name} must be a sequence of percentages in (0, 100); got {values!r}")
-    if not any(map(len, steps)):
-        raise ValueError("unit_steps and edge_steps are both empty, so there is nothing to prune; give at least one step")
     for name, score, known in zip(("unit_score", "edge_score"), scores, (UNIT_SCORES, EDGE_SCORES), strict=True):
         if score not in known:
             raise ValueError(f"{name} must be one of {sorted(known)}; got {score!r}")
@@ -85,7 +117,7 @@ def check_arguments(
 def check_counts(**counts: int) -> None:
     """Refuse what is no whole number of at least 1."""
     for name, value in counts.items():
-        if not isinstance(value, int) or value < 1:
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}")
 
 
@@ -112,8 +144,6 @@ def round_of(
     for name, value in zip(("weight_decay", "input_noise", "hidden_noise"), (weight_decay, *noises), strict=True):
         if not value >= 0:
             raise ValueError(f"{name} must be at least 0; got {value}")
-    if not rates or not all(rate > 0 for rate in rates):
-        raise ValueError(f"learning_rate must be positive, one number or a sequence of them; got {rates[0] if len(rates) == 1 else rates}")
     if not 0 <= final_rate <= 1:
         raise ValueError(f"final_rate must be a fraction of the learning rate, in [0, 1]; got {final_rate}")
     return Round(steps, batch, rates[0], final_rate, weight_decay, *noises, rate_width=rate_width), copies

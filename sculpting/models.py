@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -90,10 +91,11 @@ def read_model(model: nn.Module) -> Chain:
     Shape(widths=(4, 8, 2), activations=('tanh', 'identity'))
     """
     if not isinstance(model, nn.Module):
-        raise TypeError(f"the model must be a torch.nn.Module; got {type(model).__name__}")
+        hint = ". Pass its model()" if hasattr(model, "model") else ""
+        raise TypeError(f"the model must be a torch.nn.Module; got {type(model).__name__}{hint}")
     linears: list[nn.Linear] = []
     activations: list[str | None] = []
-    for what, part in _steps(model):
+    for what, part in _steps(nn.Sequential(model) if isinstance(model, nn.Linear) else model):
         if isinstance(part, nn.Linear):
             if linears and activations[-1] is None:
                 activations[-1] = "identity"
@@ -151,9 +153,9 @@ def _steps(model: nn.Module) -> list[tuple[str, nn.Linear | str]]:
             if node.args[0] is not last:
                 raise ValueError(f"the model must be a chain that returns its last value; got one that returns {node.args[0]}")
             break
-        if node.name.startswith("size") or not any(n is last for n in node.all_input_nodes):
+        if _says_a_size(node) or not any(n is last for n in node.all_input_nodes):
             continue
-        if len([n for n in node.all_input_nodes if not n.name.startswith(("size", "getitem"))]) != 1:
+        if len([n for n in node.all_input_nodes if not _says_a_size(n)]) != 1:
             raise ValueError(f"the model must be a chain; got {node.name!r}, which joins several values")
         last = node
         if node.op == "call_module":
@@ -165,6 +167,16 @@ def _steps(model: nn.Module) -> list[tuple[str, nn.Linear | str]]:
         if step is not None:
             steps.append(step)
     return steps
+
+
+def _says_a_size(node: torch.fx.Node) -> bool:
+    """Whether a step of the forward only asks how large something is, as ``x.size(0)`` and ``x.shape[0]`` do."""
+    if node.op == "call_method":
+        return node.target == "size"
+    if node.op != "call_function":
+        return False
+    shape = node.target is getattr and node.args[1] == "shape"
+    return shape or (node.target is operator.getitem and _says_a_size(node.args[0]))  # type: ignore[arg-type]
 
 
 def _name(target: Any) -> str:

@@ -14,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
-from torch import nn
+from torch import Tensor, nn
 
 from .activations import ACTIVATIONS
 from .files import write_file
+from .losses import LOSSES
 from .models import HEADS
 from .population import Population
 
@@ -44,7 +45,9 @@ class SparseNetwork:
         On the rows that decided acceptance: the fraction of right bits or classes, or the coefficient of determination.
     input_names, output_names : tuple of str
     origin : dict
-        Where it comes from: ``seed``, ``unit_step`` and ``edge_step`` in percent, ``task``.
+        Where it comes from: ``seed``, ``unit_step`` and ``edge_step`` in percent, ``widths`` of the model, ``task``.
+    loss : {"bce", "ce", "mse"} or None
+        What it was trained by, which says how its outputs decide; None where it is not known.
 
     Examples
     --------
@@ -61,10 +64,13 @@ class SparseNetwork:
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
     origin: dict[str, Any] = field(default_factory=dict)
+    loss: str | None = None
 
     def __post_init__(self) -> None:
-        weights = tuple(np.asarray(w, dtype=np.float32) for w in self.weights)
-        biases = tuple(np.asarray(b, dtype=np.float32) for b in self.biases)
+        weights, biases = (
+            tuple(np.asarray(a.detach().cpu() if isinstance(a, Tensor) else a, dtype=np.float32) for a in part)
+            for part in (self.weights, self.biases)
+        )
         if not weights or any(w.ndim != 2 for w in weights):
             raise ValueError(f"weights must be matrices (n_out, n_in), at least one; got shapes {[w.shape for w in weights]}")
         for i, (before, after) in enumerate(pairwise(weights), start=1):
@@ -79,6 +85,8 @@ class SparseNetwork:
             raise ValueError(f"activations must be {len(weights)} of {sorted(ACTIVATIONS)}; got {list(self.activations)}")
         if self.head is not None and self.head not in HEADS:
             raise ValueError(f"head must be None or one of {sorted(HEADS)}; got {self.head!r}")
+        if self.loss is not None and self.loss not in LOSSES:
+            raise ValueError(f"loss must be None or one of {sorted(LOSSES)}; got {self.loss!r}")
         if not np.isfinite(np.concatenate([a.ravel() for a in (*weights, *biases)])).all():
             raise ValueError("weights and biases must be finite; got NaN or infinite values")
         for name, count in (("input_names", weights[0].shape[1]), ("output_names", len(weights[-1]))):
@@ -86,6 +94,9 @@ class SparseNetwork:
                 raise ValueError(f"{name} must be {count} names or none; got {len(getattr(self, name))}")
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "biases", biases)
+        object.__setattr__(self, "accuracy", float(self.accuracy))
+        for name in ("input_names", "output_names"):
+            object.__setattr__(self, name, tuple(map(str, getattr(self, name))))
 
     def __repr__(self) -> str:
         widths = "-".join(map(str, self.widths))
@@ -157,6 +168,7 @@ class SparseNetwork:
             self.input_names,
             self.output_names,
             dict(self.origin),
+            self.loss,
         )
 
     def save(self, path: str | Path) -> Path:
@@ -168,7 +180,7 @@ class SparseNetwork:
             When the folder cannot be written to.
         """
         tensors = {f"{kind}.{i}": np.ascontiguousarray(a) for kind in ("weights", "biases") for i, a in enumerate(getattr(self, kind))}
-        facts = {name: getattr(self, name) for name in ("activations", "head", "accuracy", "input_names", "output_names", "origin")}
+        facts = {name: getattr(self, name) for name in ("activations", "head", "accuracy", "input_names", "output_names", "origin", "loss")}
         header = {"format": FORMAT, "version": str(VERSION), "network": json.dumps(facts)}
         return write_file(path, save(tensors, header))
 

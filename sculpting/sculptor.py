@@ -15,7 +15,17 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from .arguments import DENSE_ROUNDS, DENSE_ROUNDS_UNMARKED, check_arguments, check_chains, check_counts, device_of, round_of, steps_of
+from .arguments import (
+    DENSE_ROUNDS,
+    DENSE_ROUNDS_UNMARKED,
+    check_arguments,
+    check_chains,
+    check_counts,
+    device_of,
+    rates_of,
+    round_of,
+    steps_of,
+)
 from .carving import Carving
 from .checkpoint import Checkpoint, digest
 from .models import Chain, read_model
@@ -29,6 +39,7 @@ from .training import Data
 
 __all__ = ["SculptResult", "StopReason", "sculpt"]
 
+CLOSE = 1e-9  # accuracies are ratios of counts
 SMALL = 2_000_000  # parameters in flight below which one thread is faster than several
 
 Progress = bool | Callable[[int, int], None]
@@ -37,11 +48,15 @@ Progress = bool | Callable[[int, int], None]
 class StopReason(Enum):
     """Why sculpting ended; the value says it in a sentence."""
 
-    FINEST_STEP = "Every chain ended where removing one more edge lost the accuracy."
-    UNITS_ONLY = "Every chain ended where removing one more unit lost the accuracy; no edge steps were asked for."
+    FINEST_STEP = "Every chain ended where removing one more edge lost the accuracy, or would have left none."
+    UNITS_ONLY = "Every chain ended where removing one more unit lost the accuracy, or would have left none; no edge steps were asked for."
     NOTHING_ACCEPTED = (
         "No network reached the accuracy that was asked for, dense or pruned: give more steps a round, a wider model or more seeds, "
         "or lower min_accuracy."
+    )
+    NOTHING_LEARNT = (
+        "No dense network answered better than a constant does, so nothing was pruned: put all inputs on one scale, change learning_rate, "
+        "steps or the model, or say by min_accuracy what is enough."
     )
 
 
@@ -152,8 +167,9 @@ def sculpt(
     seeds, seed : int
         How many initialisations, and the first of them.
     min_accuracy : float in (0, 1], optional
-        What a network must reach to be accepted. Otherwise 1 for a complete truth table, and for other data the best that a
-        dense network of the population reaches, whatever its model and learning rate, less the ``tolerance``.
+        What a network must reach to be accepted. Otherwise 1 for a complete truth table of bits or classes, and for other data the best
+        that a dense network of the population reaches, whatever its model and learning rate, less the ``tolerance``; where that is no
+        more than a constant answer reaches, nothing is pruned.
     tolerance : float in [0, 1)
         Accuracy that may be lost, 0.005 = half a percentage point, where no accuracy is asked for and the data are no complete table:
         half of it while units are pruned, so that edges can go too.
@@ -181,7 +197,7 @@ def sculpt(
     loss : {"bce", "ce", "mse"}, optional
     validation : pair (x, y) or float, optional
         Rows that decide acceptance, or the fraction of the data held out for it: 0.2, drawn with ``seed``. A complete truth
-        table is used whole.
+        table of bits or classes is used whole.
     steps, batch_size, learning_rate, final_rate, rate_width, least_rows, weight_decay, input_noise, hidden_noise
         Of a training round (Adam): gradient steps, 30 epochs but from 60 to 120 steps when left out; rows in a batch, half of the rows
         but at most 64 when left out; one learning rate or several, each for every seed; the fraction of it that is left at the end, along
@@ -228,10 +244,10 @@ def sculpt(
     check_chains(chains)
     task = as_task(data, loss=loss, validation=validation, seed=seed, outputs=chains[0].shape.widths[-1])
     chains = [chain.for_loss(task.loss) for chain in chains]
-    rates = [learning_rate] if isinstance(learning_rate, (int, float)) else list(learning_rate)
+    rates = rates_of(learning_rate)
     unit_steps, edge_steps = steps_of(chains, unit_steps, edge_steps)
     edge_score = task.edge_score if edge_score is None else edge_score
-    check_arguments(chains[0], task, min_accuracy, tolerance, (unit_steps, edge_steps), (unit_score, edge_score), initial)
+    check_arguments(chains[0], task, min_accuracy, tolerance, (unit_score, edge_score), initial)
     optional = (("max_members", max_members), ("double_after", double_after), ("dense_rounds", dense_rounds))
     given = {name: value for name, value in optional if value is not None}
     check_counts(seeds=seeds, unit_tries=unit_tries, edge_tries=edge_tries, **given)
@@ -252,7 +268,7 @@ def sculpt(
         gate.reserve = tolerance / 2
     if dense_rounds is None:
         dense_rounds = DENSE_ROUNDS if gate.min_accuracy > -math.inf else DENSE_ROUNDS_UNMARKED
-    numbers = range(seed, seed + seeds)
+    numbers = range(int(seed), int(seed) + int(seeds))  # keys are by repr, in which NumPy's integers are others
     names = [ChainName(s, model=m, rate=r) for m in range(len(chains)) for r in range(len(rates)) for s in numbers]
     phases = units_of(UNIT_SCORES[unit_score]), edges_of(EDGE_SCORES[edge_score])
     units, edges = (Pruning(items, gate, double_after, tries) for items, tries in zip(phases, (unit_tries, edge_tries), strict=True))
@@ -261,7 +277,7 @@ def sculpt(
     kept = None
     if checkpoint is not None:
         schedule = (unit_steps, edge_steps, unit_score, edge_score, double_after, unit_tries, edge_tries, dense_rounds, initial)
-        facts = (names, rates, settings, copies, gate.min_accuracy, tolerance, schedule, population.shape)
+        facts = (names, rates, task.loss, settings, copies, gate.min_accuracy, tolerance, schedule, population.shape)
         data_parts = (population.values.cpu(), population.mask.cpu(), task.x, task.y, task.x_check, task.y_check)
         kept = Checkpoint(checkpoint, digest(facts, data_parts))
     with (
@@ -270,14 +286,22 @@ def sculpt(
         _bar(progress, len(names) * (len(unit_steps) + max(1, len(unit_steps)) * len(edge_steps))) as finished,
     ):
         if kept is None or not kept.read(carving, population.shape, place):
-            carving.begin(_set_mark(gate, gate.dense(population, names, initial == "model", dense_rounds), tolerance))
+            asked = gate.min_accuracy > -math.inf
+            standing = gate.dense(population, names, initial == "model", dense_rounds)
+            if asked:
+                carving.begin(standing)
+            elif _set_mark(gate, standing, tolerance, task.constant_accuracy()):
+                carving.begin(replace(standing, accepted=standing.accuracy >= gate.min_accuracy))
+            else:
+                carving.dense = standing
         while carving.advance():
             finished(carving.ended)
             if kept is not None:
                 kept.write(carving)
     dense, found = (_networks(standing, chains, rates, task) for standing in (carving.dense, carving.standing))
     candidates = by_edges([network for network, accepted in found if accepted])
-    reason = StopReason.NOTHING_ACCEPTED if not candidates else StopReason.FINEST_STEP if edge_steps else StopReason.UNITS_ONLY
+    nothing = StopReason.NOTHING_ACCEPTED if min_accuracy is not None or task.complete else StopReason.NOTHING_LEARNT
+    reason = nothing if not candidates else StopReason.FINEST_STEP if edge_steps else StopReason.UNITS_ONLY
     return SculptResult(candidates, tuple(network for network, _ in dense), tuple(gate.rounds), gate.min_accuracy, reason, tuple(numbers))
 
 
@@ -288,12 +312,12 @@ def _dense(chain: Chain, numbers: Sequence[int], initial: str, device: torch.dev
     return Population.of(chain.shape, *(flat.to(device).repeat(len(numbers), 1) for flat in (chain.values, chain.mask)))
 
 
-def _set_mark(gate: Gate, standing: Standing, tolerance: float) -> Standing:
-    """Where no accuracy was asked for, that of the best dense network is, less the tolerance."""
-    if gate.min_accuracy > -math.inf:
-        return standing
-    gate.min_accuracy = float(standing.accuracy.max()) - tolerance
-    return replace(standing, accepted=standing.accuracy >= gate.min_accuracy)
+def _set_mark(gate: Gate, standing: Standing, tolerance: float, constant: float) -> bool:
+    """Ask for the accuracy of the best dense network, less the tolerance, and whether that is better than a constant answer's."""
+    best = float(standing.accuracy.nan_to_num(nan=-math.inf).max())
+    learnt = best > constant + CLOSE
+    gate.min_accuracy = best - tolerance if learnt else constant + 2 * CLOSE
+    return learnt
 
 
 def _networks(standing: Standing | None, chains: Sequence[Chain], rates: Sequence[float], task: Task) -> list[tuple[SparseNetwork, bool]]:
@@ -304,11 +328,12 @@ def _networks(standing: Standing | None, chains: Sequence[Chain], rates: Sequenc
         {
             "head": chains[name.model].head,
             "accuracy": accuracy,
+            "loss": task.loss,
             "input_names": task.input_names,
             "output_names": task.output_names,
             "origin": {
                 "seed": name.seed, "unit_step": name.unit_step, "edge_step": name.edge_step, "model": name.model,
-                "learning_rate": rates[name.rate], "task": task.name,
+                "learning_rate": rates[name.rate], "widths": list(chains[name.model].shape.widths), "task": task.name,
             },
         }
         for name, accuracy in zip(standing.names, standing.accuracy.tolist(), strict=True)

@@ -24,7 +24,7 @@ def at_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
 
 
-def stop_after(rounds: int, path: Path, **call: Any) -> None:
+def stop_after(rounds: int, path: Path, data: Any = TASK, **call: Any) -> None:
     left = iter(range(rounds))
 
     def progress(done: int, total: int) -> None:
@@ -32,7 +32,7 @@ def stop_after(rounds: int, path: Path, **call: Any) -> None:
             raise Stopped
 
     with pytest.raises(Stopped):
-        sculpt(MODEL, TASK, **{**CALL, **call}, progress=progress, checkpoint=path)
+        sculpt(MODEL, data, **{**CALL, **call}, progress=progress, checkpoint=path)
 
 
 def facts(result: SculptResult) -> tuple[Any, ...]:
@@ -97,6 +97,10 @@ def test_the_checkpoint_of_another_call_is_refused(tmp_path: Path, change: dict[
         sculpt(MODEL, TASK, **{**CALL, **change}, progress=False, checkpoint=tmp_path / "run")
     with pytest.raises(ValueError, match="another call"):
         sculpt(TASK.model(11, 2), TASK, **CALL, progress=False, checkpoint=tmp_path / "run")
+    bits = (TASK.x, TASK.y)
+    stop_after(2, tmp_path / "bits", data=bits, loss="bce", validation=bits)
+    with pytest.raises(ValueError, match="another call"):
+        sculpt(MODEL, bits, **CALL, loss="mse", validation=bits, progress=False, checkpoint=tmp_path / "bits")
     assert (tmp_path / "run").read_bytes() == before
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -107,7 +109,9 @@ def test_a_seed_shares_its_vote_among_its_candidates() -> None:
     shares = [of_seed(0, without(JOINED, (0, 0))), *(of_seed(0, without(w, e)) for w, e in ((JOINED, (0, 1)), (second.weights, (1, 1))))]
     assert consensus(shares, unit_cost=0).support == consensus(shares[:2], unit_cost=0).support
     assert consensus([joined[0], second, of_seed(0, SPLIT)], unit_cost=0).support == pytest.approx(1 / 2)
-    # Another learning rate is another start.
+    # Other widths are another start, and so is another learning rate.
+    wide = replace(joined[0], origin={**joined[0].origin, "widths": [4, 9, 2]})
+    assert consensus([joined[0], wide, of_seed(0, SPLIT)], unit_cost=0, halving=0.5).support == pytest.approx(3 / 4)
     assert consensus([joined[0], of_seed(0, JOINED, 0.2), of_seed(0, SPLIT)], unit_cost=0, halving=0.5).support == pytest.approx(3 / 4)
 
 
@@ -154,6 +158,11 @@ def test_the_network_is_the_smallest_that_has_the_structure() -> None:
 def test_bad_candidates_are_refused(candidates: list, options: dict, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         consensus(candidates, **options)
+
+
+def test_what_is_not_several_networks_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"candidates must be several networks, such as result\.candidates; got SparseNetwork"):
+        consensus(of_seed(0, SPLIT))
 
 
 def test_the_support_has_a_wilson_interval() -> None:

@@ -75,6 +75,16 @@ def test_a_sigmoid_at_the_end_changes_no_decision() -> None:
     assert found.change.max() < 0.5
 
 
+def test_of_classes_the_largest_output_decides() -> None:
+    """Rows (3, 2, 0), (0, 3, 2), (2, 0, 3), each of the class of its largest input, whatever is added to all outputs."""
+    rows = 3 * np.eye(3) + 2 * np.roll(np.eye(3), 1, axis=1)
+    for bias in (0.0, -100.0):
+        graph = LayeredGraph.from_weights([np.eye(3), np.eye(3)], biases=(np.zeros(3), np.full(3, bias)), loss="ce")
+        found = lesions(detect_modules(graph), rows, y=np.eye(3, dtype=int))
+        # Held at 5/3 an input loses its own row to the output that has 2 there; both outputs are wrong in it, one row of three.
+        assert found.drop.tolist() == pytest.approx(np.array([[1, 1, 0], [0, 1, 1], [1, 0, 1]]) / 3)
+
+
 def test_drawn_sets_by_hand() -> None:
     # y0 adds up six of twelve inputs with weights 1, 2, 4, ...: no other six change it as much. C(12, 6) = 924 sets are too many.
     weights = np.zeros((12, 1))

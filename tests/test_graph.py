@@ -79,6 +79,36 @@ def test_a_plain_directed_graph_keeps_its_names() -> None:
     assert (graph.input_names, graph.output_names) == (("left", "right"), ("out",))
 
 
+def test_nodes_are_numbered_from_the_first_layer_that_there_is() -> None:
+    shifted = as_graph(nx.DiGraph([((1, 0), (2, 0)), ((1, 1), (2, 0)), ((2, 0), (3, 0))]))
+    assert shifted.widths == (2, 1, 1)
+    assert shifted.input_names == ("x0", "x1")
+
+
+def test_a_network_without_edges_comes_back_from_networkx() -> None:
+    nothing = as_graph([np.zeros((2, 3)), np.zeros((1, 2))])
+    assert same(as_graph(nothing.to_networkx()), nothing)
+
+
+def test_matrices_that_are_trained_are_read_as_they_are() -> None:
+    weights = [torch.nn.Parameter(torch.tensor(w)) for w in WEIGHTS]
+    assert same(as_graph(weights), as_graph(WEIGHTS))
+
+
+def test_decisions_by_hand() -> None:
+    outputs = np.array([[-1.0, 0.2, 0.7], [2.0, 2.0, -3.0]])
+    for loss, decided in (
+        ("bce", [[0, 1, 1], [1, 1, 0]]),
+        ("mse", [[0, 0, 1], [1, 1, 0]]),
+        ("ce", [[0, 0, 1], [1, 0, 0]]),
+    ):
+        graph = LayeredGraph.from_weights(WEIGHTS, loss=loss)
+        assert graph.decisions(outputs).astype(int).tolist() == decided
+        assert as_graph(graph.to_networkx()).loss == as_graph(graph.to_igraph()).loss == loss
+    probabilities = LayeredGraph.from_weights(WEIGHTS, activations=("relu", "sigmoid"))
+    assert probabilities.decisions(outputs).astype(int).tolist() == [[0, 0, 1], [1, 1, 0]]
+
+
 def test_alive_units_by_hand() -> None:
     first = np.array([[1, 0, 0], [0, 0, 0], [0, 1, 0]])  # h0 reads x0, h1 reads nothing, h2 reads x1; x2 leads nowhere
     second = np.array([[1, 1, 0], [0, 0, 0]])  # y0 reads h0 and h1; nothing reads h2; y1 reads nothing
@@ -130,7 +160,13 @@ def test_unit_values_are_those_of_every_layer() -> None:
         (lambda: as_graph(7), TypeError, "the network must be a SparseNetwork, .*; got int"),
         (lambda: as_graph("weights"), TypeError, "got str"),
         (lambda: as_graph(nx.Graph([(0, 1)])), ValueError, "must be a networkx.DiGraph"),
-        (lambda: as_graph(nx.DiGraph()), ValueError, "at least one edge"),
+        (lambda: as_graph(nx.DiGraph()), ValueError, "at least one unit; got none"),
+        (lambda: as_graph(nx.empty_graph(3, nx.DiGraph)), ValueError, "at least one edge, or nodes of two layers; got none"),
+        (
+            lambda: as_graph(nx.DiGraph([("a", "h"), ("h", "y"), ("b", "z")])),
+            ValueError,
+            "every path ends in the last layer; got 'z', which nothing follows, in an earlier one",
+        ),
         (lambda: as_graph(nx.DiGraph([(0, 1), (1, 2), (2, 0)])), ValueError, "must be layered; got one with a cycle"),
         (
             lambda: as_graph(nx.DiGraph([(0, 1), (1, 2), (0, 2)])),
@@ -153,14 +189,17 @@ def test_unit_values_are_those_of_every_layer() -> None:
         (
             lambda: LayeredGraph.from_weights(WEIGHTS, biases=(np.ones(2),)),
             ValueError,
-            r"biases must be finite arrays of shapes \[\(2,\), \(3,\)\]",
+            r"biases must be arrays of shapes \[\(2,\), \(3,\)\], one for each weight layer; got shapes \[\(2,\)\]",
         ),
+        (lambda: LayeredGraph.from_weights(WEIGHTS, biases=([0, np.nan], [0, 0, np.inf])), ValueError, "biases must be finite; got 2 NaN"),
+        (lambda: LayeredGraph.from_weights(WEIGHTS, loss="hinge"), ValueError, r"loss must be one of \['bce', 'ce', 'mse'\]; got 'hinge'"),
         (
             lambda: LayeredGraph.from_weights(WEIGHTS, input_names=("a", "a", "b")),
             ValueError,
             "input_names must be 3 different names; got 3, 2 of them different",
         ),
         (lambda: as_graph(WEIGHTS).evaluate(np.ones((2, 4))), ValueError, r"x must have shape \(rows, 3\); got \(2, 4\)"),
+        (lambda: as_graph(WEIGHTS).evaluate([[0, np.nan, 1]]), ValueError, "x must be finite; got 1 NaN or infinite values"),
     ],
 )
 def test_what_is_no_layered_graph_is_refused(make: Any, error: type[Exception], text: str) -> None:

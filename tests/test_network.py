@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -88,14 +89,17 @@ def test_the_network_of_a_member_stays_when_the_population_changes() -> None:
 
 
 def test_saving_and_loading_is_exact(tmp_path: Path) -> None:
-    network = random_network(5, head="sigmoid")
+    network = replace(random_network(5, head="sigmoid"), loss="bce")
     back = SparseNetwork.load(network.save(tmp_path / "deep" / "network.safetensors"))
     for kind in ("weights", "biases"):
         for a, b in zip(getattr(network, kind), getattr(back, kind), strict=True):
             assert a.dtype == b.dtype
             assert a.tobytes() == b.tobytes()
-    for name in ("activations", "head", "accuracy", "input_names", "output_names", "origin"):
+    for name in ("activations", "head", "accuracy", "input_names", "output_names", "origin", "loss"):
         assert getattr(network, name) == getattr(back, name)
+    assert back.compact().loss == "bce"
+    named = replace(network, input_names=np.array(["a", "b", "c"]), accuracy=np.float32(0.5))
+    assert SparseNetwork.load(named.save(tmp_path / "named")).input_names == ("a", "b", "c")
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["network.safetensors"]
 
 
@@ -149,6 +153,7 @@ def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
         ({"activations": ("relu", "relu")}, "activations must be 3 of"),
         ({"activations": ("relu", "relu", "cos")}, "activations must be 3 of"),
         ({"head": "maximum"}, "head must be None or one of"),
+        ({"loss": "hinge"}, r"loss must be None or one of \['bce', 'ce', 'mse'\]; got 'hinge'"),
         ({"biases": (np.ones(6), np.ones(5), np.array([1.0, np.nan]))}, "must be finite"),
         ({"input_names": ("a",)}, "input_names must be 3 names or none; got 1"),
     ],

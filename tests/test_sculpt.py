@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import threading
 from itertools import pairwise
 from typing import Any
@@ -280,12 +281,45 @@ def test_a_plateau_of_accuracy_is_no_end_while_the_loss_falls() -> None:
     assert result.dense[0].accuracy > 0.92
 
 
+def test_where_nothing_was_learnt_nothing_is_pruned() -> None:
+    x = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    model = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1))
+    call: dict[str, Any] = {"seeds": 2, "unit_steps": [50], "edge_steps": [10], "dense_rounds": 1, "steps": 1, "progress": False}
+    for y, constant in ((x.sum(dim=1), 0.0), ((x.sum(dim=1) > 1.5).float(), 0.9)):
+        result = sculpt(model, (x, y), **call, learning_rate=1e-9)
+        assert result.stop_reason == StopReason.NOTHING_LEARNT
+        assert result.network is None
+        assert len(result.dense) == 2
+        assert result.accuracy <= result.min_accuracy
+        assert result.min_accuracy == pytest.approx(constant, abs=0.1)
+        assert {attempt.phase for attempt in result.history} == {"dense"}
+        assert not any(attempt.accepted for attempt in result.history)
+        assert "No dense network answered better than a constant does" in str(result)
+    asked = sculpt(model, (x, x.sum(dim=1)), **call, learning_rate=1e-9, min_accuracy=0.5)
+    assert asked.stop_reason == StopReason.NOTHING_ACCEPTED
+    diverged = sculpt(model, (x, 1e25 * x.sum(dim=1)), **call)
+    assert diverged.stop_reason == StopReason.NOTHING_LEARNT
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    task = tasks.boolean([4, 2, 4])
+    plain = sculpt(task.model(6, 1), task, seed=3, seeds=1, unit_steps=[50, 25], edge_steps=[5], learning_rate=0.125, progress=False)
+    numbers: dict[str, Any] = {"seed": np.int64(3), "seeds": np.int32(1), "unit_steps": np.array([50, 25]), "edge_steps": torch.tensor([5])}
+    same = sculpt(task.model(np.int64(6), 1), task, **numbers, learning_rate=np.float32(0.125), progress=False)
+    assert [n.origin for n in same.candidates] == [n.origin for n in plain.candidates]
+    for one, other in zip(same.candidates, plain.candidates, strict=True):
+        assert all((a == b).all() for a, b in zip(one.weights, other.weights, strict=True))
+    assert json.dumps(same.candidates[0].origin)
+    assert same.candidates[0].loss == "bce"
+    assert same.candidates[0].origin["widths"] == [4, 6, 4]
+
+
 def test_networks_of_many_weights_take_the_smaller_grid() -> None:
     few, many = (read_model(nn.Sequential(nn.Linear(n, 100), nn.ReLU(), nn.Linear(100, 1))) for n in (199, 200))
-    assert steps_of([few], None, None) == (UNIT_STEPS, EDGE_STEPS)
-    assert steps_of([few, many], None, None) == (LARGE_UNIT_STEPS, LARGE_EDGE_STEPS)
-    assert steps_of([many], [30], None) == ([30], LARGE_EDGE_STEPS)
-    assert steps_of([many], None, []) == (LARGE_UNIT_STEPS, [])
+    assert steps_of([few], None, None) == (list(UNIT_STEPS), list(EDGE_STEPS))
+    assert steps_of([few, many], None, None) == (list(LARGE_UNIT_STEPS), list(LARGE_EDGE_STEPS))
+    assert steps_of([many], [30], None) == ([30], list(LARGE_EDGE_STEPS))
+    assert steps_of([many], None, []) == (list(LARGE_UNIT_STEPS), [])
 
 
 def test_random_edge_scores_differ_from_layer_to_layer() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from test_sculpt import QUICK
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from sculpting import sculpt, tasks
+from sculpting import SparseNetwork, sculpt, tasks
 
 
 class Branching(nn.Module):
@@ -56,6 +57,7 @@ def test_any_module_whose_forward_is_a_chain_is_read() -> None:
 
     assert read_model(Chained()).shape.widths == (6, 8, 3)
     assert read_model(Chained()).shape.activations == ("relu", "identity")
+    assert read_model(Reshaping()).shape.widths == (6, 8, 3)
     bounded = tasks.boolean("both").model(width=8, hidden_layers=1, activation="clipped_relu")
     assert read_model(bounded).shape.activations == ("clipped_relu", "identity")
     for function in (nn.functional.leaky_relu, nn.functional.gelu, torch.tanh, lambda x: x.sigmoid()):
@@ -67,13 +69,28 @@ def test_any_module_whose_forward_is_a_chain_is_read() -> None:
     )
 
 
+class Reshaping(nn.Module):
+    """Asks for sizes, and has a layer with a name like one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size_in, self.out = nn.Linear(6, 8), nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.size_in(x.view(x.shape[0], -1)).relu()
+        return self.out(x.view(x.size()[0], -1).reshape(x.size(0), -1))
+
+
 def mlp(*layers: nn.Module) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
 GOOD = mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+ONE = mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 1))
+SPARSE = SparseNetwork(([[1.0]], [[1.0]]), ([0.0], [0.0]), ("relu", "identity"))
 X, Y = torch.rand(20, 6), torch.randint(0, 2, (20, 3), generator=torch.Generator().manual_seed(0))
 NAN = torch.full((20, 6), torch.nan)
+NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
 
 
 @pytest.mark.parametrize(
@@ -99,6 +116,8 @@ NAN = torch.full((20, 6), torch.nan)
         (mlp(nn.Linear(6, 8), nn.Softmax(dim=1), nn.Linear(8, 3)), (X, Y), {}, ValueError, "hidden activations must be elementwise"),
         (mlp(nn.ReLU(), nn.Linear(6, 8), nn.Linear(8, 3)), (X, Y), {}, ValueError, "must follow a Linear layer"),
         (mlp(nn.Linear(6, 3)), (X, Y), {}, ValueError, "at least one hidden layer, so two Linear layers; got 1"),
+        (nn.Linear(6, 3), (X, Y), {}, ValueError, "at least one hidden layer, so two Linear layers; got 1"),
+        (SPARSE, (X, Y), {}, TypeError, r"must be a torch.nn.Module; got SparseNetwork. Pass its model\(\)"),
         (mlp(nn.Linear(6, 8), nn.Linear(7, 3)), (X, Y), {}, ValueError, "must chain; got 8 outputs before 7 inputs"),
         (
             mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3), nn.ReLU()),
@@ -119,6 +138,20 @@ NAN = torch.full((20, 6), torch.nan)
         (GOOD, (X, Y * 2), {"loss": "bce"}, ValueError, "loss 'bce' needs targets of 0 and 1; got values from 0 to 2"),
         (GOOD, (X, Y), {"loss": "ce"}, ValueError, "loss 'ce' needs one integer class a row"),
         (GOOD, (X, Y[:, 0] + 3), {}, ValueError, r"classes must lie in 0...2, one for each output of the model; got 3...4"),
+        (GOOD, (X, Y[:, :1] + 0.0), {}, ValueError, r"for loss 'bce'; got 1. Classes are given as integers, y of shape \(S,\)"),
+        (ONE, (X, Y.sum(dim=1) + 5), {}, ValueError, "integer targets for one output. For counts and other numbers pass loss='mse'"),
+        (ONE, (X, torch.full((20,), 0.5)), {}, ValueError, "the 4 rows that decide acceptance must have different targets"),
+        (
+            GOOD,
+            replace(NAMED, input_names=("a", "b")),
+            {},
+            ValueError,
+            r"input_names of the task must be 6 different names or none; got \[",
+        ),
+        (GOOD, replace(NAMED, output_names=("y",) * 3), {}, ValueError, "output_names of the task must be 3 different names or none"),
+        (GOOD, (X, Y), {"unit_steps": "70"}, ValueError, "unit_steps must be a sequence of percentages"),
+        (GOOD, (X, Y), {"seeds": True}, ValueError, "seeds must be a whole number of at least 1; got True"),
+        (GOOD, (X, Y), {"learning_rate": []}, ValueError, r"learning_rate must be positive, one number or a sequence of them; got \[\]"),
         (GOOD, (X, Y), {"loss": "hinge"}, ValueError, "loss must be 'bce', 'ce' or 'mse'; got 'hinge'"),
         (GOOD, X, {}, TypeError, "must be a pair .*; got Tensor"),
         (GOOD, (X, [["a"]] * 20), {}, TypeError, "data y must be a numeric array; got list"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -219,6 +220,7 @@ def test_names_and_texts_address_the_same_task() -> None:
         (lambda: tasks.from_gates({"y": "a + b"}), r"gate 'y' must be a formula.*'a \+ b' is none of these"),
         (lambda: tasks.from_gates({"y": "a &"}), "must be a formula"),
         (lambda: tasks.from_gates({"p": "q & a", "q": "p | a"}), "cycle"),
+        (lambda: tasks.from_gates({"y": "~z", "z": "~y"}), r"gates must not form a cycle; got one among \['y', 'z'\]"),
         (lambda: tasks.from_gates({"y": "a & b"}, inputs=["a"]), "every name must be an input or a gate; got 'b'"),
         (lambda: tasks.from_gates({"y": "a & b"}, outputs=["z"]), "got 'z'"),
         (lambda: tasks.from_gates({"a": "a0 & b"}, inputs=["a", "a0", "b"]), "different names"),
@@ -234,6 +236,44 @@ def test_names_and_texts_address_the_same_task() -> None:
 def test_bad_tasks_get_one_clear_error(call: Callable[[], object], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         call()
+
+
+def test_names_of_gates_are_read_as_python_reads_them() -> None:
+    micro, mu = "\u00b5", "\u03bc"  # the key and the letter, which Python takes for one
+    task = tasks.from_gates({micro: "  a & b", "y": f"{micro} | {mu} & c"}, inputs=["c", "b", "a"])
+    assert (task.input_names, task.output_names) == (("c", "b", "a"), ("y",))
+    assert task.y.flatten().tolist() == [0, 0, 0, 1, 0, 0, 0, 1]
+
+
+class Frame:
+    """What counts of a data frame: it is an array with names of columns."""
+
+    def __init__(self, values: torch.Tensor, columns: list[Any]) -> None:
+        self.values, self.columns = values.numpy(), columns
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return self.values
+
+
+def test_columns_of_data_frames_are_names() -> None:
+    x, y = torch.randn(30, 3), torch.randint(0, 2, (30, 1))
+    task = as_task((Frame(x, ["age", 2, "sex"]), Frame(y, ["ill"])))
+    assert (task.input_names, task.output_names) == (("age", "2", "sex"), ("ill",))
+    assert as_task((Frame(x, ["a", "a", "b"]), y)).input_names == ()
+    assert as_task((x, Frame(y[:, 0], ["class"]))).output_names == ()  # two classes, one column
+
+
+def test_unsigned_classes_are_classes() -> None:
+    task = as_task((torch.randn(6, 2), np.array([0, 1, 2, 0, 1, 2], dtype=np.uint16)), outputs=3, validation=0.5)
+    assert task.loss == "ce"
+
+
+def test_a_constant_answer_reaches_the_share_of_the_commonest() -> None:
+    y = torch.tensor([[0, 1], [0, 1], [1, 1], [0, 0]])
+    assert as_task((torch.randn(4, 2), y), validation=(torch.randn(4, 2), y)).constant_accuracy() == 0.75
+    classes = torch.tensor([2, 2, 0, 1, 2])
+    assert as_task((torch.randn(5, 2), classes), validation=(torch.randn(5, 2), classes)).constant_accuracy() == pytest.approx(0.6)
+    assert as_task((torch.randn(5, 2), torch.randn(5)), validation=0.4).constant_accuracy() == 0.0
 
 
 def test_any_data_becomes_a_task() -> None:
@@ -274,6 +314,9 @@ def test_a_complete_table_is_recognised_and_used_whole() -> None:
     assert len(whole.x_check) == 8
     assert whole.input_noise > 0
     assert whole.hidden_noise > 0
+    classes = as_task((x, (x[:, 0] > 0).long()), outputs=2)
+    assert (classes.loss, classes.complete, len(classes.x_check), classes.edge_score) == ("ce", True, 8, "ablation")
+    assert not as_task((x, torch.rand(8))).complete
     twice = torch.cat([x[:7], x[:1]])
     assert not as_task((twice, (twice[:, 0] > 0).float())).complete
     assert not as_task((x, (x[:, 0] > 0).float()), validation=0.25).complete

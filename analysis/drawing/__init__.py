@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..files import write_file
-from ..hierarchy import Hierarchy
+from ..hierarchy import Hierarchy, check_hierarchy
 from .dot import render_dot, to_dot
 from .encoding import picture_bytes
 from .images import PixelMap, pixel_maps
@@ -35,7 +35,7 @@ def draw(
     Parameters
     ----------
     hierarchy : Hierarchy
-        What :func:`detect_modules` or :func:`consensus` found, or a ground truth.
+        What :func:`detect_modules` or :func:`consensus` found.
     path : str or Path, optional
         Where to write; the suffix decides: ``.svg``, ``.pdf``, ``.png``, ``.html`` (a report with the picture) or ``.dot``.
     ax : matplotlib Axes, optional
@@ -78,6 +78,7 @@ def draw(
     >>> [text.get_text() for text in ax.texts][:2]
     ['M0', 'M1']
     """
+    check_hierarchy(hierarchy)
     suffix = _check(path, ax, engine)
     maps = _maps(hierarchy, path, engine, image)
     if engine == "graphviz":

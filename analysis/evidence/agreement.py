@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
-from ..hierarchy import Hierarchy, first_appearance
+from ..hierarchy import Hierarchy, check_hierarchy, first_appearance
 from ..tables import table
 
 __all__ = ["Agreement", "Stability", "stability"]
@@ -85,6 +85,8 @@ def stability(hierarchies: Iterable[Hierarchy]) -> Stability:
 
     Raises
     ------
+    TypeError
+        When one of them is no hierarchy.
     ValueError
         When there are fewer than two, or they differ in inputs or outputs.
 
@@ -105,6 +107,8 @@ def stability(hierarchies: Iterable[Hierarchy]) -> Stability:
     members = list(hierarchies)
     if len(members) < 2:
         raise ValueError(f"stability needs at least two hierarchies to compare; got {len(members)}")
+    for member in members:
+        check_hierarchy(member)
     ends = {(h.graph.widths[0], h.graph.widths[-1]) for h in members}
     if len(ends) > 1:
         raise ValueError(f"hierarchies must have the same numbers of inputs and outputs; got {sorted(ends)}")

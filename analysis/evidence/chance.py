@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..detection import detect_modules
 from ..graph import LayeredGraph
-from ..hierarchy import Hierarchy
+from ..hierarchy import Hierarchy, check_hierarchy
 from .nulls import rewired, shuffled
 from .quality import modularity, separation
 
@@ -139,6 +139,8 @@ def significance(
 
     Raises
     ------
+    TypeError
+        When ``hierarchy`` is none.
     ValueError
         When ``null`` or ``nulls`` is out of range, or ``detect`` finds another hierarchy in the same network.
 
@@ -162,6 +164,7 @@ def significance(
     >>> result.p_value, result.tied
     (1.0, 20)
     """
+    check_hierarchy(hierarchy)
     model = _checked(null, nulls)
     graph = _carrying(hierarchy)
     found = detect(graph)

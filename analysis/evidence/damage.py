@@ -11,7 +11,7 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..hierarchy import Hierarchy
+from ..hierarchy import Hierarchy, check_hierarchy
 from ..tables import table
 from .silencing import Held, losses_of, replayed
 
@@ -93,7 +93,7 @@ def lesions(hierarchy: Hierarchy, x: ArrayLike, *, y: ArrayLike | None = None, r
     x : array of shape (rows, inputs)
         Such as a whole truth table.
     y : array of shape (rows, outputs), optional
-        The right bits, 0 or 1. When left out, the decisions of the network itself.
+        The right bits, 0 or 1; of classes one-hot. When left out, the decisions of the network itself.
     random_sets : int
         At least 100. Where there are no more sets than this, all of them are taken.
     seed : int
@@ -104,12 +104,15 @@ def lesions(hierarchy: Hierarchy, x: ArrayLike, *, y: ArrayLike | None = None, r
 
     Raises
     ------
+    TypeError
+        When ``hierarchy`` is none.
     ValueError
         When ``x``, ``y`` or ``random_sets`` does not fit.
 
     Notes
     -----
-    An output decides 1 where its value is above 0, or above 1/2 where the graph ends in a sigmoid. Random sets are drawn from the
+    How outputs decide follows from what the network was trained by: see ``LayeredGraph.decisions``; of classes, the accuracy of an output
+    is how often it is rightly chosen or passed over. Random sets are drawn from the
     units that have a module, as many in each layer as the module has. Of n drawn sets of which k cost at least as much,
     ``p = (1 + k) / (1 + n)``; where all sets are taken the module is one of them and ``p = k / n``. P-values are not corrected for
     their number.
@@ -128,6 +131,7 @@ def lesions(hierarchy: Hierarchy, x: ArrayLike, *, y: ArrayLike | None = None, r
     >>> lesions(detect_modules(graph), rows).drop.tolist()
     [[0.25, 0.0], [0.0, 0.25]]
     """
+    check_hierarchy(hierarchy)
     if isinstance(random_sets, bool) or not isinstance(random_sets, Integral) or random_sets < FEWEST:
         raise ValueError(f"random_sets must be an integer of at least {FEWEST}; got {random_sets!r}")
     replay, rng = replayed(hierarchy.graph, x, y), np.random.default_rng(seed)

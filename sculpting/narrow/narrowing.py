@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -181,16 +182,17 @@ def _sizes(shape: Shape, method: str, units: int | Sequence[int] | None, sparsit
         raise ValueError(f"give units or sparsity, not both; got {units} and {sparsity}")
     if units is None and sparsity is None and method != "group-lasso":
         raise ValueError(f"method {method!r} must be told how small: give units, 1...{hidden}, or sparsity, in [0, 1)")
+    sizes: list[Any]
     if units is None:
         gone = torch.floor(check_sparsity(0.0 if sparsity is None else sparsity).flatten() * hidden + TOLERANCE)
         sizes = [hidden - int(count) for count in gone]
     else:
-        sizes = list(units) if isinstance(units, Sequence) else [units]
+        sizes = list(units) if hasattr(units, "__len__") else [units]  # type: ignore[arg-type]
     least = 1 if method in SCORES else layers
-    wrong = [size for size in sizes if not isinstance(size, int) or not least <= size <= hidden]
+    wrong = [size for size in sizes if not isinstance(size, Integral) or not least <= int(size) <= hidden]
     if not sizes or wrong:
         raise ValueError(
             f"units must be whole numbers in {least}...{hidden}: a narrow network has at most the hidden units of its model"
             f"{'' if method in SCORES else ', and one in each layer to be trained anew'}; got {wrong[0] if wrong else 'none'}"
         )
-    return sizes
+    return [int(size) for size in sizes]

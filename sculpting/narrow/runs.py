@@ -116,7 +116,7 @@ class Run:
         for row, stage in enumerate(learnt):
             origin = {"method": method, "seed": stage.seed, "units": stage.asked, "task": self.tasks[0].name}
             facts = {"accuracy": stage.accuracy_keep, "input_names": names[0], "output_names": names[1], "origin": origin}
-            network = network_of(population, row, head=self.chain.head, **facts).compact()
+            network = network_of(population, row, head=self.chain.head, loss=self.tasks[0].loss, **facts).compact()
             after = revived[row].accuracy_forget if revived else math.nan
             size = self.sizes[row // len(self.numbers)]
             found.append(

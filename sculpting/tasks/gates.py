@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -90,11 +91,13 @@ class GateGraph:
         >>> graph.inputs, graph.outputs
         (('x0', 'x1', 'x2'), ('y',))
         """
-        formulas = {str(name): _parse(str(name), text) for name, text in gates.items()}
+        # Names in formulas are read as Python reads them, by their NFKC form.
+        formulas = {_normal(name): _parse(str(name), text) for name, text in gates.items()}
+        ordered = _sorted(formulas)
         read = {n for f in formulas.values() for n in f.names()}
         free = sorted(read - set(formulas), key=_natural)
-        inputs = tuple(free if inputs is None else inputs)
-        outputs = tuple(name for name in formulas if name not in read) if outputs is None else tuple(outputs)
+        inputs = tuple(free if inputs is None else map(_normal, inputs))
+        outputs = tuple(name for name in formulas if name not in read) if outputs is None else tuple(map(_normal, outputs))
         unknown = [n for n in [*free, *outputs] if n not in formulas and n not in inputs]
         if unknown:
             raise ValueError(f"every name must be an input or a gate; got {unknown[0]!r}. Inputs: {list(inputs)}, gates: {list(formulas)}")
@@ -103,7 +106,6 @@ class GateGraph:
             raise ValueError(f"inputs, gates and outputs must have different names; got {clash or list(inputs) + list(outputs)}")
         if not 1 <= len(inputs) <= MAX_INPUTS:
             raise ValueError(f"a truth table must have 1 to {MAX_INPUTS} inputs; got {len(inputs)}. Sample a larger task and pass (x, y)")
-        ordered = _sorted(formulas)
         if not outputs:
             raise ValueError("there must be at least one output; got none. Name gates, or list `outputs`")
         return cls(inputs, ordered, outputs)
@@ -177,9 +179,13 @@ def _unpack(column: int, rows: int) -> NDArray[np.uint8]:
     return np.unpackbits(np.frombuffer((column << (size - rows)).to_bytes(size // 8, "big"), dtype=np.uint8))[:rows]
 
 
+def _normal(name: object) -> str:
+    return unicodedata.normalize("NFKC", str(name))
+
+
 def _parse(name: str, text: str) -> Formula:
     try:
-        node = ast.parse(text, mode="eval").body
+        node = ast.parse(text.strip(), mode="eval").body
         term = _read(node)
     except (SyntaxError, ValueError) as error:
         raise ValueError(f"gate {name!r} must be a formula of names with & | ^ ~ and parentheses; got {text!r} ({error})") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
@@ -124,7 +125,7 @@ class Task:
         >>> len(from_gates({"y": "a & b"}).model(width=4, hidden_layers=1))
         3
         """
-        hidden = [width] * hidden_layers if isinstance(width, int) else list(width)
+        hidden = [int(width)] * hidden_layers if isinstance(width, Integral) else [int(each) for each in width]  # type: ignore[union-attr]
         if not hidden or min(hidden) < 1:
             raise ValueError(f"a model must have at least one hidden layer of at least one unit; got widths {hidden}")
         activation = self.activation if activation is None else activation
@@ -136,6 +137,19 @@ class Task:
         for parameter in nn.ModuleList(layers).parameters():
             nn.init.zeros_(parameter)
         return nn.Sequential(*layers[:-1])
+
+    def constant_accuracy(self) -> float:
+        """What the best constant answer reaches on the rows that decide acceptance: see ``sculpt`` for what accuracy means.
+
+        Examples
+        --------
+        >>> from_gates({"y": "a & b"}).constant_accuracy()
+        0.75
+        """
+        if self.loss == "mse":
+            return 0.0
+        shares = self.y_check.double().mean(dim=0)
+        return float(shares.max() if self.loss == "ce" else torch.maximum(shares, 1 - shares).mean())
 
     def truth(self, hidden_layers: int) -> nx.DiGraph:
         """The modules of the task that a network with so many hidden layers can show; of gates with the truth table, see ``truth_graph``.
@@ -215,11 +229,12 @@ def as_task(
     Parameters
     ----------
     data : Task, pair (x, y) of tensors or arrays, TensorDataset, or DataLoader
+        Columns of data frames give inputs and outputs their names.
     loss : {"bce", "ce", "mse"}, optional
         Otherwise it follows the targets: columns of 0 and 1, integer classes, or real values.
     validation : pair (x, y) or float, optional
         Rows that decide acceptance, or the fraction of the data held out for that, 0.2 when left out. A complete truth table
-        is used whole unless a validation is given.
+        of bits or classes is used whole unless a validation is given.
     seed : int
         Draws the held-out rows.
     outputs : int, optional
@@ -238,10 +253,11 @@ def as_task(
     x, raw = _pair(data)
     loss = loss or _loss_of(raw, outputs)
     y = _targets(raw, loss, outputs)
-    complete = loss == "bce" and _is_table(x)
+    complete = loss in ("bce", "ce") and _is_table(x)
     setting: Setting = TABLE if complete else {}
+    input_names, output_names = (_columns(data, place, count) for place, count in enumerate((x.shape[1], y.shape[1])))
     if validation is None and complete:
-        return Task(x, y, loss, x, y, True, name, **setting)
+        return Task(x, y, loss, x, y, True, name, input_names, output_names, **setting)
     if validation is None or isinstance(validation, (int, float)):
         x, y, x_check, y_check = _split(x, y, 0.2 if validation is None else float(validation), seed)
     else:
@@ -249,7 +265,7 @@ def as_task(
         y_check = _targets(raw, loss, y.shape[1])
         if x_check.shape[1] != x.shape[1]:
             raise ValueError(f"validation must have {x.shape[1]} inputs, as the data has; got {x_check.shape[1]}")
-    return Task(x, y, loss, x_check, y_check, False, name, **setting)
+    return Task(x, y, loss, x_check, y_check, False, name, input_names, output_names, **setting)
 
 
 def _pair(data: Any, what: str = "data") -> tuple[Tensor, Tensor]:
@@ -268,6 +284,7 @@ def _pair(data: Any, what: str = "data") -> tuple[Tensor, Tensor]:
         )
     x = x.detach().flatten(1).float().cpu() if x.ndim > 1 else x.detach().unsqueeze(-1).float().cpu()
     y = y.detach().cpu()
+    y = y if y.is_floating_point() or y.dtype == torch.bool else y.long()  # unsigned integers know little arithmetic
     if len(x) != len(y):
         raise ValueError(f"{what}: x and y must have as many rows; got {len(x)} and {len(y)}")
     if x.numel() == 0 or y.numel() == 0:
@@ -277,6 +294,12 @@ def _pair(data: Any, what: str = "data") -> tuple[Tensor, Tensor]:
         if bad:
             raise ValueError(f"{what}: {letter} must be finite; got {bad} NaN or infinite values")
     return x, y
+
+
+def _columns(data: Any, place: int, count: int) -> tuple[str, ...]:
+    """The names of the columns of a data frame at a place of ``(x, y)``, where there are so many."""
+    names = tuple(map(str, getattr(data[place], "columns", ()))) if isinstance(data, (tuple, list)) else ()
+    return names if len(names) == len(set(names)) == count else ()
 
 
 def _tensor(values: Any, what: str) -> Tensor:
@@ -304,6 +327,11 @@ def _targets(y: Tensor, loss: str, outputs: int | None) -> Tensor:
         if y.ndim != 1 or (y.is_floating_point() and bool((y != y.round()).any())):
             raise ValueError(f"loss 'ce' needs one integer class a row, y of shape (S,); got shape {tuple(y.shape)} of {y.dtype}")
         classes = outputs or int(y.max()) + 1
+        if classes == 1:
+            raise ValueError(
+                "classes need an output each, at least two; got integer targets for one output. For counts and other numbers pass "
+                "loss='mse'"
+            )
         if int(y.min()) < 0 or int(y.max()) >= classes:
             raise ValueError(
                 f"classes must lie in 0...{classes - 1}, one for each output of the model; got {int(y.min())}...{int(y.max())}"
@@ -320,7 +348,10 @@ def _targets(y: Tensor, loss: str, outputs: int | None) -> Tensor:
 
 def _check_outputs(y: Tensor, outputs: int | None, loss: str) -> None:
     if outputs is not None and y.shape[1] != outputs:
-        raise ValueError(f"targets must have {outputs} columns, one for each output of the model, for loss {loss!r}; got {y.shape[1]}")
+        hint = ". Classes are given as integers, y of shape (S,)" if y.shape[1] == 1 and bool((y == y.round()).all()) else ""
+        raise ValueError(
+            f"targets must have {outputs} columns, one for each output of the model, for loss {loss!r}; got {y.shape[1]}{hint}"
+        )
 
 
 def _is_table(x: Tensor) -> bool:
