@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sculpting import SparseNetwork
-from sculpting.cli import main
+from sculpting.cli import commands, main
 
 SMALL = ["--width", "12", "--layers", "1", "--seeds", "1"]
 
@@ -74,6 +74,7 @@ def test_modules_and_draw_read_a_saved_network(sculpted: Path, tmp_path: Path, c
         (["sculpt", "both", "--seeds", "0"], "at least 1; got 0"),
         (["sculpt", "both", "--device", "abacus"], "device must be one that is there"),
         (["sculpt", "both", "--width", "1", "--layers", "1", "--seeds", "1", "--quiet"], "No network reached the accuracy"),
+        (["sculpt", "both", "--merge-threshold", "90"], "--merge-threshold must be a fraction in [0, 1]; got 90"),
         (["modules", "nowhere.safetensors"], "sculpting modules: there is no network file nowhere.safetensors"),
         (["draw", "nowhere.safetensors"], "there is no network file"),
         (["study", "boolean", "--tasks", "both", "booth"], "sculpting study: there is no task 'booth'; the nearest are both"),
@@ -91,6 +92,14 @@ def test_bad_input_gets_status_two_and_one_line(
     assert told.err.count("\n") == 1
     assert told.out == ""
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_no_folder_to_write_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(commands, "sculpt", None)
+    (tmp_path / "taken").write_text("mine")
+    assert main(["sculpt", "both", "--out", str(tmp_path / "taken")]) == 2
+    assert "--out must be a folder, or not there yet; got the file" in capsys.readouterr().err
+    assert (tmp_path / "taken").read_text() == "mine"
 
 
 def test_a_file_that_is_no_network_and_a_picture_of_no_known_kind(

@@ -55,6 +55,10 @@ def sculpt_task(options: argparse.Namespace) -> None:
         threshold = IMAGE_THRESHOLD if task.image else THRESHOLD
     model, truth = task.model(width=width, hidden_layers=options.layers), task.truth(hidden_layers=options.layers)
     folder = Path(options.out or Path("runs") / (_readable(task) or re.sub(r"\W+", "-", task.name).strip("-")))
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--out must be a folder, or not there yet; got the file {folder}")
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"--merge-threshold must be a fraction in [0, 1]; got {threshold:g}")
     checkpoint = folder / "sculpt.checkpoint"
     result = sculpt(
         model, task, seeds=options.seeds, seed=options.seed, device=options.device, checkpoint=checkpoint, progress=not options.quiet,
