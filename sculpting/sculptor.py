@@ -268,7 +268,7 @@ def sculpt(
         gate.reserve = tolerance / 2
     if dense_rounds is None:
         dense_rounds = DENSE_ROUNDS if gate.min_accuracy > -math.inf else DENSE_ROUNDS_UNMARKED
-    numbers = range(int(seed), int(seed) + int(seeds))  # keys are by repr, in which NumPy's integers are others
+    numbers = range(seed, seed + seeds)
     names = [ChainName(s, model=m, rate=r) for m in range(len(chains)) for r in range(len(rates)) for s in numbers]
     phases = units_of(UNIT_SCORES[unit_score]), edges_of(EDGE_SCORES[edge_score])
     units, edges = (Pruning(items, gate, double_after, tries) for items, tries in zip(phases, (unit_tries, edge_tries), strict=True))

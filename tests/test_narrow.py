@@ -280,6 +280,7 @@ def test_pairs_of_arrays_and_classes_do_too() -> None:
     model = nn.Sequential(nn.Linear(8, 12), nn.ReLU(), nn.Linear(12, 2), nn.Softmax(dim=1))
     result = narrow(model, (x, y), (x.flip(1), y), method="distill", units=5, **{**QUICK, "steps": 20})
     assert result.network.head == "softmax"
+    assert result.network.loss == "ce"
     assert result.network.widths == (8, 5, 2)
 
 

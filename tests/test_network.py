@@ -171,3 +171,5 @@ def test_graph_of_a_network_has_its_names_and_one_transpose() -> None:
     assert isinstance(graph, LayeredGraph)
     assert (graph.input_names, graph.output_names) == (("a", "b", "c"), ("left", "right"))
     np.testing.assert_array_equal(graph.weights[0], network.weights[0].T)
+    assert graph.loss == "bce"
+    assert as_graph(replace(network, loss="ce")).loss == "ce"

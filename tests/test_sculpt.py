@@ -13,11 +13,12 @@ import pytest
 import torch
 from torch import nn
 
-from sculpting import SculptResult, StopReason, pruning, sculpt, tasks, training
+from sculpting import SculptResult, StopReason, pruning, sculpt, sculptor, tasks, training
 from sculpting.arguments import EDGE_STEPS, LARGE_EDGE_STEPS, LARGE_UNIT_STEPS, UNIT_STEPS, steps_of
 from sculpting.models import read_model
 from sculpting.passes import Score
 from sculpting.population import Population, Shape
+from sculpting.pruning import ChainName, Gate, Standing
 from sculpting.randomness import keys
 from sculpting.scores import EDGE_SCORES, UNIT_SCORES
 from sculpting.training import Data, Round
@@ -299,6 +300,14 @@ def test_where_nothing_was_learnt_nothing_is_pruned() -> None:
     assert asked.stop_reason == StopReason.NOTHING_ACCEPTED
     diverged = sculpt(model, (x, 1e25 * x.sum(dim=1)), **call)
     assert diverged.stop_reason == StopReason.NOTHING_LEARNT
+
+
+def test_a_model_that_overflows_does_not_count() -> None:
+    gate = Gate(Data.of(tasks.boolean([4, 2, 4])), Round())
+    population = Population.of(Shape((2, 1), ("identity",)), torch.zeros(2, 3))
+    standing = Standing(population, torch.tensor([torch.nan, 0.9]), torch.ones(2, dtype=torch.bool), [ChainName(0), ChainName(1)])
+    assert sculptor._set_mark(gate, standing, tolerance=0.1, constant=0.5)
+    assert gate.min_accuracy == pytest.approx(0.8)
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
