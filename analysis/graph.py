@@ -195,7 +195,7 @@ class LayeredGraph:
         biases = [np.array([graph.nodes[n].get("bias", 0.0) for n in nodes]) for nodes in layers[1:]]
         activations = tuple(graph.graph["activations"].split()) if "activations" in graph.graph else ()
         names = [_default_names(graph, nodes, prefix) for nodes, prefix in ((layers[0], "x"), (layers[-1], "y"))]
-        return cls(tuple(weights), tuple(biases), activations, names[0], names[1], graph.graph.get("loss", "bce"))
+        return cls(tuple(weights), tuple(biases), activations, names[0], names[1], _known(graph.graph.get("loss")))
 
     @classmethod
     def from_igraph(cls, graph: igraph.Graph) -> LayeredGraph:
@@ -333,7 +333,7 @@ def as_graph(network: Any) -> LayeredGraph:
         return LayeredGraph.from_igraph(network)
     if hasattr(network, "weights"):
         fields = ("biases", "activations", "input_names", "output_names")
-        loss = getattr(network, "loss", None) or "bce"
+        loss = _known(getattr(network, "loss", None))
         return LayeredGraph.from_weights(network.weights, **{f: getattr(network, f, ()) for f in fields}, loss=loss)
     if isinstance(network, Sequence) and not isinstance(network, (str, bytes)):
         return LayeredGraph.from_weights(network)
@@ -341,6 +341,11 @@ def as_graph(network: Any) -> LayeredGraph:
         "the network must be a SparseNetwork, a LayeredGraph, a sequence of weight matrices (n_out, n_in), a networkx.DiGraph "
         f"or an igraph.Graph; got {type(network).__name__}"
     )
+
+
+def _known(loss: Any) -> str:
+    """A loss that is known by name; that of bits where there is none, or a number that others keep under that name."""
+    return loss if isinstance(loss, str) and loss in LOSSES else LOSSES[0]
 
 
 def _matrix(values: Any, name: str) -> NDArray[np.float64]:

@@ -105,6 +105,7 @@ def test_decisions_by_hand() -> None:
         graph = LayeredGraph.from_weights(WEIGHTS, loss=loss)
         assert graph.decisions(outputs).astype(int).tolist() == decided
         assert as_graph(graph.to_networkx()).loss == as_graph(graph.to_igraph()).loss == loss
+    assert as_graph(nx.DiGraph([("a", "y")], loss=0.03)).loss == "bce"  # another's figure
     probabilities = LayeredGraph.from_weights(WEIGHTS, activations=("relu", "sigmoid"))
     assert probabilities.decisions(outputs).astype(int).tolist() == [[0, 0, 1], [1, 1, 0]]
 
