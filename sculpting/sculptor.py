@@ -168,8 +168,8 @@ def sculpt(
         How many initialisations, and the first of them.
     min_accuracy : float in (0, 1], optional
         What a network must reach to be accepted. Otherwise 1 for a complete truth table of bits or classes, and for other data the best
-        that a dense network of the population reaches, whatever its model and learning rate, less the ``tolerance``; where that is no
-        more than a constant answer reaches, nothing is pruned.
+        that a dense network of the population reaches, whatever its model and learning rate, less the ``tolerance``, and in any case
+        more than a constant answer does; where no dense network reaches that, nothing is pruned.
     tolerance : float in [0, 1)
         Accuracy that may be lost, 0.005 = half a percentage point, where no accuracy is asked for and the data are no complete table:
         half of it while units are pruned, so that edges can go too.
@@ -313,11 +313,10 @@ def _dense(chain: Chain, numbers: Sequence[int], initial: str, device: torch.dev
 
 
 def _set_mark(gate: Gate, standing: Standing, tolerance: float, constant: float) -> bool:
-    """Ask for the accuracy of the best dense network, less the tolerance, and whether that is better than a constant answer's."""
+    """Ask for the accuracy of the best dense network, less the tolerance, and for more than a constant answer's; whether it has that."""
     best = float(standing.accuracy.nan_to_num(nan=-math.inf).max())
-    learnt = best > constant + CLOSE
-    gate.min_accuracy = best - tolerance if learnt else constant + 2 * CLOSE
-    return learnt
+    gate.min_accuracy = max(best - tolerance, constant + 2 * CLOSE)
+    return best > constant + CLOSE
 
 
 def _networks(standing: Standing | None, chains: Sequence[Chain], rates: Sequence[float], task: Task) -> list[tuple[SparseNetwork, bool]]:

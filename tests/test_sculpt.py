@@ -308,6 +308,8 @@ def test_a_model_that_overflows_does_not_count() -> None:
     standing = Standing(population, torch.tensor([torch.nan, 0.9]), torch.ones(2, dtype=torch.bool), [ChainName(0), ChainName(1)])
     assert sculptor._set_mark(gate, standing, tolerance=0.1, constant=0.5)
     assert gate.min_accuracy == pytest.approx(0.8)
+    assert sculptor._set_mark(gate, standing, tolerance=0.1, constant=0.85)
+    assert 0.85 < gate.min_accuracy < 0.85 + 1e-6  # a constant answer would lose no more than the tolerance
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
