@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -74,7 +75,7 @@ def rates_of(learning_rate: Any) -> list[float]:
         rates = [float(rate) for rate in ([learning_rate] if one else learning_rate)]
     except (TypeError, ValueError):
         rates = []
-    if not rates or not all(rate > 0 for rate in rates):
+    if not rates or not all(0 < rate < math.inf for rate in rates):
         raise ValueError(f"learning_rate must be positive, one number or a sequence of them; got {learning_rate!r}")
     return rates
 

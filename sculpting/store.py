@@ -82,17 +82,19 @@ class Store:
         Raises
         ------
         ValueError
-            When its file is broken, or holds the rows of other arguments.
+            When its file is broken, or holds the rows of other arguments, or these could not be stored.
         """
-        path = self._path(cell)
+        path, given = self._path(cell), _plain(dict(arguments), f"arguments of cell {cell}")
         try:
             facts = json.loads(path.read_bytes())
             known, rows = facts["arguments"], facts["rows"]
+            if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+                raise TypeError("rows must be a list of dicts")
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is not a whole cell: {error}. Delete this file; the cell is then done anew") from error
-        if known != _plain(dict(arguments), f"arguments of cell {cell}"):
+        if known != given:
             raise ValueError(
                 f"{path} must hold the rows of {dict(arguments)}; got those of {known}. Give another folder, or delete this file"
             )
@@ -174,7 +176,7 @@ def write_rows(rows: Sequence[Row], path: str | Path) -> Path:
         if list(row) != list(rows[0]):
             raise ValueError(f"rows[{i}] must have the columns of the first, {list(rows[0])}; got {list(row)}")
     if path.suffix == ".json":
-        text = ",\n".join(json.dumps(row) for row in rows)
+        text = ",\n".join(json.dumps(_plain(row, f"rows[{i}]")) for i, row in enumerate(rows))
         return write_file(path, f"[\n{text}\n]\n".encode())
     table = io.StringIO()
     writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import multiprocessing
 import os
@@ -73,7 +74,7 @@ def run_study(
     """
     if not cells:
         raise ValueError("cells must be at least one; got none")
-    store = Store.open(folder, settings)
+    store, given = Store.open(folder, settings), copy.deepcopy(dict(cells))  # work may change what it is given
     found = {name: store.load(name, arguments) for name, arguments in cells.items()}
     rows = {name: kept for name, kept in found.items() if kept is not None}
     left = {name: cells[name] for name in sorted(cells.keys() - rows.keys(), key=_shuffled)}
@@ -81,7 +82,7 @@ def run_study(
     with _bar(progress, len(rows), len(cells)) as tell, contextlib.closing(_outcomes(left, work, executor)) as outcomes:
         for name, outcome in outcomes:
             try:
-                rows[name] = store.save(name, cells[name], outcome())
+                rows[name] = store.save(name, given[name], outcome())
             except Exception as error:
                 failed[name] = error
             tell(len(rows), len(failed))

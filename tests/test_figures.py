@@ -179,6 +179,13 @@ def test_panels_have_one_parameter_each_and_one_legend() -> None:
     check_texts(figure)
 
 
+def test_the_legend_has_both_lines_where_only_a_later_panel_has() -> None:
+    figure = success_panels({"p": {"a": Rate(1, 2)}, "q": {"a": Rate(1, 2)}}, lenient={"q": {"a": Rate(2, 2)}})
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["strict", "counting valid"]
+    with pytest.raises(ValueError, match="rates must have at least one value; got none"):
+        success_lines({})
+
+
 def test_errors_say_what_to_do() -> None:
     with pytest.raises(ValueError, match=r"rates must have at least one group of at least one rate; got \{\}"):
         success_bars({})

@@ -301,6 +301,11 @@ def test_accuracies_are_told_of_the_test_rows_and_stopping_goes_by_those_for_val
         ({"method": "scratch", "units": 1}, r"units must be whole numbers in 2...32: .*, and one in each layer to be trained anew; got 1"),
         ({"method": "distill", "sparsity": 0.99}, r"units must be whole numbers in 2...32: .*; got 1"),
         ({"units": []}, r"units must be whole numbers in 1...32: .*; got none"),
+        ({"units": 1, "scope": "layer"}, r"units must be whole numbers in 2...32: .*, and one in each layer; got 1"),
+        ({"learning_rate": [0.1, 0.2]}, r"learning_rate must be one number here; got \[0.1, 0.2\]"),
+        ({"learning_rate": float("inf")}, "learning_rate must be positive, one number or a sequence of them; got inf"),
+        ({"max_members": -1}, "max_members must be a whole number of at least 1; got -1"),
+        ({"seed": 1.5}, "seed must be a whole number; got 1.5"),
         ({"units": 2.5}, r"units must be whole numbers in 1...32: .*; got 2.5"),
         ({"sparsity": 1.0}, r"sparsity must be the fraction of units to remove, in \[0, 1\); got 1.0"),
         ({"sparsity": [0.5, -0.5]}, r"sparsity must be the fraction of units to remove, in \[0, 1\); got -0.5"),
@@ -321,6 +326,33 @@ def test_what_does_not_fit_is_refused_before_any_training(given: dict[str, objec
     monkeypatch.setattr("sculpting.narrow.learning.train", None)
     with pytest.raises(ValueError, match=text):
         narrow(BROAD.model(16, 2, activation="relu"), given.pop("keep", KEEP), given.pop("forget", FORGET), **given)
+
+
+def test_a_lasso_that_is_none_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"lasso must be a Lasso, such as Lasso\(1.0\); got float"):
+        narrow(BROAD.model(16, 2, activation="relu"), KEEP, lasso=1.5)
+
+
+def test_what_was_pruned_of_a_sparse_network_stays_pruned() -> None:
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=shape) * (rng.random(shape) < 0.5) for shape in ((6, 8), (1, 6))]
+    network = SparseNetwork(tuple(weights), (np.zeros(6), np.ones(1)), ("relu", "identity"))
+    for method in ("ablation", "group-lasso"):
+        found = narrow(network, KEEP, method=method, sparsity=0.0, steps=30, recovery_steps=30).network
+        assert found.edge_count <= network.edge_count
+        assert not found.biases[0].any()
+        assert found.biases[1].any()
+    dense = narrow(network, KEEP, method="scratch", units=4, steps=30).network
+    assert dense.edge_count == 4 * 9  # trained anew, of the model's shape alone
+    assert not dense.biases[0].any()
+
+
+@pytest.mark.parametrize("units", [9, 7, 5, 2])
+def test_each_layer_is_left_its_share_of_the_units_that_are_asked_for(units: int) -> None:
+    model = nn.Sequential(nn.Linear(8, 5), nn.ReLU(), nn.Linear(5, 5), nn.ReLU(), nn.Linear(5, 1))
+    result = narrow(model, KEEP, method="random", units=units, scope="layer", recovery_steps=0)
+    assert result.units == units
+    assert sorted(result.network.widths[1:-1]) == [units // 2, units - units // 2]
 
 
 def test_models_without_hidden_units_or_with_numbers_that_are_none_are_refused() -> None:

@@ -281,6 +281,9 @@ def test_a_model_is_pruned_by_its_scores_and_not_changed() -> None:
     x, y = torch.randn(30, 3, generator=torch.Generator().manual_seed(0)), torch.arange(30) % 2
     scores = ablation_scores(model, (x, y))
     small = prune_units(model, scores, 0.5)
+    for wrong in (scores[::-1], [np.concatenate(scores)], []):
+        with pytest.raises(ValueError, match=r"scores must have shapes \[\(.*, one for each hidden layer; got"):
+            prune_units(model, wrong, 0.5)
     assert small.widths[1] + small.widths[2] == 5
     order = np.concatenate(scores).argsort(kind="stable")[4:]
     assert small.widths[1:3] == (int((order < 5).sum()), int((order >= 5).sum()))

@@ -87,7 +87,17 @@ def test_a_study_file_that_is_none_is_refused(tmp_path: Path, content: str, text
 
 
 @pytest.mark.parametrize(
-    "content", [lambda text: text[:-30], lambda text: "", lambda text: '{"rows": []}', lambda text: "[1]", lambda text: "\xff"]
+    "content",
+    [
+        lambda text: text[:-30],
+        lambda text: "",
+        lambda text: '{"rows": []}',
+        lambda text: "[1]",
+        lambda text: "\xff",
+        lambda text: '{"arguments": {}, "rows": {"y": 1}}',
+        lambda text: '{"arguments": {}, "rows": 7}',
+        lambda text: '{"arguments": {}, "rows": [1]}',
+    ],
 )
 def test_a_broken_cell_is_named_with_what_to_do(store: Store, content: Any) -> None:
     store.save("one", {}, ROWS)
@@ -175,6 +185,7 @@ def test_rows_as_csv_and_as_json(tmp_path: Path) -> None:
         ([], "rows.csv", "rows must be at least one; got none"),
         ([{"a": 1}, {"b": 1}], "rows.csv", r"rows\[1\] must have the columns of the first, \['a'\]; got \['b'\]"),
         ([{"a": 1, "b": 2}, {"b": 2, "a": 1}], "rows.json", r"rows\[1\] must have the columns"),
+        ([{"a": 1}, {"a": float("nan")}], "rows.json", r"rows\[1\] must be texts, finite numbers"),
     ],
 )
 def test_tables_that_are_none_are_refused(tmp_path: Path, rows: list[dict[str, Any]], name: str, text: str) -> None:

@@ -71,6 +71,15 @@ def test_a_finished_study_is_not_run_again(tmp_path: Path) -> None:
     assert work.calls == []
 
 
+def test_work_may_change_what_it_is_given(tmp_path: Path) -> None:
+    def work(x: list[int]) -> list[dict[str, int]]:
+        x.append(1)
+        return [{"length": len(x)}]
+
+    for _ in range(2):
+        assert run_study({"one": {"x": []}}, work, tmp_path, settings={}, progress=False) == [{"length": 1}]
+
+
 def test_a_larger_grid_adds_to_a_smaller_one(tmp_path: Path) -> None:
     part = {name: CELLS[name] for name in ("cell-5", "cell-2")}
     assert [row["x"] for row in run_study(part, square, tmp_path, settings={}, progress=False)] == [5, 5, 2, 2]
@@ -200,6 +209,8 @@ def test_what_is_wrong_is_said_before_any_cell_is_run(tmp_path: Path) -> None:
         run_study({}, work, tmp_path / "none", settings={}, progress=False)
     with pytest.raises(ValueError, match="the name of a cell must be"):
         run_study({"good": {"x": 1}, "a/b": {"x": 2}}, work, tmp_path / "names", settings={}, progress=False)
+    with pytest.raises(ValueError, match="arguments of cell two must be texts, finite numbers"):
+        run_study({"one": {"x": 1}, "two": {"x": float("nan")}}, work, tmp_path / "nan", settings={}, progress=False)
     study(tmp_path / "a", settings={"steps": 60})
     with pytest.raises(ValueError, match="steps is 60 there and 61 now"):
         study(tmp_path / "a", work, settings={"steps": 61})

@@ -61,6 +61,8 @@ def success_lines(
     >>> [text.get_text() for text in ax.texts], ax.lines[0].get_ydata().round(2).tolist()
     (['5/6', '6/6'], [0.83, 1.0])
     """
+    if not rates:
+        raise ValueError("rates must have at least one value; got none")
     if default is not None and default not in rates:
         raise ValueError(f"default must be one of the values {list(rates)}; got {default!r}")
     lenient = check_lenient({title: lenient} if lenient else None, {title: rates}).get(title, {})
@@ -115,8 +117,14 @@ def success_panels(rates: Grid, *, defaults: Mapping[str, str] | None = None, le
         if k % across:
             ax.set_ylabel("")
     if lenient:
-        lines = figure.axes[0].lines[::-1]
-        figure.legend(handles=lines, loc="outside lower center", ncols=2, frameon=False, prop={"family": FONT, "size": SMALL})
+        lines = {str(line.get_label()): line for ax in figure.axes for line in ax.lines}
+        figure.legend(
+            handles=[lines[label] for label in (STRICT, LENIENT)],
+            loc="outside lower center",
+            ncols=2,
+            frameon=False,
+            prop={"family": FONT, "size": SMALL},
+        )
     return figure
 
 

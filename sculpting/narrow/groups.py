@@ -5,6 +5,7 @@ N = members, H = hidden units of one member, P = parameters of a member, n_l = w
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -55,14 +56,18 @@ def by_layer(shape: Shape, scores: Tensor) -> list[NDArray[np.float64]]:
 
 
 def read_finite(model: nn.Module | SparseNetwork) -> Chain:
-    """A model as it was read.
+    """A model as it was read; of a ``SparseNetwork`` weights and biases that are zero were pruned.
 
     Raises
     ------
     TypeError, ValueError
         When it cannot be read, or its weights and biases are not finite.
     """
-    chain = read_model(model.model() if isinstance(model, SparseNetwork) else model)
+    if isinstance(model, SparseNetwork):
+        chain = read_model(model.model())
+        chain = replace(chain, mask=(chain.values != 0).float())
+    else:
+        chain = read_model(model)
     bad = int((~torch.isfinite(chain.values)).sum())
     if bad:
         raise ValueError(f"the model's weights and biases must be finite; got {bad} NaN or infinite values")

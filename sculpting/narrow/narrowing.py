@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..arguments import check_counts, check_inputs, device_of
+from ..arguments import check_counts, check_inputs, device_of, rates_of
 from ..models import Chain
 from ..network import SparseNetwork
 from ..population import Shape
@@ -62,7 +62,7 @@ def narrow(
     Parameters
     ----------
     model : nn.Module or SparseNetwork
-        See ``read_model``. It is not changed.
+        See ``read_model``. It is not changed. What was pruned of a ``SparseNetwork``, weights and biases that are zero, stays pruned.
     keep : Task, pair (x, y) of tensors or arrays, TensorDataset or DataLoader
         What the narrow networks are trained and scored on.
     forget : the same, optional
@@ -72,7 +72,8 @@ def narrow(
         first-order attribution; by ablation scores; at random. Or train networks of fewer units from PyTorch's usual initial weights: on
         the targets and the model's outputs, or on the targets alone.
     units : int or sequence of int, optional
-        Hidden units that are to be left, in all layers together; networks that are trained anew share them out as the model does.
+        Hidden units that are to be left, in all layers together; networks that are trained anew share them out as the model does, and
+        so do pruned ones where the scope is the layer.
     sparsity : float or sequence of float in [0, 1), optional
         Instead of ``units``, the fraction of them that is to go. Only a group lasso can do without either: what is dead goes.
     scope : {"global", "layer"}
@@ -126,13 +127,20 @@ def narrow(
     if method not in METHODS:
         raise ValueError(f"method must be one of {sorted(METHODS)}; got {method!r}")
     counts = {"recovery_steps": recovery_steps, "revival_steps": revival_steps}
-    check_counts(seeds=seeds, steps=steps, **{name: count for name, count in counts.items() if count != 0})
+    limit = {} if max_members is None else {"max_members": max_members}
+    check_counts(seeds=seeds, steps=steps, **limit, **{name: count for name, count in counts.items() if count != 0})
+    if not isinstance(seed, Integral):
+        raise ValueError(f"seed must be a whole number; got {seed!r}")
+    if not isinstance(lasso, Lasso):
+        raise TypeError(f"lasso must be a Lasso, such as Lasso(1.0); got {type(lasso).__name__}")
+    if len(rates_of(learning_rate)) > 1:
+        raise ValueError(f"learning_rate must be one number here; got {learning_rate!r}")
     check_scope(scope)
     check_target(target)
     chain = read_finite(model)
     tasks = _tasks(chain, keep, forget, loss, seed)
     chain = chain.for_loss(tasks[0].loss)
-    sizes = _sizes(chain.shape, method, units, sparsity)
+    sizes = _sizes(chain.shape, method, scope, units, sparsity)
     place = device_of(chain.device if device is None else device)
     train = partial(learn, batch_size=batch_size, learning_rate=learning_rate, check_every=check_every, max_members=max_members)
     run = Run(chain, tasks, [*range(seed, seed + seeds)], sizes, place, max_members)
@@ -175,7 +183,7 @@ def _tasks(chain: Chain, keep: Any, forget: Any, loss: str | None, seed: int) ->
     return tasks
 
 
-def _sizes(shape: Shape, method: str, units: int | Sequence[int] | None, sparsity: float | Sequence[float] | None) -> list[int]:
+def _sizes(shape: Shape, method: str, scope: str, units: int | Sequence[int] | None, sparsity: float | Sequence[float] | None) -> list[int]:
     """How many hidden units are to be left."""
     hidden, layers = sum(shape.widths[1:-1]), len(shape.widths) - 2
     if units is not None and sparsity is not None:
@@ -188,11 +196,12 @@ def _sizes(shape: Shape, method: str, units: int | Sequence[int] | None, sparsit
         sizes = [hidden - int(count) for count in gone]
     else:
         sizes = list(units) if hasattr(units, "__len__") else [units]  # type: ignore[arg-type]
-    least = 1 if method in SCORES else layers
+    anew = method not in SCORES
+    least = layers if anew or scope == "layer" else 1
     wrong = [size for size in sizes if not isinstance(size, Integral) or not least <= int(size) <= hidden]
     if not sizes or wrong:
         raise ValueError(
             f"units must be whole numbers in {least}...{hidden}: a narrow network has at most the hidden units of its model"
-            f"{'' if method in SCORES else ', and one in each layer to be trained anew'}; got {wrong[0] if wrong else 'none'}"
+            f"{', and one in each layer' * (least > 1)}{' to be trained anew' * anew}; got {wrong[0] if wrong else 'none'}"
         )
     return [int(size) for size in sizes]

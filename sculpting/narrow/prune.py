@@ -15,7 +15,7 @@ from ..network import SparseNetwork, network_of
 from ..population import Population
 from .groups import read_finite, without_groups
 
-__all__ = ["TOLERANCE", "check_scope", "check_sparsity", "lowest", "prune_units"]
+__all__ = ["TOLERANCE", "check_scope", "check_sparsity", "lowest", "lowest_of", "prune_units"]
 
 SCOPES = ("global", "layer")
 TOLERANCE = 1e-9  # of a count of units: 0.29 of 100 units are 29, though their product is a little less
@@ -58,20 +58,25 @@ def lowest(scores: Tensor, population: Population, sparsity: Tensor | Sequence[f
     >>> lowest(torch.tensor([[0.3, 0.1, 0.2, 0.1]]), population, 0.5)
     tensor([[False,  True, False,  True]])
     """
+    check_scope(scope)
+    fractions = check_sparsity(sparsity).expand(len(population))
+    hidden = population.own[:, 1:-1]
+    sizes = hidden if scope == "layer" else hidden.sum(dim=1, keepdim=True)
+    return lowest_of(scores, population, torch.floor(fractions.unsqueeze(1) * sizes + TOLERANCE))
+
+
+def lowest_of(scores: Tensor, population: Population, counts: Tensor) -> Tensor:
+    """As ``lowest``, of so many units each: ``counts (N, 1)`` over all hidden layers together, or ``(N, L - 1)``, of each."""
     alive = torch.cat(population.alive(), dim=1)
     if scores.shape != alive.shape:
         raise ValueError(f"scores must have shape {tuple(alive.shape)}, one for each hidden unit of each member; got {tuple(scores.shape)}")
     if bool(torch.isnan(scores).any()):
         raise ValueError(f"scores must be numbers; got {int(torch.isnan(scores).sum())} NaN. A loss that is not finite gives such scores")
-    check_scope(scope)
-    fractions = check_sparsity(sparsity).expand(len(population))
-    hidden = population.own[:, 1:-1]
-    widths = population.shape.widths[1:-1]
+    hidden, widths = population.own[:, 1:-1], population.shape.widths[1:-1]
     own = torch.cat([torch.arange(width) < count.unsqueeze(1) for width, count in zip(widths, hidden.unbind(1), strict=True)], dim=1)
     ranked = scores.double().masked_fill(~alive, -torch.inf).masked_fill(~own.to(scores.device), torch.inf)
-    sizes, parts = (hidden, ranked.split(widths, dim=1)) if scope == "layer" else (hidden.sum(dim=1, keepdim=True), [ranked])
-    counts = torch.floor(fractions.unsqueeze(1) * sizes + TOLERANCE).to(scores.device)
-    return torch.cat([_first(part, count) for part, count in zip(parts, counts.unbind(1), strict=True)], dim=1)
+    parts = [ranked] if counts.shape[1] == 1 else ranked.split(widths, dim=1)
+    return torch.cat([_first(part, count) for part, count in zip(parts, counts.to(scores.device).unbind(1), strict=True)], dim=1)
 
 
 def prune_units(model: nn.Module | SparseNetwork, scores: Sequence[ArrayLike], sparsity: float, scope: str = "global") -> SparseNetwork:
@@ -99,7 +104,11 @@ def prune_units(model: nn.Module | SparseNetwork, scores: Sequence[ArrayLike], s
     """
     chain = read_finite(model)
     population = Population.of(chain.shape, chain.values.unsqueeze(0), chain.mask.unsqueeze(0))
-    flat = torch.cat([torch.as_tensor(part, dtype=torch.float64).flatten() for part in scores]).unsqueeze(0)
+    parts = [torch.as_tensor(part, dtype=torch.float64).cpu() for part in scores]
+    shapes, expected = [tuple(part.shape) for part in parts], [(width,) for width in chain.shape.widths[1:-1]]
+    if shapes != expected:
+        raise ValueError(f"scores must have shapes {expected}, one for each hidden layer; got {shapes}")
+    flat = torch.cat(parts).unsqueeze(0)
     return network_of(without_groups(population, lowest(flat, population, sparsity, scope)), 0, head=chain.head).compact()
 
 

@@ -25,7 +25,7 @@ from .attribution import unit_attribution
 from .groups import without_groups
 from .learning import evaluate_in_parts
 from .outcome import Narrowed, Stage
-from .prune import lowest
+from .prune import lowest_of
 
 __all__ = ["SCORES", "Run", "shares_of"]
 
@@ -87,7 +87,9 @@ class Run:
         for size in self.sizes:
             widths = (self.chain.shape.widths[0], *shares_of(self.chain.shape.widths[1:-1], size), self.chain.shape.widths[-1])
             part = Population.uniform(Shape(widths, self.chain.shape.activations), initial)
-            mask = self.chain.mask[part.shape.places_in(self.chain.shape)].to(self.place)
+            mask = torch.ones_like(part.mask)
+            for bias, known in zip(part.shape.biases(mask), self.chain.shape.biases(self.chain.mask.unsqueeze(0)), strict=True):
+                bias *= float(known.any())  # of the model's mask it is only whether a layer has biases that is taken over
             parts.append(part.masked(part.mask * mask))
         return Population.padded(parts)
 
@@ -97,8 +99,13 @@ class Run:
         scored = models.select([0]) if method in ("attribution", "ablation") else models
         scores = SCORES[method](scored, self.data[0], self.key(1)).expand(len(models), -1)
         small, hidden = models.select(self.rows), int(models.hidden_counts[0])
-        sparsity = [1 - size / hidden for size in self.sizes for _ in self.numbers]
-        return without_groups(small, lowest(scores[self.rows], small, sparsity, scope))
+        widths = models.shape.widths[1:-1]
+        gone = [
+            [width - share for width, share in zip(widths, shares_of(widths, size), strict=True)] if scope == "layer" else [hidden - size]
+            for size in self.sizes
+            for _ in self.numbers
+        ]
+        return without_groups(small, lowest_of(scores[self.rows], small, torch.tensor(gone)))
 
     def note(self, phase: str, population: Population, members: Sequence[tuple[int, int | None]], examples: Tensor) -> None:
         """Write into the history how all members stand."""

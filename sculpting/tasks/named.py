@@ -50,10 +50,15 @@ def named(text: str) -> Task:
     if name not in MAKERS:
         return boolean(text)
     parameters = inspect.signature(MAKERS[name]).parameters
-    given = dict(_option(part, name, parameters) for part in options.split(",") if part)
-    missing = [key for key, p in parameters.items() if p.default is inspect.Parameter.empty and key not in given]
+    pairs = [_option(part, name, parameters) for part in options.split(",") if part]
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        raise ValueError(f"options of task {name!r} must be given once each; got {options}")
+    needed = [key for key, p in parameters.items() if p.default is inspect.Parameter.empty]
+    missing = [key for key in needed if key not in given]
     if missing:
-        raise ValueError(f"task {name!r} needs {' and '.join(missing)}; write it as {name}:{','.join(f'{key}=2' for key in missing)}")
+        example = ",".join(f"{key}={given.get(key, 2)}" for key in needed)
+        raise ValueError(f"task {name!r} needs {' and '.join(missing)}; write it as {name}:{example}")
     return MAKERS[name](**given)
 
 
