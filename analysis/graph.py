@@ -176,9 +176,7 @@ class LayeredGraph:
         """
         if not graph.is_directed() or graph.is_multigraph():
             raise ValueError(f"the graph must be a networkx.DiGraph without parallel edges; got {type(graph).__name__}")
-        if graph.number_of_nodes() == 0:
-            raise ValueError("the graph must have at least one unit; got none")
-        layer_of = _layers(graph)
+        layer_of = _layers(graph) if len(graph) else {}
         if not any(layer_of.values()):
             raise ValueError("the graph must have at least one edge, or nodes of two layers; got none")
         layers: list[list[Any]] = [[] for _ in range(max(layer_of.values()) + 1)]
@@ -382,10 +380,7 @@ def _layers(graph: nx.DiGraph) -> dict[Hashable, int]:
     generations = list(nx.topological_generations(graph))
     early = [node for nodes in generations[:-1] for node in nodes if graph.out_degree(node) == 0]
     if early:
-        raise ValueError(
-            f"the graph must be layered: every path ends in the last layer; got {early[0]!r}, which nothing follows, in an earlier one. "
-            "Give every node its `layer`"
-        )
+        raise ValueError(f"every path must end in the last layer; got {early[0]!r} at the end of a shorter one. Give each node its `layer`")
     return {node: i for i, nodes in enumerate(generations) for node in nodes}
 
 

@@ -123,8 +123,12 @@ class Store:
 
 def _plain(value: Any, what: str) -> Any:
     """What is read back once the value was written."""
+    return json.loads(_text(value, what))
+
+
+def _text(value: Any, what: str) -> str:
     try:
-        return json.loads(json.dumps(value, allow_nan=False))
+        return json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{what} must be texts, finite numbers, booleans, None, and lists and dicts of these; got {error}") from error
 
@@ -176,7 +180,7 @@ def write_rows(rows: Sequence[Row], path: str | Path) -> Path:
         if list(row) != list(rows[0]):
             raise ValueError(f"rows[{i}] must have the columns of the first, {list(rows[0])}; got {list(row)}")
     if path.suffix == ".json":
-        text = ",\n".join(json.dumps(_plain(row, f"rows[{i}]")) for i, row in enumerate(rows))
+        text = ",\n".join(_text(row, f"rows[{i}]") for i, row in enumerate(rows))
         return write_file(path, f"[\n{text}\n]\n".encode())
     table = io.StringIO()
     writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")

@@ -161,12 +161,12 @@ def test_unit_values_are_those_of_every_layer() -> None:
         (lambda: as_graph(7), TypeError, "the network must be a SparseNetwork, .*; got int"),
         (lambda: as_graph("weights"), TypeError, "got str"),
         (lambda: as_graph(nx.Graph([(0, 1)])), ValueError, "must be a networkx.DiGraph"),
-        (lambda: as_graph(nx.DiGraph()), ValueError, "at least one unit; got none"),
+        (lambda: as_graph(nx.DiGraph()), ValueError, "at least one edge, or nodes of two layers; got none"),
         (lambda: as_graph(nx.empty_graph(3, nx.DiGraph)), ValueError, "at least one edge, or nodes of two layers; got none"),
         (
             lambda: as_graph(nx.DiGraph([("a", "h"), ("h", "y"), ("b", "z")])),
             ValueError,
-            "every path ends in the last layer; got 'z', which nothing follows, in an earlier one",
+            "every path must end in the last layer; got 'z' at the end of a shorter one",
         ),
         (lambda: as_graph(nx.DiGraph([(0, 1), (1, 2), (2, 0)])), ValueError, "must be layered; got one with a cycle"),
         (
