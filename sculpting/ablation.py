@@ -37,7 +37,7 @@ def _floats(shape: Shape) -> int:
 
 def _ablation(population: Population, data: Data, block: int) -> Tensor:
     """The same, of so many units at once."""
-    passes = Pass(population)
+    passes = Pass(population.shape, population.values)
     sums, _, hidden = passes.forward(data.x_check)
     whole = _mean_loss(passes.outputs(sums[-1]).double(), data, 1)
     scores = []
@@ -69,7 +69,7 @@ def edge_ablation(population: Population, data: Data, key: Tensor | None = None)
 
 def _edge_ablation(population: Population, data: Data, block: int) -> Tensor:
     """The same, of so many edges at once."""
-    passes = Pass(population)
+    passes = Pass(population.shape, population.values)
     sums, read, hidden = passes.forward(data.x_check)
     size = torch.cat([weight.flatten(1) for weight in population.weights], dim=1).abs()
     alive = size > 0
@@ -131,8 +131,7 @@ def _above(population: Population, layer: int) -> Pass | None:
     if layer + 2 == len(shape.widths):
         return None
     start = shape.starts[layer + 1]
-    parts = population.values[:, start:], population.mask[:, start:], population.own[:, layer + 1 :]
-    return Pass(Population(Shape(shape.widths[layer + 1 :], shape.activations[layer + 1 :]), *parts))
+    return Pass(Shape(shape.widths[layer + 1 :], shape.activations[layer + 1 :]), population.values[:, start:])
 
 
 def _mean_loss(z: Tensor, data: Data, taken: int) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 from .activations import ACTIVATIONS
 from .formats import buffer, lie_last, product
 from .losses import Loss
-from .population import Population
+from .population import Shape
 
 __all__ = ["Pass", "Score"]
 
@@ -31,20 +31,27 @@ class Score:
         """Bool ``(N,)``: more accurate, or as accurate with less loss."""
         return (self.accuracy > other.accuracy) | ((self.accuracy == other.accuracy) & (self.loss < other.loss))
 
+    def first_best(self, members: int) -> Tensor:
+        """Of several evaluations of so many members, one after the other: where each member's best stands, the earliest of equal ones."""
+        accuracy = self.accuracy.view(-1, members).nan_to_num(nan=-torch.inf)
+        loss = self.loss.view(-1, members).nan_to_num(nan=torch.finfo(self.loss.dtype).max)
+        best = loss.masked_fill_(accuracy < accuracy.amax(dim=0), torch.inf).argmin(dim=0)
+        return best * members + torch.arange(members, device=best.device)
+
     def updated(self, rows: Tensor, other: Score) -> Score:
         """The other's score where ``rows``, bool ``(N,)``, and elsewhere this one."""
         return Score(torch.where(rows, other.accuracy, self.accuracy), torch.where(rows, other.loss, self.loss))
 
 
 class Pass:
-    """Passes through a population, in its format; activations are written to buffers that the next pass overwrites."""
+    """Passes through members of a shape, ``values (N, P)``, in their format; activations go to buffers that the next pass overwrites."""
 
-    def __init__(self, population: Population) -> None:
-        self.matrices = population.shape.matrices(population.values)
-        self.upward = [weight.transpose(1, 2) for weight in population.weights]
-        self.activations = [ACTIVATIONS[name] for name in population.shape.activations]
-        self.plain = population.shape.activations[-1] == "identity"
-        self.last = lie_last(population.values)
+    def __init__(self, shape: Shape, values: Tensor) -> None:
+        self.matrices = shape.matrices(values)
+        self.upward = [weight.transpose(1, 2) for weight in shape.weights(values)]
+        self.activations = [ACTIVATIONS[name] for name in shape.activations]
+        self.plain = shape.activations[-1] == "identity"
+        self.last = lie_last(values)
         self._buffers: dict[int, list[tuple[Tensor, Tensor]]] = {}
 
     def forward(self, x: Tensor, noise: Sequence[Tensor] = ()) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:

@@ -29,7 +29,7 @@ def unit_sensitivity(population: Population, data: Data, key: Tensor) -> Tensor:
     Source: Mozer and Smolensky, "Skeletonization", NeurIPS 1988 (relevance), per row as in Molchanov et al., ICLR 2017,
     equation 8; used by Patil, Michael and Dovrolis, NeurIPS 2023.
     """
-    passes = Pass(population)
+    passes = Pass(population.shape, population.values)
     sums, _, hidden = passes.forward(data.x_check)
     backward = passes.backward(sums, hidden, data.y_check, data.loss)
     next(backward)  # the outputs

@@ -24,6 +24,7 @@ from .memory import is_out_of_memory, keep_freed, members_that_fit
 from .packing import Packing, packings
 from .passes import Pass, Score
 from .population import Population
+from .snapshots import Snapshots
 from .tasks.task import Task
 
 __all__ = ["Data", "Round", "evaluate", "gradient", "train"]
@@ -144,13 +145,13 @@ def gradient(population: Population, data: Data) -> Tensor:
     slopes = torch.zeros_like(population.values)
     shares = torch.full_like(slopes, 1 / (data.x_check.shape[1] * data.loss.divisor(len(data.y))))
     matrices = population.shape.matrices
-    Pass(population).gradient(data.x_check, data.y_check, data.loss, matrices(shares), matrices(slopes))
+    Pass(population.shape, population.values).gradient(data.x_check, data.y_check, data.loss, matrices(shares), matrices(slopes))
     return slopes
 
 
 def evaluate(population: Population, data: Data) -> Score:
     """Accuracy and loss of every member on the validation rows."""
-    return Pass(population).score(data.x_check, data.y_check, data.loss)
+    return Pass(population.shape, population.values).score(data.x_check, data.y_check, data.loss)
 
 
 def train(
@@ -257,17 +258,16 @@ def _train(
     last = pay_last(population.shape, settings.batch_size, len(population), key.device)
     values, mask = (put_last(flat) if last else flat for flat in (population.values, population.mask))
     population = replace(population, values=values, mask=mask)
-    slopes, first, second, best = (torch.zeros_like(values) for _ in range(4))
+    slopes, first, second = (torch.zeros_like(values) for _ in range(3))
     adam = [flat.t() if last else flat for flat in (values, slopes, first, second)]
     epochs, per_epoch = settings.epochs(data.x.shape[1]), -(-data.x.shape[1] // settings.batch_size)
     check_every = settings.check_every or per_epoch
     counts = torch.arange(1.0, epochs * per_epoch + 1, device=values.device).unbind()
-    passes, matrices = Pass(population), population.shape.matrices(slopes)
-    x_check = data.checked_on(packing.inputs).x_check
+    passes, matrices = Pass(population.shape, values), population.shape.matrices(slopes)
+    snapshots = Snapshots(population, data.checked_on(packing.inputs), settings, -(-len(counts) // check_every), watch is not None)
     # The mask and the mean over a batch's rows in one factor; the last batch of an epoch may be shorter.
     divisor = data.loss.divisor(len(data.y))
     factors = cache(lambda rows: population.shape.matrices(mask / (rows * divisor)))
-    top = Score(values.new_full((len(values),), -torch.inf, dtype=torch.float64), values.new_full((len(values),), torch.inf))
     size = settings.batch_size
     if data.sample is None:
         drawn = batches(data.table, len(data.y), size, epochs, settings.input_noise, key, packing.inputs, last)
@@ -290,16 +290,11 @@ def _train(
         if settings.after_step is not None:
             settings.after_step(population, rate * settings.rate_at(step / len(counts)))
         if (step + 1) % check_every == 0 or step + 1 == len(counts):
-            score = passes.score(x_check, data.y_check, data.loss)
-            better = torch.ones_like(score.accuracy, dtype=torch.bool) if settings.keep_last else score.better_than(top)
-            if settings.target is not None:
-                better &= ~(top.accuracy >= settings.target)
-            torch.where(better.unsqueeze(1), values, best, out=best)
-            top = top.updated(better, score)
-            ended = settings.target is not None and bool((top.accuracy >= settings.target).all())
+            snapshots.take()
+            ended = settings.target is not None and bool((snapshots.top.accuracy >= settings.target).all())
             if watch is not None:
                 with torch.inference_mode(False):  # what it keeps may be used in any way
-                    ended |= watch(packing.members, population, score, step + 1)
+                    ended |= watch(packing.members, population, snapshots.score, step + 1)
             if ended:
                 break
-    return best, top
+    return snapshots.finish()

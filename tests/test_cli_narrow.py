@@ -205,7 +205,7 @@ def test_the_first_fresh_rows_under_the_mark_are_those_of_the_next_batch_to_lear
 
     def watch(members: torch.Tensor, part: Population, score: Any, steps: int) -> bool:
         x, y = task.sample(fold(fold(key, 1), 0), steps, size)
-        z = Pass(part).forward(torch.cat([x, torch.ones(1, 1, size)], dim=1))[0][-1]
+        z = Pass(part.shape, part.values).forward(torch.cat([x, torch.ones(1, 1, size)], dim=1))[0][-1]
         _, code = codes_of(x[0].t(), 2)
         losses[steps * size] = float((torch.nn.functional.cross_entropy(z, y, reduction="none")[0] / math.log(2))[code == 2].mean())
         return steps * size == reached

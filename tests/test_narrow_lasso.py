@@ -263,7 +263,7 @@ def test_random_units_go_without_replacement_and_differ_between_keys() -> None:
 def test_taking_units_out_and_zeroing_them_give_the_same_outputs(activation: str) -> None:
     population, data = make((4, 9, 8, 3), 4, activation), data_for("bce", (4, 3))
     pruned = without_groups(population, lowest(group_norms(population), population, [0.0, 0.3, 0.6, 0.9]))
-    zeroed = Pass(pruned).forward(data.x)[0][-1]
+    zeroed = Pass(pruned.shape, pruned.values).forward(data.x)[0][-1]
     for member in range(4):
         model, _ = alone(pruned, member)
         network = network_of(pruned, member, head=read_model(model).head).compact()

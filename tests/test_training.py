@@ -350,7 +350,7 @@ def test_packing_keeps_every_network_and_comes_back(seed: int, kept: float, widt
     for packing in packings(population):
         packed = packing.pack(population)
         rows = data.x_check if packing.inputs is None else torch.cat([data.x_check[packing.inputs], data.x_check[-1:]])
-        loss = Pass(packed).score(rows, data.y_check, data.loss).loss
+        loss = Pass(packed.shape, packed.values).score(rows, data.y_check, data.loss).loss
         torch.testing.assert_close(loss, expected[packing.members], rtol=1e-4, atol=1e-5)
         packing.unpack(packed.values, back)
         seen += packing.members.tolist()

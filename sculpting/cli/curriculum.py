@@ -209,7 +209,7 @@ def _curves(task: Task, m: int, arm: Arm, seeds: range) -> tuple[list[Curve], li
     curves: list[Curve] = [{} for _ in seeds]
 
     def watch(members: Tensor, part: Population, score: Score, steps: int) -> bool:
-        bits = _bits(Pass(part).forward(data.x_check)[0][-1], data.y_check, code)
+        bits = _bits(Pass(part.shape, part.values).forward(data.x_check)[0][-1], data.y_check, code)
         for member, losses in zip(members.tolist(), bits.tolist(), strict=True):
             curves[member][steps * arm.batch_size] = losses
         return bool((bits[:, -1] < UNDER).all())

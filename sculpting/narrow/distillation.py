@@ -100,7 +100,7 @@ def distilled(data: Data, teacher: Population, loss: str, mixing: float, tempera
             f"the teacher must be one network of {ends[0]} inputs and {ends[1]} outputs that ends in a Linear layer; got {len(teacher)} of "
             f"{widths[0]} and {widths[-1]} that ends in {teacher.shape.activations[-1]}"
         )
-    passes = Pass(teacher)
+    passes = Pass(teacher.shape, teacher.values)
 
     def below(x: Tensor, y: Tensor) -> Tensor:
         return torch.cat([y, passes.forward(x)[0][-1][0]])
