@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from .models import Chain
 from .scores import EDGE_SCORES, UNIT_SCORES
@@ -17,7 +18,8 @@ from .training import Round
 __all__ = [
     "DENSE_ROUNDS", "DENSE_ROUNDS_UNMARKED", "EDGE_STEPS", "EPOCHS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "LEAST_STEPS", "MOST_STEPS",
     "UNIT_STEPS",
-    "check_arguments", "check_chains", "check_counts", "check_inputs", "device_of", "rates_of", "round_of", "steps_of",
+    "check_arguments", "check_chains", "check_counts", "check_finite", "check_inputs", "check_spread", "device_of", "rates_of", "round_of",
+    "steps_of",
 ]  # fmt: skip
 
 UNIT_STEPS: tuple[float, ...] = tuple(range(70, 0, -5))
@@ -60,7 +62,7 @@ def steps_of(
 
 def _percentages(name: str, values: Any) -> list[float]:
     try:
-        steps = [float(value) for value in values]
+        steps = [0.0] if isinstance(values, str) else [float(value) for value in values]
     except (TypeError, ValueError):
         steps = [0.0]
     if not all(0 < step < 100 for step in steps):
@@ -78,6 +80,22 @@ def rates_of(learning_rate: Any) -> list[float]:
     if not rates or not all(0 < rate < math.inf for rate in rates):
         raise ValueError(f"learning_rate must be positive, one number or a sequence of them; got {learning_rate!r}")
     return rates
+
+
+def check_finite(chain: Chain) -> None:
+    """Refuse a model whose own weights cannot be used."""
+    bad = int((~torch.isfinite(chain.values)).sum())
+    if bad:
+        raise ValueError(f"the model's weights and biases must be finite; got {bad} NaN or infinite values")
+
+
+def check_spread(loss: str, y: Tensor, what: str) -> None:
+    """Refuse real targets of which the coefficient of determination is not defined."""
+    if loss == "mse" and bool((y == y[0]).all()):
+        raise ValueError(
+            f"the {len(y)} rows {what} must have different targets, or the coefficient of determination is not defined; got all the same. "
+            "Give more rows, or a validation"
+        )
 
 
 def check_inputs(chain: Chain, task: Task) -> None:
@@ -99,11 +117,7 @@ def check_arguments(
 ) -> None:
     """Refuse what does not fit the model or the data, or is not known."""
     check_inputs(chain, task)
-    if task.loss == "mse" and bool((task.y_check == task.y_check[0]).all()):
-        raise ValueError(
-            f"the {len(task.y_check)} rows that decide acceptance must have different targets, or the coefficient of determination is not "
-            "defined; got all the same. Give more rows, or a validation"
-        )
+    check_spread(task.loss, task.y_check, "that decide acceptance")
     if min_accuracy is not None and not 0 < min_accuracy <= 1:
         raise ValueError(f"min_accuracy must be a fraction in (0, 1]; got {min_accuracy}")
     if not 0 <= tolerance < 1:
@@ -113,6 +127,8 @@ def check_arguments(
             raise ValueError(f"{name} must be one of {sorted(known)}; got {score!r}")
     if initial not in ("fresh", "model"):
         raise ValueError(f"initial must be 'fresh' or 'model'; got {initial!r}")
+    if initial == "model":
+        check_finite(chain)
 
 
 def check_counts(**counts: int) -> None:
@@ -143,8 +159,8 @@ def round_of(
         steps = min(max(EPOCHS * -(-copies * len(task.x) // batch), LEAST_STEPS), MOST_STEPS)
     check_counts(steps=steps)
     for name, value in zip(("weight_decay", "input_noise", "hidden_noise"), (weight_decay, *noises), strict=True):
-        if not value >= 0:
-            raise ValueError(f"{name} must be at least 0; got {value}")
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{name} must be at least 0, and finite; got {value}")
     if not 0 <= final_rate <= 1:
         raise ValueError(f"final_rate must be a fraction of the learning rate, in [0, 1]; got {final_rate}")
     return Round(steps, batch, rates[0], final_rate, weight_decay, *noises, rate_width=rate_width), copies

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -35,10 +36,24 @@ def digest(facts: object, tensors: Iterable[Tensor]) -> str:
 
 
 class Checkpoint:
-    """A file between two rounds of a call of ``sculpt``, which ``call``, its ``digest``, tells from others."""
+    """A file between two rounds of a call of ``sculpt``, which ``call``, its ``digest``, tells from others.
+
+    Raises
+    ------
+    ValueError
+        When no file can be written there.
+    """
 
     def __init__(self, path: str | Path, call: str) -> None:
         self.path, self.call, self.written = Path(path), call, time.monotonic()
+        try:
+            if self.path.is_dir():
+                raise IsADirectoryError("it is a folder")
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.path.parent, os.W_OK):
+                raise PermissionError("its folder cannot be written to")
+        except OSError as error:
+            raise ValueError(f"checkpoint must be a file that can be written; got {path} ({error})") from error
 
     def write(self, carving: Carving) -> None:
         """Put where the chains are on disk, whole or not at all; at most every ten seconds."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -20,7 +21,7 @@ __all__ = ["Chain", "read_model"]
 HEADS: dict[str, type[nn.Module]] = {"sigmoid": nn.Sigmoid, "softmax": nn.Softmax, "log_softmax": nn.LogSoftmax}
 _HEAD_LOSSES = {"sigmoid": "bce", "softmax": "ce", "log_softmax": "ce"}
 _SKIPPED_MODULES = (nn.Flatten, nn.Dropout, nn.Identity)
-_SKIPPED_NAMES = {"flatten", "dropout", "view", "reshape", "size", "getitem", "identity"}
+_SKIPPED_NAMES = {"flatten", "dropout", "view", "reshape", "identity"}
 _FUNCTION_NAMES = {name: name for name in [*ACTIVATIONS, "softmax", "log_softmax"]}
 # The only settings of activations that are computed here.
 _SETTINGS: dict[str, dict[str, tuple[object, ...]]] = {
@@ -83,7 +84,7 @@ def read_model(model: nn.Module) -> Chain:
     TypeError
         When ``model`` is no module, or its forward cannot be followed.
     ValueError
-        When it has a layer that is not supported, which is named, or no hidden layer.
+        When it has a layer that is not supported, which is named, no hidden layer, or forward hooks, which may change what a layer gives.
 
     Examples
     --------
@@ -120,15 +121,14 @@ def _chain(linears: list[nn.Linear], activations: list[str]) -> Chain:
     inner = [a for a in activations[:-1] if a not in ACTIVATIONS]
     if inner:
         raise ValueError(f"hidden activations must be elementwise, one of {sorted(ACTIVATIONS)}; got {inner[0]}")
-    shape = Shape(
-        (linears[0].in_features, *(m.out_features for m in linears)), (*activations[:-1], "identity" if head else activations[-1])
-    )
+    widths = (int(linears[0].in_features), *(int(m.out_features) for m in linears))  # NumPy's integers fit nn.Linear too
+    shape = Shape(widths, (*activations[:-1], "identity" if head else activations[-1]))
     parts, masks = [], []
     for linear in linears:
         weight = linear.weight.detach().float().cpu()
-        bias = torch.zeros(len(weight)) if linear.bias is None else linear.bias.detach().float().cpu()
+        bias = weight.new_zeros(len(weight)) if linear.bias is None else linear.bias.detach().float().cpu()
         parts.append(torch.cat([weight, bias.unsqueeze(1)], dim=1).flatten())
-        kept = torch.ones(len(weight), weight.shape[1] + 1)
+        kept = weight.new_ones(len(weight), weight.shape[1] + 1)
         kept[:, -1] = float(linear.bias is not None)
         masks.append(kept.flatten())
     return Chain(shape, torch.cat(parts), torch.cat(masks), head, linears[0].weight.device)
@@ -136,8 +136,14 @@ def _chain(linears: list[nn.Linear], activations: list[str]) -> Chain:
 
 def _steps(model: nn.Module) -> list[tuple[str, nn.Linear | str]]:
     """Linear layers and names of activations in the order in which the input passes them."""
+    hooked = [name for name, module in model.named_modules() if module._forward_hooks or module._forward_pre_hooks]
+    if hooked:
+        raise ValueError(
+            f"the model must have no forward hooks, which may change what its layers give; got some at {hooked[0] or 'its top'!r}. Call "
+            "remove() of what registered them; masks of torch.nn.utils.prune become weights by prune.remove"
+        )
     try:
-        graph = torch.fx.symbolic_trace(model).graph
+        graph = torch.fx.symbolic_trace(_copy(model)).graph
     except Exception as error:  # tracing runs the user's code, which may raise anything
         raise TypeError(f"the forward of {type(model).__name__} cannot be followed ({error}); pass a Sequential of its layers") from error
     modules = dict(model.named_modules())
@@ -157,6 +163,9 @@ def _steps(model: nn.Module) -> list[tuple[str, nn.Linear | str]]:
             continue
         if len([n for n in node.all_input_nodes if not _says_a_size(n)]) != 1:
             raise ValueError(f"the model must be a chain; got {node.name!r}, which joins several values")
+        if not _keeps_rows(node, modules):
+            got = modules[str(node.target)] if node.op == "call_module" else f"{_name(node.target)}{node.args[1:]}"
+            raise ValueError(f"the model must leave rows as they are; got {got}. Flatten from dimension 1 on")
         last = node
         if node.op == "call_module":
             part = modules[str(node.target)]
@@ -167,6 +176,36 @@ def _steps(model: nn.Module) -> list[tuple[str, nn.Linear | str]]:
         if step is not None:
             steps.append(step)
     return steps
+
+
+def _copy(model: nn.Module) -> nn.Module:
+    """A copy for tracing, which runs the model's own code: what that keeps or counts is kept and counted there. Parameters are shared, and
+    so is what has a gradient to pass on, which cannot be copied."""
+    shared = [t for module in model.modules() for t in _tensors(vars(module)) if isinstance(t, nn.Parameter) or t.grad_fn is not None]
+    return copy.deepcopy(model, {id(tensor): tensor for tensor in shared})
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors that something is or, as far as dicts, lists and tuples go, holds."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (dict, list, tuple)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _tensors(part)
+
+
+def _keeps_rows(node: torch.fx.Node, modules: dict[str, nn.Module]) -> bool:
+    """Whether a step, where it gives values another shape, leaves the first dimension alone."""
+    if node.op == "call_module":
+        part = modules[str(node.target)]
+        return not isinstance(part, nn.Flatten) or part.start_dim == 1
+    name, given = _name(node.target), [*node.args[1:], *node.kwargs.values()]
+    if name == "flatten":
+        return bool(given and given[0] == 1)
+    if name in ("view", "reshape") and given:
+        first = given[0][0] if isinstance(given[0], (tuple, list)) and given[0] else given[0]
+        return isinstance(first, torch.fx.Node) or bool(first == -1)
+    return True
 
 
 def _says_a_size(node: torch.fx.Node) -> bool:

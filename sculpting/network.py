@@ -67,12 +67,13 @@ class SparseNetwork:
     loss: str | None = None
 
     def __post_init__(self) -> None:
+        # Copies: what a network was made of may be trained on.
         weights, biases = (
-            tuple(np.asarray(a.detach().cpu() if isinstance(a, Tensor) else a, dtype=np.float32) for a in part)
+            tuple(np.array(a.detach().cpu().float().numpy() if isinstance(a, Tensor) else a, dtype=np.float32) for a in part)
             for part in (self.weights, self.biases)
         )
-        if not weights or any(w.ndim != 2 for w in weights):
-            raise ValueError(f"weights must be matrices (n_out, n_in), at least one; got shapes {[w.shape for w in weights]}")
+        if not weights or any(w.ndim != 2 or not w.size for w in weights):
+            raise ValueError(f"weights must be matrices (n_out, n_in), at least one, none empty; got shapes {[w.shape for w in weights]}")
         for i, (before, after) in enumerate(pairwise(weights), start=1):
             if before.shape[0] != after.shape[1]:
                 raise ValueError(
@@ -95,7 +96,7 @@ class SparseNetwork:
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "biases", biases)
         object.__setattr__(self, "accuracy", float(self.accuracy))
-        for name in ("input_names", "output_names"):
+        for name in ("activations", "input_names", "output_names"):
             object.__setattr__(self, name, tuple(map(str, getattr(self, name))))
 
     def __repr__(self) -> str:
@@ -133,7 +134,7 @@ class SparseNetwork:
         """A plain ``nn.Sequential`` that computes the same as the network, pruned weights as zeros, in its original shape."""
         layers: list[nn.Module] = []
         for weight, bias, name in zip(self.weights, self.biases, self.activations, strict=True):
-            linear = torch.nn.utils.skip_init(nn.Linear, weight.shape[1], weight.shape[0])
+            linear = torch.nn.utils.skip_init(nn.Linear, weight.shape[1], weight.shape[0], dtype=torch.float32)
             with torch.no_grad():
                 linear.weight.copy_(torch.from_numpy(weight.copy()))
                 linear.bias.copy_(torch.from_numpy(bias.copy()))
@@ -211,6 +212,8 @@ class SparseNetwork:
         try:
             facts = json.loads(header["network"])
             count = len(facts["activations"])
+            if len(tensors) != 2 * count:
+                raise ValueError(f"expected weights and biases of {count} layers, as many as activations; got {len(tensors)} arrays")
             parts = [tuple(tensors[f"{kind}.{i}"] for i in range(count)) for kind in ("weights", "biases")]
             names: dict[str, Any] = {name: tuple(facts.pop(name)) for name in ("activations", "input_names", "output_names")}
             return cls(weights=parts[0], biases=parts[1], **names, **facts)
@@ -230,8 +233,8 @@ def networks_of(population: Population, facts: Sequence[dict[str, Any]]) -> list
         weights, biases = [], []
         for (first, last), n_in, (into, out) in zip(pairwise(starts), widths, pairwise(own), strict=False):
             matrix = row[first:last].reshape(-1, n_in + 1)
-            weights.append(matrix[:out, :into].copy())
-            biases.append(matrix[:out, -1].copy())
+            weights.append(matrix[:out, :into])
+            biases.append(matrix[:out, -1])
         found.append(SparseNetwork(tuple(weights), tuple(biases), population.shape.activations, **known))
     return found
 

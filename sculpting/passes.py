@@ -101,9 +101,10 @@ class Pass:
             torch.mul(product(slope, below.transpose(1, 2), self.last), factors[layer], out=into[layer])
 
     def score(self, x: Tensor, y: Tensor, loss: Loss) -> Score:
-        """Accuracy and mean loss."""
+        """Accuracy and mean loss; where the loss is not a number, as the outputs of weights that overflow are none, nor is the accuracy."""
         z = self.outputs(self.forward(x)[0][-1])
-        return Score(loss.accuracy(z, y), loss.mean(z, y))
+        mean = loss.mean(z, y)
+        return Score(loss.accuracy(z, y).masked_fill_(mean.isnan(), torch.nan), mean)
 
     def _buffers_for(self, rows: int) -> list[tuple[Tensor, Tensor]]:
         """What the upper layers read, the constant 1 for the biases included, and the units without it."""

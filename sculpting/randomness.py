@@ -10,15 +10,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Hashable, Sequence
 from functools import cache
+from numbers import Integral
 
 import torch
 from torch import Tensor
 
 from .sorting import sorted_positions
 
-__all__ = ["bits", "fold", "keys", "normals", "permutations", "uniforms"]
+__all__ = ["bits", "check_seed", "fold", "keys", "normals", "permutations", "uniforms"]
 
 FEW = 1024  # positions up to which 22 bits of a hash order them: two of 1,024 are tied once in eight draws
+
+
+def check_seed(seed: object) -> int:
+    """A seed as Python's own integer, since names are told apart by their ``repr``; refused where it is no whole number."""
+    if not isinstance(seed, Integral) or isinstance(seed, bool):
+        raise ValueError(f"seed must be a whole number; got {seed!r}")
+    return int(seed)
 
 
 def keys(names: Sequence[Hashable], device: torch.device | str = "cpu") -> Tensor:

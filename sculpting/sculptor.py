@@ -32,9 +32,10 @@ from .models import Chain, read_model
 from .network import SparseNetwork, by_edges, networks_of
 from .population import Population
 from .pruning import Attempt, ChainName, Gate, Pruning, RoundRecord, Standing, edges_of, units_of
-from .randomness import keys
+from .randomness import check_seed, keys
 from .scores import EDGE_SCORES, UNIT_SCORES
-from .tasks.task import Task, as_task
+from .tasks.data import as_task
+from .tasks.task import Task
 from .training import Data
 
 __all__ = ["SculptResult", "StopReason", "sculpt"]
@@ -240,7 +241,7 @@ def sculpt(
     pass the same gate, ties between scores never prune more than asked, and no network is handed over that was not accepted.
     """
     models = list(model) if isinstance(model, (list, tuple)) else [model]
-    chains = [read_model(m) for m in models]
+    chains, seed = [read_model(m) for m in models], check_seed(seed)
     check_chains(chains)
     task = as_task(data, loss=loss, validation=validation, seed=seed, outputs=chains[0].shape.widths[-1])
     chains = [chain.for_loss(task.loss) for chain in chains]

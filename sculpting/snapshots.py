@@ -27,6 +27,9 @@ FLOATS = 250_000  # of snapshots that are evaluated together, and of their activ
 class Snapshots:
     """Members as they are at their best evaluation: highest accuracy, then lowest loss, then the earliest.
 
+    Where the loss is not a number an evaluation does not count; a member of which none counts stays as it came, with an accuracy of
+    minus infinity.
+
     Where nobody waits for a score, snapshots of several evaluations lie side by side and are evaluated together, as if each were a
     further member: most of what an evaluation of small networks takes are its calls.
 
@@ -62,7 +65,7 @@ class Snapshots:
             slots = self.together * members
             self.taken = self.values.new_empty(size, slots).t() if lie_last(self.values) else self.values.new_empty(slots, size)
         self.passes, self.waiting = Pass(self.shape, self.taken), 0
-        self.best, none = torch.zeros_like(self.values), self.values.new_full((members,), torch.inf)
+        self.best, none = self.values.clone(), self.values.new_full((members,), torch.inf)
         self.score = self.top = Score(-none.double(), none)
 
     def take(self) -> None:
@@ -89,7 +92,7 @@ class Snapshots:
             # Members last: along memory.
             taken = taken.t().index_select(1, places).t() if lie_last(taken) else taken.index_select(0, places)
         self.waiting = 0
-        better = torch.ones_like(self.score.accuracy, dtype=torch.bool) if self.settings.keep_last else self.score.better_than(self.top)
+        better = ~self.score.loss.isnan() if self.settings.keep_last else self.score.better_than(self.top)
         if self.settings.target is not None:
             better &= ~(self.top.accuracy >= self.settings.target)
         torch.where(better.unsqueeze(1), taken, self.best, out=self.best)

@@ -262,7 +262,7 @@ def _train(
     adam = [flat.t() if last else flat for flat in (values, slopes, first, second)]
     epochs, per_epoch = settings.epochs(data.x.shape[1]), -(-data.x.shape[1] // settings.batch_size)
     check_every = settings.check_every or per_epoch
-    counts = torch.arange(1.0, epochs * per_epoch + 1, device=values.device).unbind()
+    counts = torch.arange(1.0, epochs * per_epoch + 1, dtype=values.dtype, device=values.device).unbind()
     passes, matrices = Pass(population.shape, values), population.shape.matrices(slopes)
     snapshots = Snapshots(population, data.checked_on(packing.inputs), settings, -(-len(counts) // check_every), watch is not None)
     # The mask and the mean over a batch's rows in one factor; the last batch of an epoch may be shorter.

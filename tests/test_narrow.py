@@ -319,6 +319,10 @@ def test_accuracies_are_told_of_the_test_rows_and_stopping_goes_by_those_for_val
         ({"keep": cmsp(2, 2)}, "keep and forget must be for one network, .* got 6 inputs and 'bce', and 8 and 'bce'"),
         ({"forget": (KEEP.x, KEEP.x[:, 3] + 0.5)}, "keep and forget must be for one network, .* and 'bce', and 8 and 'mse'"),
         ({"keep": cmsp(2, 2), "forget": None}, "x must have 8 columns, one for each input of the model; got 6"),
+        (
+            {"keep": (KEEP.x, KEEP.x[:, 3] + 0.5), "forget": (KEEP.x, torch.full((64,), 3.0))},
+            "the 13 rows for validation must have different targets, or the coefficient of determination is not defined",
+        ),
         ({"keep": (KEEP.x, torch.ones(64))}, "keep must have different targets, or there is nothing to learn; got 51 rows with the same"),
     ],
 )  # fmt: skip

@@ -416,7 +416,28 @@ def test_a_training_that_makes_no_sense_is_refused() -> None:
     population, data, key = parities()
     with pytest.raises(ValueError, match=r"target must be an accuracy in \(0, 1\]; got 1.5"):
         run(population, data, key, target=1.5)
-    with pytest.raises(ValueError, match=r"learning_rate must be positive; got -0.1"):
+    with pytest.raises(ValueError, match=r"learning_rate must be positive, and finite; got -0.1"):
         run(population, data, key, learning_rate=torch.tensor([0.1, -0.1, 0.1, 0.1]))
     with pytest.raises(ValueError, match="check_every must be a whole number of at least 1; got 0"):
         run(population, data, key, check_every=0)
+    for name, value, text in (
+        ("learning_rate", float("inf"), "must be positive, and finite; got inf"),
+        ("learning_rate", torch.ones(3), r"must have shape \(4,\), a row for each member; got \(3,\)"),
+        ("epsilon", 0.0, "must be positive, and finite; got 0"),
+        ("weight_decay", -1.0, "must be at least 0, and finite; got -1.0"),
+        ("input_noise", float("nan"), "must be at least 0, and finite; got nan"),
+        ("max_members", 0, "must be a whole number of at least 1; got 0"),
+    ):
+        with pytest.raises(ValueError, match=f"{name} {text}"):
+            run(population, data, key, **{name: value})
+    with pytest.raises(ValueError, match=r"key must have shape \(4, 2\), a row for each member; got \(3, 2\)"):
+        run(population, data, key[:3])
+
+
+def test_who_gets_lost_is_handed_over_as_it_came() -> None:
+    population, data, key = parities()
+    rates = torch.tensor([0.01, 1e30, 0.01, 0.01], dtype=torch.float64)
+    lost, alone = run(population, data, key, learning_rate=rates), run(population, data, key, learning_rate=0.01)
+    assert torch.equal(lost.population.values[1], population.values[1])
+    assert torch.equal(lost.population.values[[0, 2, 3]], alone.population.values[[0, 2, 3]])
+    assert lost.score.accuracy[1] == -torch.inf

@@ -297,7 +297,7 @@ def test_what_does_not_fit_is_refused(score: object) -> None:
         score(nn.Sequential(nn.Linear(4, 3)), (x, y))
     with pytest.raises(ValueError, match="x must have 4 columns, one for each input of the model; got 3"):
         score(model, (x[:, :3], y))
-    with pytest.raises(ValueError, match="x must be finite; got 1 NaN"):
+    with pytest.raises(ValueError, match="x must be finite, as float32; got 1 NaN"):
         score(model, (torch.where(torch.arange(ROWS * 4).view(ROWS, 4) == 5, torch.nan, x), y))
     with pytest.raises(ValueError, match=r"classes must lie in 0...2"):
         score(model, (x, y + 1))

@@ -33,6 +33,15 @@ def random_network(seed: int, activation: str = "relu", head: str | None = None,
     return SparseNetwork(weights, biases, (activation, activation, "identity"), head, 0.75, *names, {"seed": seed, "edge_step": 2.5})
 
 
+def test_a_network_keeps_what_it_was_given() -> None:
+    linear = nn.Linear(2, 1)
+    network = SparseNetwork((linear.weight, np.ones((1, 1), np.float32)), (linear.bias, np.zeros(1)), ["relu", "identity"])
+    before = network.weights[0].copy()
+    nn.init.zeros_(linear.weight)
+    assert np.array_equal(network.weights[0], before)
+    assert network.activations == ("relu", "identity")
+
+
 def test_counts_of_a_small_network_by_hand() -> None:
     network = SparseNetwork(
         (np.array([[1.0, 0, 0], [0, 0, 0], [0, 1, 0]]), np.array([[2.0, 3, 0]])), (np.zeros(3), np.zeros(1)), ("relu", "identity")
@@ -139,12 +148,17 @@ def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
     save_file({"weights.0": np.zeros((2, 2))}, tmp_path / "part", header)
     with pytest.raises(ValueError, match="not a whole network"):
         SparseNetwork.load(tmp_path / "part")
+    parts = {f"{kind}.{i}": np.zeros((1, 1) if kind == "weights" else 1) for kind in ("weights", "biases") for i in range(3)}
+    save_file(parts, tmp_path / "more", header)
+    with pytest.raises(ValueError, match="expected weights and biases of 2 layers, as many as activations; got 6 arrays"):
+        SparseNetwork.load(tmp_path / "more")
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
     [
         ({"weights": ()}, "at least one"),
+        ({"weights": (np.ones((0, 3)), np.ones((5, 0)), np.ones((2, 5)))}, "none empty; got shapes"),
         (
             {"weights": (np.ones((6, 3)), np.ones((5, 7)), np.ones((2, 5)))},
             r"weights\[1\] must have 6 columns to follow weights\[0\] of shape \(6, 3\); got shape \(5, 7\)",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from test_sculpt import QUICK
@@ -47,6 +50,29 @@ class Functional(nn.Module):
         return self.b(self.function(self.a(x)))
 
 
+class Keeping(nn.Module):
+    """Keeps what passes, and counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.seen, self.last = nn.Linear(6, 8), nn.Linear(8, 3), {}, None
+        self.register_buffer("count", torch.zeros(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.last = self.seen["h"] = torch.relu(self.a(x))
+        self.count += 1
+        return self.b(self.last)
+
+
+class Around(nn.Module):
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.inner, self.function = mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3)), function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(self.inner, x)
+
+
 class Looping(Chained):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return super().forward(x) if x.sum() > 0 else x
@@ -69,6 +95,56 @@ def test_any_module_whose_forward_is_a_chain_is_read() -> None:
     )
 
 
+def test_reading_a_model_leaves_it_as_it_was() -> None:
+    from sculpting import read_model
+
+    model = Keeping()
+    model(X)
+    kept = model.last
+    read_model(model)
+    assert model.last is kept
+    assert model.seen == {"h": kept}
+    assert model.count.tolist() == [1.0]
+
+
+def test_numpys_integers_are_widths(tmp_path: Path) -> None:
+    model = mlp(nn.Linear(6, np.int64(8)), nn.ReLU(), nn.Linear(np.int64(8), np.int64(3)))
+    result = sculpt(model, (X, Y), **QUICK)
+    assert SparseNetwork.load(result.dense[0].save(tmp_path / "dense")).origin["widths"] == [6, 8, 3]
+
+
+def test_a_learning_rate_that_leads_nowhere_leaves_the_others_alone() -> None:
+    good, bad = sculpt(GOOD, (X, Y), learning_rate=[0.1, 1e20], min_accuracy=0.5, **{**QUICK, "seeds": 1}).dense
+    (alone,) = sculpt(GOOD, (X, Y), learning_rate=0.1, min_accuracy=0.5, **{**QUICK, "seeds": 1}).dense
+    assert good.accuracy == alone.accuracy > 0.5
+    assert all(np.array_equal(weight, same) for weight, same in zip(good.weights, alone.weights, strict=True))
+    assert bad.accuracy == -math.inf  # not a number at any epoch: handed over as it came
+    assert 0 < abs(bad.weights[0]).max() < 10
+
+
+def test_a_loader_that_shuffles_is_the_same_call_again_and_moves_no_generator() -> None:
+    def loader() -> DataLoader[Any]:
+        return DataLoader(TensorDataset(X, Y.float()), batch_size=6, shuffle=True)
+
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first, again, other = (tasks.as_task(loader(), seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(first.x, again.x)
+    assert not torch.equal(first.x, other.x)
+
+
+def test_what_is_made_follows_no_default_of_torch() -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        task = tasks.boolean([4, 2, 4])
+        network = sculpt(task.model(8, 1), task, **QUICK).dense[0]
+        assert network.model()[0].weight.dtype == torch.float32
+        assert tasks.mnist_digits(source="digits").y.dtype == tasks.cmsp(4, 4, n=64, rows=50).x.dtype == torch.float32
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 class Reshaping(nn.Module):
     """Asks for sizes, and has a layer with a name like one."""
 
@@ -83,6 +159,18 @@ class Reshaping(nn.Module):
 
 def mlp(*layers: nn.Module) -> nn.Sequential:
     return nn.Sequential(*layers)
+
+
+def hooked() -> nn.Sequential:
+    model = mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+    model[1].register_forward_hook(lambda module, given, out: out * 0)
+    return model
+
+
+def wrong(value: float) -> nn.Sequential:
+    model = mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+    nn.init.constant_(model[0].weight, value)
+    return model
 
 
 GOOD = mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
@@ -127,11 +215,17 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
             "for loss 'bce' must end in a Linear layer or in sigmoid; got relu",
         ),
         (Branching(), (X, Y), {}, ValueError, "must be a chain; got 'add'"),
+        (Around(lambda inner, x: inner(x)[:, [1, 0, 2]]), (X, Y), {}, ValueError, "not supported: getitem"),
+        (Around(lambda inner, x: inner(x.view(4, -1))), (X, Y), {}, ValueError, r"must leave rows as they are; got view\(4, -1\)"),
+        (Around(lambda inner, x: inner(torch.flatten(x))), (X, Y), {}, ValueError, "must leave rows as they are; got flatten"),
+        (mlp(nn.Flatten(0), *GOOD), (X, Y), {}, ValueError, r"must leave rows as they are; got Flatten\(start_dim=0"),
+        (hooked(), (X, Y), {}, ValueError, "must have no forward hooks, which may change what its layers give; got some at '1'"),
+        (wrong(torch.nan), (X, Y), {"initial": "model"}, ValueError, "the model's weights and biases must be finite; got 48 NaN"),
         (Aside(), (X, Y), {}, ValueError, "must be a chain that returns its last value; got one that returns b"),
         (Looping(), (X, Y), {}, TypeError, "forward of Looping cannot be followed"),
         (GOOD, (X, Y[:19]), {}, ValueError, "x and y must have as many rows; got 20 and 19"),
         (GOOD, (X[:0], Y[:0]), {}, ValueError, "at least one row and one column"),
-        (GOOD, (NAN, Y), {}, ValueError, "x must be finite; got 120 NaN or infinite values"),
+        (GOOD, (NAN, Y), {}, ValueError, "x must be finite, as float32; got 120 NaN or infinite values"),
         (GOOD, (X, Y / 0), {}, ValueError, "y must be finite"),
         (GOOD, (X[:, :5], Y), {}, ValueError, "x must have 6 columns, one for each input of the model; got 5"),
         (GOOD, (X, Y[:, :2]), {}, ValueError, "targets must have 3 columns, one for each output of the model, for loss 'bce'; got 2"),
@@ -152,7 +246,7 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (GOOD, (X, Y), {"unit_steps": "70"}, ValueError, "unit_steps must be a sequence of percentages"),
         (GOOD, (X, Y), {"seeds": True}, ValueError, "seeds must be a whole number of at least 1; got True"),
         (GOOD, (X, Y), {"learning_rate": []}, ValueError, r"learning_rate must be positive, one number or a sequence of them; got \[\]"),
-        (GOOD, (X, Y), {"loss": "hinge"}, ValueError, "loss must be 'bce', 'ce' or 'mse'; got 'hinge'"),
+        (GOOD, (X, Y), {"loss": "hinge"}, ValueError, r"loss must be one of \['bce', 'ce', 'mse'\]; got 'hinge'"),
         (GOOD, X, {}, TypeError, "must be a pair .*; got Tensor"),
         (GOOD, (X, [["a"]] * 20), {}, TypeError, "data y must be a numeric array; got list"),
         (GOOD, TensorDataset(X), {}, TypeError, "got TensorDataset"),
@@ -187,8 +281,17 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
             "learning_rate must be positive, one number or a sequence of them; got nan",
         ),
         (GOOD, (X, Y), {"learning_rate": 0}, ValueError, "learning_rate must be positive, one number or a sequence of them; got 0"),
-        (GOOD, (X, Y), {"input_noise": -1}, ValueError, "input_noise must be at least 0; got -1"),
-        (GOOD, (X, Y), {"hidden_noise": -0.1}, ValueError, "hidden_noise must be at least 0; got -0.1"),
+        (GOOD, (X, Y), {"input_noise": -1}, ValueError, "input_noise must be at least 0, and finite; got -1"),
+        (GOOD, (X, Y), {"hidden_noise": -0.1}, ValueError, "hidden_noise must be at least 0, and finite; got -0.1"),
+        (GOOD, (X, Y), {"weight_decay": float("inf")}, ValueError, "weight_decay must be at least 0, and finite; got inf"),
+        (GOOD, (X, Y), {"unit_steps": "55"}, ValueError, "unit_steps must be a sequence of percentages .*; got '55'"),
+        (GOOD, (X, Y), {"seed": 1.5}, ValueError, "seed must be a whole number; got 1.5"),
+        (GOOD, (X.to(torch.complex64), Y), {}, TypeError, "data must be real numbers; got x of torch.complex64"),
+        (GOOD, (X, torch.full((20, 3), 1e39, dtype=torch.float64)), {}, ValueError, "y must be finite, as float32; got 60 NaN"),
+        (GOOD, (np.ma.masked_less(X.numpy(), 0.5), Y), {}, TypeError, "data x must have a number everywhere; got a masked array"),
+        (GOOD, (X, Y), {"validation": NAMED}, TypeError, "validation must be .*a DataLoader, or a fraction of the data; got Task"),
+        (GOOD, (X, Y), {"checkpoint": "/"}, ValueError, r"checkpoint must be a file that can be written; got / \(it is a folder\)"),
+        (GOOD, (X, Y), {"checkpoint": "pyproject.toml/run"}, ValueError, "checkpoint must be a file that can be written; got pyproject"),
         (GOOD, (X, Y), {"final_rate": 1.5}, ValueError, r"final_rate must be a fraction of the learning rate, in \[0, 1\]; got 1.5"),
         (GOOD, (X, Y), {"dense_rounds": 0}, ValueError, "dense_rounds must be a whole number of at least 1; got 0"),
         (GOOD, (X, Y), {"device": "cuda:99"}, ValueError, "device must be one that is there: cpu.*; got 'cuda:99'"),

@@ -77,6 +77,11 @@ def test_a_round_that_ends_early_hands_over_what_was_taken_until_then() -> None:
 
 def test_the_last_and_the_first_at_the_target_are_told_one_by_one() -> None:
     places = courses(6)[:3]
+    nowhere = [torch.full_like(places[0], torch.nan)]
+    best, top, _ = handed_over([*places[:2], *nowhere], 3, Round(keep_last=True))
+    assert torch.equal(best, places[1])
+    best, top, _ = handed_over(nowhere, 1, Round())
+    assert torch.equal(top.accuracy, torch.full((5,), -torch.inf, dtype=torch.float64))
     best, _, together = handed_over(places, 3, Round(keep_last=True))
     assert torch.equal(best, places[-1])
     assert together == 1

@@ -263,6 +263,54 @@ def test_columns_of_data_frames_are_names() -> None:
     assert as_task((x, Frame(y[:, 0], ["class"]))).output_names == ()  # two classes, one column
 
 
+def test_columns_of_a_validation_are_those_of_the_data() -> None:
+    x, y = torch.randn(30, 3), torch.randint(0, 2, (30, 1))
+    data = Frame(x, ["age", "size", "sex"]), Frame(y, ["ill"])
+    assert as_task(data, validation=(Frame(x, ["age", "size", "sex"]), y)).input_names == ("age", "size", "sex")
+    with pytest.raises(ValueError, match=r"validation must have the columns of the data, in their order, \['age', 'size', 'sex'\]; got"):
+        as_task(data, validation=(Frame(x, ["sex", "size", "age"]), y))
+    with pytest.raises(ValueError, match=r"validation must have the columns of the data, in their order, \['ill'\]; got \['well'\]"):
+        as_task(data, validation=(x, Frame(y, ["well"])))
+
+
+X, Y = torch.rand(6, 2), torch.eye(2).repeat(3, 1)
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ((X, Y, "hinge", X, Y), r"loss must be one of \['bce', 'ce', 'mse'\]; got 'hinge'"),
+        ((X.double(), Y, "bce", X, Y), r"x of a Task must be a float32 tensor of rows and columns; got torch.float64 of shape \(6, 2\)"),
+        ((X, Y.numpy(), "bce", X, Y), "y of a Task must be a float32 tensor of rows and columns; got ndarray"),
+        ((X, Y[:, 0], "bce", X, Y), r"y of a Task must be a float32 tensor of rows and columns; got torch.float32 of shape \(6,\)"),
+        ((X, Y, "bce", X[:0], Y[:0]), r"x_check of a Task must be a float32 tensor .*; got torch.float32 of shape \(0, 2\)"),
+        ((X, Y, "bce", X[:, :1], Y), "x_check of a Task must have 2 columns, as x has; got 1"),
+        ((X, Y, "bce", X, Y[:, :1]), "y_check of a Task must have 2 columns, as y has; got 1"),
+        ((X / 0, Y, "mse", X, Y), "x of a Task must be finite; got 12 NaN or infinite values"),
+        ((X, Y, "mse", X, Y * torch.nan), "y_check of a Task must be finite; got 12 NaN"),
+        ((X, 3 * Y, "ce", X, Y), "y of a Task must be 0 and 1 for loss 'ce', a column for each bit or class"),
+        ((X[:4], Y, "bce", X, Y), "x and y of a Task must have as many rows; got 4 and 6"),
+    ],
+)
+def test_a_task_is_checked_where_it_is_made(parts: tuple[Any, ...], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        tasks.Task(*parts)
+    with pytest.raises(ValueError, match="x_test and y_test of a Task must have as many rows; got 5 and 6"):
+        tasks.Task(X, Y, "bce", X, Y, x_test=X[:5], y_test=Y)
+
+
+def test_seeds_and_names_are_told_by_their_value() -> None:
+    assert torch.equal(tasks.cmsp(4, 4, n=64, rows=50, seed=1).x, tasks.cmsp(4, 4, n=64, rows=50, seed=np.int64(1)).x)
+    for seed in (1.0, "1", None, True):
+        with pytest.raises(ValueError, match=f"seed must be a whole number; got {seed!r}"):
+            tasks.cmsp(4, 4, n=64, rows=50, seed=seed)
+    with pytest.raises(ValueError, match="m must be a whole number of at least 1; got True"):
+        tasks.cmsp(True, 2)
+    assert tasks.boolean(np.array([6, 3, 3, 3])).name == tasks.named(" both ").name == "[6, 3, 3, 3]"
+    with pytest.raises(ValueError, match="gates must have different names, also as Python reads them; got"):
+        tasks.from_gates({"\ufb01": "a & b", "fi": "a | b"})
+
+
 def test_unsigned_classes_are_classes() -> None:
     task = as_task((torch.randn(6, 2), np.array([0, 1, 2, 0, 1, 2], dtype=np.uint16)), outputs=3, validation=0.5)
     assert task.loss == "ce"

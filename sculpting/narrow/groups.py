@@ -14,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..arguments import check_inputs
+from ..arguments import check_finite, check_inputs
 from ..models import Chain, read_model
 from ..network import SparseNetwork
 from ..population import Population, Shape
-from ..tasks.task import Task, as_task
+from ..tasks.data import as_task
+from ..tasks.task import Task
 from ..training import Data
 
 __all__ = ["by_layer", "group_norms", "group_sums", "read_finite", "read_pair", "without_groups"]
@@ -68,9 +69,7 @@ def read_finite(model: nn.Module | SparseNetwork) -> Chain:
         chain = replace(chain, mask=(chain.values != 0).float())
     else:
         chain = read_model(model)
-    bad = int((~torch.isfinite(chain.values)).sum())
-    if bad:
-        raise ValueError(f"the model's weights and biases must be finite; got {bad} NaN or infinite values")
+    check_finite(chain)
     return chain
 
 

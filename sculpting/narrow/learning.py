@@ -5,6 +5,7 @@ N = members, P = parameters of a member.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -123,11 +124,20 @@ def learn(
     >>> learnt.score.accuracy.tolist(), bool((learnt.examples <= 2000).all())
     ([1.0, 1.0], True)
     """
-    check_counts(batch_size=batch_size, check_every=check_every, **({"steps": steps} if steps != 0 else {}))
-    rates = torch.as_tensor(learning_rate, dtype=torch.float64).expand(len(population))
-    if not bool((rates > 0).all()):
-        raise ValueError(f"learning_rate must be positive; got {float(rates.min())}")
+    optional = {name: count for name, count in (("steps", steps or None), ("max_members", max_members)) if count is not None}
+    check_counts(batch_size=batch_size, check_every=check_every, **optional)
+    rates = torch.as_tensor(learning_rate, dtype=torch.float64)
+    for name, given, shapes in (("key", key, [(len(population), 2)]), ("learning_rate", rates, [(), (len(population),)])):
+        if tuple(given.shape) not in shapes:
+            raise ValueError(f"{name} must have shape {shapes[-1]}, a row for each member; got {tuple(given.shape)}")
+    for name, number in (("weight_decay", weight_decay), ("input_noise", input_noise)):
+        if not 0 <= number < math.inf:
+            raise ValueError(f"{name} must be at least 0, and finite; got {number}")
+    for name, numbers in (("learning_rate", rates.flatten().tolist()), ("epsilon", [epsilon])):
+        if not all(0 < number < math.inf for number in numbers):
+            raise ValueError(f"{name} must be positive, and finite; got {next(n for n in numbers if not 0 < n < math.inf):g}")
     check_target(target)
+    rates = rates.expand(len(population))
     settings = Round(
         steps, batch_size, final_rate=1.0, weight_decay=weight_decay, input_noise=input_noise, rate_width=None, epsilon=epsilon,
         check_every=check_every, keep_last=True, target=None if target is None else target - TOLERANCE,

@@ -13,11 +13,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..arguments import check_counts, check_inputs, device_of, rates_of
+from ..arguments import check_counts, check_inputs, check_spread, device_of, rates_of
 from ..models import Chain
 from ..network import SparseNetwork
 from ..population import Shape
-from ..tasks.task import Task, as_task
+from ..randomness import check_seed
+from ..tasks.data import as_task
+from ..tasks.task import Task
 from .distillation import distilled
 from .groups import read_finite
 from .lasso import Lasso
@@ -129,8 +131,7 @@ def narrow(
     counts = {"recovery_steps": recovery_steps, "revival_steps": revival_steps}
     limit = {} if max_members is None else {"max_members": max_members}
     check_counts(seeds=seeds, steps=steps, **limit, **{name: count for name, count in counts.items() if count != 0})
-    if not isinstance(seed, Integral):
-        raise ValueError(f"seed must be a whole number; got {seed!r}")
+    seed = check_seed(seed)
     if not isinstance(lasso, Lasso):
         raise TypeError(f"lasso must be a Lasso, such as Lasso(1.0); got {type(lasso).__name__}")
     if len(rates_of(learning_rate)) > 1:
@@ -178,6 +179,10 @@ def _tasks(chain: Chain, keep: Any, forget: Any, loss: str | None, seed: int) ->
             f"{first.x.shape[1]} inputs and {first.loss!r}, and {last.x.shape[1]} and {last.loss!r}"
         )
     check_inputs(chain, first)
+    for task in tasks:
+        check_spread(task.loss, task.y_check, "for validation")
+        if task.y_test is not None:
+            check_spread(task.loss, task.y_test, "for testing")
     if bool((first.y == first.y[0]).all()):
         raise ValueError(f"keep must have different targets, or there is nothing to learn; got {len(first.y)} rows with the same")
     return tasks

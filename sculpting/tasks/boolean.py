@@ -134,7 +134,7 @@ def boolean(name: str | Sequence[int]) -> Task:
 
 def _key(name: str | Sequence[int]) -> tuple[int, ...]:
     if not isinstance(name, str):
-        return tuple(name)
+        return tuple(map(int, name))
     if name in EXEMPLARS:
         return EXEMPLARS[name]
     try:

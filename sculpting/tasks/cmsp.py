@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from ..randomness import keys
+from ..randomness import check_seed, keys
 from .cmsp_rows import Code, Layout, all_rows, draw_rows
 from .cmsp_truth import cmsp_truth
 from .gates import MAX_INPUTS
@@ -83,7 +83,7 @@ def cmsp(
     >>> cmsp(4, 4, n=64).x.shape, cmsp(2, 2, outputs="each").output_names
     (torch.Size([10000, 68]), ('0', '1', '0+1'))
     """
-    layout = _layout(m, k, n, codes, outputs)
+    layout, seed = _layout(m, k, n, codes, outputs), check_seed(seed)
     least = 1 if layout.each else len(layout.codes)
     if rows is not None and (not isinstance(rows, int) or rows < least):
         raise ValueError(f"rows must be a whole number of at least {least}, one for each code that rows are of; got {rows!r}")
@@ -165,7 +165,7 @@ def codes_of(x: Tensor, m: int) -> tuple[tuple[Code, ...], Tensor]:
 
 def _layout(m: int, k: int, n: int | None, codes: Iterable[Iterable[int]] | None, outputs: str) -> Layout:
     for name, count in (("m", m), ("k", k), ("n", 1 if n is None else n)):
-        if not isinstance(count, int) or count < 1:
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
             raise ValueError(f"{name} must be a whole number of at least 1; got {count!r}")
     if n is not None and n < m * k:
         raise ValueError(f"n must be at least m * k = {m * k}, {k} bits for each of {m} atomic tasks; got {n}")

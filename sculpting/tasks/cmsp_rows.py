@@ -82,4 +82,4 @@ def _rows(layout: Layout, task_bits: Tensor, code: Tensor) -> tuple[Tensor, Tens
 @cache  # so that no step waits for a copy to the device
 def _members(layout: Layout, device: torch.device) -> Tensor:
     """Which atomic tasks each code holds, 0 or 1: ``(C, m)``."""
-    return torch.tensor([[float(i in code) for i in range(layout.m)] for code in layout.codes], device=device)
+    return torch.tensor([[float(i in code) for i in range(layout.m)] for code in layout.codes], dtype=torch.float32, device=device)

@@ -93,6 +93,8 @@ class GateGraph:
         """
         # Names in formulas are read as Python reads them, by their NFKC form.
         formulas = {_normal(name): _parse(str(name), text) for name, text in gates.items()}
+        if len(formulas) < len(gates):
+            raise ValueError(f"gates must have different names, also as Python reads them; got {list(gates)}")
         ordered = _sorted(formulas)
         read = {n for f in formulas.values() for n in f.names()}
         free = sorted(read - set(formulas), key=_natural)

@@ -72,7 +72,7 @@ def _rows(digits: Digits, chosen: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     kept = np.isin(digits.labels, chosen)
     images, labels = digits.images[kept], digits.labels[kept].astype(np.int64)
     x = images.reshape(len(images), -1).astype(np.float32) / digits.white
-    return torch.from_numpy(x), torch.eye(len(ALL))[torch.from_numpy(labels)]
+    return torch.from_numpy(x), torch.eye(len(ALL), dtype=torch.float32)[torch.from_numpy(labels)]
 
 
 def _check_digits(digits: Sequence[int]) -> tuple[int, ...]:

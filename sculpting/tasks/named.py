@@ -48,7 +48,7 @@ def named(text: str) -> Task:
     """
     name, _, options = text.strip().partition(":")
     if name not in MAKERS:
-        return boolean(text)
+        return boolean(text.strip())
     parameters = inspect.signature(MAKERS[name]).parameters
     pairs = [_option(part, name, parameters) for part in options.split(",") if part]
     given = dict(pairs)

@@ -6,7 +6,7 @@ S = rows, n = inputs, k = outputs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -16,13 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from ..activations import ACTIVATIONS
+from ..losses import LOSSES
 from .gates import GateGraph
 from .truth import truth_graph
 
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["Task", "as_task", "from_gates", "from_table"]
+__all__ = ["TABLE", "Setting", "Task", "from_gates"]
 
 
 class Setting(TypedDict, total=False):
@@ -97,6 +98,18 @@ class Task:
     structure: Callable[[int], nx.DiGraph] | None = None
     sample: Callable[[Tensor, int, int], tuple[Tensor, Tensor]] | None = None
     image: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise ValueError(f"loss must be one of {sorted(LOSSES)}; got {self.loss!r}")
+        for x, y in (("x", "y"), ("x_check", "y_check"), *([("x_test", "y_test")] if self.x_test is not None else [])):
+            inputs, targets = getattr(self, x), getattr(self, y)
+            _check_part(x, inputs, self.x)
+            _check_part(y, targets, self.y)
+            if len(inputs) != len(targets):
+                raise ValueError(f"{x} and {y} of a Task must have as many rows; got {len(inputs)} and {len(targets)}")
+            if self.loss != "mse" and not bool(((targets == 0) | (targets == 1)).all()):
+                raise ValueError(f"{y} of a Task must be 0 and 1 for loss {self.loss!r}, a column for each bit or class; got other values")
 
     def __repr__(self) -> str:
         return f"Task({self.name}: {self.x.shape[0]} rows, {self.x.shape[1]} inputs, {self.y.shape[1]} outputs, {self.loss})"
@@ -194,184 +207,13 @@ def from_gates(
     return Task(x, y, "bce", x, y, True, name, graph.inputs, graph.outputs, gates=graph, **TABLE)
 
 
-def from_table(x: Any, y: Any, *, name: str = "table") -> Task:
-    """The task of computing a truth table given as arrays.
-
-    Parameters
-    ----------
-    x : array of shape (S, n)
-    y : array of shape (S,) or (S, k), of 0 and 1
-    name : str
-
-    Raises
-    ------
-    ValueError
-        When the table is not one row for each combination of the inputs' two values.
-
-    Examples
-    --------
-    >>> from_table([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]).complete
-    True
-    """
-    task = as_task((x, y), loss="bce", validation=(x, y), name=name)
-    if not _is_table(task.x):
-        raise ValueError(
-            f"a truth table must hold each of the 2**{task.x.shape[1]} input rows once; got {len(task.x)} rows of {task.x.shape[1]} inputs"
-        )
-    return replace(task, complete=True)
-
-
-def as_task(
-    data: Any, *, loss: str | None = None, validation: Any = None, seed: int = 0, outputs: int | None = None, name: str = "data"
-) -> Task:
-    """Any data as a task; a task is handed through.
-
-    Parameters
-    ----------
-    data : Task, pair (x, y) of tensors or arrays, TensorDataset, or DataLoader
-        Columns of data frames give inputs and outputs their names.
-    loss : {"bce", "ce", "mse"}, optional
-        Otherwise it follows the targets: columns of 0 and 1, integer classes, or real values.
-    validation : pair (x, y) or float, optional
-        Rows that decide acceptance, or the fraction of the data held out for that, 0.2 when left out. A complete truth table
-        of bits or classes is used whole unless a validation is given.
-    seed : int
-        Draws the held-out rows.
-    outputs : int, optional
-        Outputs of the model, which the targets have to fit.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When data are empty, of different length, not finite, or do not fit the loss or the outputs.
-    """
-    if isinstance(data, Task):
-        if loss not in (None, data.loss) or validation is not None:
-            raise ValueError(f"a Task brings its own loss ({data.loss!r}) and validation; pass its (x, y) to choose others")
-        _check_outputs(data.y, outputs, data.loss)
-        return data
-    x, raw = _pair(data)
-    loss = loss or _loss_of(raw, outputs)
-    y = _targets(raw, loss, outputs)
-    complete = loss in ("bce", "ce") and _is_table(x)
-    setting: Setting = TABLE if complete else {}
-    input_names, output_names = (_columns(data, place, count) for place, count in enumerate((x.shape[1], y.shape[1])))
-    if validation is None and complete:
-        return Task(x, y, loss, x, y, True, name, input_names, output_names, **setting)
-    if validation is None or isinstance(validation, (int, float)):
-        x, y, x_check, y_check = _split(x, y, 0.2 if validation is None else float(validation), seed)
-    else:
-        x_check, raw = _pair(validation, "validation")
-        y_check = _targets(raw, loss, y.shape[1])
-        if x_check.shape[1] != x.shape[1]:
-            raise ValueError(f"validation must have {x.shape[1]} inputs, as the data has; got {x_check.shape[1]}")
-    return Task(x, y, loss, x_check, y_check, False, name, input_names, output_names, **setting)
-
-
-def _pair(data: Any, what: str = "data") -> tuple[Tensor, Tensor]:
-    if isinstance(data, torch.utils.data.DataLoader):
-        batches = [tuple(batch) for batch in data]
-        if not batches or any(len(b) != 2 for b in batches):
-            raise ValueError(f"{what} must give batches (x, y); got {len(batches)} batches of {len(batches[0]) if batches else 0} parts")
-        x, y = (torch.cat(part) for part in zip(*batches, strict=True))
-    elif isinstance(data, torch.utils.data.TensorDataset) and len(data.tensors) == 2:
-        x, y = data.tensors
-    elif isinstance(data, (tuple, list)) and len(data) == 2:
-        x, y = (_tensor(part, f"{what} {letter}") for part, letter in zip(data, "xy", strict=True))
-    else:
-        raise TypeError(
-            f"{what} must be a pair (x, y) of tensors or arrays, a TensorDataset of two, a DataLoader or a Task; got {type(data).__name__}"
-        )
-    x = x.detach().flatten(1).float().cpu() if x.ndim > 1 else x.detach().unsqueeze(-1).float().cpu()
-    y = y.detach().cpu()
-    y = y if y.is_floating_point() or y.dtype == torch.bool else y.long()  # unsigned integers know little arithmetic
-    if len(x) != len(y):
-        raise ValueError(f"{what}: x and y must have as many rows; got {len(x)} and {len(y)}")
-    if x.numel() == 0 or y.numel() == 0:
-        raise ValueError(f"{what} must have at least one row and one column; got x of shape {tuple(x.shape)}, y of shape {tuple(y.shape)}")
-    for letter, part in (("x", x), ("y", y)):
-        bad = int((~torch.isfinite(part)).sum())
-        if bad:
-            raise ValueError(f"{what}: {letter} must be finite; got {bad} NaN or infinite values")
-    return x, y
-
-
-def _columns(data: Any, place: int, count: int) -> tuple[str, ...]:
-    """The names of the columns of a data frame at a place of ``(x, y)``, where there are so many."""
-    names = tuple(map(str, getattr(data[place], "columns", ()))) if isinstance(data, (tuple, list)) else ()
-    return names if len(names) == len(set(names)) == count else ()
-
-
-def _tensor(values: Any, what: str) -> Tensor:
-    try:
-        return values if isinstance(values, Tensor) else torch.from_numpy(np.array(values))
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{what} must be a numeric array; got {type(values).__name__} ({error})") from error
-
-
-def _loss_of(y: Tensor, outputs: int | None) -> str:
-    whole = not y.is_floating_point()
-    if whole and y.ndim == 1 and y.dtype != torch.bool and (outputs or 2) > 1:
-        return "ce"
-    if bool(((y == 0) | (y == 1)).all()):
-        return "bce"
-    if whole and y.ndim == 1:
-        return "ce"
-    return "mse"
-
-
-def _targets(y: Tensor, loss: str, outputs: int | None) -> Tensor:
-    if loss not in ("bce", "ce", "mse"):
-        raise ValueError(f"loss must be 'bce', 'ce' or 'mse'; got {loss!r}")
-    if loss == "ce":
-        if y.ndim != 1 or (y.is_floating_point() and bool((y != y.round()).any())):
-            raise ValueError(f"loss 'ce' needs one integer class a row, y of shape (S,); got shape {tuple(y.shape)} of {y.dtype}")
-        classes = outputs or int(y.max()) + 1
-        if classes == 1:
-            raise ValueError(
-                "classes need an output each, at least two; got integer targets for one output. For counts and other numbers pass "
-                "loss='mse'"
-            )
-        if int(y.min()) < 0 or int(y.max()) >= classes:
-            raise ValueError(
-                f"classes must lie in 0...{classes - 1}, one for each output of the model; got {int(y.min())}...{int(y.max())}"
-            )
-        return torch.nn.functional.one_hot(y.long(), classes).float()
-    y = y.float().reshape(len(y), -1)
-    if loss == "bce" and not bool(((y == 0) | (y == 1)).all()):
-        raise ValueError(
-            f"loss 'bce' needs targets of 0 and 1; got values from {y.min():g} to {y.max():g}. For real targets pass loss='mse'"
-        )
-    _check_outputs(y, outputs, loss)
-    return y
-
-
-def _check_outputs(y: Tensor, outputs: int | None, loss: str) -> None:
-    if outputs is not None and y.shape[1] != outputs:
-        hint = ". Classes are given as integers, y of shape (S,)" if y.shape[1] == 1 and bool((y == y.round()).all()) else ""
-        raise ValueError(
-            f"targets must have {outputs} columns, one for each output of the model, for loss {loss!r}; got {y.shape[1]}{hint}"
-        )
-
-
-def _is_table(x: Tensor) -> bool:
-    """Whether every column takes two values and every combination of them stands there once."""
-    rows, n = x.shape
-    if n > 20 or rows != 2**n:
-        return False
-    low, high = x.amin(dim=0), x.amax(dim=0)
-    if not bool(((x == low) | (x == high)).all()):
-        return False
-    codes = ((x == high).long() * 2 ** torch.arange(n)).sum(dim=1)
-    return len(codes.unique()) == rows
-
-
-def _split(x: Tensor, y: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    held_out = round(fraction * len(x))
-    if not 0 < fraction < 1 or not 0 < held_out < len(x):
-        raise ValueError(
-            f"validation must be a pair (x, y) or a fraction of the {len(x)} rows that leaves some on either side; got {fraction}"
-        )
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
-    check, rest = order[:held_out], order[held_out:]
-    return x[rest], y[rest], x[check], y[check]
+def _check_part(name: str, part: Any, like: Tensor) -> None:
+    """Refuse what cannot be the inputs or targets of a task."""
+    if not isinstance(part, Tensor) or part.dtype != torch.float32 or part.ndim != 2 or not part.numel():
+        got = f"{part.dtype} of shape {tuple(part.shape)}" if isinstance(part, Tensor) else type(part).__name__
+        raise ValueError(f"{name} of a Task must be a float32 tensor of rows and columns; got {got}. Pass (x, y) for other data")
+    if part.shape[1] != like.shape[1]:
+        raise ValueError(f"{name} of a Task must have {like.shape[1]} columns, as {name[0]} has; got {part.shape[1]}")
+    bad = int((~torch.isfinite(part)).sum())
+    if bad:
+        raise ValueError(f"{name} of a Task must be finite; got {bad} NaN or infinite values")
