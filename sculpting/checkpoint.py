@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +15,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from .carving import Carving
-from .files import write_file
+from .files import check_folder, write_file
 from .population import Population, Shape
 from .pruning import ChainName, Pruning, RoundRecord, Standing
 
@@ -46,14 +45,9 @@ class Checkpoint:
 
     def __init__(self, path: str | Path, call: str) -> None:
         self.path, self.call, self.written = Path(path), call, time.monotonic()
-        try:
-            if self.path.is_dir():
-                raise IsADirectoryError("it is a folder")
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            if not os.access(self.path.parent, os.W_OK):
-                raise PermissionError("its folder cannot be written to")
-        except OSError as error:
-            raise ValueError(f"checkpoint must be a file that can be written; got {path} ({error})") from error
+        if self.path.is_dir():
+            raise ValueError(f"checkpoint must be a file, or not there yet; got the folder {path}")
+        check_folder(self.path.parent, "checkpoint")
 
     def write(self, carving: Carving) -> None:
         """Put where the chains are on disk, whole or not at all; at most every ten seconds."""

@@ -5,7 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["write_file"]
+__all__ = ["check_folder", "write_file"]
+
+
+def check_folder(folder: str | Path, what: str) -> None:
+    """Refuse a folder that could not be made or written to; ``what`` names the argument that it stands in. Nothing is made yet."""
+    whole = Path(folder).absolute()
+    there = next(path for path in (whole, *whole.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise ValueError(f"{what} must be in a folder that can be written to; got {folder}, and {there} is none")
 
 
 def write_file(path: str | Path, content: bytes) -> Path:

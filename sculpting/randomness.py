@@ -23,9 +23,9 @@ FEW = 1024  # positions up to which 22 bits of a hash order them: two of 1,024 a
 
 
 def check_seed(seed: object) -> int:
-    """A seed as Python's own integer, since names are told apart by their ``repr``; refused where it is no whole number."""
-    if not isinstance(seed, Integral) or isinstance(seed, bool):
-        raise ValueError(f"seed must be a whole number; got {seed!r}")
+    """A seed as Python's own integer, since names are told apart by their ``repr``; refused where it is no whole number of at least 0."""
+    if not isinstance(seed, Integral) or isinstance(seed, bool) or seed < 0:
+        raise ValueError(f"seed must be a whole number of at least 0; got {seed!r}")
     return int(seed)
 
 

@@ -57,7 +57,7 @@ class StopReason(Enum):
     )
     NOTHING_LEARNT = (
         "No dense network answered better than a constant does, so nothing was pruned: put all inputs on one scale, change learning_rate, "
-        "steps or the model, or say by min_accuracy what is enough."
+        "steps or the model (with initial='model', train it first), or say by min_accuracy what is enough."
     )
 
 

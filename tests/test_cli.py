@@ -25,7 +25,7 @@ def test_tasks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tasks"]) == 0
     lines = capsys.readouterr().out.strip().split("\n")
     assert len(lines) == 41
-    assert "cmsp         m, k, n, codes, outputs, rows, seed" in [line.strip() for line in lines]
+    assert "cmsp:m=,k=,[n=],[codes=],[outputs=],[rows=],[seed=]" in [line.strip() for line in lines]
     assert "6,3,3,3      both               64 rows   6 inputs   3 outputs" in lines
 
 
@@ -72,12 +72,14 @@ def test_modules_and_draw_read_a_saved_network(sculpted: Path, tmp_path: Path, c
         (["sculpt", "both", "--layers", "0"], "at least one hidden layer"),
         (["sculpt", "both", "--width", "0"], "at least one hidden layer of at least one unit"),
         (["sculpt", "both", "--seeds", "0"], "at least 1; got 0"),
+        (["sculpt", "both", "--seed", "-1"], "seed must be a whole number of at least 0; got -1"),
+        (["demo", "--out", "/dev/null/demo"], "what --out names must be in a folder that can be written to; got /dev/null/demo"),
         (["sculpt", "both", "--device", "abacus"], "device must be one that is there"),
         (["sculpt", "both", "--width", "1", "--layers", "1", "--seeds", "1", "--quiet"], "No network reached the accuracy"),
         (["sculpt", "both", "--merge-threshold", "90"], "--merge-threshold must be a fraction in [0, 1]; got 90"),
         (["modules", "nowhere.safetensors"], "sculpting modules: there is no network file nowhere.safetensors"),
         (["draw", "nowhere.safetensors"], "there is no network file"),
-        (["study", "boolean", "--tasks", "both", "booth"], "sculpting study: there is no task 'booth'; the nearest are both"),
+        (["study", "boolean", "--tasks", "both", "booth"], "sculpting study boolean: there is no task 'booth'; the nearest are both"),
         (["study", "boolean", "--groups", "0"], "groups must be a whole number of groups of four seeds, at least 1; got 0"),
         (["study", "sensitivity", "--jobs", "0"], "jobs must be a whole number of processes, at least 1; got 0"),
     ],

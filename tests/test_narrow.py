@@ -305,7 +305,7 @@ def test_accuracies_are_told_of_the_test_rows_and_stopping_goes_by_those_for_val
         ({"learning_rate": [0.1, 0.2]}, r"learning_rate must be one number here; got \[0.1, 0.2\]"),
         ({"learning_rate": float("inf")}, "learning_rate must be positive, one number or a sequence of them; got inf"),
         ({"max_members": -1}, "max_members must be a whole number of at least 1; got -1"),
-        ({"seed": 1.5}, "seed must be a whole number; got 1.5"),
+        ({"seed": 1.5}, "seed must be a whole number of at least 0; got 1.5"),
         ({"units": 2.5}, r"units must be whole numbers in 1...32: .*; got 2.5"),
         ({"sparsity": 1.0}, r"sparsity must be the fraction of units to remove, in \[0, 1\); got 1.0"),
         ({"sparsity": [0.5, -0.5]}, r"sparsity must be the fraction of units to remove, in \[0, 1\); got -0.5"),

@@ -114,9 +114,10 @@ def test_numpys_integers_are_widths(tmp_path: Path) -> None:
 
 
 def test_a_learning_rate_that_leads_nowhere_leaves_the_others_alone() -> None:
-    good, bad = sculpt(GOOD, (X, Y), learning_rate=[0.1, 1e20], min_accuracy=0.5, **{**QUICK, "seeds": 1}).dense
-    (alone,) = sculpt(GOOD, (X, Y), learning_rate=0.1, min_accuracy=0.5, **{**QUICK, "seeds": 1}).dense
-    assert good.accuracy == alone.accuracy > 0.5
+    x = torch.rand(20, 6, generator=torch.Generator().manual_seed(0))
+    good, bad = sculpt(GOOD, (x, Y), learning_rate=[0.1, 1e20], min_accuracy=0.5, **{**QUICK, "seeds": 1}).dense
+    (alone,) = sculpt(GOOD, (x, Y), learning_rate=0.1, min_accuracy=0.5, **{**QUICK, "seeds": 1}).dense
+    assert good.accuracy == alone.accuracy >= 0.5
     assert all(np.array_equal(weight, same) for weight, same in zip(good.weights, alone.weights, strict=True))
     assert bad.accuracy == -math.inf  # not a number at any epoch: handed over as it came
     assert 0 < abs(bad.weights[0]).max() < 10
@@ -285,13 +286,19 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (GOOD, (X, Y), {"hidden_noise": -0.1}, ValueError, "hidden_noise must be at least 0, and finite; got -0.1"),
         (GOOD, (X, Y), {"weight_decay": float("inf")}, ValueError, "weight_decay must be at least 0, and finite; got inf"),
         (GOOD, (X, Y), {"unit_steps": "55"}, ValueError, "unit_steps must be a sequence of percentages .*; got '55'"),
-        (GOOD, (X, Y), {"seed": 1.5}, ValueError, "seed must be a whole number; got 1.5"),
+        (GOOD, (X, Y), {"seed": 1.5}, ValueError, "seed must be a whole number of at least 0; got 1.5"),
         (GOOD, (X.to(torch.complex64), Y), {}, TypeError, "data must be real numbers; got x of torch.complex64"),
         (GOOD, (X, torch.full((20, 3), 1e39, dtype=torch.float64)), {}, ValueError, "y must be finite, as float32; got 60 NaN"),
         (GOOD, (np.ma.masked_less(X.numpy(), 0.5), Y), {}, TypeError, "data x must have a number everywhere; got a masked array"),
         (GOOD, (X, Y), {"validation": NAMED}, TypeError, "validation must be .*a DataLoader, or a fraction of the data; got Task"),
-        (GOOD, (X, Y), {"checkpoint": "/"}, ValueError, r"checkpoint must be a file that can be written; got / \(it is a folder\)"),
-        (GOOD, (X, Y), {"checkpoint": "pyproject.toml/run"}, ValueError, "checkpoint must be a file that can be written; got pyproject"),
+        (GOOD, (X, Y), {"checkpoint": "/"}, ValueError, "checkpoint must be a file, or not there yet; got the folder /"),
+        (
+            GOOD,
+            (X, Y),
+            {"checkpoint": "pyproject.toml/run"},
+            ValueError,
+            "checkpoint must be in a folder that can be written to; got pyproject.toml",
+        ),
         (GOOD, (X, Y), {"final_rate": 1.5}, ValueError, r"final_rate must be a fraction of the learning rate, in \[0, 1\]; got 1.5"),
         (GOOD, (X, Y), {"dense_rounds": 0}, ValueError, "dense_rounds must be a whole number of at least 1; got 0"),
         (GOOD, (X, Y), {"device": "cuda:99"}, ValueError, "device must be one that is there: cpu.*; got 'cuda:99'"),

@@ -302,7 +302,7 @@ def test_a_task_is_checked_where_it_is_made(parts: tuple[Any, ...], text: str) -
 def test_seeds_and_names_are_told_by_their_value() -> None:
     assert torch.equal(tasks.cmsp(4, 4, n=64, rows=50, seed=1).x, tasks.cmsp(4, 4, n=64, rows=50, seed=np.int64(1)).x)
     for seed in (1.0, "1", None, True):
-        with pytest.raises(ValueError, match=f"seed must be a whole number; got {seed!r}"):
+        with pytest.raises(ValueError, match=f"seed must be a whole number of at least 0; got {seed!r}"):
             tasks.cmsp(4, 4, n=64, rows=50, seed=seed)
     with pytest.raises(ValueError, match="m must be a whole number of at least 1; got True"):
         tasks.cmsp(True, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,14 +17,18 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status, 2 with one line on standard error when the input is bad."""
-    options = _parser().parse_args(arguments)
+    name = "sculpting"
     try:
+        options = _parser().parse_args(arguments)
+        name += f" {options.command} {getattr(options, 'study', '')}".rstrip()
         options.run(options)
+    except BrokenPipeError:  # who reads has read enough, as `| head` does; nothing more can be said, not even at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, TypeError, OSError) as error:
-        sys.stderr.write(f"sculpting {options.command}: {' '.join(str(error).split())}\n")
+        sys.stderr.write(f"{name}: {' '.join(str(error).split())}\n")
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write(f"sculpting {options.command}: stopped\n")
+        sys.stderr.write(f"{name}: stopped\n")
         return 130
     return 0
 
@@ -56,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
 
     draw = parsers.add_parser("draw", help="draw the modules of a saved network")
     _add_saved(draw)
+    draw.add_argument(
+        "--image", nargs=2, type=int, metavar=("HEIGHT", "WIDTH"), help="of the image whose pixels the inputs are: draw maps of them"
+    )
     draw.add_argument("--out", type=Path, help="picture to write: .svg, .png, .pdf, .html or .dot (default: FILE with .svg)")
     draw.set_defaults(run=commands.draw_modules)
 
@@ -83,7 +91,12 @@ def _add_sculpting(parser: argparse.ArgumentParser, out: str | None) -> None:
 
 def _add_saved(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="a network that was saved, such as network.safetensors")
-    parser.add_argument("--merge-threshold", type=float, default=0.9, help="share of edges above which clusters merge (default 0.9)")
+    parser.add_argument(
+        "--merge-threshold",
+        type=float,
+        default=0.9,
+        help="share of edges above which clusters merge (default 0.9; `sculpt` takes 0.6 for images)",
+    )
 
 
 def _add_studies(parser: argparse.ArgumentParser) -> None:

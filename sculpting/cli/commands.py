@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..files import check_folder
 from ..network import SparseNetwork
 from ..sculptor import SculptResult, sculpt
 from ..tasks import EXEMPLARS, Task, boolean, boolean_tasks, named
@@ -40,7 +41,9 @@ def list_tasks(options: argparse.Namespace) -> None:
         rows, n, k = len(task.x), task.x.shape[1], task.y.shape[1]
         print(f"{','.join(map(str, key)):<12} {_readable(task):<16} {rows:>4} rows  {n:>2} inputs  {k:>2} outputs")
     for name, maker in MAKERS.items():
-        print(f"{name:<12} {', '.join(inspect.signature(maker).parameters):<50}")
+        known = inspect.signature(maker).parameters.values()
+        said = (f"{each.name}=" if each.default is inspect.Parameter.empty else f"[{each.name}=]" for each in known)
+        print(f"{name}:{','.join(said)}")
 
 
 def sculpt_task(options: argparse.Namespace) -> None:
@@ -59,6 +62,7 @@ def sculpt_task(options: argparse.Namespace) -> None:
         raise ValueError(f"--out must be a folder, or not there yet; got the file {folder}")
     if not 0 <= threshold <= 1:
         raise ValueError(f"--merge-threshold must be a fraction in [0, 1]; got {threshold:g}")
+    check_folder(folder, "what --out names")
     checkpoint = folder / "sculpt.checkpoint"
     result = sculpt(
         model, task, seeds=options.seeds, seed=options.seed, device=options.device, checkpoint=checkpoint, progress=not options.quiet,
@@ -125,8 +129,8 @@ def draw_modules(options: argparse.Namespace) -> None:
     """Draw the modules of a saved network."""
     from analysis import detect_modules
 
-    out = options.out or options.file.with_suffix(".svg")
-    detect_modules(SparseNetwork.load(options.file), merge_threshold=options.merge_threshold).draw(out)
+    out, image = options.out or options.file.with_suffix(".svg"), options.image and tuple(options.image)
+    detect_modules(SparseNetwork.load(options.file), merge_threshold=options.merge_threshold).draw(out, image=image)
     print(f"wrote {out}")
 
 

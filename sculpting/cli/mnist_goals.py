@@ -53,6 +53,7 @@ GOALS: tuple[Goal, ...] = (
     Goal(ACCURATE, "as_accurate", "mnist-pair", 28, (2,), None, (2, 2)),
     *_of_xor(APART, "sides_apart", [(12, 12), (12, 12)], (8, 8)),
     *_of_xor("three modules of outputs", "outputs_right", [(10, 12), (11, 12)], (7, 8)),
+    *_of_xor("all modules of the truth", "modules_right", [(10, 12), (11, 12)], None),
     *_of_xor("three modules in the middle", "three_middle", [(0, 12), (0, 12)], None),
     *_of_xor("the bits apart in the middle", "bits_separate", [None, None], None),
 )
