@@ -76,15 +76,19 @@ class Store:
         _write(path, {"format": FORMAT, "version": VERSION, "settings": known})
         return store
 
-    def load(self, cell: str, arguments: Mapping[str, Any]) -> list[Row] | None:
-        """The rows of a cell, or None when it is not finished.
+    def names(self) -> set[str]:
+        """The cells that are finished."""
+        return {path.stem for path in (self.folder / "cells").glob("*.json") if NAME.fullmatch(path.stem)}
+
+    def load(self, cell: str, arguments: Mapping[str, Any] | None = None) -> list[Row] | None:
+        """The rows of a cell, or None when it is not finished; whatever its arguments where none are given.
 
         Raises
         ------
         ValueError
             When its file is broken, or holds the rows of other arguments, or these could not be stored.
         """
-        path, given = self._path(cell), _plain(dict(arguments), f"arguments of cell {cell}")
+        path, given = self._path(cell), arguments and _plain(dict(arguments), f"arguments of cell {cell}")
         try:
             facts = json.loads(path.read_bytes())
             known, rows = facts["arguments"], facts["rows"]
@@ -94,7 +98,7 @@ class Store:
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is not a whole cell: {error}. Delete this file; the cell is then done anew") from error
-        if known != given:
+        if arguments is not None and known != given:
             raise ValueError(
                 f"{path} must hold the rows of {dict(arguments)}; got those of {known}. Give another folder, or delete this file"
             )

@@ -35,6 +35,7 @@ def run_study(
     settings: Mapping[str, Any],
     executor: Executor | None = None,
     progress: Progress = True,
+    others: bool = False,
 ) -> list[Row]:
     """The rows of all cells, in the order of the cells; a cell that the folder already has is not run again.
 
@@ -55,6 +56,8 @@ def run_study(
         Where cells are run, such as what :func:`workers` gives; in this process, one after the other, when left out.
     progress : bool or callable
         A bar with the time left, nothing, or ``progress(cells done, cells in all)``.
+    others : bool
+        Whether to hand over also the rows of cells of this study that an earlier call left in the folder, by their names, at the end.
 
     Raises
     ------
@@ -88,7 +91,8 @@ def run_study(
             tell(len(rows), len(failed))
     if failed:
         raise _failure(failed, len(cells)) from next(iter(failed.values()))
-    return [row for name in cells for row in rows[name]]
+    rest = [row for name in sorted(store.names() - cells.keys()) for row in store.load(name) or []] if others else []
+    return [row for name in cells for row in rows[name]] + rest
 
 
 def _shuffled(name: str) -> bytes:

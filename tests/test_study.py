@@ -88,6 +88,14 @@ def test_a_larger_grid_adds_to_a_smaller_one(tmp_path: Path) -> None:
     assert sorted(work.calls) == [0, 1, 3, 4, 6, 7]
 
 
+def test_cells_that_an_earlier_call_left_are_handed_over_where_that_is_asked_for(tmp_path: Path) -> None:
+    first, second = {"b": {"x": 2}, "c": {"x": 3}}, {"a": {"x": 1}, "c": {"x": 3}}
+    run_study(first, square, tmp_path, settings={}, progress=False)
+    rows = run_study(second, square, tmp_path, settings={}, progress=False, others=True)
+    assert [row["x"] for row in rows] == [1, 1, 3, 3, 2, 2]
+    assert [row["x"] for row in run_study(second, square, tmp_path, settings={}, progress=False)] == [1, 1, 3, 3]
+
+
 def test_a_cell_that_fails_is_named_and_loses_no_other(tmp_path: Path) -> None:
     work = Counted(third(ZeroDivisionError("no weights")))
     with pytest.raises(

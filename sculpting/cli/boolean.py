@@ -46,6 +46,7 @@ def boolean_study(
     Returns
     -------
     list of dict
+        Of all cells that the folder has, those that earlier calls asked for last.
         Ten rows a cell and group. ``task``, ``use`` (outputs that copy one function), ``overlap`` (inputs that both functions read, or
         None), ``width``, ``depth`` (hidden layers), ``seeds`` (4 or 1), ``seed`` (the first), ``rule``; of the network that was chosen
         ``density`` in [0, 1], ``edges``, ``units``, ``accuracy``, and ``support`` of a consensus, all None but the accuracy where
@@ -65,7 +66,7 @@ def boolean_study(
 
     cells = _cells(task_keys(tasks), groups)
     with workers(jobs) as executor:
-        rows = run_study(cells, boolean_cell, folder, settings=settings_of(groups), executor=executor, progress=progress)
+        rows = run_study(cells, boolean_cell, folder, settings=settings_of(groups), executor=executor, progress=progress, others=True)
     for name in ("rows.csv", "rows.json"):
         write_rows(rows, Path(folder) / name)
     write_boolean_report(rows, Path(folder))

@@ -62,6 +62,7 @@ def mnist_study(
     Returns
     -------
     list of dict
+        Of all cells that the folder has, those that earlier calls asked for last.
         Ten rows a cell. ``task``, ``size``, ``width``, ``depth``, ``seeds`` (4 or 1), ``seed`` (the first), ``rule``; of the network that
         was chosen ``density`` in [0, 1], ``edges``, ``units``, ``pixels_read``; of its modules the numbers ``modules``,
         ``input_modules``, ``output_modules`` and ``middle_modules`` (with neither pixels nor outputs); as bool ``sides_apart`` (pixels of

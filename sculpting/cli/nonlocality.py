@@ -115,6 +115,7 @@ def nonlocality_study(
     Returns
     -------
     list of dict
+        Of all cells that the folder has, those that earlier calls asked for last.
         A row for each width, seed, network and sparsity: ``width``, ``seed``, ``network`` (``plain``, or after a group lasso of that step),
         ``loss`` (of all codes in nats, once trained), ``sparsity`` (fraction of hidden units removed), ``units`` (those left that are not
         zero), and accuracies in [0, 1] on rows that decide nothing: ``a_pruned``, ``b_pruned``, ``a_recovered``, ``b_revived``; of the
@@ -154,7 +155,8 @@ def nonlocality_study(
         **asdict(SIZES[size]), **networks, "learning_rate": LEARNING_RATE, "epsilon": EPSILON, "scored": SCORED, "judged": JUDGED,
     }  # fmt: skip
     with workers(jobs) as executor:
-        found = run_study(cells, partial(nonlocality_cell, folder=folder), folder, settings=settings, executor=executor, progress=progress)
+        work = partial(nonlocality_cell, folder=folder)
+        found = run_study(cells, work, folder, settings=settings, executor=executor, progress=progress, others=True)
     rows = [{name: value for name, value in row.items() if name not in LISTS} for row in found]
     for name in ("rows.csv", "rows.json"):
         write_rows(rows, Path(folder) / name)

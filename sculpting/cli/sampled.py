@@ -132,7 +132,7 @@ def run_sampled(
 ) -> list[Row]:
     """The rows of all cells, which are told the folder, written as ``rows.csv`` and ``rows.json`` too."""
     with workers(jobs) as executor:
-        rows = run_study(cells, partial(work, folder=folder), folder, settings=settings, executor=executor, progress=progress)
+        rows = run_study(cells, partial(work, folder=folder), folder, settings=settings, executor=executor, progress=progress, others=True)
     for name in ("rows.csv", "rows.json"):
         write_rows(rows, Path(folder) / name)
     return rows
