@@ -1,19 +1,19 @@
-"""The sparse network as a weighted, directed, layered graph: the currency of this package."""
+"""The layered graph itself: what it holds, what it computes, and what can be read as one."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erf, expit
+
+from .conversion import adjacency_weights, networkx_fields, networkx_graph
+from .functions import ACTIVATIONS, LOSSES, known_loss
 
 if TYPE_CHECKING:
     import igraph
@@ -21,20 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["LayeredGraph", "as_graph"]
 
 # L weight layers connect L + 1 unit layers of widths n_0 (inputs) ... n_L (outputs).
-ACTIVATIONS: dict[str, Callable[[NDArray], NDArray]] = {
-    "identity": lambda z: z,
-    "relu": lambda z: np.maximum(z, 0),
-    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
-    "clipped_relu": lambda z: np.clip(z, 0, 1),
-    "tanh": np.tanh,
-    "sigmoid": expit,
-    "elu": lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
-    "gelu": lambda z: 0.5 * z * (1 + erf(z / np.sqrt(2))),
-    "silu": lambda z: z * expit(z),
-    "softplus": lambda z: np.logaddexp(0, z),
-}
-
-LOSSES = ("bce", "ce", "mse")
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,17 +130,7 @@ class LayeredGraph:
         >>> LayeredGraph.from_adjacency([[0, 0, 3.0], [0, 0, 0], [0, 0, 0]], [2, 1]).edge_count
         1
         """
-        matrix = sp.coo_array(adjacency)
-        starts = np.concatenate([[0], np.cumsum(widths)])
-        if matrix.shape != (starts[-1], starts[-1]):
-            raise ValueError(f"adjacency must have shape {(int(starts[-1]),) * 2} for widths {list(widths)}; got {matrix.shape}")
-        layer_of = np.repeat(np.arange(len(widths)), widths)
-        source, target = matrix.coords
-        _check_layered(layer_of[source], layer_of[target], source, target)
-        dense = matrix.tocsr()
-        return cls(
-            tuple(dense[starts[i] : starts[i + 1], starts[i + 1] : starts[i + 2]].toarray() for i in range(len(widths) - 1)), **fields
-        )
+        return cls(adjacency_weights(adjacency, widths), **fields)
 
     @classmethod
     def from_networkx(cls, graph: nx.DiGraph) -> LayeredGraph:
@@ -174,26 +150,7 @@ class LayeredGraph:
         >>> LayeredGraph.from_networkx(nx.DiGraph([("a", "h"), ("b", "h"), ("h", "y")])).widths
         (2, 1, 1)
         """
-        if not graph.is_directed() or graph.is_multigraph():
-            raise ValueError(f"the graph must be a networkx.DiGraph without parallel edges; got {type(graph).__name__}")
-        layer_of = _layers(graph) if len(graph) else {}
-        if not any(layer_of.values()):
-            raise ValueError("the graph must have at least one edge, or nodes of two layers; got none")
-        layers: list[list[Any]] = [[] for _ in range(max(layer_of.values()) + 1)]
-        for node in graph:
-            layers[layer_of[node]].append(node)
-        if all(isinstance(node, tuple) for node in graph):
-            layers = [sorted(nodes) for nodes in layers]
-        position = {node: i for nodes in layers for i, node in enumerate(nodes)}
-        sources, targets = [a for a, _ in graph.edges], [b for _, b in graph.edges]
-        _check_layered([layer_of[a] for a in sources], [layer_of[b] for b in targets], sources, targets)
-        weights = [np.zeros((len(a), len(b))) for a, b in pairwise(layers)]
-        for source, target, weight in graph.edges(data="weight", default=1.0):
-            weights[layer_of[source]][position[source], position[target]] = weight
-        biases = [np.array([graph.nodes[n].get("bias", 0.0) for n in nodes]) for nodes in layers[1:]]
-        activations = tuple(graph.graph["activations"].split()) if "activations" in graph.graph else ()
-        names = [_default_names(graph, nodes, prefix) for nodes, prefix in ((layers[0], "x"), (layers[-1], "y"))]
-        return cls(tuple(weights), tuple(biases), activations, names[0], names[1], _known(graph.graph.get("loss")))
+        return cls(**networkx_fields(graph))
 
     @classmethod
     def from_igraph(cls, graph: igraph.Graph) -> LayeredGraph:
@@ -279,15 +236,7 @@ class LayeredGraph:
 
     def to_networkx(self) -> nx.DiGraph:
         """A ``networkx.DiGraph`` over units ``(layer, index)`` with ``layer``, ``bias``, ``name`` and edge ``weight``."""
-        graph = nx.DiGraph(activations=" ".join(self.activations), loss=self.loss)
-        for layer, width in enumerate(self.widths):
-            for index in range(width):
-                bias = 0.0 if layer == 0 else float(self.biases[layer - 1][index])
-                graph.add_node((layer, index), layer=layer, bias=bias, name=self.unit_name(layer, index))
-        for layer, weight in enumerate(self.weights):
-            for source, target in np.argwhere(weight):
-                graph.add_edge((layer, int(source)), (layer + 1, int(target)), weight=float(weight[source, target]))
-        return graph
+        return networkx_graph(self)
 
     def to_igraph(self) -> igraph.Graph:
         """An ``igraph.Graph`` with the same vertices, in the same order, and attributes as :meth:`to_networkx`."""
@@ -331,7 +280,7 @@ def as_graph(network: Any) -> LayeredGraph:
         return LayeredGraph.from_igraph(network)
     if hasattr(network, "weights"):
         fields = ("biases", "activations", "input_names", "output_names")
-        loss = _known(getattr(network, "loss", None))
+        loss = known_loss(getattr(network, "loss", None))
         return LayeredGraph.from_weights(network.weights, **{f: getattr(network, f, ()) for f in fields}, loss=loss)
     if isinstance(network, Sequence) and not isinstance(network, (str, bytes)):
         return LayeredGraph.from_weights(network)
@@ -339,11 +288,6 @@ def as_graph(network: Any) -> LayeredGraph:
         "the network must be a SparseNetwork, a LayeredGraph, a sequence of weight matrices (n_out, n_in), a networkx.DiGraph "
         f"or an igraph.Graph; got {type(network).__name__}"
     )
-
-
-def _known(loss: Any) -> str:
-    """A loss that is known by name; that of bits where there is none, or a number that others keep under that name."""
-    return loss if isinstance(loss, str) and loss in LOSSES else LOSSES[0]
 
 
 def _matrix(values: Any, name: str) -> NDArray[np.float64]:
@@ -365,35 +309,3 @@ def _names(names: Sequence[str], count: int, prefix: str) -> tuple[str, ...]:
         kind = "input" if prefix == "x" else "output"
         raise ValueError(f"{kind}_names must be {count} different names; got {len(kept)}, {len(set(kept))} of them different")
     return kept
-
-
-def _layers(graph: nx.DiGraph) -> dict[Hashable, int]:
-    given = nx.get_node_attributes(graph, "layer")
-    if len(given) < len(graph) and all(isinstance(n, tuple) and len(n) == 2 and all(isinstance(v, Integral) for v in n) for n in graph):
-        given = {node: node[0] for node in graph}
-    if len(given) == len(graph):
-        layer_of = {node: int(layer) for node, layer in given.items()}
-        first = min(layer_of.values())
-        return {node: layer - first for node, layer in layer_of.items()}
-    if not nx.is_directed_acyclic_graph(graph):
-        raise ValueError("the graph must be layered; got one with a cycle. Give every node a `layer`, inputs 0")
-    generations = list(nx.topological_generations(graph))
-    early = [node for nodes in generations[:-1] for node in nodes if graph.out_degree(node) == 0]
-    if early:
-        raise ValueError(f"every path must end in the last layer; got {early[0]!r} at the end of a shorter one. Give each node its `layer`")
-    return {node: i for i, nodes in enumerate(generations) for node in nodes}
-
-
-def _check_layered(sources: ArrayLike, targets: ArrayLike, source_names: Sequence[Any], target_names: Sequence[Any]) -> None:
-    sources, targets = np.asarray(sources), np.asarray(targets)
-    wrong = np.flatnonzero(targets != sources + 1)
-    if len(wrong):
-        i = int(wrong[0])
-        raise ValueError(
-            f"the graph must be layered: every edge runs from one layer to the next; got {source_names[i]} (layer {int(sources[i])}) "
-            f"-> {target_names[i]} (layer {int(targets[i])}). Give every node its `layer`, or insert units that pass the value on"
-        )
-
-
-def _default_names(graph: nx.DiGraph, nodes: Sequence[Hashable], prefix: str) -> tuple[str, ...]:
-    return tuple(str(graph.nodes[n].get("name", f"{prefix}{n[1]}" if isinstance(n, tuple) and len(n) == 2 else n)) for n in nodes)
