@@ -79,6 +79,10 @@ class Hierarchy:
             shapes, expected = [np.shape(a) for a in getattr(self, name)], [(n,) for n in self.graph.widths]
             if shapes != expected:
                 raise ValueError(f"{name} must be arrays of shapes {expected}, one for each layer; got {shapes}")
+            for layer, values in enumerate(map(np.asarray, getattr(self, name))):
+                if values.dtype.kind not in "iu" or values.min() < -1:
+                    got = f"{values.min()}" if values.dtype.kind in "iu" else f"an array of {values.dtype}"
+                    raise ValueError(f"{name}[{layer}] must hold integers from 0, and -1 for removed units; got {got}")
         object.__setattr__(self, "labels", first_appearance(self.labels))
         object.__setattr__(self, "clusters", tuple(first_appearance([c])[0] for c in self.clusters))
 

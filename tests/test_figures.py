@@ -56,7 +56,7 @@ def test_wilson_intervals(successes: int, total: int, low: float, high: float) -
     assert (str(rate), rate.fraction) == (f"{successes}/{total}", p)
 
 
-@pytest.mark.parametrize(("successes", "total"), [(0, 0), (-1, 3), (4, 3)])
+@pytest.mark.parametrize(("successes", "total"), [(0, 0), (-1, 3), (4, 3), (0.5, 3), (1, 2.0), (True, 3)])
 def test_impossible_counts_are_refused(successes: int, total: int) -> None:
     with pytest.raises(ValueError, match=rf"at least one trial .* got {successes} of {total}. Where nothing was tried, use None"):
         Rate(successes, total)

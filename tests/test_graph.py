@@ -95,6 +95,25 @@ def test_matrices_that_are_trained_are_read_as_they_are() -> None:
     assert same(as_graph(weights), as_graph(WEIGHTS))
 
 
+def test_what_becomes_of_the_callers_arrays_changes_no_graph() -> None:
+    weights, biases = [np.array(w) for w in WEIGHTS], (np.array([1.0, 2.0]), np.array([3.0, 4.0, 5.0]))
+    graphs = LayeredGraph.from_weights(weights, biases=biases), LayeredGraph(tuple(w.T for w in weights), biases)
+    before = [[part.copy() for part in (*graph.weights, *graph.biases)] for graph in graphs]
+    for part in (*weights, *biases):
+        part += 7
+    for graph, known in zip(graphs, before, strict=True):
+        for part, as_it_was in zip((*graph.weights, *graph.biases), known, strict=True):
+            np.testing.assert_array_equal(part, as_it_was)
+            with pytest.raises(ValueError, match="read-only"):
+                part[0] = 1
+
+
+def test_entries_of_one_place_are_added_up_as_floats() -> None:
+    places = np.array([0, 0]), np.array([1, 1])
+    adjacency = sp.coo_array((np.array([100, 100], dtype=np.int8), places), shape=(2, 2))
+    assert LayeredGraph.from_adjacency(adjacency, [1, 1]).weights[0].tolist() == [[200.0]]
+
+
 def test_decisions_by_hand() -> None:
     outputs = np.array([[-1.0, 0.2, 0.7], [2.0, 2.0, -3.0]])
     for loss, decided in (
@@ -156,8 +175,23 @@ def test_unit_values_are_those_of_every_layer() -> None:
         ),
         (lambda: as_graph([]), ValueError, "at least one matrix; got none"),
         (lambda: as_graph([np.ones(3)]), ValueError, r"weights\[0\] must be a matrix .*; got shape \(3,\)"),
-        (lambda: as_graph([[["a"]]]), TypeError, r"weights\[0\] must be a numeric matrix; got list"),
+        (lambda: as_graph([[["a"]]]), TypeError, r"weights\[0\] must hold real numbers; got list"),
         (lambda: as_graph([np.full((2, 2), np.inf)]), ValueError, r"weights\[0\] must be finite; got 4 NaN or infinite values"),
+        (lambda: as_graph([np.ones((1, 2), dtype=complex)]), TypeError, r"weights\[0\] must hold real numbers; got ndarray: complex"),
+        (lambda: as_graph([sp.csr_array(np.ones((1, 2)) * 1j)]), TypeError, r"weights\[0\] must hold real numbers; got csr_array: complex"),
+        (lambda: as_graph([[[1 + 0j]]]), TypeError, r"weights\[0\] must hold real numbers; got list"),
+        (lambda: LayeredGraph.from_weights(WEIGHTS, biases=([1j, 0], [0] * 3)), TypeError, r"biases\[0\] must hold real numbers"),
+        (
+            lambda: as_graph([np.ma.masked_equal([[1.0, 2.0]], 2.0)]),
+            ValueError,
+            r"weights\[0\] must have a number everywhere; got 1 masked entries",
+        ),
+        (
+            lambda: LayeredGraph.from_adjacency(np.ma.masked_equal([[0, 1.0], [0, 2.0]], 2.0), [1, 1]),
+            ValueError,
+            "adjacency must have a number everywhere; got 1 masked",
+        ),
+        (lambda: LayeredGraph.from_adjacency(sp.coo_array([[0, 1j], [0, 0]]), [1, 1]), TypeError, "adjacency must hold real numbers"),
         (lambda: as_graph(7), TypeError, "the network must be a SparseNetwork, .*; got int"),
         (lambda: as_graph("weights"), TypeError, "got str"),
         (lambda: as_graph(nx.Graph([(0, 1)])), ValueError, "must be a networkx.DiGraph"),

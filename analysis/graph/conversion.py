@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from .arrays import checked_array
 from .functions import known_loss
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ __all__ = ["adjacency_weights", "networkx_fields", "networkx_graph"]
 
 def adjacency_weights(adjacency: ArrayLike | sp.sparray | sp.spmatrix, widths: Sequence[int]) -> tuple[NDArray[np.float64], ...]:
     """The weights of a square adjacency over all units: see :meth:`LayeredGraph.from_adjacency`."""
-    matrix = sp.coo_array(adjacency)
+    matrix = sp.coo_array(adjacency if sp.issparse(adjacency) else checked_array(adjacency, "adjacency"))
+    # As floats before entries of one place are added up, which small integers have no room for.
+    matrix.data = checked_array(matrix.data, "adjacency")
     starts = np.concatenate([[0], np.cumsum(widths)])
     if matrix.shape != (starts[-1], starts[-1]):
         raise ValueError(f"adjacency must have shape {(int(starts[-1]),) * 2} for widths {list(widths)}; got {matrix.shape}")

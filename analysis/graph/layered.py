@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from .arrays import checked_array, checked_matrix, kept
 from .conversion import adjacency_weights, networkx_fields, networkx_graph
 from .functions import ACTIVATIONS, LOSSES, known_loss
 
@@ -26,6 +27,8 @@ __all__ = ["LayeredGraph", "as_graph"]
 @dataclass(frozen=True, eq=False)
 class LayeredGraph:
     """A weighted, directed graph whose edges run from each layer to the next.
+
+    Arrays are copied, and the copies cannot be written to.
 
     Parameters
     ----------
@@ -42,8 +45,10 @@ class LayeredGraph:
 
     Raises
     ------
+    TypeError
+        When weights or biases are no real numbers.
     ValueError
-        When shapes do not chain, values are not finite, or a name does not fit.
+        When shapes do not chain, values are not finite or masked, or a name does not fit.
 
     Examples
     --------
@@ -60,7 +65,7 @@ class LayeredGraph:
     loss: str = "bce"
 
     def __post_init__(self) -> None:
-        weights = tuple(_matrix(w, f"weights[{i}]") for i, w in enumerate(self.weights))
+        weights = tuple(kept(checked_matrix(w, f"weights[{i}]")) for i, w in enumerate(self.weights))
         if not weights:
             raise ValueError("weights must hold at least one matrix; got none")
         for i in range(1, len(weights)):
@@ -69,7 +74,9 @@ class LayeredGraph:
                     f"weights[{i}] must have {weights[i - 1].shape[1]} source units to follow weights[{i - 1}] of shape "
                     f"{weights[i - 1].shape} (source, target); got shape {weights[i].shape}"
                 )
-        biases = tuple(np.asarray(b, dtype=float) for b in self.biases) or tuple(np.zeros(w.shape[1]) for w in weights)
+        biases = tuple(kept(checked_array(b, f"biases[{i}]")) for i, b in enumerate(self.biases)) or tuple(
+            kept(np.zeros(w.shape[1])) for w in weights
+        )
         shapes, expected = [b.shape for b in biases], [(w.shape[1],) for w in weights]
         if shapes != expected:
             raise ValueError(f"biases must be arrays of shapes {expected}, one for each weight layer; got shapes {shapes}")
@@ -101,7 +108,7 @@ class LayeredGraph:
         """
         if isinstance(matrices, (str, bytes)) or not isinstance(matrices, Sequence):
             raise TypeError(f"weights must be a sequence of matrices (n_out, n_in), first layer first; got {type(matrices).__name__}")
-        arrays = [_matrix(m, f"weights[{i}]") for i, m in enumerate(matrices)]
+        arrays = [checked_matrix(m, f"weights[{i}]") for i, m in enumerate(matrices)]
         for i in range(1, len(arrays)):
             if arrays[i].shape[1] != arrays[i - 1].shape[0]:
                 raise ValueError(
@@ -288,19 +295,6 @@ def as_graph(network: Any) -> LayeredGraph:
         "the network must be a SparseNetwork, a LayeredGraph, a sequence of weight matrices (n_out, n_in), a networkx.DiGraph "
         f"or an igraph.Graph; got {type(network).__name__}"
     )
-
-
-def _matrix(values: Any, name: str) -> NDArray[np.float64]:
-    array = values.toarray() if sp.issparse(values) else values.detach().cpu() if hasattr(values, "detach") else values
-    try:
-        array = np.asarray(array, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be a numeric matrix; got {type(values).__name__}: {error}") from error
-    if array.ndim != 2 or array.size == 0:
-        raise ValueError(f"{name} must be a matrix with at least one row and one column; got shape {array.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite; got {int((~np.isfinite(array)).sum())} NaN or infinite values")
-    return array
 
 
 def _names(names: Sequence[str], count: int, prefix: str) -> tuple[str, ...]:
