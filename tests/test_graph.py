@@ -79,6 +79,25 @@ def test_a_plain_directed_graph_keeps_its_names() -> None:
     assert (graph.input_names, graph.output_names) == (("left", "right"), ("out",))
 
 
+def test_zeros_are_no_edges_wherever_they_stand() -> None:
+    places = np.array([0, 0, 1, 2, 2]), np.array([1, 2, 2, 0, 0])
+    adjacency = sp.coo_array((np.array([3.0, 0.0, 2.0, 1.0, -1.0]), places), shape=(3, 3))
+    graph = LayeredGraph.from_adjacency(adjacency, [1, 1, 1])
+    assert [w.tolist() for w in graph.weights] == [[[3.0]], [[2.0]]]
+    plain = nx.DiGraph()
+    plain.add_weighted_edges_from([((0, 0), (1, 0), 3.0), ((0, 0), (2, 0), 0.0), ((1, 0), (2, 0), 2.0)])
+    assert same(as_graph(plain), graph)
+
+
+def test_nodes_of_other_tuples_keep_their_order_and_names() -> None:
+    edges = [((2, "b"), ("h", 0)), (("a", 1), ("h", 0)), (("h", 0), (None, 1, 2))]
+    graph = as_graph(nx.DiGraph(edges))
+    assert graph.input_names == ("(2, 'b')", "('a', 1)")
+    assert graph.output_names == ("(None, 1, 2)",)
+    mixed = as_graph(nx.DiGraph([("a", "h"), (("b", 1), "h"), ("h", "y")]))
+    assert mixed.input_names == ("a", "('b', 1)")
+
+
 def test_nodes_are_numbered_from_the_first_layer_that_there_is() -> None:
     shifted = as_graph(nx.DiGraph([((1, 0), (2, 0)), ((1, 1), (2, 0)), ((2, 0), (3, 0))]))
     assert shifted.widths == (2, 1, 1)

@@ -30,10 +30,10 @@ def adjacency_weights(adjacency: ArrayLike | sp.sparray | sp.spmatrix, widths: S
     if matrix.shape != (starts[-1], starts[-1]):
         raise ValueError(f"adjacency must have shape {(int(starts[-1]),) * 2} for widths {list(widths)}; got {matrix.shape}")
     layer_of = np.repeat(np.arange(len(widths)), widths)
-    source, target = matrix.coords
+    edges = matrix.tocsr()
+    source, target = edges.nonzero()  # which passes over stored zeros
     _check_layered(layer_of[source], layer_of[target], source, target)
-    dense = matrix.tocsr()
-    return tuple(dense[starts[i] : starts[i + 1], starts[i + 1] : starts[i + 2]].toarray() for i in range(len(widths) - 1))
+    return tuple(edges[starts[i] : starts[i + 1], starts[i + 1] : starts[i + 2]].toarray() for i in range(len(widths) - 1))
 
 
 def networkx_fields(graph: nx.DiGraph) -> dict[str, Any]:
@@ -46,13 +46,14 @@ def networkx_fields(graph: nx.DiGraph) -> dict[str, Any]:
     layers: list[list[Any]] = [[] for _ in range(max(layer_of.values()) + 1)]
     for node in graph:
         layers[layer_of[node]].append(node)
-    if all(isinstance(node, tuple) for node in graph):
+    if _numbered(graph):
         layers = [sorted(nodes) for nodes in layers]
     position = {node: i for nodes in layers for i, node in enumerate(nodes)}
-    sources, targets = [a for a, _ in graph.edges], [b for _, b in graph.edges]
+    edges = [edge for edge in graph.edges(data="weight", default=1.0) if edge[2] != 0]
+    sources, targets = [a for a, _, _ in edges], [b for _, b, _ in edges]
     _check_layered([layer_of[a] for a in sources], [layer_of[b] for b in targets], sources, targets)
     weights = [np.zeros((len(a), len(b))) for a, b in pairwise(layers)]
-    for source, target, weight in graph.edges(data="weight", default=1.0):
+    for source, target, weight in edges:
         weights[layer_of[source]][position[source], position[target]] = weight
     biases = [np.array([graph.nodes[n].get("bias", 0.0) for n in nodes]) for nodes in layers[1:]]
     activations = tuple(graph.graph["activations"].split()) if "activations" in graph.graph else ()
@@ -80,9 +81,14 @@ def networkx_graph(network: LayeredGraph) -> nx.DiGraph:
     return graph
 
 
+def _numbered(graph: nx.DiGraph) -> bool:
+    """Whether all nodes are pairs ``(layer, index)``."""
+    return all(isinstance(n, tuple) and len(n) == 2 and all(isinstance(v, Integral) for v in n) for n in graph)
+
+
 def _layers(graph: nx.DiGraph) -> dict[Hashable, int]:
     given = nx.get_node_attributes(graph, "layer")
-    if len(given) < len(graph) and all(isinstance(n, tuple) and len(n) == 2 and all(isinstance(v, Integral) for v in n) for n in graph):
+    if len(given) < len(graph) and _numbered(graph):
         given = {node: node[0] for node in graph}
     if len(given) == len(graph):
         layer_of = {node: int(layer) for node, layer in given.items()}
@@ -108,5 +114,6 @@ def _check_layered(sources: ArrayLike, targets: ArrayLike, source_names: Sequenc
         )
 
 
-def _default_names(graph: nx.DiGraph, nodes: Sequence[Hashable], prefix: str) -> tuple[str, ...]:
-    return tuple(str(graph.nodes[n].get("name", f"{prefix}{n[1]}" if isinstance(n, tuple) and len(n) == 2 else n)) for n in nodes)
+def _default_names(graph: nx.DiGraph, nodes: Sequence[Any], prefix: str) -> tuple[str, ...]:
+    numbered = _numbered(graph)
+    return tuple(str(graph.nodes[n].get("name", f"{prefix}{n[1]}" if numbered else n)) for n in nodes)

@@ -130,7 +130,7 @@ class LayeredGraph:
         Raises
         ------
         ValueError
-            When the shape does not fit ``widths``, or an edge does not run from one layer to the next.
+            When the shape does not fit ``widths``, or an edge does not run from one layer to the next. Stored zeros are no edges.
 
         Examples
         --------
@@ -141,10 +141,11 @@ class LayeredGraph:
 
     @classmethod
     def from_networkx(cls, graph: nx.DiGraph) -> LayeredGraph:
-        """The graph of a ``networkx.DiGraph``; an edge without ``weight`` weighs 1.
+        """The graph of a ``networkx.DiGraph``; an edge without ``weight`` weighs 1, one of weight 0 is none.
 
         The layer of a node is its attribute ``layer``, or the first entry of a node ``(layer, index)``, or, where neither is
-        given, its topological generation. Names of inputs and outputs come from ``name`` or the node itself.
+        given, its topological generation, for which edges of weight 0 count too. Names of inputs and outputs come from ``name`` or
+        the node itself.
 
         Raises
         ------
