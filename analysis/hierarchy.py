@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .files import write_file
 from .graph import LayeredGraph
+from .texts import clean
 
 if TYPE_CHECKING:
     import igraph
@@ -125,7 +126,8 @@ class Hierarchy:
         """Write the network with ``layer``, ``bias``, ``name`` and ``module`` of every unit as GraphML; returns the path."""
         graph = self.graph.to_networkx()
         for layer, index in graph:
-            graph.nodes[layer, index]["module"] = int(self.labels[layer][index])
+            facts = graph.nodes[layer, index]
+            facts |= {"module": int(self.labels[layer][index]), "name": clean(facts["name"])}
         named = nx.relabel_nodes(graph, {unit: f"{unit[0]}:{unit[1]}" for unit in graph})
         return write_file(path, "\n".join(nx.generate_graphml(named)).encode())
 

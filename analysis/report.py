@@ -18,6 +18,7 @@ from .drawing.sheet import captions_of
 from .files import write_file
 from .hierarchy import Hierarchy
 from .layout.ordering import drawn_edges
+from .texts import checked_title, clean
 
 __all__ = ["report_html", "report_text", "write_report"]
 
@@ -74,7 +75,7 @@ def report_text(
         lines += ["", str(comparison)]
     for heading, what in evidence.items():
         lines += ["", f"{heading}:", str(what)]
-    return "\n".join(lines)
+    return clean("\n".join(lines))
 
 
 def report_html(
@@ -115,7 +116,7 @@ def report_html(
     """
     maps = () if image is None else pixel_maps(hierarchy, image)
     fields = {
-        "title": escape(title),
+        "title": escape(checked_title(title) or ""),
         "headline": escape(_headline(hierarchy)),
         "picture": _picture(hierarchy, maps),
         "facts": "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(hierarchy)),
@@ -125,7 +126,7 @@ def report_html(
         "comparison": "" if comparison is None else _html_comparison(comparison),
         "evidence": "\n".join(_section(heading, what) for heading, what in evidence.items()),
     }
-    return PAGE.substitute(fields)
+    return clean(PAGE.substitute(fields))
 
 
 def write_report(

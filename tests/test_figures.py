@@ -179,6 +179,10 @@ def test_panels_have_one_parameter_each_and_one_legend() -> None:
     check_texts(figure)
 
 
+def test_without_lenient_rates_in_any_panel_there_is_no_legend() -> None:
+    assert not success_panels({"noise": {"a": Rate(1, 2)}}, lenient={"noise": {}}).legends
+
+
 def test_the_legend_has_both_lines_where_only_a_later_panel_has() -> None:
     figure = success_panels({"p": {"a": Rate(1, 2)}, "q": {"a": Rate(1, 2)}}, lenient={"q": {"a": Rate(2, 2)}})
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["strict", "counting valid"]

@@ -116,8 +116,8 @@ def success_panels(rates: Grid, *, defaults: Mapping[str, str] | None = None, le
         success_lines(values, default=(defaults or {}).get(name), lenient=(lenient or {}).get(name), ax=ax, title=name)
         if k % across:
             ax.set_ylabel("")
-    if lenient:
-        lines = {str(line.get_label()): line for ax in figure.axes for line in ax.lines}
+    lines = {str(line.get_label()): line for ax in figure.axes for line in ax.lines}
+    if LENIENT in lines:
         figure.legend(
             handles=[lines[label] for label in (STRICT, LENIENT)],
             loc="outside lower center",
