@@ -16,7 +16,7 @@ from .drawing.images import PixelMap, largest_weight, picture_of, pixel_maps
 from .drawing.native import paint
 from .drawing.sheet import captions_of
 from .files import write_file
-from .hierarchy import Hierarchy
+from .hierarchy import Hierarchy, check_hierarchy
 from .layout.ordering import drawn_edges
 from .texts import checked_title, clean
 
@@ -48,6 +48,8 @@ def report_text(
 
     Raises
     ------
+    TypeError
+        When ``hierarchy`` is none.
     ValueError
         When ``image`` has more or fewer pixels than the network has inputs.
 
@@ -66,6 +68,7 @@ def report_text(
     >>> print(report_text(Hierarchy(graph, labels, labels), image=(1, 2)).splitlines()[-1])
     M0: pixels 2; rows 0 to 0; columns 0 to 1; left half 0.50; right half 0.50
     """
+    check_hierarchy(hierarchy)
     maps = () if image is None else pixel_maps(hierarchy, image)
     lines = [_headline(hierarchy), *(f"{name}: {value}" for name, value in _facts(hierarchy)), ""]
     lines += [_line(COLUMNS, row) for row in _rows(hierarchy)]
@@ -103,6 +106,8 @@ def report_html(
 
     Raises
     ------
+    TypeError
+        When ``hierarchy`` is none, or ``title`` no string.
     ValueError
         When ``image`` has more or fewer pixels than the network has inputs.
 
@@ -114,6 +119,7 @@ def report_html(
     >>> "<h1>a &lt; b</h1>" in page, "http://" in page.split("<svg")[0]
     (True, False)
     """
+    check_hierarchy(hierarchy)
     maps = () if image is None else pixel_maps(hierarchy, image)
     fields = {
         "title": escape(checked_title(title) or ""),
@@ -144,6 +150,8 @@ def write_report(
 
     Raises
     ------
+    TypeError
+        When ``hierarchy`` is none, or ``title`` no string.
     ValueError
         When the suffix is another, or ``image`` has more or fewer pixels than the network has inputs.
 

@@ -254,6 +254,12 @@ def test_a_title_that_is_no_string_is_refused(tmp_path, suffix):
         write_report(ands_and_ors(), tmp_path / "a.html", title=5)
 
 
+def test_what_is_no_axes_is_refused():
+    for wrong in (5, Figure()):
+        with pytest.raises(TypeError, match=f"ax must be matplotlib Axes; got {type(wrong).__name__}"):
+            draw(ands_and_ors(), ax=wrong)
+
+
 def test_dot_mentions_every_module_unit_and_edge():
     case = with_removed_units()
     source = to_dot(case, 'a "title"').source

@@ -190,6 +190,17 @@ def test_the_legend_has_both_lines_where_only_a_later_panel_has() -> None:
         success_lines({})
 
 
+def test_what_is_no_rate_is_refused() -> None:
+    text = r"{}\['a'\]\['x'\] must be a Rate, such as Rate\(11, 12\), or None where nothing was run; got 0.5"
+    right, wrong = {"a": {"x": Rate(1, 2)}}, {"a": {"x": 0.5}}
+    for draw in (success_bars, success_map, success_panels):
+        with pytest.raises(TypeError, match=text.format("rates")):
+            draw(wrong)
+    for draw, name in ((success_bars, "published"), (success_map, "published"), (success_bars, "lenient"), (success_panels, "lenient")):
+        with pytest.raises(TypeError, match=text.format(name)):
+            draw(right, **{name: wrong})
+
+
 def test_errors_say_what_to_do() -> None:
     with pytest.raises(ValueError, match=r"rates must have at least one group of at least one rate; got \{\}"):
         success_bars({})

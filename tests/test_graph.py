@@ -133,6 +133,17 @@ def test_entries_of_one_place_are_added_up_as_floats() -> None:
     assert LayeredGraph.from_adjacency(adjacency, [1, 1]).weights[0].tolist() == [[200.0]]
 
 
+def _with_layers(*layers: Any) -> nx.DiGraph:
+    """Units in a chain."""
+    graph = nx.path_graph(len(layers), nx.DiGraph)
+    nx.set_node_attributes(graph, dict(enumerate(layers)), "layer")
+    return graph
+
+
+def test_layers_may_be_given_as_any_whole_numbers() -> None:
+    assert as_graph(_with_layers(2.0, "3")).widths == (1, 1)
+
+
 def test_decisions_by_hand() -> None:
     outputs = np.array([[-1.0, 0.2, 0.7], [2.0, 2.0, -3.0]])
     for loss, decided in (
@@ -211,6 +222,17 @@ def test_unit_values_are_those_of_every_layer() -> None:
             "adjacency must have a number everywhere; got 1 masked",
         ),
         (lambda: LayeredGraph.from_adjacency(sp.coo_array([[0, 1j], [0, 0]]), [1, 1]), TypeError, "adjacency must hold real numbers"),
+        (lambda: as_graph(WEIGHTS).unit_name(3, 0), IndexError, r"within the widths \(3, 2, 3\); got \(3, 0\)"),
+        (lambda: as_graph(WEIGHTS).unit_name(1, 2), IndexError, r"within the widths \(3, 2, 3\); got \(1, 2\)"),
+        (lambda: as_graph(WEIGHTS).unit_name(0, -1), IndexError, r"within the widths \(3, 2, 3\); got \(0, -1\)"),
+        (
+            lambda: LayeredGraph.from_adjacency(np.zeros((3, 3)), [1, 1.5, 0.5]),
+            ValueError,
+            r"widths must be positive .* got \[1, 1.5, 0.5\]",
+        ),
+        (lambda: LayeredGraph.from_adjacency(np.zeros((3, 3)), [4, -1]), ValueError, r"widths must be positive integers.* got \[4, -1\]"),
+        (lambda: as_graph(_with_layers(0, 0.5)), ValueError, "the `layer` of every node must be a whole number, inputs 0; got 0.5"),
+        (lambda: as_graph(_with_layers(None, 1)), ValueError, "the `layer` of every node must be a whole number, inputs 0; got None"),
         (lambda: as_graph(7), TypeError, "the network must be a SparseNetwork, .*; got int"),
         (lambda: as_graph("weights"), TypeError, "got str"),
         (lambda: as_graph(nx.Graph([(0, 1)])), ValueError, "must be a networkx.DiGraph"),

@@ -26,6 +26,8 @@ def adjacency_weights(adjacency: ArrayLike | sp.sparray | sp.spmatrix, widths: S
     matrix = sp.coo_array(adjacency if sp.issparse(adjacency) else checked_array(adjacency, "adjacency"))
     # As floats before entries of one place are added up, which small integers have no room for.
     matrix.data = checked_array(matrix.data, "adjacency")
+    if not all(isinstance(width, Integral) and width > 0 for width in widths):
+        raise ValueError(f"widths must be positive integers, the number of units in each layer; got {list(widths)}")
     starts = np.concatenate([[0], np.cumsum(widths)])
     if matrix.shape != (starts[-1], starts[-1]):
         raise ValueError(f"adjacency must have shape {(int(starts[-1]),) * 2} for widths {list(widths)}; got {matrix.shape}")
@@ -86,12 +88,22 @@ def _numbered(graph: nx.DiGraph) -> bool:
     return all(isinstance(n, tuple) and len(n) == 2 and all(isinstance(v, Integral) for v in n) for n in graph)
 
 
+def _whole(layer: Any) -> bool:
+    try:
+        return float(layer).is_integer()
+    except (TypeError, ValueError):
+        return False
+
+
 def _layers(graph: nx.DiGraph) -> dict[Hashable, int]:
     given = nx.get_node_attributes(graph, "layer")
     if len(given) < len(graph) and _numbered(graph):
         given = {node: node[0] for node in graph}
     if len(given) == len(graph):
-        layer_of = {node: int(layer) for node, layer in given.items()}
+        wrong = [layer for layer in given.values() if not _whole(layer)]
+        if wrong:
+            raise ValueError(f"the `layer` of every node must be a whole number, inputs 0; got {wrong[0]!r}")
+        layer_of = {node: int(float(layer)) for node, layer in given.items()}
         first = min(layer_of.values())
         return {node: layer - first for node, layer in layer_of.items()}
     if not nx.is_directed_acyclic_graph(graph):

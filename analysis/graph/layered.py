@@ -254,6 +254,8 @@ class LayeredGraph:
 
     def unit_name(self, layer: int, index: int) -> str:
         """The name of an input or output, or ``h<layer>.<index>``."""
+        if not 0 <= layer < len(self.widths) or not 0 <= index < self.widths[layer]:
+            raise IndexError(f"a unit must be (layer, index) within the widths {self.widths}; got ({layer}, {index})")
         if layer == 0:
             return self.input_names[index]
         return self.output_names[index] if layer == len(self.weights) else f"h{layer}.{index}"
