@@ -45,7 +45,9 @@ def checked_matrix(values: Any, name: str) -> NDArray[np.float64]:
 
 
 def kept(array: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A copy that nobody writes to, as the array lies in memory."""
+    """A copy that nobody writes to, as the array lies in memory; the array itself where it is one, as in a graph made from a graph."""
+    if array.flags.owndata and not array.flags.writeable:
+        return array
     copy = np.array(array)
     copy.setflags(write=False)
     return copy
