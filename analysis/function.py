@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import networkx as nx
@@ -243,9 +244,10 @@ def _bits(name: str, column: Any, rows: int) -> NDArray[np.uint8]:
 
 
 def _users(name: str, truth: nx.DiGraph, outputs: int) -> set[int]:
-    users = truth.graph["users"].get(name) if isinstance(truth.graph["users"], Mapping) else None
-    if not isinstance(users, Iterable) or not set(users) <= set(range(outputs)):
-        raise ValueError(f"users[{name!r}] must be the positions of the outputs that read the gate, from 0 to {outputs - 1}; got {users!r}")
+    given = truth.graph["users"].get(name) if isinstance(truth.graph["users"], Mapping) else None
+    users: list[Any] = list(given) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(user, Integral) and user in range(outputs) for user in users):
+        raise ValueError(f"users[{name!r}] must be the positions of the outputs that read the gate, from 0 to {outputs - 1}; got {given!r}")
     return set(users)
 
 

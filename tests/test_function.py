@@ -325,6 +325,7 @@ def test_a_truth_without_gates_or_of_another_size_is_refused() -> None:
         ({"users": {"q": (0,)}}, r"users\['p'\] must be the positions of the outputs .*, from 0 to 2; got None"),
         ({"users": {"p": (0, 3)}}, r"users\['p'\] must be the positions of the outputs .*, from 0 to 2; got \(0, 3\)"),
         ({"users": {"p": (-1,)}}, r"users\['p'\] must be the positions of the outputs .*, from 0 to 2; got \(-1,\)"),
+        ({"users": {"p": (0.0, [])}}, r"users\['p'\] must be the positions of the outputs .*, from 0 to 2; got \(0.0, \[\]\)"),
         ({"users": (0,)}, r"users\['p'\] must be the positions of the outputs"),
     ],
 )
