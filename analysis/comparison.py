@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
 from .hierarchy import Hierarchy, Module, check_hierarchy
-from .truth_table import TruthTable
+from .truth_table import TruthTable, check_truth
 from .validity import Boundary, Ends, Verdict, judge_decomposition
 
 __all__ = ["Comparison", "Grouping", "compare"]
@@ -127,8 +127,9 @@ def compare(found: Hierarchy, truth: nx.DiGraph) -> Comparison:
 
 
 def _ends(found: Hierarchy, truth: nx.DiGraph) -> dict[object, Ends]:
-    if not isinstance(truth, nx.DiGraph) or not len(truth):
-        raise ValueError(f"the truth must be a networkx.DiGraph of at least one module, such as task.truth(hidden_layers=2); got {truth!r}")
+    check_truth(truth)
+    if not len(truth):
+        raise ValueError("the truth must have at least one module, as task.truth(hidden_layers=2) has; got none")
     widths = found.graph.widths
     ends = {}
     for node, facts in truth.nodes(data=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from .detection import detect_modules
 from .features import alive_edges
 from .graph import LayeredGraph, as_graph
 from .hierarchy import Hierarchy, first_appearance
+from .networks import several_networks
 from .rates import wilson
 
 __all__ = ["consensus"]
@@ -63,7 +65,7 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.2, unit_cost: flo
     TypeError
         When ``candidates`` cannot be gone through, or one of them cannot be read as a network.
     ValueError
-        When there are no candidates, they differ in inputs or outputs, ``halving`` is not above 0, or ``unit_cost`` is below 0.
+        When there are no candidates, they differ in inputs or outputs, ``halving`` is not above 0, or ``unit_cost`` is below 0 or infinite.
 
     Notes
     -----
@@ -81,10 +83,13 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.2, unit_cost: flo
     networks = list(candidates)
     if not networks:
         raise ValueError("consensus needs at least one candidate; got none. Nothing was accepted: see the result's stop_reason")
-    if not halving > 0:
-        raise ValueError(f"halving must be above 0, a fraction of the smallest candidate's size such as 0.2; got {halving}")
-    if not unit_cost >= 0:
-        raise ValueError(f"unit_cost must be at least 0, the edges that a hidden unit counts for, such as 2; got {unit_cost}")
+    if several_networks(networks) is None:
+        got = f"{type(candidates).__name__} of {type(networks[0]).__name__}"
+        raise TypeError(f"candidates must be several networks, such as result.candidates; got {got}. Give one network in a list")
+    if not isinstance(halving, Real) or not halving > 0:
+        raise ValueError(f"halving must be above 0, a fraction of the smallest candidate's size such as 0.2; got {halving!r}")
+    if not isinstance(unit_cost, Real) or not 0 <= unit_cost < math.inf:
+        raise ValueError(f"unit_cost must be at least 0 and finite, the edges that a hidden unit counts for, such as 2; got {unit_cost!r}")
     graphs = [as_graph(network) for network in networks]
     ends = {(g.widths[0], g.widths[-1]) for g in graphs}
     if len(ends) > 1:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import networkx as nx
@@ -14,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from .evidence.silencing import silenced
 from .hierarchy import Hierarchy, Module, check_hierarchy
 from .tables import table
-from .truth_table import TruthTable
+from .truth_table import TruthTable, check_truth
 from .validity import leaving_units
 
 __all__ = ["FunctionMap", "best_readout", "function_map"]
@@ -99,7 +100,7 @@ def function_map(hierarchy: Hierarchy, truth: nx.DiGraph) -> FunctionMap:
     Raises
     ------
     ValueError
-        When the truth has no gates or no table, or the table does not fit the network.
+        When the truth is no such graph, has no gates or no table, or its table, gates or users do not fit the network or each other.
 
     Notes
     -----
@@ -201,6 +202,7 @@ def _best_cut(scores: NDArray[np.float64], excess: NDArray[np.int64]) -> int:
 
 
 def _checked_table(hierarchy: Hierarchy, truth: nx.DiGraph) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    check_truth(truth)
     missing = [name for name in ("x", "y", "gates", "users") if name not in truth.graph]
     if missing:
         raise ValueError(
@@ -222,13 +224,31 @@ def _gates(truth: nx.DiGraph, y: NDArray[np.uint8]) -> dict[str, tuple[NDArray[n
     varies = (y != y[0]).any(axis=0)
     first: dict[bytes, str] = {}
     gates: dict[str, tuple[NDArray[np.uint8], set[int]]] = {}
+    if not isinstance(truth.graph["gates"], Mapping) or not truth.graph["gates"]:
+        raise ValueError(f"gates must map names to bits, at least one; got {truth.graph['gates']!r}")
     for name, column in truth.graph["gates"].items():
-        bits = np.asarray(column, dtype=np.uint8)
-        users = {output for output in truth.graph["users"][name] if varies[output]}
+        bits = _bits(name, column, len(y))
+        users = {output for output in _users(name, truth, y.shape[1]) if varies[output]}
         if bits.any() and not bits.all() and users:
             kept = first.setdefault((bits ^ bits[0]).tobytes(), name)
             gates.setdefault(kept, (bits, set()))[1].update(users)
     return gates
+
+
+def _bits(name: str, column: Any, rows: int) -> NDArray[np.uint8]:
+    bits = np.asarray(column)
+    if bits.shape != (rows,) or not np.isin(bits, (0, 1)).all():
+        got = f"shape {bits.shape}" if bits.shape != (rows,) else f"{bits[~np.isin(bits, (0, 1))][0]}"
+        raise ValueError(f"gates[{name!r}] must be the {rows} bits of the gate, 0 or 1, in the order of the rows of x; got {got}")
+    return bits.astype(np.uint8)
+
+
+def _users(name: str, truth: nx.DiGraph, outputs: int) -> set[int]:
+    given = truth.graph["users"].get(name) if isinstance(truth.graph["users"], Mapping) else None
+    users: list[Any] = list(given) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(user, Integral) and user in range(outputs) for user in users):
+        raise ValueError(f"users[{name!r}] must be the positions of the outputs that read the gate, from 0 to {outputs - 1}; got {given!r}")
+    return set(users)
 
 
 def _top_units(hierarchy: Hierarchy, module: Module) -> Sequence[tuple[int, int]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .files import write_file
 from .graph import LayeredGraph
+from .texts import clean
 
 if TYPE_CHECKING:
     import igraph
@@ -79,6 +80,10 @@ class Hierarchy:
             shapes, expected = [np.shape(a) for a in getattr(self, name)], [(n,) for n in self.graph.widths]
             if shapes != expected:
                 raise ValueError(f"{name} must be arrays of shapes {expected}, one for each layer; got {shapes}")
+            for layer, values in enumerate(map(np.asarray, getattr(self, name))):
+                if values.dtype.kind not in "iu" or values.min() < -1:
+                    got = f"{values.min()}" if values.dtype.kind in "iu" else f"an array of {values.dtype}"
+                    raise ValueError(f"{name}[{layer}] must hold integers from 0, and -1 for removed units; got {got}")
         object.__setattr__(self, "labels", first_appearance(self.labels))
         object.__setattr__(self, "clusters", tuple(first_appearance([c])[0] for c in self.clusters))
 
@@ -121,7 +126,8 @@ class Hierarchy:
         """Write the network with ``layer``, ``bias``, ``name`` and ``module`` of every unit as GraphML; returns the path."""
         graph = self.graph.to_networkx()
         for layer, index in graph:
-            graph.nodes[layer, index]["module"] = int(self.labels[layer][index])
+            facts = graph.nodes[layer, index]
+            facts |= {"module": int(self.labels[layer][index]), "name": clean(facts["name"])}
         named = nx.relabel_nodes(graph, {unit: f"{unit[0]}:{unit[1]}" for unit in graph})
         return write_file(path, "\n".join(nx.generate_graphml(named)).encode())
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ttest_ind
 
+from .features import near_one
 from .graph import as_graph
 
 __all__ = ["PathSeparation", "carrying_units", "path_products", "path_separation"]
@@ -58,6 +59,11 @@ def path_products(network: Any) -> NDArray[np.float64]:
     array of shape (n, o)
         The entries of ``|W_1| |W_2| ... |W_L|``.
 
+    Raises
+    ------
+    ValueError
+        When an entry is too large for a floating-point number.
+
     Notes
     -----
     The edge-weight product of Patil & Dovrolis, PHEW, ICML 2021.
@@ -67,7 +73,14 @@ def path_products(network: Any) -> NDArray[np.float64]:
     >>> path_products([[[1.0, -2.0], [3.0, 0.0]], [[1.0, 10.0]]]).tolist()
     [[31.0], [2.0]]
     """
-    return reduce(np.matmul, _sizes(network))
+    with np.errstate(over="ignore", invalid="ignore"):  # refused below
+        products = reduce(np.matmul, _sizes(network))
+    if not np.isfinite(products).all():
+        raise ValueError(
+            f"path weights must be finite; got {int((~np.isfinite(products)).sum())} of {products.size} beyond the largest number. "
+            "Divide the weights of a layer by a constant, which scales all of them"
+        )
+    return products
 
 
 def path_separation(network: Any, input_groups: Groups, output_groups: Groups) -> PathSeparation:
@@ -146,7 +159,7 @@ def carrying_units(network: Any, *, share: float = 0.9) -> tuple[int, ...]:
     """
     if not 0 < share <= 1:
         raise ValueError(f"share must be a fraction in (0, 1]; got {share!r}. Give a percentage divided by 100")
-    sizes = _sizes(network)
+    sizes = [near_one(size) for size in _sizes(network)]  # shares do not depend on the scale of a layer
     into = accumulate(sizes, np.matmul, initial=np.ones(len(sizes[0])))
     onward = accumulate((w.T for w in reversed(sizes)), np.matmul, initial=np.ones(sizes[-1].shape[1]))
     return tuple(_fewest(a * b, share) for a, b in zip(into, reversed(list(onward)), strict=True))

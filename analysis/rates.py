@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 
 __all__ = ["Rate", "wilson"]
 
@@ -40,7 +41,7 @@ class Rate:
     Raises
     ------
     ValueError
-        When there is no trial, or there are more successes than trials.
+        When there is no trial, there are more successes than trials, or either is no whole number.
 
     Examples
     --------
@@ -53,9 +54,11 @@ class Rate:
     total: int
 
     def __post_init__(self) -> None:
-        if self.total < 1 or not 0 <= self.successes <= self.total:
+        whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in (self.successes, self.total))
+        if not whole or self.total < 1 or not 0 <= self.successes <= self.total:
             raise ValueError(
-                f"a rate must have at least one trial and from none to all of them successes; got {self.successes} of {self.total}. "
+                f"a rate must have at least one trial and from none to all of them successes, in whole numbers; "
+                f"got {self.successes!r} of {self.total!r}. "
                 "Where nothing was tried, use None"
             )
 

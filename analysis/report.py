@@ -16,8 +16,9 @@ from .drawing.images import PixelMap, largest_weight, picture_of, pixel_maps
 from .drawing.native import paint
 from .drawing.sheet import captions_of
 from .files import write_file
-from .hierarchy import Hierarchy
+from .hierarchy import Hierarchy, check_hierarchy
 from .layout.ordering import drawn_edges
+from .texts import checked_title, clean
 
 __all__ = ["report_html", "report_text", "write_report"]
 
@@ -47,6 +48,8 @@ def report_text(
 
     Raises
     ------
+    TypeError
+        When ``hierarchy`` is none.
     ValueError
         When ``image`` has more or fewer pixels than the network has inputs.
 
@@ -65,6 +68,7 @@ def report_text(
     >>> print(report_text(Hierarchy(graph, labels, labels), image=(1, 2)).splitlines()[-1])
     M0: pixels 2; rows 0 to 0; columns 0 to 1; left half 0.50; right half 0.50
     """
+    check_hierarchy(hierarchy)
     maps = () if image is None else pixel_maps(hierarchy, image)
     lines = [_headline(hierarchy), *(f"{name}: {value}" for name, value in _facts(hierarchy)), ""]
     lines += [_line(COLUMNS, row) for row in _rows(hierarchy)]
@@ -74,7 +78,7 @@ def report_text(
         lines += ["", str(comparison)]
     for heading, what in evidence.items():
         lines += ["", f"{heading}:", str(what)]
-    return "\n".join(lines)
+    return clean("\n".join(lines))
 
 
 def report_html(
@@ -102,6 +106,8 @@ def report_html(
 
     Raises
     ------
+    TypeError
+        When ``hierarchy`` is none, or ``title`` no string.
     ValueError
         When ``image`` has more or fewer pixels than the network has inputs.
 
@@ -113,9 +119,10 @@ def report_html(
     >>> "<h1>a &lt; b</h1>" in page, "http://" in page.split("<svg")[0]
     (True, False)
     """
+    check_hierarchy(hierarchy)
     maps = () if image is None else pixel_maps(hierarchy, image)
     fields = {
-        "title": escape(title),
+        "title": escape(checked_title(title) or ""),
         "headline": escape(_headline(hierarchy)),
         "picture": _picture(hierarchy, maps),
         "facts": "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(hierarchy)),
@@ -125,7 +132,7 @@ def report_html(
         "comparison": "" if comparison is None else _html_comparison(comparison),
         "evidence": "\n".join(_section(heading, what) for heading, what in evidence.items()),
     }
-    return PAGE.substitute(fields)
+    return clean(PAGE.substitute(fields))
 
 
 def write_report(
@@ -143,6 +150,8 @@ def write_report(
 
     Raises
     ------
+    TypeError
+        When ``hierarchy`` is none, or ``title`` no string.
     ValueError
         When the suffix is another, or ``image`` has more or fewer pixels than the network has inputs.
 

@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TruthTable"]
+__all__ = ["TruthTable", "check_truth"]
 
 # n inputs, k outputs.
+
+
+def check_truth(value: Any) -> None:
+    """Refuse what is no truth graph."""
+    if not isinstance(value, nx.DiGraph) or value.is_multigraph():
+        raise ValueError(
+            f"the truth must be a networkx.DiGraph without parallel edges, such as task.truth(hidden_layers=2); got {type(value).__name__}"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ __all__ = ["Boundary", "Verdict", "judge_decomposition"]
 # Values of a unit over the table that lie closer than this part of their range are one level. Training leaves an AND unit slightly
 # different values on the rows where it says no; a level that means something stands far from the next.
 LEVEL_GAP = 0.1
+ROUNDING = 1e-6  # part of the largest value of a unit
 
 Ends = tuple[tuple[int, ...], tuple[int, ...]]  # the inputs and outputs of a module
 Groups = Sequence[tuple[int, ...]]
@@ -208,8 +209,8 @@ def _levels(values: NDArray[np.float64]) -> NDArray[np.int64]:
     order = np.argsort(values, kind="stable")
     gaps = np.diff(values[order])
     span = values.max() - values.min()
-    # Rounding is no level: a unit that always says the same spreads by less than any weight could mean.
-    apart = gaps > max(LEVEL_GAP * span, 1e-6)
+    # Rounding is no level: a unit that always says the same spreads by less than any weight could mean, for its size.
+    apart = gaps > max(LEVEL_GAP * span, ROUNDING * np.abs(values).max())
     levels = np.empty(len(values), dtype=np.int64)
     levels[order] = np.concatenate([[0], np.cumsum(apart)])
     return first_appearance([levels])[0]

@@ -189,7 +189,8 @@ def test_renaming_and_permuting_change_nothing(order: list[int], names: list[int
     ("truth", "text"),
     [
         (nx.DiGraph(), "at least one module"),
-        ("truth", "must be a networkx.DiGraph"),
+        ("truth", "must be a networkx.DiGraph .*; got str"),
+        (nx.MultiDiGraph(truth_of(((0,), (0,)))), "must be a networkx.DiGraph without parallel edges, .*; got MultiDiGraph"),
         (nx.DiGraph([(0, 1)]), "every module of the truth must have `inputs` and `outputs`"),
         (truth_of(((0, 9), ())), r"each of the network's 6 inputs to one module at most; got \[0, 9\]"),
         (truth_of(((0,), ()), ((0,), ())), r"6 inputs to one module at most; got \[0, 0\]"),

@@ -150,7 +150,10 @@ def test_the_network_is_the_smallest_that_has_the_structure() -> None:
         ([], {}, "at least one candidate; got none"),
         ([SPLIT], {"halving": 0}, "halving must be above 0"),
         ([SPLIT], {"unit_cost": -1}, "unit_cost must be at least 0"),
+        ([SPLIT], {"halving": "0.2"}, "halving must be above 0, .* got '0.2'"),
         ([SPLIT], {"unit_cost": float("nan")}, "unit_cost must be at least 0"),
+        ([SPLIT], {"unit_cost": float("inf")}, "unit_cost must be at least 0 and finite, .* got inf"),
+        ([SPLIT], {"unit_cost": "2"}, "unit_cost must be at least 0 and finite, .* got '2'"),
         ([SPLIT, [np.ones((2, 3)), np.eye(2)]], {}, r"the same numbers of inputs and outputs; got \[\(3, 2\), \(4, 2\)\]"),
         ([SPLIT], {"merge_threshold": 2}, "merge_threshold must be"),
     ],
@@ -163,6 +166,8 @@ def test_bad_candidates_are_refused(candidates: list, options: dict, text: str) 
 def test_what_is_not_several_networks_is_refused() -> None:
     with pytest.raises(TypeError, match=r"candidates must be several networks, such as result\.candidates; got SparseNetwork"):
         consensus(of_seed(0, SPLIT))
+    with pytest.raises(TypeError, match=r"candidates must be several networks, .* got list of ndarray. Give one network in a list"):
+        consensus(SPLIT)
 
 
 def test_the_support_has_a_wilson_interval() -> None:

@@ -227,6 +227,39 @@ def test_every_format_is_written_and_the_same_twice(tmp_path, suffix):
         assert b'<b>&amp;"' in content or b"&lt;b&gt;&amp;" in content
 
 
+@pytest.mark.parametrize("engine", ["native", "graphviz"])
+def test_characters_that_no_file_may_hold_are_left_out(tmp_path, engine):
+    bad = "".join(map(chr, [*range(9), 11, 12, *range(14, 32), 127, 0xD800, 0xDFFF, 0xFFFE, 0xFFFF]))
+    case = even_and_odd((f"a{bad}b", "c", "d", "e"))
+    draw(case, tmp_path / "a.dot", engine=engine, title=f"A{bad}B")
+    write_report(case, tmp_path / "a.txt", evidence={f"C{bad}": bad})
+    case.write_graphml(tmp_path / "a.graphml")
+    if engine == "native":
+        draw(case, tmp_path / "a.svg", title=f"A{bad}B")
+        write_report(case, tmp_path / "a.html", title=f"A{bad}B", evidence={f"C{bad}": bad})
+        ElementTree.parse(tmp_path / "a.svg")
+    ElementTree.parse(tmp_path / "a.graphml")
+    for path in tmp_path.iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert not set(bad) & set(text)
+        assert re.search(r"a\s+b", text)
+        assert path.suffix in (".txt", ".graphml") or re.search(r"A\s+B", text)
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".html", ".dot"])
+def test_a_title_that_is_no_string_is_refused(tmp_path, suffix):
+    with pytest.raises(TypeError, match="title must be a string; got int"):
+        draw(ands_and_ors(), tmp_path / f"a{suffix}", title=5)
+    with pytest.raises(TypeError, match="title must be a string; got int"):
+        write_report(ands_and_ors(), tmp_path / "a.html", title=5)
+
+
+def test_what_is_no_axes_is_refused():
+    for wrong in (5, Figure()):
+        with pytest.raises(TypeError, match=f"ax must be matplotlib Axes; got {type(wrong).__name__}"):
+            draw(ands_and_ors(), ax=wrong)
+
+
 def test_dot_mentions_every_module_unit_and_edge():
     case = with_removed_units()
     source = to_dot(case, 'a "title"').source

@@ -159,3 +159,8 @@ def test_published_networks(task: list[int], layers: int, verdict: str) -> None:
 def test_bad_settings_are_refused(options: dict, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         significance(detect_modules([PAIR, PAIR]), **options)
+
+
+def test_a_detector_that_cannot_be_called_is_refused() -> None:
+    with pytest.raises(TypeError, match="detect must be the detector that found the hierarchy, such as detect_modules; got NoneType"):
+        significance(detect_modules([PAIR, PAIR]), detect=None)

@@ -59,6 +59,26 @@ def test_focus_by_hand() -> None:
     assert found.focus_p[-1] == 1
 
 
+@pytest.mark.parametrize("scale", [1e9 / 7, 1e-13])
+def test_the_unit_of_the_outputs_does_not_matter(scale: float) -> None:
+    # Many pairs of inputs have equal sums, of which rounding makes different ones.
+    weights = np.array([[0.1, 0.3], [0.5, 0.2], [0.2, 0.4], [0.4, 0.1], [0.3, 0.1], [0.3, 0.4]])
+    labels = np.array([0, 0, 1, 1, 2, 2]), np.array([3, 4])
+    x = np.vstack([np.zeros(6), np.ones(6)])
+    plain, scaled = (lesions(Hierarchy(LayeredGraph((factor * weights,)), labels, labels), x) for factor in (1, scale))
+    assert scaled.change == pytest.approx(scale * plain.change, rel=1e-9, abs=0)
+    assert scaled.change_p.tolist() == plain.change_p.tolist()
+    assert scaled.focus.tolist() == pytest.approx(plain.focus.tolist())
+    assert scaled.focus_p.tolist() == plain.focus_p.tolist()
+
+
+@pytest.mark.parametrize(("row", "got"), [([1, 0, 1], 2), ([0, 0, 0], 0)])
+def test_of_classes_the_right_bits_are_one_hot(row: list[int], got: int) -> None:
+    graph = LayeredGraph.from_weights([np.eye(3)], loss="ce")
+    with pytest.raises(ValueError, match=rf"y must be one-hot, one 1 in each row, for a network of classes; got {got} in row 1"):
+        lesions(detect_modules(graph), np.eye(3), y=[[1, 0, 0], row, [0, 0, 1]])
+
+
 def test_the_right_bits_decide_what_is_lost() -> None:
     right = np.stack([1 - ROWS[:, 0] * ROWS[:, 1], ROWS[:, 2] * ROWS[:, 3]], axis=1)
     found = lesions(detect_modules(ANDS), ROWS, y=right)

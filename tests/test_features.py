@@ -50,6 +50,13 @@ def test_path_sums_by_hand() -> None:
     np.testing.assert_allclose(second, [[1 / 10**0.5], [3 / 10**0.5]])
 
 
+@pytest.mark.parametrize("scale", [2.0**520, 2.0**-560, 1e300, 1e-300])
+def test_weights_of_any_size_have_features(scale: float) -> None:
+    edges = [np.array([[2.0, 0.0], [1.0, 2.0]]), np.array([[1.5], [0.5]])]
+    for plain, scaled in zip(reach_features(edges), reach_features([edge * scale for edge in edges]), strict=True):
+        np.testing.assert_allclose(scaled, plain, rtol=1e-12)
+
+
 def test_layers_without_any_path_stay_zero() -> None:
     features = reach_features([np.ones((2, 1)), np.zeros((1, 3))])
     assert features[0][:, 1:].tolist() == [[0.0] * 3] * 2

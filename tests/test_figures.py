@@ -56,7 +56,7 @@ def test_wilson_intervals(successes: int, total: int, low: float, high: float) -
     assert (str(rate), rate.fraction) == (f"{successes}/{total}", p)
 
 
-@pytest.mark.parametrize(("successes", "total"), [(0, 0), (-1, 3), (4, 3)])
+@pytest.mark.parametrize(("successes", "total"), [(0, 0), (-1, 3), (4, 3), (0.5, 3), (1, 2.0), (True, 3)])
 def test_impossible_counts_are_refused(successes: int, total: int) -> None:
     with pytest.raises(ValueError, match=rf"at least one trial .* got {successes} of {total}. Where nothing was tried, use None"):
         Rate(successes, total)
@@ -179,11 +179,26 @@ def test_panels_have_one_parameter_each_and_one_legend() -> None:
     check_texts(figure)
 
 
+def test_without_lenient_rates_in_any_panel_there_is_no_legend() -> None:
+    assert not success_panels({"noise": {"a": Rate(1, 2)}}, lenient={"noise": {}}).legends
+
+
 def test_the_legend_has_both_lines_where_only_a_later_panel_has() -> None:
     figure = success_panels({"p": {"a": Rate(1, 2)}, "q": {"a": Rate(1, 2)}}, lenient={"q": {"a": Rate(2, 2)}})
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["strict", "counting valid"]
     with pytest.raises(ValueError, match="rates must have at least one value; got none"):
         success_lines({})
+
+
+def test_what_is_no_rate_is_refused() -> None:
+    text = r"{}\['a'\]\['x'\] must be a Rate, such as Rate\(11, 12\), or None where nothing was run; got 0.5"
+    right, wrong = {"a": {"x": Rate(1, 2)}}, {"a": {"x": 0.5}}
+    for draw in (success_bars, success_map, success_panels):
+        with pytest.raises(TypeError, match=text.format("rates")):
+            draw(wrong)
+    for draw, name in ((success_bars, "published"), (success_map, "published"), (success_bars, "lenient"), (success_panels, "lenient")):
+        with pytest.raises(TypeError, match=text.format(name)):
+            draw(right, **{name: wrong})
 
 
 def test_errors_say_what_to_do() -> None:

@@ -32,6 +32,17 @@ def test_points_with_a_zero_are_left_out_and_counted() -> None:
     assert legend(score_scatter({"a": ([1.0], [2.0])})) == ["a: 1 units"]
 
 
+def test_every_series_is_in_the_legend_whatever_its_name() -> None:
+    pair = [1.0], [2.0]
+    assert legend(score_scatter({"_hidden": pair, "b": pair})) == ["_hidden: 1 units", "b: 1 units"]
+
+
+def test_the_smallest_scores_have_a_place() -> None:
+    ax = score_scatter({"a": ([5e-324], [1e-310])})
+    assert points(ax) == {"a": [[5e-324, 1e-310]]}
+    assert ax.get_xlim() == ax.get_ylim() == (5e-324, pytest.approx(1e-309))
+
+
 @pytest.mark.parametrize(
     ("pair", "ends", "ticks"),
     [

@@ -310,3 +310,33 @@ def test_a_truth_without_gates_or_of_another_size_is_refused() -> None:
     broken.graph["x"] = truth.graph["x"][:-1]
     with pytest.raises(ValueError, match="each row of 0 and 1 once"):
         function_map(both(), broken)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"gates": {}}, "gates must map names to bits, at least one; got {}"),
+        ({"gates": [1]}, r"gates must map names to bits, at least one; got \[1\]"),
+        (
+            {"gates": {"p": [0, 1]}},
+            r"gates\['p'\] must be the 64 bits of the gate, 0 or 1, in the order of the rows of x; got shape \(2,\)",
+        ),
+        ({"gates": {"p": np.full(64, 256)}}, r"gates\['p'\] must be the 64 bits of the gate, 0 or 1, .* got 256"),
+        ({"users": {"q": (0,)}}, r"users\['p'\] must be the positions of the outputs .*, from 0 to 2; got None"),
+        ({"users": {"p": (0, 3)}}, r"users\['p'\] must be the positions of the outputs .*, from 0 to 2; got \(0, 3\)"),
+        ({"users": {"p": (-1,)}}, r"users\['p'\] must be the positions of the outputs .*, from 0 to 2; got \(-1,\)"),
+        ({"users": {"p": (0.0, [])}}, r"users\['p'\] must be the positions of the outputs .*, from 0 to 2; got \(0.0, \[\]\)"),
+        ({"users": (0,)}, r"users\['p'\] must be the positions of the outputs"),
+    ],
+)
+def test_gates_that_do_not_fit_are_refused(change: dict[str, Any], text: str) -> None:
+    truth = nx.DiGraph(tasks.boolean("both").truth(1))
+    truth.graph.update(change)
+    with pytest.raises(ValueError, match=text):
+        function_map(both(), truth)
+
+
+@pytest.mark.parametrize("truth", ["truth", nx.Graph(), nx.MultiDiGraph()])
+def test_a_truth_that_is_no_plain_directed_graph_is_refused(truth: Any) -> None:
+    with pytest.raises(ValueError, match=f"must be a networkx.DiGraph without parallel edges, .*; got {type(truth).__name__}"):
+        function_map(both(), truth)

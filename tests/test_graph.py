@@ -79,6 +79,25 @@ def test_a_plain_directed_graph_keeps_its_names() -> None:
     assert (graph.input_names, graph.output_names) == (("left", "right"), ("out",))
 
 
+def test_zeros_are_no_edges_wherever_they_stand() -> None:
+    places = np.array([0, 0, 1, 2, 2]), np.array([1, 2, 2, 0, 0])
+    adjacency = sp.coo_array((np.array([3.0, 0.0, 2.0, 1.0, -1.0]), places), shape=(3, 3))
+    graph = LayeredGraph.from_adjacency(adjacency, [1, 1, 1])
+    assert [w.tolist() for w in graph.weights] == [[[3.0]], [[2.0]]]
+    plain = nx.DiGraph()
+    plain.add_weighted_edges_from([((0, 0), (1, 0), 3.0), ((0, 0), (2, 0), 0.0), ((1, 0), (2, 0), 2.0)])
+    assert same(as_graph(plain), graph)
+
+
+def test_nodes_of_other_tuples_keep_their_order_and_names() -> None:
+    edges = [((2, "b"), ("h", 0)), (("a", 1), ("h", 0)), (("h", 0), (None, 1, 2))]
+    graph = as_graph(nx.DiGraph(edges))
+    assert graph.input_names == ("(2, 'b')", "('a', 1)")
+    assert graph.output_names == ("(None, 1, 2)",)
+    mixed = as_graph(nx.DiGraph([("a", "h"), (("b", 1), "h"), ("h", "y")]))
+    assert mixed.input_names == ("a", "('b', 1)")
+
+
 def test_nodes_are_numbered_from_the_first_layer_that_there_is() -> None:
     shifted = as_graph(nx.DiGraph([((1, 0), (2, 0)), ((1, 1), (2, 0)), ((2, 0), (3, 0))]))
     assert shifted.widths == (2, 1, 1)
@@ -93,6 +112,36 @@ def test_a_network_without_edges_comes_back_from_networkx() -> None:
 def test_matrices_that_are_trained_are_read_as_they_are() -> None:
     weights = [torch.nn.Parameter(torch.tensor(w)) for w in WEIGHTS]
     assert same(as_graph(weights), as_graph(WEIGHTS))
+
+
+def test_what_becomes_of_the_callers_arrays_changes_no_graph() -> None:
+    weights, biases = [np.array(w) for w in WEIGHTS], (np.array([1.0, 2.0]), np.array([3.0, 4.0, 5.0]))
+    graphs = LayeredGraph.from_weights(weights, biases=biases), LayeredGraph(tuple(w.T for w in weights), biases)
+    before = [[part.copy() for part in (*graph.weights, *graph.biases)] for graph in graphs]
+    for part in (*weights, *biases):
+        part += 7
+    for graph, known in zip(graphs, before, strict=True):
+        for part, as_it_was in zip((*graph.weights, *graph.biases), known, strict=True):
+            np.testing.assert_array_equal(part, as_it_was)
+            with pytest.raises(ValueError, match="read-only"):
+                part[0] = 1
+
+
+def test_entries_of_one_place_are_added_up_as_floats() -> None:
+    places = np.array([0, 0]), np.array([1, 1])
+    adjacency = sp.coo_array((np.array([100, 100], dtype=np.int8), places), shape=(2, 2))
+    assert LayeredGraph.from_adjacency(adjacency, [1, 1]).weights[0].tolist() == [[200.0]]
+
+
+def _with_layers(*layers: Any) -> nx.DiGraph:
+    """Units in a chain."""
+    graph = nx.path_graph(len(layers), nx.DiGraph)
+    nx.set_node_attributes(graph, dict(enumerate(layers)), "layer")
+    return graph
+
+
+def test_layers_may_be_given_as_any_whole_numbers() -> None:
+    assert as_graph(_with_layers(2.0, "3")).widths == (1, 1)
 
 
 def test_decisions_by_hand() -> None:
@@ -156,8 +205,34 @@ def test_unit_values_are_those_of_every_layer() -> None:
         ),
         (lambda: as_graph([]), ValueError, "at least one matrix; got none"),
         (lambda: as_graph([np.ones(3)]), ValueError, r"weights\[0\] must be a matrix .*; got shape \(3,\)"),
-        (lambda: as_graph([[["a"]]]), TypeError, r"weights\[0\] must be a numeric matrix; got list"),
+        (lambda: as_graph([[["a"]]]), TypeError, r"weights\[0\] must hold real numbers; got list"),
         (lambda: as_graph([np.full((2, 2), np.inf)]), ValueError, r"weights\[0\] must be finite; got 4 NaN or infinite values"),
+        (lambda: as_graph([np.ones((1, 2), dtype=complex)]), TypeError, r"weights\[0\] must hold real numbers; got ndarray: complex"),
+        (lambda: as_graph([sp.csr_array(np.ones((1, 2)) * 1j)]), TypeError, r"weights\[0\] must hold real numbers; got csr_array: complex"),
+        (lambda: as_graph([[[1 + 0j]]]), TypeError, r"weights\[0\] must hold real numbers; got list"),
+        (lambda: LayeredGraph.from_weights(WEIGHTS, biases=([1j, 0], [0] * 3)), TypeError, r"biases\[0\] must hold real numbers"),
+        (
+            lambda: as_graph([np.ma.masked_equal([[1.0, 2.0]], 2.0)]),
+            ValueError,
+            r"weights\[0\] must have a number everywhere; got 1 masked entries",
+        ),
+        (
+            lambda: LayeredGraph.from_adjacency(np.ma.masked_equal([[0, 1.0], [0, 2.0]], 2.0), [1, 1]),
+            ValueError,
+            "adjacency must have a number everywhere; got 1 masked",
+        ),
+        (lambda: LayeredGraph.from_adjacency(sp.coo_array([[0, 1j], [0, 0]]), [1, 1]), TypeError, "adjacency must hold real numbers"),
+        (lambda: as_graph(WEIGHTS).unit_name(3, 0), IndexError, r"within the widths \(3, 2, 3\); got \(3, 0\)"),
+        (lambda: as_graph(WEIGHTS).unit_name(1, 2), IndexError, r"within the widths \(3, 2, 3\); got \(1, 2\)"),
+        (lambda: as_graph(WEIGHTS).unit_name(0, -1), IndexError, r"within the widths \(3, 2, 3\); got \(0, -1\)"),
+        (
+            lambda: LayeredGraph.from_adjacency(np.zeros((3, 3)), [1, 1.5, 0.5]),
+            ValueError,
+            r"widths must be positive .* got \[1, 1.5, 0.5\]",
+        ),
+        (lambda: LayeredGraph.from_adjacency(np.zeros((3, 3)), [4, -1]), ValueError, r"widths must be positive integers.* got \[4, -1\]"),
+        (lambda: as_graph(_with_layers(0, 0.5)), ValueError, "the `layer` of every node must be a whole number, inputs 0; got 0.5"),
+        (lambda: as_graph(_with_layers(None, 1)), ValueError, "the `layer` of every node must be a whole number, inputs 0; got None"),
         (lambda: as_graph(7), TypeError, "the network must be a SparseNetwork, .*; got int"),
         (lambda: as_graph("weights"), TypeError, "got str"),
         (lambda: as_graph(nx.Graph([(0, 1)])), ValueError, "must be a networkx.DiGraph"),

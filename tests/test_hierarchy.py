@@ -64,5 +64,13 @@ def test_labels_that_do_not_fit_the_network_are_refused(found: Hierarchy) -> Non
         Hierarchy(found.graph, found.labels[:2], found.clusters)
 
 
+@pytest.mark.parametrize(("outputs", "got"), [([0.7, 1.0], "an array of float64"), ([-5, 1], "-5"), ([False, True], "an array of bool")])
+def test_labels_that_are_no_labels_are_refused(found: Hierarchy, outputs: list, got: str) -> None:
+    wrong = (*found.labels[:2], np.array(outputs))
+    for name, parts in (("labels", (wrong, found.clusters)), ("clusters", (found.labels, wrong))):
+        with pytest.raises(ValueError, match=rf"{name}\[2\] must hold integers from 0, and -1 for removed units; got {got}"):
+            Hierarchy(found.graph, *parts)
+
+
 def test_a_printed_hierarchy_is_its_report(found: Hierarchy) -> None:
     assert str(found).startswith("3 modules in a network of widths 5-2-2\nedges: 7 of 14")

@@ -118,3 +118,15 @@ def test_bad_groups_are_refused(groups: tuple, text: str) -> None:
 def test_a_share_must_be_a_fraction(share: float) -> None:
     with pytest.raises(ValueError, match=r"share must be a fraction in \(0, 1\]; got .*Give a percentage divided by 100"):
         carrying_units([[[1.0]]], share=share)
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_units_that_carry_are_counted_for_weights_of_any_size(scale: float) -> None:
+    weights = [np.array([[1.0, 0.0], [0.0, 9.0]]), np.array([[1.0, 1.0]])]
+    for share in (0.9, 0.95):
+        assert carrying_units([scale * w for w in weights], share=share) == carrying_units(weights, share=share)
+
+
+def test_path_weights_beyond_the_largest_number_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"path weights must be finite; got 1 of 2 beyond the largest number. Divide"):
+        path_products([[[1e200, 1.0]], [[1e200]]])

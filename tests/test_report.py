@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
+import pytest
 from test_drawing import CASES, ands_and_ors, five_modules, hierarchy, with_removed_units
 
 from analysis import report_html, report_text, write_report
@@ -65,6 +66,12 @@ def test_html_rows_find_their_elements():
     assert rows == [str(m) for m in range(5)]
     assert all({f"module-{m}", f"units-{m}", f"label-{m}"} <= ids for m in rows)
     assert "Against" not in page
+
+
+def test_only_hierarchies_have_a_report(tmp_path):
+    for report in (report_text, report_html, lambda network: write_report(network, tmp_path / "a.html")):
+        with pytest.raises(TypeError, match=r"a Hierarchy is needed, as detect_modules\(network\) gives it; got LayeredGraph"):
+            report(ands_and_ors().graph)
 
 
 def test_write_report(tmp_path):

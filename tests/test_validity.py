@@ -223,6 +223,23 @@ def test_a_unit_and_its_negation_are_copies_and_rounding_is_nothing() -> None:
     assert (len(boundary.leaving), boundary.units, boundary.patterns, boundary.levels) == (3, 1, 2, 2)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-4, 1e-7])
+def test_a_verdict_does_not_depend_on_the_scale_of_units(scale: float) -> None:
+    """Two units a pair: relu(sum - 1) and relu(sum - 1/2), which take other levels however small both are."""
+    first = np.repeat([[1.0, 1, 0, 0], [0, 0, 1, 1]], 2, axis=0)
+    biases = scale * np.array([-1, -0.5, -1, -0.5]), np.array([-0.5, -1.5])
+    graph = LayeredGraph.from_weights([scale * first, np.array([[1, 1e-3, 1, 1e-3]] * 2) / scale], biases=biases)
+    labels = tuple(map(np.array, ([0, 0, 1, 1], [2, 2, 3, 3], [4, 5])))
+    x = np.array(list(product((0, 1), repeat=4)))
+    p, q = x[:, 0] & x[:, 1], x[:, 2] & x[:, 3]
+    truth = nx.DiGraph([("P", "Y0"), ("P", "Y1"), ("Q", "Y0"), ("Q", "Y1")], x=x, y=np.stack([p | q, p & q], axis=1))
+    for node, inputs, outputs in (("P", (0, 1), ()), ("Q", (2, 3), ()), ("Y0", (), (0,)), ("Y1", (), (1,))):
+        truth.add_node(node, inputs=inputs, outputs=outputs)
+    found = compare(Hierarchy(graph, labels, labels), truth)
+    assert found.valid is False
+    assert [boundary.units for boundary in found.boundaries] == [2, 2, 2, 2]
+
+
 def test_one_analog_unit_with_two_functions_is_seen_by_its_levels() -> None:
     # One hidden unit of value x0 + x1; "and" reads it with threshold 3/2, "or" with 1/2.
     gates = {"both": "x0 & x1", "either": "x0 | x1"}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..files import write_file
 from ..hierarchy import Hierarchy, check_hierarchy
+from ..texts import checked_title
 from .dot import render_dot, to_dot
 from .encoding import picture_bytes
 from .images import PixelMap, pixel_maps
@@ -54,6 +55,8 @@ def draw(
 
     Raises
     ------
+    TypeError
+        When ``hierarchy`` is none, ``ax`` no axes, or ``title`` no string.
     ValueError
         When the suffix or engine is unknown, or ``engine="graphviz"`` gets no path, or an ``ax``; when ``image`` has more or fewer
         pixels than there are inputs, or goes with Graphviz.
@@ -79,7 +82,7 @@ def draw(
     ['M0', 'M1']
     """
     check_hierarchy(hierarchy)
-    suffix = _check(path, ax, engine)
+    suffix, title = _check(path, ax, engine), checked_title(title)
     maps = _maps(hierarchy, path, engine, image)
     if engine == "graphviz":
         assert path is not None
@@ -100,6 +103,8 @@ def _check(path: str | Path | None, ax: Axes | None, engine: str) -> str:
             f'engine="graphviz" must have a path to write to and no ax; got path={path!r} and {"an" if ax is not None else "no"} ax. '
             'Use engine="native" to draw on axes'
         )
+    if ax is not None and not hasattr(ax, "add_patch"):
+        raise TypeError(f"ax must be matplotlib Axes; got {type(ax).__name__}")
     suffix = Path(path).suffix.lower() if path is not None else ""
     if path is not None and suffix not in SUFFIXES[engine]:
         raise ValueError(f"path must end in one of {list(SUFFIXES[engine])} with engine={engine!r}; got {str(path)!r}")

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..hierarchy import Hierarchy
 from ..layout.ordering import drawn_edges, groups_of
+from ..texts import clean
 from .colours import FAINT, INK, NEGATIVE, POSITIVE, region_colours
 
 
@@ -60,7 +61,7 @@ def _add_modules(dot: graphviz.Digraph, hierarchy: Hierarchy) -> None:
 
 
 def _add_unit(dot: graphviz.Digraph, hierarchy: Hierarchy, layer: int, index: int) -> None:
-    name = graphviz.escape(hierarchy.graph.unit_name(layer, index))
+    name = graphviz.escape(clean(hierarchy.graph.unit_name(layer, index)))
     if layer in (0, len(hierarchy.graph.weights)):
         color = INK if hierarchy.labels[layer][index] >= 0 else FAINT
         look = {"shape": "plaintext", "style": "", "fixedsize": "false", "width": "0", "height": "0", "margin": "0.04"}

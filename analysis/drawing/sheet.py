@@ -10,6 +10,7 @@ import numpy as np
 
 from ..hierarchy import Hierarchy, Module
 from ..layout import Layout, Region
+from ..texts import clean
 from .images import counted
 from .stand_ins import Frames
 
@@ -180,5 +181,5 @@ def _set_names(hierarchy: Hierarchy, layout: Layout, layer: int, step: float) ->
 
 def _short(name: str) -> str:
     """A name on one line, cut where it is longer than any name should be."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    line = " ".join(clean(name).split())
     return line if len(line) <= LONGEST_NAME else line[: LONGEST_NAME - 1] + "…"

@@ -140,7 +140,7 @@ def significance(
     Raises
     ------
     TypeError
-        When ``hierarchy`` is none.
+        When ``hierarchy`` is none, or ``detect`` cannot be called.
     ValueError
         When ``null`` or ``nulls`` is out of range, or ``detect`` finds another hierarchy in the same network.
 
@@ -165,6 +165,8 @@ def significance(
     (1.0, 20)
     """
     check_hierarchy(hierarchy)
+    if not callable(detect):
+        raise TypeError(f"detect must be the detector that found the hierarchy, such as detect_modules; got {type(detect).__name__}")
     model = _checked(null, nulls)
     graph = _carrying(hierarchy)
     found = detect(graph)

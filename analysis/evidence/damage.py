@@ -20,7 +20,8 @@ __all__ = ["Lesions", "lesions"]
 # m modules, o outputs.
 FEWEST = 100  # random sets
 LEVEL = 0.05
-# Losses closer than this are tied: far above rounding, far below any true difference.
+# Losses closer than this are tied, changes of a value when closer than this part of the value: far above rounding, far below any true
+# difference.
 TOLERANCE = 1e-9
 
 
@@ -142,8 +143,9 @@ def lesions(hierarchy: Hierarchy, x: ArrayLike, *, y: ArrayLike | None = None, r
     chance = {size: np.array([losses_of(replay, s) for s in _random_sets(kept, size, random_sets, rng)]) for size in dict.fromkeys(sizes)}
     exhaustive = [_set_count(kept, size) <= random_sets for size in sizes]
     losses = np.array([losses_of(replay, h) for h in held])
-    p_values = np.array([_p_values(loss, chance[size], e) for loss, size, e in zip(losses, sizes, exhaustive, strict=True)])
     outputs = len(hierarchy.graph.output_names)
+    ties = TOLERANCE * np.concatenate([np.ones(outputs), np.abs(replay.outputs).max(axis=0), [1]])
+    p_values = np.array([_p_values(loss, chance[size], ties, e) for loss, size, e in zip(losses, sizes, exhaustive, strict=True)])
     parts = [(part[:, :outputs], part[:, outputs:-1], part[:, -1]) for part in (losses, p_values)]
     counts = tuple(len(chance[size]) for size in sizes), tuple(exhaustive), tuple(map(sum, sizes))
     return Lesions(*parts[0], *parts[1], *counts, len(replay.x), hierarchy.graph.output_names)
@@ -165,6 +167,6 @@ def _such_sets(count: int) -> str:
     return "one such set exists" if count == 1 else f"{count} such sets exist"
 
 
-def _p_values(losses: NDArray[np.float64], chance: NDArray[np.float64], exhaustive: bool) -> NDArray[np.float64]:
-    reached = (chance >= losses - TOLERANCE).sum(axis=0)
+def _p_values(losses: NDArray[np.float64], chance: NDArray[np.float64], ties: NDArray[np.float64], exhaustive: bool) -> NDArray[np.float64]:
+    reached = (chance >= losses - ties).sum(axis=0)
     return reached / len(chance) if exhaustive else (1 + reached) / (1 + len(chance))

@@ -16,7 +16,7 @@ __all__ = ["Held", "Replay", "losses_of", "replayed", "silenced"]
 # L weight layers; o outputs. For each unit layer but the outputs, the positions of the silenced units.
 Held = Sequence[NDArray[np.int64]]
 
-TOLERANCE = 1e-12  # a smaller change is rounding
+TOLERANCE = 1e-12  # a change of a smaller part of the largest output is rounding
 
 
 class Replay(NamedTuple):
@@ -69,7 +69,7 @@ def replayed(graph: LayeredGraph, x: ArrayLike, y: ArrayLike | None) -> Replay:
     values = graph.unit_values(x)
     if not len(values[0]):
         raise ValueError("x must have at least one row; got none")
-    right = graph.decisions(values[-1]) if y is None else _bits(y, values[-1].shape)
+    right = graph.decisions(values[-1]) if y is None else _bits(y, values[-1].shape, graph.loss)
     return Replay(graph, values[0], [v.mean(axis=0) for v in values], values[-1], right)
 
 
@@ -88,12 +88,17 @@ def losses_of(replay: Replay, held: Held) -> NDArray[np.float64]:
     before, after = ((replay.graph.decisions(v) == replay.right).mean(axis=0) for v in (replay.outputs, outputs))
     change = np.abs(outputs - replay.outputs).mean(axis=0)
     total = change.sum()
-    return np.concatenate([before - after, change, [np.square(change / total).sum() if total > TOLERANCE else 0]])
+    changed = total > TOLERANCE * np.abs(replay.outputs).max()
+    return np.concatenate([before - after, change, [np.square(change / total).sum() if changed else 0]])
 
 
-def _bits(y: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _bits(y: ArrayLike, shape: tuple[int, ...], loss: str) -> NDArray[np.bool_]:
     bits = np.asarray(y, dtype=float)
     if bits.shape != shape or not np.isin(bits, (0, 1)).all():
         got = f"shape {bits.shape}" if bits.shape != shape else f"values from {bits.min():g} to {bits.max():g}"
         raise ValueError(f"y must hold the bits 0 and 1 in shape {shape}; got {got}. Leave it out to judge by the network's own decisions")
+    ones = bits.sum(axis=1)
+    if loss == "ce" and (ones != 1).any():
+        row = int(np.argmax(ones != 1))
+        raise ValueError(f"y must be one-hot, one 1 in each row, for a network of classes; got {ones[row]:g} in row {row}")
     return bits == 1

@@ -10,7 +10,7 @@ import numpy as np
 from ..drawing.colours import INK, POSITIVE
 from ..drawing.sheet import FONT, SMALL, SMALLEST
 from ..rates import Rate
-from .paper import LENIENT, LETTERS, NOT_RUN, STRICT, Grid, axes_of, check_lenient, letter, rate_axis
+from .paper import LENIENT, LETTERS, NOT_RUN, STRICT, Grid, axes_of, check_lenient, check_rates, letter, rate_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,6 +65,7 @@ def success_lines(
         raise ValueError("rates must have at least one value; got none")
     if default is not None and default not in rates:
         raise ValueError(f"default must be one of the values {list(rates)}; got {default!r}")
+    check_rates("rates", {title: rates})
     lenient = check_lenient({title: lenient} if lenient else None, {title: rates}).get(title, {})
     ax = axes_of(ax, 2.6, 2.1)
     letter(ax, title, xlabel, "rate of success", pad=SMALLEST + 8)
@@ -116,8 +117,8 @@ def success_panels(rates: Grid, *, defaults: Mapping[str, str] | None = None, le
         success_lines(values, default=(defaults or {}).get(name), lenient=(lenient or {}).get(name), ax=ax, title=name)
         if k % across:
             ax.set_ylabel("")
-    if lenient:
-        lines = {str(line.get_label()): line for ax in figure.axes for line in ax.lines}
+    lines = {str(line.get_label()): line for ax in figure.axes for line in ax.lines}
+    if LENIENT in lines:
         figure.legend(
             handles=[lines[label] for label in (STRICT, LENIENT)],
             loc="outside lower center",

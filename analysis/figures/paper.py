@@ -59,6 +59,7 @@ def check_grid(rates: Grid) -> list[str]:
     """The columns of a grid, the same in every row."""
     if not rates or not all(rates.values()):
         raise ValueError(f"rates must have at least one group of at least one rate; got {dict(rates)}")
+    check_rates("rates", rates)
     names = {row: list(columns) for row, columns in rates.items()}
     first, columns = next(iter(names.items()))
     for row, others in names.items():
@@ -70,8 +71,19 @@ def check_grid(rates: Grid) -> list[str]:
     return columns
 
 
+def check_rates(name: str, grid: Grid) -> None:
+    """Refuse what is no rate, such as its fraction, which tells of no trials."""
+    for row, columns in grid.items():
+        for column, rate in columns.items():
+            if rate is not None and not isinstance(rate, Rate):
+                raise TypeError(
+                    f"{name}[{row!r}][{column!r}] must be a Rate, such as Rate(11, 12), or None where nothing was run; got {rate!r}"
+                )
+
+
 def check_beside(name: str, beside: Grid | None, rates: Grid) -> Grid:
     """``beside``, or nothing; it may leave out what it does not know, but knows nothing that ``rates`` does not name."""
+    check_rates(name, beside or {})
     for row, columns in (beside or {}).items():
         unknown = [row] if row not in rates else [column for column in columns if column not in rates[row]]
         if unknown:

@@ -15,6 +15,7 @@ from .paper import axes_of, letter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
 
 __all__ = ["score_scatter"]
 
@@ -27,6 +28,7 @@ LOOKS: tuple[dict[str, Any], ...] = (
 BEYOND = 2.0  # from the outermost points to the next power of ten, at least so many times
 ALONE = range(-1, 2)  # exponents of the axes without points
 TICKS = 6  # at most
+LEAST = 5e-324  # the smallest number above 0
 CROWD = 200  # units from which on their marks shrink
 
 
@@ -70,20 +72,21 @@ def score_scatter(
     pairs = {name: _pair(name, *pair) for name, pair in scores.items()}
     ax = axes_of(ax, 3.2, 3.2)
     ax.set(xscale="log", yscale="log")
+    marks: dict[str, PathCollection] = {}
     for (name, (across, up)), look in zip(pairs.items(), LOOKS, strict=False):
         shown = (across > 0) & (up > 0)
         zeros = len(shown) - int(shown.sum())
         label = f"{name}: {shown.sum()} units{f', {zeros} more with a 0' * (zeros > 0)}"
         share = min(1.0, CROWD / max(1, int(shown.sum())))
         size = {"s": look["s"] * share, "linewidths": look["linewidths"] * share**0.5}
-        ax.scatter(across[shown], up[shown], **{**look, **size}, gid=name, label=label, zorder=3)
+        marks[label] = ax.scatter(across[shown], up[shown], **{**look, **size}, gid=name, label=label, zorder=3)
     decades = _decades(pairs)
-    ends, ticks = (10.0 ** decades[0], 10.0 ** decades[-1]), [10.0**decade for decade in decades[:: -(-len(decades) // TICKS)]]
+    ends, ticks = (_power(decades[0]), _power(decades[-1])), [_power(decade) for decade in decades[:: -(-len(decades) // TICKS)]]
     ax.plot(ends, ends, color=FAINT, linewidth=0.6, gid="equal")
     ax.set(xlim=ends, ylim=ends, xticks=ticks, yticks=ticks)
     ax.minorticks_off()
     ax.spines[["top", "right"]].set_visible(False)
-    _letters(ax, len(pairs), title, xlabel, ylabel)
+    _letters(ax, marks, title, xlabel, ylabel)
     return ax
 
 
@@ -105,13 +108,20 @@ def _decades(pairs: Mapping[str, Pair]) -> range:
     shown = np.concatenate([np.concatenate(pair)[np.tile((pair[0] > 0) & (pair[1] > 0), 2)] for pair in pairs.values()])
     if not len(shown):
         return ALONE
-    return range(math.floor(math.log10(shown.min() / BEYOND)), math.ceil(math.log10(shown.max() * BEYOND)) + 1)
+    return range(math.floor(math.log10(max(shown.min() / BEYOND, LEAST))), math.ceil(math.log10(shown.max() * BEYOND)) + 1)
 
 
-def _letters(ax: Axes, lines: int, title: str, xlabel: str, ylabel: str) -> None:
+def _power(decade: int) -> float:
+    """So many powers of ten, or the smallest number that there is."""
+    return max(10.0**decade, LEAST)
+
+
+def _letters(ax: Axes, marks: Mapping[str, PathCollection], title: str, xlabel: str, ylabel: str) -> None:
     """Names of the axes, and between the title and the points the legend."""
-    letter(ax, title, xlabel, ylabel, pad=1.5 * SMALLEST * lines + 6)
+    letter(ax, title, xlabel, ylabel, pad=1.5 * SMALLEST * len(marks) + 6)
+    # Names are given, since matplotlib leaves out marks whose own begin with "_".
     legend = ax.legend(
+        list(marks.values()), list(marks),
         loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, handletextpad=0.2, labelspacing=0.3, handlelength=1.2,
         frameon=False, prop={"family": FONT, "size": SMALLEST},
     )  # fmt: skip

@@ -1,19 +1,20 @@
-"""The sparse network as a weighted, directed, layered graph: the currency of this package."""
+"""The layered graph itself: what it holds, what it computes, and what can be read as one."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erf, expit
+
+from .arrays import checked_array, checked_matrix, kept
+from .conversion import adjacency_weights, networkx_fields, networkx_graph
+from .functions import ACTIVATIONS, LOSSES, known_loss
 
 if TYPE_CHECKING:
     import igraph
@@ -21,25 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["LayeredGraph", "as_graph"]
 
 # L weight layers connect L + 1 unit layers of widths n_0 (inputs) ... n_L (outputs).
-ACTIVATIONS: dict[str, Callable[[NDArray], NDArray]] = {
-    "identity": lambda z: z,
-    "relu": lambda z: np.maximum(z, 0),
-    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
-    "clipped_relu": lambda z: np.clip(z, 0, 1),
-    "tanh": np.tanh,
-    "sigmoid": expit,
-    "elu": lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
-    "gelu": lambda z: 0.5 * z * (1 + erf(z / np.sqrt(2))),
-    "silu": lambda z: z * expit(z),
-    "softplus": lambda z: np.logaddexp(0, z),
-}
-
-LOSSES = ("bce", "ce", "mse")
 
 
 @dataclass(frozen=True, eq=False)
 class LayeredGraph:
     """A weighted, directed graph whose edges run from each layer to the next.
+
+    Arrays are copied, and the copies cannot be written to.
 
     Parameters
     ----------
@@ -56,8 +45,10 @@ class LayeredGraph:
 
     Raises
     ------
+    TypeError
+        When weights or biases are no real numbers.
     ValueError
-        When shapes do not chain, values are not finite, or a name does not fit.
+        When shapes do not chain, values are not finite or masked, or a name does not fit.
 
     Examples
     --------
@@ -74,7 +65,7 @@ class LayeredGraph:
     loss: str = "bce"
 
     def __post_init__(self) -> None:
-        weights = tuple(_matrix(w, f"weights[{i}]") for i, w in enumerate(self.weights))
+        weights = tuple(kept(checked_matrix(w, f"weights[{i}]")) for i, w in enumerate(self.weights))
         if not weights:
             raise ValueError("weights must hold at least one matrix; got none")
         for i in range(1, len(weights)):
@@ -83,7 +74,9 @@ class LayeredGraph:
                     f"weights[{i}] must have {weights[i - 1].shape[1]} source units to follow weights[{i - 1}] of shape "
                     f"{weights[i - 1].shape} (source, target); got shape {weights[i].shape}"
                 )
-        biases = tuple(np.asarray(b, dtype=float) for b in self.biases) or tuple(np.zeros(w.shape[1]) for w in weights)
+        biases = tuple(kept(checked_array(b, f"biases[{i}]")) for i, b in enumerate(self.biases)) or tuple(
+            kept(np.zeros(w.shape[1])) for w in weights
+        )
         shapes, expected = [b.shape for b in biases], [(w.shape[1],) for w in weights]
         if shapes != expected:
             raise ValueError(f"biases must be arrays of shapes {expected}, one for each weight layer; got shapes {shapes}")
@@ -115,7 +108,7 @@ class LayeredGraph:
         """
         if isinstance(matrices, (str, bytes)) or not isinstance(matrices, Sequence):
             raise TypeError(f"weights must be a sequence of matrices (n_out, n_in), first layer first; got {type(matrices).__name__}")
-        arrays = [_matrix(m, f"weights[{i}]") for i, m in enumerate(matrices)]
+        arrays = [checked_matrix(m, f"weights[{i}]") for i, m in enumerate(matrices)]
         for i in range(1, len(arrays)):
             if arrays[i].shape[1] != arrays[i - 1].shape[0]:
                 raise ValueError(
@@ -137,31 +130,22 @@ class LayeredGraph:
         Raises
         ------
         ValueError
-            When the shape does not fit ``widths``, or an edge does not run from one layer to the next.
+            When the shape does not fit ``widths``, or an edge does not run from one layer to the next. Stored zeros are no edges.
 
         Examples
         --------
         >>> LayeredGraph.from_adjacency([[0, 0, 3.0], [0, 0, 0], [0, 0, 0]], [2, 1]).edge_count
         1
         """
-        matrix = sp.coo_array(adjacency)
-        starts = np.concatenate([[0], np.cumsum(widths)])
-        if matrix.shape != (starts[-1], starts[-1]):
-            raise ValueError(f"adjacency must have shape {(int(starts[-1]),) * 2} for widths {list(widths)}; got {matrix.shape}")
-        layer_of = np.repeat(np.arange(len(widths)), widths)
-        source, target = matrix.coords
-        _check_layered(layer_of[source], layer_of[target], source, target)
-        dense = matrix.tocsr()
-        return cls(
-            tuple(dense[starts[i] : starts[i + 1], starts[i + 1] : starts[i + 2]].toarray() for i in range(len(widths) - 1)), **fields
-        )
+        return cls(adjacency_weights(adjacency, widths), **fields)
 
     @classmethod
     def from_networkx(cls, graph: nx.DiGraph) -> LayeredGraph:
-        """The graph of a ``networkx.DiGraph``; an edge without ``weight`` weighs 1.
+        """The graph of a ``networkx.DiGraph``; an edge without ``weight`` weighs 1, one of weight 0 is none.
 
         The layer of a node is its attribute ``layer``, or the first entry of a node ``(layer, index)``, or, where neither is
-        given, its topological generation. Names of inputs and outputs come from ``name`` or the node itself.
+        given, its topological generation, for which edges of weight 0 count too. Names of inputs and outputs come from ``name`` or
+        the node itself.
 
         Raises
         ------
@@ -174,26 +158,7 @@ class LayeredGraph:
         >>> LayeredGraph.from_networkx(nx.DiGraph([("a", "h"), ("b", "h"), ("h", "y")])).widths
         (2, 1, 1)
         """
-        if not graph.is_directed() or graph.is_multigraph():
-            raise ValueError(f"the graph must be a networkx.DiGraph without parallel edges; got {type(graph).__name__}")
-        layer_of = _layers(graph) if len(graph) else {}
-        if not any(layer_of.values()):
-            raise ValueError("the graph must have at least one edge, or nodes of two layers; got none")
-        layers: list[list[Any]] = [[] for _ in range(max(layer_of.values()) + 1)]
-        for node in graph:
-            layers[layer_of[node]].append(node)
-        if all(isinstance(node, tuple) for node in graph):
-            layers = [sorted(nodes) for nodes in layers]
-        position = {node: i for nodes in layers for i, node in enumerate(nodes)}
-        sources, targets = [a for a, _ in graph.edges], [b for _, b in graph.edges]
-        _check_layered([layer_of[a] for a in sources], [layer_of[b] for b in targets], sources, targets)
-        weights = [np.zeros((len(a), len(b))) for a, b in pairwise(layers)]
-        for source, target, weight in graph.edges(data="weight", default=1.0):
-            weights[layer_of[source]][position[source], position[target]] = weight
-        biases = [np.array([graph.nodes[n].get("bias", 0.0) for n in nodes]) for nodes in layers[1:]]
-        activations = tuple(graph.graph["activations"].split()) if "activations" in graph.graph else ()
-        names = [_default_names(graph, nodes, prefix) for nodes, prefix in ((layers[0], "x"), (layers[-1], "y"))]
-        return cls(tuple(weights), tuple(biases), activations, names[0], names[1], _known(graph.graph.get("loss")))
+        return cls(**networkx_fields(graph))
 
     @classmethod
     def from_igraph(cls, graph: igraph.Graph) -> LayeredGraph:
@@ -279,15 +244,7 @@ class LayeredGraph:
 
     def to_networkx(self) -> nx.DiGraph:
         """A ``networkx.DiGraph`` over units ``(layer, index)`` with ``layer``, ``bias``, ``name`` and edge ``weight``."""
-        graph = nx.DiGraph(activations=" ".join(self.activations), loss=self.loss)
-        for layer, width in enumerate(self.widths):
-            for index in range(width):
-                bias = 0.0 if layer == 0 else float(self.biases[layer - 1][index])
-                graph.add_node((layer, index), layer=layer, bias=bias, name=self.unit_name(layer, index))
-        for layer, weight in enumerate(self.weights):
-            for source, target in np.argwhere(weight):
-                graph.add_edge((layer, int(source)), (layer + 1, int(target)), weight=float(weight[source, target]))
-        return graph
+        return networkx_graph(self)
 
     def to_igraph(self) -> igraph.Graph:
         """An ``igraph.Graph`` with the same vertices, in the same order, and attributes as :meth:`to_networkx`."""
@@ -297,6 +254,8 @@ class LayeredGraph:
 
     def unit_name(self, layer: int, index: int) -> str:
         """The name of an input or output, or ``h<layer>.<index>``."""
+        if not 0 <= layer < len(self.widths) or not 0 <= index < self.widths[layer]:
+            raise IndexError(f"a unit must be (layer, index) within the widths {self.widths}; got ({layer}, {index})")
         if layer == 0:
             return self.input_names[index]
         return self.output_names[index] if layer == len(self.weights) else f"h{layer}.{index}"
@@ -331,7 +290,7 @@ def as_graph(network: Any) -> LayeredGraph:
         return LayeredGraph.from_igraph(network)
     if hasattr(network, "weights"):
         fields = ("biases", "activations", "input_names", "output_names")
-        loss = _known(getattr(network, "loss", None))
+        loss = known_loss(getattr(network, "loss", None))
         return LayeredGraph.from_weights(network.weights, **{f: getattr(network, f, ()) for f in fields}, loss=loss)
     if isinstance(network, Sequence) and not isinstance(network, (str, bytes)):
         return LayeredGraph.from_weights(network)
@@ -341,59 +300,9 @@ def as_graph(network: Any) -> LayeredGraph:
     )
 
 
-def _known(loss: Any) -> str:
-    """A loss that is known by name; that of bits where there is none, or a number that others keep under that name."""
-    return loss if isinstance(loss, str) and loss in LOSSES else LOSSES[0]
-
-
-def _matrix(values: Any, name: str) -> NDArray[np.float64]:
-    array = values.toarray() if sp.issparse(values) else values.detach().cpu() if hasattr(values, "detach") else values
-    try:
-        array = np.asarray(array, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be a numeric matrix; got {type(values).__name__}: {error}") from error
-    if array.ndim != 2 or array.size == 0:
-        raise ValueError(f"{name} must be a matrix with at least one row and one column; got shape {array.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite; got {int((~np.isfinite(array)).sum())} NaN or infinite values")
-    return array
-
-
 def _names(names: Sequence[str], count: int, prefix: str) -> tuple[str, ...]:
     kept = tuple(str(n) for n in names) or tuple(f"{prefix}{i}" for i in range(count))
     if len(kept) != count or len(set(kept)) != count:
         kind = "input" if prefix == "x" else "output"
         raise ValueError(f"{kind}_names must be {count} different names; got {len(kept)}, {len(set(kept))} of them different")
     return kept
-
-
-def _layers(graph: nx.DiGraph) -> dict[Hashable, int]:
-    given = nx.get_node_attributes(graph, "layer")
-    if len(given) < len(graph) and all(isinstance(n, tuple) and len(n) == 2 and all(isinstance(v, Integral) for v in n) for n in graph):
-        given = {node: node[0] for node in graph}
-    if len(given) == len(graph):
-        layer_of = {node: int(layer) for node, layer in given.items()}
-        first = min(layer_of.values())
-        return {node: layer - first for node, layer in layer_of.items()}
-    if not nx.is_directed_acyclic_graph(graph):
-        raise ValueError("the graph must be layered; got one with a cycle. Give every node a `layer`, inputs 0")
-    generations = list(nx.topological_generations(graph))
-    early = [node for nodes in generations[:-1] for node in nodes if graph.out_degree(node) == 0]
-    if early:
-        raise ValueError(f"every path must end in the last layer; got {early[0]!r} at the end of a shorter one. Give each node its `layer`")
-    return {node: i for i, nodes in enumerate(generations) for node in nodes}
-
-
-def _check_layered(sources: ArrayLike, targets: ArrayLike, source_names: Sequence[Any], target_names: Sequence[Any]) -> None:
-    sources, targets = np.asarray(sources), np.asarray(targets)
-    wrong = np.flatnonzero(targets != sources + 1)
-    if len(wrong):
-        i = int(wrong[0])
-        raise ValueError(
-            f"the graph must be layered: every edge runs from one layer to the next; got {source_names[i]} (layer {int(sources[i])}) "
-            f"-> {target_names[i]} (layer {int(targets[i])}). Give every node its `layer`, or insert units that pass the value on"
-        )
-
-
-def _default_names(graph: nx.DiGraph, nodes: Sequence[Hashable], prefix: str) -> tuple[str, ...]:
-    return tuple(str(graph.nodes[n].get("name", f"{prefix}{n[1]}" if isinstance(n, tuple) and len(n) == 2 else n)) for n in nodes)

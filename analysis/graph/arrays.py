@@ -1,0 +1,53 @@
+"""Numbers as they come in: read as arrays of floats, or refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+__all__ = ["checked_array", "checked_matrix", "kept"]
+
+
+def checked_array(values: Any, name: str) -> NDArray[np.float64]:
+    """Values as an array of floats, which may share their memory.
+
+    Raises
+    ------
+    TypeError
+        When they are no real numbers.
+    ValueError
+        When entries are masked.
+    """
+    array = values.toarray() if sp.issparse(values) else values.detach().cpu() if hasattr(values, "detach") else values
+    if np.ma.is_masked(array):
+        raise ValueError(
+            f"{name} must have a number everywhere; got {np.ma.count_masked(array)} masked entries. Fill them, with 0 for no edge"
+        )
+    try:
+        if np.iscomplexobj(array):
+            raise TypeError("complex numbers; give real ones")
+        return np.asarray(array, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must hold real numbers; got {type(values).__name__}: {error}") from error
+
+
+def checked_matrix(values: Any, name: str) -> NDArray[np.float64]:
+    """Values as a matrix of finite floats, with at least one row and column; it may share their memory."""
+    array = checked_array(values, name)
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(f"{name} must be a matrix with at least one row and one column; got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite; got {int((~np.isfinite(array)).sum())} NaN or infinite values")
+    return array
+
+
+def kept(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A copy that nobody writes to, as the array lies in memory; the array itself where it is one, as in a graph made from a graph."""
+    if array.flags.owndata and not array.flags.writeable:
+        return array
+    copy = np.array(array)
+    copy.setflags(write=False)
+    return copy

@@ -1,0 +1,131 @@
+"""Layered graphs read from adjacencies and from networkx, and written to networkx."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from itertools import pairwise
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import networkx as nx
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from .arrays import checked_array
+from .functions import known_loss
+
+if TYPE_CHECKING:
+    from .layered import LayeredGraph
+
+__all__ = ["adjacency_weights", "networkx_fields", "networkx_graph"]
+
+
+def adjacency_weights(adjacency: ArrayLike | sp.sparray | sp.spmatrix, widths: Sequence[int]) -> tuple[NDArray[np.float64], ...]:
+    """The weights of a square adjacency over all units: see :meth:`LayeredGraph.from_adjacency`."""
+    matrix = sp.coo_array(adjacency if sp.issparse(adjacency) else checked_array(adjacency, "adjacency"))
+    # As floats before entries of one place are added up, which small integers have no room for.
+    matrix.data = checked_array(matrix.data, "adjacency")
+    if not all(isinstance(width, Integral) and width > 0 for width in widths):
+        raise ValueError(f"widths must be positive integers, the number of units in each layer; got {list(widths)}")
+    starts = np.concatenate([[0], np.cumsum(widths)])
+    if matrix.shape != (starts[-1], starts[-1]):
+        raise ValueError(f"adjacency must have shape {(int(starts[-1]),) * 2} for widths {list(widths)}; got {matrix.shape}")
+    layer_of = np.repeat(np.arange(len(widths)), widths)
+    edges = matrix.tocsr()
+    source, target = edges.nonzero()  # which passes over stored zeros
+    _check_layered(layer_of[source], layer_of[target], source, target)
+    return tuple(edges[starts[i] : starts[i + 1], starts[i + 1] : starts[i + 2]].toarray() for i in range(len(widths) - 1))
+
+
+def networkx_fields(graph: nx.DiGraph) -> dict[str, Any]:
+    """The fields of the ``LayeredGraph`` of a ``networkx.DiGraph``: see :meth:`LayeredGraph.from_networkx`."""
+    if not graph.is_directed() or graph.is_multigraph():
+        raise ValueError(f"the graph must be a networkx.DiGraph without parallel edges; got {type(graph).__name__}")
+    layer_of = _layers(graph) if len(graph) else {}
+    if not any(layer_of.values()):
+        raise ValueError("the graph must have at least one edge, or nodes of two layers; got none")
+    layers: list[list[Any]] = [[] for _ in range(max(layer_of.values()) + 1)]
+    for node in graph:
+        layers[layer_of[node]].append(node)
+    if _numbered(graph):
+        layers = [sorted(nodes) for nodes in layers]
+    position = {node: i for nodes in layers for i, node in enumerate(nodes)}
+    edges = [edge for edge in graph.edges(data="weight", default=1.0) if edge[2] != 0]
+    sources, targets = [a for a, _, _ in edges], [b for _, b, _ in edges]
+    _check_layered([layer_of[a] for a in sources], [layer_of[b] for b in targets], sources, targets)
+    weights = [np.zeros((len(a), len(b))) for a, b in pairwise(layers)]
+    for source, target, weight in edges:
+        weights[layer_of[source]][position[source], position[target]] = weight
+    biases = [np.array([graph.nodes[n].get("bias", 0.0) for n in nodes]) for nodes in layers[1:]]
+    activations = tuple(graph.graph["activations"].split()) if "activations" in graph.graph else ()
+    names = [_default_names(graph, nodes, prefix) for nodes, prefix in ((layers[0], "x"), (layers[-1], "y"))]
+    return {
+        "weights": tuple(weights),
+        "biases": tuple(biases),
+        "activations": activations,
+        "input_names": names[0],
+        "output_names": names[1],
+        "loss": known_loss(graph.graph.get("loss")),
+    }
+
+
+def networkx_graph(network: LayeredGraph) -> nx.DiGraph:
+    """The network as a ``networkx.DiGraph``: see :meth:`LayeredGraph.to_networkx`."""
+    graph = nx.DiGraph(activations=" ".join(network.activations), loss=network.loss)
+    for layer, width in enumerate(network.widths):
+        for index in range(width):
+            bias = 0.0 if layer == 0 else float(network.biases[layer - 1][index])
+            graph.add_node((layer, index), layer=layer, bias=bias, name=network.unit_name(layer, index))
+    for layer, weight in enumerate(network.weights):
+        for source, target in np.argwhere(weight):
+            graph.add_edge((layer, int(source)), (layer + 1, int(target)), weight=float(weight[source, target]))
+    return graph
+
+
+def _numbered(graph: nx.DiGraph) -> bool:
+    """Whether all nodes are pairs ``(layer, index)``."""
+    return all(isinstance(n, tuple) and len(n) == 2 and all(isinstance(v, Integral) for v in n) for n in graph)
+
+
+def _whole(layer: Any) -> bool:
+    try:
+        return float(layer).is_integer()
+    except (TypeError, ValueError):
+        return False
+
+
+def _layers(graph: nx.DiGraph) -> dict[Hashable, int]:
+    given = nx.get_node_attributes(graph, "layer")
+    if len(given) < len(graph) and _numbered(graph):
+        given = {node: node[0] for node in graph}
+    if len(given) == len(graph):
+        wrong = [layer for layer in given.values() if not _whole(layer)]
+        if wrong:
+            raise ValueError(f"the `layer` of every node must be a whole number, inputs 0; got {wrong[0]!r}")
+        layer_of = {node: int(float(layer)) for node, layer in given.items()}
+        first = min(layer_of.values())
+        return {node: layer - first for node, layer in layer_of.items()}
+    if not nx.is_directed_acyclic_graph(graph):
+        raise ValueError("the graph must be layered; got one with a cycle. Give every node a `layer`, inputs 0")
+    generations = list(nx.topological_generations(graph))
+    early = [node for nodes in generations[:-1] for node in nodes if graph.out_degree(node) == 0]
+    if early:
+        raise ValueError(f"every path must end in the last layer; got {early[0]!r} at the end of a shorter one. Give each node its `layer`")
+    return {node: i for i, nodes in enumerate(generations) for node in nodes}
+
+
+def _check_layered(sources: ArrayLike, targets: ArrayLike, source_names: Sequence[Any], target_names: Sequence[Any]) -> None:
+    sources, targets = np.asarray(sources), np.asarray(targets)
+    wrong = np.flatnonzero(targets != sources + 1)
+    if len(wrong):
+        i = int(wrong[0])
+        raise ValueError(
+            f"the graph must be layered: every edge runs from one layer to the next; got {source_names[i]} (layer {int(sources[i])}) "
+            f"-> {target_names[i]} (layer {int(targets[i])}). Give every node its `layer`, or insert units that pass the value on"
+        )
+
+
+def _default_names(graph: nx.DiGraph, nodes: Sequence[Any], prefix: str) -> tuple[str, ...]:
+    numbered = _numbered(graph)
+    return tuple(str(graph.nodes[n].get("name", f"{prefix}{n[1]}" if numbered else n)) for n in nodes)

@@ -1,0 +1,32 @@
+"""What units and outputs of a network compute, by name: activations, and losses, which say how outputs decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erf, expit
+
+__all__ = ["ACTIVATIONS", "LOSSES", "known_loss"]
+
+ACTIVATIONS: dict[str, Callable[[NDArray], NDArray]] = {
+    "identity": lambda z: z,
+    "relu": lambda z: np.maximum(z, 0),
+    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
+    "clipped_relu": lambda z: np.clip(z, 0, 1),
+    "tanh": np.tanh,
+    "sigmoid": expit,
+    "elu": lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
+    "gelu": lambda z: 0.5 * z * (1 + erf(z / np.sqrt(2))),
+    "silu": lambda z: z * expit(z),
+    "softplus": lambda z: np.logaddexp(0, z),
+}
+
+LOSSES = ("bce", "ce", "mse")
+
+
+def known_loss(loss: Any) -> str:
+    """A loss that is known by name; that of bits where there is none, or a number that others keep under that name."""
+    return loss if isinstance(loss, str) and loss in LOSSES else LOSSES[0]

@@ -1,0 +1,34 @@
+"""Titles and names as files may hold them."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["checked_title", "clean"]
+
+# Controls but tabs and line ends, halves of surrogate pairs, and the noncharacters that XML forbids.
+FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def clean(text: str) -> str:
+    """The text with a space for each character that no file of text, XML or HTML may hold.
+
+    Examples
+    --------
+    >>> clean("a\\x00b\\ud800\\nc")
+    'a b \\nc'
+    """
+    return FORBIDDEN.sub(" ", text)
+
+
+def checked_title(title: str | None) -> str | None:
+    """A title, clean; None where there is none.
+
+    Raises
+    ------
+    TypeError
+        When it is no string.
+    """
+    if title is not None and not isinstance(title, str):
+        raise TypeError(f"title must be a string; got {type(title).__name__}")
+    return title and clean(title)
