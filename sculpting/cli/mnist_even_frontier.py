@@ -122,11 +122,11 @@ def frontier_figure(rows: Sequence[Row], protocol: str) -> Axes:
     ax.set_ylim(bottom=0)
     ax.spines[["top", "right"]].set_visible(False)
     letter(ax, "Even digits: images until 97 %", "hidden units that are left", "training images consumed")
-    handles = [line for line in ax.lines if line.get_gid() in METHODS]
+    handles = [Line2D([], [], **STYLES[method], markersize=4, label=NAMES[method]) for method in METHODS]
     lone: dict[str, Any] = {"linestyle": "none", "markersize": 4, "color": "#1a1a1a"}
     handles.append(Line2D([], [], label="published", marker="x", **lone))
     if any(line.get_markerfacecolor() == "white" for line in ax.lines):
-        handles.append(Line2D([], [], label="at least", marker="o", markerfacecolor="white", **lone))
+        handles.append(Line2D([], [], label="at least: some seeds did not get there", marker="o", markerfacecolor="white", **lone))
     ax.figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, prop={"family": FONT, "size": SMALL})
     return ax
 

@@ -50,6 +50,8 @@ def rows_of(rows: Sequence[Row], width: int, network: str) -> list[Row]:
 
 def accuracy_figure(rows: Sequence[Row]) -> Figure:
     """Mean accuracies by sparsity, with a band from the worst to the best seed."""
+    from matplotlib.patches import Patch
+
     from analysis.drawing.colours import FAINT
     from analysis.drawing.sheet import FONT, SMALL
     from analysis.figures.paper import letter
@@ -63,11 +65,11 @@ def accuracy_figure(rows: Sequence[Row]) -> Figure:
             values = [[row[name] for row in part if row["sparsity"] == sparsity] for sparsity in sparsities]
             ax.plot(sparsities, [statistics.mean(some) for some in values], **style, linewidth=1.4, label=COLUMNS[name], gid=name)
             ax.fill_between(sparsities, list(map(min, values)), list(map(max, values)), color=style["color"], alpha=0.15, linewidth=0)
-        ax.set(xlim=(0, 1), ylim=(0.4, 1.03), xticks=(0.0, 0.5, 1.0), yticks=(0.5, 0.75, 1.0))
+        ax.set(xlim=(0, 1), ylim=(0.35, 1.03), xticks=(0.0, 0.5, 1.0), yticks=(0.5, 0.75, 1.0))
         ax.spines[["top", "right"]].set_visible(False)
-        letter(ax, f"{NAMES[network]}, {width} wide", "units removed", "accuracy" if _leads(ax) else "")
-    lines = [line for line in figure.axes[0].lines if line.get_gid()]
-    figure.legend(handles=lines, loc="outside lower center", ncols=len(DRAWN), frameon=False, prop={"family": FONT, "size": SMALL})
+        letter(ax, f"{NAMES[network]}, {width} wide", "sparsity asked for", "accuracy" if _leads(ax) else "")
+    handles = [*(line for line in figure.axes[0].lines if line.get_gid()), Patch(color=FAINT, alpha=0.25, linewidth=0, label="worst to best seed")]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, prop={"family": FONT, "size": SMALL})
     return figure
 
 
