@@ -462,7 +462,8 @@ def test_rows_of_a_small_table_stand_several_times_in_an_epoch() -> None:
     assert torch.equal(thrice.x_check, once.x_check)
     for rows, size, steps in ((256, None, 120), (128, None, 60), (16, None, 60), (256, 8, 120), (160, None, 90), (256, 256, 60)):
         x = torch.rand(rows, 4)
-        some = replace(task, x=x, y=x, x_check=x, y_check=x)
+        y = (x > 0.5).float()
+        some = replace(task, x=x, y=y, x_check=x, y_check=y)
         settings_, _ = round_of(
             some, [0.1], size, steps=None, final_rate=0.05, rate_width=12, least_rows=64, weight_decay=0.0, noises=(0.1, 0.3)
         )
