@@ -1,7 +1,8 @@
 """Sculpt networks that compute two parities of two bits each, alone and with their sum, among two bits that mean nothing.
 
 Asked for alone, the parities end in two modules that share nothing; asked for with their sum, their inputs still keep to two groups, and
-other modules join what these tell. Either way the two bits that mean nothing have no edge left.
+other modules join what these tell, not those of the task where chains are as few as here. Either way the two bits that mean nothing have
+no edge left.
 """
 
 from pathlib import Path
