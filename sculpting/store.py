@@ -18,6 +18,7 @@ __all__ = ["Row", "Store", "write_rows"]
 FORMAT = "neural-sculpting study"
 VERSION = 1
 NAME = re.compile(r"[A-Za-z0-9_+=-][A-Za-z0-9._+=-]{0,99}")
+NAMED = 3  # settings that an error names; another study differs in dozens
 
 Row = dict[str, Any]
 
@@ -156,7 +157,8 @@ def _check_settings(folder: Path, there: dict[str, Any], here: dict[str, Any]) -
     names = [name for name in {**there, **here} if name not in there or name not in here or there[name] != here[name]]
     if names:
         said = ("not set" if name not in s else json.dumps(s[name]) for name in names for s in (there, here))
-        told = "; ".join(f"{name} is {a} there and {b} now" for name, a, b in zip(names, said, said, strict=False))
+        told = "; ".join(f"{name} is {a} there and {b} now" for name, a, b in zip(names[:NAMED], said, said, strict=False))
+        told += f"; {len(names) - NAMED} more differ" * (len(names) > NAMED)
         raise ValueError(f"{folder} holds a study with other settings: {told}. Give another folder, or delete this one to begin anew")
 
 

@@ -51,6 +51,7 @@ def test_the_folder_says_what_it_holds(store: Store) -> None:
     ("settings", "text"),
     [
         ({**SETTINGS, "steps": 120}, r"other settings: steps is 60 there and 120 now\. Give another folder"),
+        ({**SETTINGS, **dict.fromkeys("abcde", 1)}, "a is not set there and 1 now; b is .*; c is not set there and 1 now; 2 more differ"),
         ({**SETTINGS, "grid": [2.5]}, r"settings: grid is \[2\.5, 1\.0\] there and \[2\.5\] now\. "),
         ({"steps": 60, "grid": [2.5, 1.0]}, r"settings: noise is null there and not set now\. "),
         ({**SETTINGS, "groups": 4, "steps": 30}, r"settings: steps is 60 there and 30 now; groups is not set there and 4 now\. "),

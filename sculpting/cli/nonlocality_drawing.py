@@ -68,7 +68,10 @@ def accuracy_figure(rows: Sequence[Row]) -> Figure:
         ax.set(xlim=(0, 1), ylim=(0.35, 1.03), xticks=(0.0, 0.5, 1.0), yticks=(0.5, 0.75, 1.0))
         ax.spines[["top", "right"]].set_visible(False)
         letter(ax, f"{NAMES[network]}, {width} wide", "sparsity asked for", "accuracy" if _leads(ax) else "")
-    handles = [*(line for line in figure.axes[0].lines if line.get_gid()), Patch(color=FAINT, alpha=0.25, linewidth=0, label="worst to best seed")]
+    handles = [
+        *(line for line in figure.axes[0].lines if line.get_gid()),
+        Patch(color=FAINT, alpha=0.25, linewidth=0, label="worst to best seed"),
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, prop={"family": FONT, "size": SMALL})
     return figure
 
