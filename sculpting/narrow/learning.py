@@ -40,7 +40,8 @@ class Learnt:
     Attributes
     ----------
     population : Population
-        Each member as it was when it reached the target; the others, or all where there is none, as they are at the end.
+        Each member as it was when it reached the target; the others, or all where there is none, as they are at the end: at the last
+        evaluation at which their loss was a number, or as they came.
     score : Score
         There, on the validation rows.
     examples : Tensor of shape (N,), float64
