@@ -18,8 +18,8 @@ from .training import Round
 __all__ = [
     "DENSE_ROUNDS", "DENSE_ROUNDS_UNMARKED", "EDGE_STEPS", "EPOCHS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "LEAST_STEPS", "MOST_STEPS",
     "UNIT_STEPS",
-    "check_arguments", "check_chains", "check_counts", "check_finite", "check_inputs", "check_spread", "device_of", "rates_of", "round_of",
-    "steps_of",
+    "check_amounts", "check_arguments", "check_chains", "check_counts", "check_finite", "check_inputs", "check_spread", "device_of",
+    "rates_of", "round_of", "steps_of",
 ]  # fmt: skip
 
 UNIT_STEPS: tuple[float, ...] = tuple(range(70, 0, -5))
@@ -138,6 +138,13 @@ def check_counts(**counts: int) -> None:
             raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}")
 
 
+def check_amounts(**amounts: float) -> None:
+    """Refuse what is below 0 or not finite."""
+    for name, value in amounts.items():
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{name} must be at least 0, and finite; got {value}")
+
+
 def round_of(
     task: Task,
     rates: Sequence[float],
@@ -158,9 +165,7 @@ def round_of(
     if steps is None:
         steps = min(max(EPOCHS * -(-copies * len(task.x) // batch), LEAST_STEPS), MOST_STEPS)
     check_counts(steps=steps)
-    for name, value in zip(("weight_decay", "input_noise", "hidden_noise"), (weight_decay, *noises), strict=True):
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{name} must be at least 0, and finite; got {value}")
+    check_amounts(weight_decay=weight_decay, input_noise=noises[0], hidden_noise=noises[1])
     if not 0 <= final_rate <= 1:
         raise ValueError(f"final_rate must be a fraction of the learning rate, in [0, 1]; got {final_rate}")
     return Round(steps, batch, rates[0], final_rate, weight_decay, *noises, rate_width=rate_width), copies

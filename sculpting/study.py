@@ -80,6 +80,7 @@ def run_study(
     store, given = Store.open(folder, settings), copy.deepcopy(dict(cells))  # work may change what it is given
     found = {name: store.load(name, arguments) for name, arguments in cells.items()}
     rows = {name: kept for name, kept in found.items() if kept is not None}
+    rest = [row for name in sorted(store.names() - cells.keys()) for row in store.load(name) or []] if others else []
     left = {name: cells[name] for name in sorted(cells.keys() - rows.keys(), key=_shuffled)}
     failed: dict[str, Exception] = {}
     with _bar(progress, len(rows), len(cells)) as tell, contextlib.closing(_outcomes(left, work, executor)) as outcomes:
@@ -91,7 +92,6 @@ def run_study(
             tell(len(rows), len(failed))
     if failed:
         raise _failure(failed, len(cells)) from next(iter(failed.values()))
-    rest = [row for name in sorted(store.names() - cells.keys()) for row in store.load(name) or []] if others else []
     return [row for name in cells for row in rows[name]] + rest
 
 

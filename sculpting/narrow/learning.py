@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..arguments import check_counts
+from ..arguments import check_amounts, check_counts
 from ..memory import members_that_fit
 from ..passes import Score
 from ..population import Population
@@ -131,9 +131,7 @@ def learn(
     for name, given, shapes in (("key", key, [(len(population), 2)]), ("learning_rate", rates, [(), (len(population),)])):
         if tuple(given.shape) not in shapes:
             raise ValueError(f"{name} must have shape {shapes[-1]}, a row for each member; got {tuple(given.shape)}")
-    for name, number in (("weight_decay", weight_decay), ("input_noise", input_noise)):
-        if not 0 <= number < math.inf:
-            raise ValueError(f"{name} must be at least 0, and finite; got {number}")
+    check_amounts(weight_decay=weight_decay, input_noise=input_noise)
     for name, numbers in (("learning_rate", rates.flatten().tolist()), ("epsilon", [epsilon])):
         if not all(0 < number < math.inf for number in numbers):
             raise ValueError(f"{name} must be positive, and finite; got {next(n for n in numbers if not 0 < n < math.inf):g}")

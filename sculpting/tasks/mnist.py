@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..randomness import check_seed
 from .digits import Digits, read_digits
 from .pairs import Labels, draw_pairs, hold_out
 from .pixel_truth import pair_truth, xor_truth
@@ -135,7 +136,7 @@ def _two_digits(
 ) -> Task:
     for name, count in zip(("pairs", "validation", "test"), rows, strict=True):
         _check_count(name, count, variant.digits**2, ", one for every ordered pair of digits")
-    _check_count("seed", seed, 0)
+    seed = check_seed(seed)
     train, test = read_digits(source, data_dir)
     size = _check_size(size, train.images.shape[1])
     check_images(train, range(variant.digits), 2, "one for training and one for validation")
