@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import chain
 
 import pytest
@@ -26,6 +27,34 @@ def test_products_are_those_of_the_blas(much: int, monkeypatch: pytest.MonkeyPat
         assert not lie_last(first)
     turned = product(put_last(a).transpose(1, 2), put_last(torch.ones(7, 3, 2)), last=True)
     torch.testing.assert_close(turned, a.transpose(1, 2) @ torch.ones(7, 3, 2))
+
+
+def in_all_layouts(matrix: torch.Tensor) -> Iterator[torch.Tensor]:
+    """The same matrices ``(N, i, j)``, rows or columns side by side in memory, without gaps and with."""
+    yield matrix
+    yield matrix.transpose(1, 2).contiguous().transpose(1, 2)
+    yield torch.nn.functional.pad(matrix, (1, 2, 1, 1))[:, 1:-1, 1:-2]
+    yield torch.nn.functional.pad(matrix, (1, 1, 1, 2)).transpose(1, 2).contiguous().transpose(1, 2)[:, 1:-2, 1:-1]
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_large_products_are_those_of_the_blas_however_they_lie_in_memory(members: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    handed, there = [], torch.backends.mkldnn.is_available()
+    monkeypatch.setattr("sculpting.formats.LARGE", 3 * 4 * 5)
+    if there:
+        linear = torch.ops.mkldnn._linear_pointwise
+        monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", lambda *given: handed.append(given[1]) or linear(*given))
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(members, 3, 4, generator=generator), torch.randn(members, 4, 5, generator=generator)
+    for first in in_all_layouts(a):
+        for second in in_all_layouts(b):
+            torch.testing.assert_close(product(first, second, last=False), a @ b)
+            torch.testing.assert_close(product(first, second[0], last=False), a @ b[0])
+    assert len(handed) == (16 * (members + 1) if there else 0)
+    assert all(weight.is_contiguous() or weight.t().is_contiguous() for weight in handed)  # or it is a thousand times slower
+    handed.clear()
+    torch.testing.assert_close(product(a[:, :2], b, last=False), a[:, :2] @ b)
+    assert not handed
 
 
 def test_what_layers_read_ends_in_the_one_of_the_biases_in_the_format_of_what_it_stands_beside() -> None:
