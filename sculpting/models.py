@@ -84,7 +84,8 @@ def read_model(model: nn.Module) -> Chain:
     TypeError
         When ``model`` is no module, or its forward cannot be followed.
     ValueError
-        When it has a layer that is not supported, which is named, no hidden layer, or forward hooks, which may change what a layer gives.
+        When it has a layer that is not supported, which is named, no hidden layer, no weights yet, or forward hooks, which may change what
+        a layer gives.
 
     Examples
     --------
@@ -136,6 +137,12 @@ def _chain(linears: list[nn.Linear], activations: list[str]) -> Chain:
 
 def _steps(model: nn.Module) -> list[tuple[str, nn.Linear | str]]:
     """Linear layers and names of activations in the order in which the input passes them."""
+    empty = [name for name, part in model.named_parameters() if part.is_meta or isinstance(part, nn.parameter.UninitializedParameter)]
+    if empty:
+        raise ValueError(
+            f"the model must have its weights; got none yet at {empty[0]!r}. Call it once where layers are lazy; build it elsewhere "
+            "than on device 'meta'"
+        )
     hooked = [name for name, module in model.named_modules() if module._forward_hooks or module._forward_pre_hooks]
     if hooked:
         raise ValueError(

@@ -300,6 +300,9 @@ def test_scores_and_sparsities_that_do_not_fit_are_refused() -> None:
     for sparsity in (1.0, -0.1, float("nan"), [0.5, 1.5]):
         with pytest.raises(ValueError, match=r"sparsity must be the fraction of units to remove, in \[0, 1\); got"):
             lowest(scores, population, sparsity)
+    for sparsities in ([0.1, 0.2, 0.3], [[0.5, 0.5]]):
+        with pytest.raises(ValueError, match=r"sparsity must be one fraction, or one for each of 2 members; got shape \("):
+            lowest(scores, population, sparsities)
     with pytest.raises(ValueError, match=r"scores must have shape \(2, 3\), one for each hidden unit of each member; got \(2, 2\)"):
         lowest(scores[:, :2], population, 0.5)
     with pytest.raises(ValueError, match="scores must be numbers; got 1 NaN"):

@@ -221,6 +221,20 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (Around(lambda inner, x: inner(x.view(4, -1))), (X, Y), {}, ValueError, r"must leave rows as they are; got view\(4, -1\)"),
         (Around(lambda inner, x: inner(torch.flatten(x))), (X, Y), {}, ValueError, "must leave rows as they are; got flatten"),
         (mlp(nn.Flatten(0), *GOOD), (X, Y), {}, ValueError, r"must leave rows as they are; got Flatten\(start_dim=0"),
+        (
+            nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.Linear(4, 3)),
+            (X, Y),
+            {},
+            ValueError,
+            r"have its weights; got none yet at '0.weight'",
+        ),
+        (
+            nn.Sequential(nn.Linear(6, 4, device="meta"), nn.ReLU(), nn.Linear(4, 3)),
+            (X, Y),
+            {},
+            ValueError,
+            r"have its weights; got none yet at '0.weight'",
+        ),
         (hooked(), (X, Y), {}, ValueError, "must have no forward hooks, which may change what its layers give; got some at '1'"),
         (wrong(torch.nan), (X, Y), {"initial": "model"}, ValueError, "the model's weights and biases must be finite; got 48 NaN"),
         (Aside(), (X, Y), {}, ValueError, "must be a chain that returns its last value; got one that returns b"),
@@ -252,7 +266,10 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (GOOD, X, {}, TypeError, "must be a pair .*; got Tensor"),
         (GOOD, (X, [["a"]] * 20), {}, TypeError, "data y must be a numeric array; got list"),
         (GOOD, TensorDataset(X), {}, TypeError, "got TensorDataset"),
-        (GOOD, DataLoader(TensorDataset(X)), {}, ValueError, r"must give batches \(x, y\); got 20 batches of 1 parts"),
+        (GOOD, DataLoader(TensorDataset(X)), {}, ValueError, r"must give batches \(x, y\), two tensors each; got \(Tensor\)"),
+        (GOOD, DataLoader([{"x": x} for x in X]), {}, ValueError, "two tensors each; got a dict"),  # type: ignore[arg-type]
+        (GOOD, DataLoader([(x, "a") for x in X]), {}, ValueError, r"two tensors each; got \(Tensor, tuple\)"),  # type: ignore[arg-type]
+        (GOOD, DataLoader(TensorDataset(X[:0], Y[:0])), {}, ValueError, "two tensors each; got no batch"),
         (GOOD, (X, Y), {"validation": 1.5}, ValueError, "validation must be a pair .* or a fraction of the 20 rows"),
         (GOOD, (X, Y), {"validation": (X[:, :5], Y)}, ValueError, "validation must have 6 inputs, as the data has; got 5"),
         (GOOD, (X, Y), {"min_accuracy": 0}, ValueError, r"min_accuracy must be a fraction in \(0, 1\]; got 0"),

@@ -43,7 +43,8 @@ def lowest(scores: Tensor, population: Population, sparsity: Tensor | Sequence[f
     Raises
     ------
     ValueError
-        When scores are not of shape (N, H) or are NaN, a sparsity is outside [0, 1), or the scope is not known.
+        When scores are not of shape (N, H) or are NaN, a sparsity is outside [0, 1), there are neither one nor N, or the scope is not
+        known.
 
     Notes
     -----
@@ -59,7 +60,10 @@ def lowest(scores: Tensor, population: Population, sparsity: Tensor | Sequence[f
     tensor([[False,  True, False,  True]])
     """
     check_scope(scope)
-    fractions = check_sparsity(sparsity).expand(len(population))
+    fractions = check_sparsity(sparsity)
+    if fractions.shape not in ((), (1,), (len(population),)):
+        raise ValueError(f"sparsity must be one fraction, or one for each of {len(population)} members; got shape {tuple(fractions.shape)}")
+    fractions = fractions.expand(len(population))
     hidden = population.own[:, 1:-1]
     sizes = hidden if scope == "layer" else hidden.sum(dim=1, keepdim=True)
     return lowest_of(scores, population, torch.floor(fractions.unsqueeze(1) * sizes + TOLERANCE))

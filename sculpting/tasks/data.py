@@ -5,6 +5,7 @@ S = rows, n = inputs, k = outputs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -103,9 +104,10 @@ def _pair(data: Any, what: str = "data", seed: int = 0) -> tuple[Tensor, Tensor]
     if isinstance(data, torch.utils.data.DataLoader):
         with torch.random.fork_rng(devices=[]):  # a loader that shuffles gives the same order to the same seed, and moves no generator
             torch.default_generator.manual_seed(seed)
-            batches = [tuple(batch) for batch in data]
-        if not batches or any(len(b) != 2 for b in batches):
-            raise ValueError(f"{what} must give batches (x, y); got {len(batches)} batches of {len(batches[0]) if batches else 0} parts")
+            batches = list(data)
+        wrong = [batch for batch in batches if not (isinstance(batch, (tuple, list)) and len(batch) == 2 and _are_tensors(batch))]
+        if wrong or not batches:
+            raise ValueError(f"{what} must give batches (x, y), two tensors each; got {_made_of(wrong[0]) if wrong else 'no batch'}")
         x, y = (torch.cat(part) for part in zip(*batches, strict=True))
     elif isinstance(data, torch.utils.data.TensorDataset) and len(data.tensors) == 2:
         x, y = data.tensors
@@ -130,6 +132,15 @@ def _pair(data: Any, what: str = "data", seed: int = 0) -> tuple[Tensor, Tensor]
         if bad:
             raise ValueError(f"{what}: {letter} must be finite, as float32; got {bad} NaN or infinite values")
     return x, y
+
+
+def _are_tensors(batch: Sequence[Any]) -> bool:
+    return all(isinstance(part, Tensor) for part in batch)
+
+
+def _made_of(batch: Any) -> str:
+    """What a batch is, for a message: ``a dict``, or ``(Tensor, Tensor, int)``."""
+    return f"({', '.join(type(part).__name__ for part in batch)})" if isinstance(batch, (tuple, list)) else f"a {type(batch).__name__}"
 
 
 def _columns(data: Any, place: int, count: int) -> tuple[str, ...]:
