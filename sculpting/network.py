@@ -45,7 +45,8 @@ class SparseNetwork:
         On the rows that decided acceptance: the fraction of right bits or classes, or the coefficient of determination.
     input_names, output_names : tuple of str
     origin : dict
-        Where it comes from: ``seed``, ``unit_step`` and ``edge_step`` in percent, ``widths`` of the model, ``task``.
+        Where it comes from: ``seed``, ``unit_step`` and ``edge_step`` in percent, ``widths`` of the model, ``task``, and of pixels
+        the ``image``, height and width.
     loss : {"bce", "ce", "mse"} or None
         What it was trained by, which says how its outputs decide; None where it is not known.
 

@@ -333,7 +333,7 @@ def _networks(standing: Standing | None, chains: Sequence[Chain], rates: Sequenc
             "output_names": task.output_names,
             "origin": {
                 "seed": name.seed, "unit_step": name.unit_step, "edge_step": name.edge_step, "model": name.model,
-                "learning_rate": rates[name.rate], "widths": list(chains[name.model].shape.widths), "task": task.name,
+                "learning_rate": rates[name.rate], "widths": list(chains[name.model].shape.widths), **task.origin,
             },
         }
         for name, accuracy in zip(standing.names, standing.accuracy.tolist(), strict=True)

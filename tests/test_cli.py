@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sculpting import SparseNetwork
@@ -63,6 +65,23 @@ def test_modules_and_draw_read_a_saved_network(sculpted: Path, tmp_path: Path, c
     for suffix in ("svg", "png", "pdf", "html", "dot"):
         assert main(["draw", file, "--out", str(tmp_path / f"m.{suffix}")]) == 0
         assert (tmp_path / f"m.{suffix}").stat().st_size > 500
+
+
+def test_saved_networks_of_images_say_so_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = (np.repeat(np.eye(2), 4, axis=1), np.eye(2))
+    network = SparseNetwork(weights, (np.zeros(2), np.zeros(2)), ("relu", "identity"), origin={"seed": 0, "image": [2, 4]})
+    told = []
+    for name, origin in (("says", network.origin), ("silent", {"seed": 0})):
+        file = str(replace(network, origin=origin).save(tmp_path / f"{name}.safetensors"))
+        asked = [] if "image" in origin else ["--image", "2", "4", "--merge-threshold", "0.6"]
+        assert main(["modules", file, *asked]) == 0
+        assert main(["draw", file, *asked]) == 0
+        told.append((capsys.readouterr().out.splitlines()[:-1], (tmp_path / f"{name}.svg").read_bytes()))
+    assert told[0] == told[1]
+    assert "pixels" in "".join(told[0][0])
+    assert main(["draw", file, "--out", str(tmp_path / "plain.svg")]) == 0
+    assert (tmp_path / "plain.svg").read_bytes() != told[0][1]
+    assert main(["draw", str(tmp_path / "says.safetensors"), "--out", str(tmp_path / "plain.dot")]) == 0  # Graphviz draws no maps of pixels
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tagged import MNIST, SIDE, TEST_LABELS, TRAIN_LABELS, fill, leave_alone, needs_mnist, write
 
 from analysis import compare, detect_modules
-from sculpting import tasks
+from sculpting import sculpt, tasks
 from sculpting.tasks import digits as sources
 from sculpting.tasks.pairs import draw_pairs, hold_out
 
@@ -266,3 +266,9 @@ def test_the_real_images_come_in_both_sizes(monkeypatch: pytest.MonkeyPatch) -> 
     torch.testing.assert_close(half.x, means)
     assert (float(full.x.min()), float(full.x.max())) == (0, 1)
     assert torch.equal(full.y, half.y)
+
+
+def test_sculpted_networks_of_images_know_their_size() -> None:
+    task = tasks.mnist_pair(source="digits", size=4, pairs=100, validation=100, test=100)
+    result = sculpt(task.model(8, 1), task, seeds=1, unit_steps=[50], edge_steps=[5], min_accuracy=0.5, steps=8, progress=False)
+    assert result.network.origin["image"] == [4, 8]

@@ -61,9 +61,6 @@ def _parser() -> argparse.ArgumentParser:
 
     draw = parsers.add_parser("draw", help="draw the modules of a saved network")
     _add_saved(draw)
-    draw.add_argument(
-        "--image", nargs=2, type=int, metavar=("HEIGHT", "WIDTH"), help="of the image whose pixels the inputs are: draw maps of them"
-    )
     draw.add_argument("--out", type=Path, help="picture to write: .svg, .png, .pdf, .html or .dot (default: FILE with .svg)")
     draw.set_defaults(run=commands.draw_modules)
 
@@ -83,7 +80,7 @@ def _add_sculpting(parser: argparse.ArgumentParser, out: str | None) -> None:
         default="consensus",
         help="which candidate to show: consensus (default), or the sparsest, the published rule",
     )
-    parser.add_argument("--merge-threshold", type=float, help="share of edges above which clusters merge (default 0.9, for images 0.6)")
+    _add_threshold(parser)
     parser.add_argument("--device", help="where to compute, such as cpu or cuda (default cpu)")
     parser.add_argument("--out", type=Path, default=out, help=f"folder to write to (default {out or 'runs/TASK'})")
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no report; files are written all the same")
@@ -91,12 +88,18 @@ def _add_sculpting(parser: argparse.ArgumentParser, out: str | None) -> None:
 
 def _add_saved(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="a network that was saved, such as network.safetensors")
+    _add_threshold(parser)
     parser.add_argument(
-        "--merge-threshold",
-        type=float,
-        default=0.9,
-        help="share of edges above which clusters merge (default 0.9; `sculpt` takes 0.6 for images)",
+        "--image",
+        nargs=2,
+        type=int,
+        metavar=("HEIGHT", "WIDTH"),
+        help="of the image whose pixels the inputs are (default: as the file says, so that networks of image tasks need none)",
     )
+
+
+def _add_threshold(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--merge-threshold", type=float, help="share of edges above which clusters merge (default 0.9, for images 0.6)")
 
 
 def _add_studies(parser: argparse.ArgumentParser) -> None:

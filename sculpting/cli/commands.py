@@ -51,11 +51,9 @@ def sculpt_task(options: argparse.Namespace) -> None:
     from analysis import compare, report_text, write_report
 
     task = named(options.task)
-    width, threshold = options.width, options.merge_threshold
+    width, threshold = options.width, _threshold(options.merge_threshold, task.image)
     if width is None:
         width = math.prod(task.image) // 4 if task.image else WIDTH
-    if threshold is None:
-        threshold = IMAGE_THRESHOLD if task.image else THRESHOLD
     model, truth = task.model(width=width, hidden_layers=options.layers), task.truth(hidden_layers=options.layers)
     folder = Path(options.out or Path("runs") / (_readable(task) or re.sub(r"\W+", "-", task.name).strip("-")))
     if folder.exists() and not folder.is_dir():
@@ -119,19 +117,36 @@ def find_modules(options: argparse.Namespace) -> None:
     """Print the modules of a saved network."""
     from analysis import compare, detect_modules, report_text
 
-    network = SparseNetwork.load(options.file)
-    found = detect_modules(network, merge_threshold=options.merge_threshold)
+    network, image, threshold = _saved(options)
+    found = detect_modules(network, merge_threshold=threshold)
     truth = named(options.task).truth(len(network.widths) - 2) if options.task else None
-    print(report_text(found, compare(found, truth) if truth is not None else None))
+    print(report_text(found, compare(found, truth) if truth is not None else None, image=image))
 
 
 def draw_modules(options: argparse.Namespace) -> None:
     """Draw the modules of a saved network."""
     from analysis import detect_modules
 
-    out, image = options.out or options.file.with_suffix(".svg"), options.image and tuple(options.image)
-    detect_modules(SparseNetwork.load(options.file), merge_threshold=options.merge_threshold).draw(out, image=image)
+    network, image, threshold = _saved(options)
+    out = options.out or options.file.with_suffix(".svg")
+    if out.suffix == ".dot" and not options.image:
+        image = None  # Graphviz draws no maps of pixels
+    detect_modules(network, merge_threshold=threshold).draw(out, image=image)
     print(f"wrote {out}")
+
+
+def _saved(options: argparse.Namespace) -> tuple[SparseNetwork, tuple[int, int] | None, float]:
+    """A saved network, the size of the image whose pixels its inputs are, if they are, and the share above which clusters merge."""
+    network = SparseNetwork.load(options.file)
+    size = options.image or network.origin.get("image")
+    image = None if size is None else (int(size[0]), int(size[1]))
+    return network, image, _threshold(options.merge_threshold, image)
+
+
+def _threshold(given: float | None, image: tuple[int, int] | None) -> float:
+    if given is not None:
+        return float(given)
+    return IMAGE_THRESHOLD if image else THRESHOLD
 
 
 def study_boolean(options: argparse.Namespace) -> None:

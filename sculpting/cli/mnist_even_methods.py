@@ -67,7 +67,7 @@ def teacher_of(path: Path, task: Task, width: int, epochs: int, seed: int) -> Sp
     steps = epochs * -(-len(task.x) // TEACHER_BATCH)
     settings = Round(steps, TEACHER_BATCH, TEACHER_RATE, weight_decay=0.0, input_noise=NOISE)
     population, score = train(Population.uniform(shape, fold(key, TEACHING)), Data.of(task), settings, fold(key, ORDER_OF_TEACHING))
-    network = network_of(population, 0, accuracy=float(score.accuracy), origin={"seed": seed, "task": task.name})
+    network = network_of(population, 0, accuracy=float(score.accuracy), origin={"seed": seed, **task.origin})
     network.save(path)
     return network
 

@@ -121,7 +121,7 @@ class Run:
         names = self.tasks[0].input_names, self.tasks[0].output_names
         found = []
         for row, stage in enumerate(learnt):
-            origin = {"method": method, "seed": stage.seed, "units": stage.asked, "task": self.tasks[0].name}
+            origin = {"method": method, "seed": stage.seed, "units": stage.asked, **self.tasks[0].origin}
             facts = {"accuracy": stage.accuracy_keep, "input_names": names[0], "output_names": names[1], "origin": origin}
             network = network_of(population, row, head=self.chain.head, loss=self.tasks[0].loss, **facts).compact()
             after = revived[row].accuracy_forget if revived else math.nan

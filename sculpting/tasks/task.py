@@ -151,6 +151,11 @@ class Task:
             nn.init.zeros_(parameter)
         return nn.Sequential(*layers[:-1])
 
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What the networks that are made for it keep of a task: its ``task`` name and, where it has one, the size of its ``image``."""
+        return {"task": self.name, **({"image": list(self.image)} if self.image else {})}
+
     def constant_accuracy(self) -> float:
         """What the best constant answer reaches on the rows that decide acceptance: see ``sculpt`` for what accuracy means.
 
