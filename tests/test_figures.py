@@ -93,6 +93,8 @@ def test_valid_decompositions_stand_on_top_and_carry_the_interval() -> None:
     assert heights[0] > heights[1] > 0
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
     assert legend == [*DEPTHS, "another valid decomposition", "95 % interval, counting valid"]
+    # A key to what is not there would be looked for in vain.
+    assert [text.get_text() for text in success_bars(GRID, lenient=GRID).get_legend().get_texts()] == [*DEPTHS, legend[-1]]
 
 
 def test_published_rates_are_open_diamonds_in_another_colour() -> None:

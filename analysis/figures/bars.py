@@ -95,7 +95,7 @@ def success_bars(
     ax.set_xlim(-0.5, len(rates) - 0.5)
     ax.set_xticks(range(len(rates)), list(rates), fontsize=SMALL, **LETTERS)
     ax.tick_params(axis="x", length=0)
-    _legend(ax, series, bool(lenient), bool(published))
+    _legend(ax, series, lenient, rates, bool(published))
     return ax
 
 
@@ -139,16 +139,16 @@ def _counts(ax: Axes, places: list[tuple[float, str, str]], grid: Grid, caption:
         ax.annotate(str(grid.get(group, {}).get(name) or NOT_RUN), (place, 1), (0, height), ha="center", **style)
 
 
-def _legend(ax: Axes, series: list[str], lenient: bool, published: bool) -> None:
+def _legend(ax: Axes, series: list[str], lenient: Grid, strict: Grid, published: bool) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
     from matplotlib.transforms import ScaledTranslation
 
     looks: dict[str, dict[str, Any]] = {name: {"fc": _shade(j, len(series)), "ec": INK} for j, name in enumerate(series)}
-    if lenient:
+    if any(rate != strict[group][name] for group, row in lenient.items() for name, rate in row.items()):
         looks["another valid decomposition"] = {"fc": "white", "ec": FAINT, "hatch": HATCH}
     entries: list[Patch | Line2D] = [Patch(label=name, linewidth=0.7, **look) for name, look in looks.items()]
-    interval = f"95 % interval{', counting valid' * lenient}"
+    interval = f"95 % interval{', counting valid' if lenient else ''}"
     entries.append(Line2D([], [], color=INK, linewidth=1.2, marker="|", linestyle="none", markersize=9, label=interval))
     if published:
         entries.append(Line2D([], [], label=PUBLISHED, linestyle="none", **MARK))
