@@ -152,6 +152,14 @@ def test_thirty_modules_cross_less_than_half_as_often():
     assert _crossings(case, _drawn_order(case)) < _crossings(case, natural) / 2
 
 
+def test_of_two_mirror_images_the_one_with_the_first_inputs_on_the_left_is_drawn():
+    """Here the other one has the outputs in their order."""
+    case = hierarchy([[[1.0, 1.0], [1.0, 0.0]]], ([0, 1], [2, 3]))
+    inputs, outputs = _drawn_order(case)
+    assert (list(inputs), list(outputs)) == ([0, 1], [1, 0])
+    assert _crossings(case, [inputs, outputs]) == 0
+
+
 def test_crossings_counts_parallel_edges():
     assert crossings(np.array([[0, 2], [3, 0]])) == 6
     assert crossings(np.array([[1, 1], [1, 1]])) == 1

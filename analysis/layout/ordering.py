@@ -56,18 +56,19 @@ def crossings(adjacency: NDArray) -> int:
 
 
 def order_groups(groups: Labels, edges: Matrices) -> list[int]:
-    """The groups from left to right: fewest crossings, then shortest edges, then nearest to the order of the labels."""
+    """The groups from left to right: fewest crossings, then shortest edges, then nearest to the order of the labels, inputs first."""
     spans = spans_of(groups)
     flows = _flows(groups, edges, spans)
     natural = list(range(len(spans)))
     distance = np.abs(np.subtract.outer(natural, natural))
     holds_inputs = spans[:, 0] == 0
-    importance = 1 + np.outer(holds_inputs, holds_inputs)  # a reader expects x0 before x1
+    of_inputs = np.outer(holds_inputs, holds_inputs)  # a reader expects x0 before x1, and the left of an image on the left
 
     def cost(order: list[int]) -> Cost:
         sorted_flows = [flow[np.ix_(order, order)] for flow in flows]
-        inverted = np.triu(np.greater.outer(order, order)) * importance[np.ix_(order, order)]
-        return float(sum(map(crossings, sorted_flows))), float(sum((flow * distance).sum() for flow in sorted_flows)), float(inverted.sum())
+        inverted = np.triu(np.greater.outer(order, order))
+        lengths = sum((flow * distance).sum() for flow in sorted_flows)
+        return sum(map(crossings, sorted_flows)), float(lengths), int(inverted[of_inputs[np.ix_(order, order)]].sum()), int(inverted.sum())
 
     budget = min(EVALUATIONS, CELLS // (len(flows) * len(natural) ** 2))
     found = [_sift(start, cost, budget // 2) for start in (natural, _sugiyama(flows, spans))]
