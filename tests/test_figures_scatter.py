@@ -86,6 +86,12 @@ def test_marks_of_many_units_cover_no_more_than_those_of_few() -> None:
     assert score_scatter({"a": ([1.0], [1.0])}).collections[0].get_sizes() == few
 
 
+def test_marks_of_many_units_fade_but_not_in_the_legend() -> None:
+    few, many = (score_scatter({"a": (np.arange(1, n + 1),) * 2}) for n in (200, 800))
+    assert [ax.collections[0].get_alpha() for ax in (few, many)] == [1.0, 0.4]
+    assert [ax.get_legend().legend_handles[0].get_alpha() for ax in (few, many)] == [1.0, 1.0]
+
+
 @pytest.mark.parametrize("pair", [([], []), ([0.0, 1.0], [1.0, 0.0])])
 def test_without_points_there_are_axes(pair: Any) -> None:
     ax = score_scatter({"a": pair})

@@ -29,7 +29,8 @@ BEYOND = 2.0  # from the outermost points to the next power of ten, at least so 
 ALONE = range(-1, 2)  # exponents of the axes without points
 TICKS = 6  # at most
 LEAST = 5e-324  # the smallest number above 0
-CROWD = 200  # units from which on their marks shrink
+CROWD = 200  # units from which on their marks shrink and fade,
+FAINTEST = 0.4  # to this opacity at the least
 
 
 def score_scatter(
@@ -78,7 +79,7 @@ def score_scatter(
         zeros = len(shown) - int(shown.sum())
         label = f"{name}: {shown.sum()} units{f', {zeros} more with a 0' * (zeros > 0)}"
         share = min(1.0, CROWD / max(1, int(shown.sum())))
-        size = {"s": look["s"] * share, "linewidths": look["linewidths"] * share**0.5}
+        size = {"s": look["s"] * share, "linewidths": look["linewidths"] * share**0.5, "alpha": max(FAINTEST, share)}
         marks[label] = ax.scatter(across[shown], up[shown], **{**look, **size}, gid=name, label=label, zorder=3)
     decades = _decades(pairs)
     ends, ticks = (_power(decades[0]), _power(decades[-1])), [_power(decade) for decade in decades[:: -(-len(decades) // TICKS)]]
@@ -125,5 +126,8 @@ def _letters(ax: Axes, marks: Mapping[str, PathCollection], title: str, xlabel: 
         loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, handletextpad=0.2, labelspacing=0.3, handlelength=1.2,
         frameon=False, prop={"family": FONT, "size": SMALLEST},
     )  # fmt: skip
+    for mark in legend.legend_handles:
+        if mark is not None:
+            mark.set_alpha(1.0)
     for text in legend.get_texts():
         text.set(parse_math=False, color=INK)
