@@ -81,8 +81,7 @@ def packings(population: Population, rates: Tensor | None = None) -> Iterator[Pa
     """
     if len(population) * population.shape.size < FEW_PARAMETERS and (rates is None or len(set(rates.tolist())) == 1):
         members = torch.arange(len(population), device=population.values.device)
-        units = [torch.arange(width, device=members.device).expand(len(members), -1) for width in population.shape.widths[1:-1]]
-        yield Packing(members, population.shape, None, None, units)
+        yield Packing(members, population.shape, None, None, _as_they_are(population.shape, members))
         return
     alive = population.alive()
     levels = (-(-torch.stack([a.sum(dim=1) for a in alive]) // MULTIPLE) * MULTIPLE).amax(dim=0).cpu()
@@ -112,6 +111,8 @@ def _saving(shape: Shape, level: int, larger: int) -> float:
 def _packing(population: Population, members: Tensor, alive: list[Tensor]) -> Packing:
     shape = population.shape
     inputs = _live_inputs(population, members)
+    if inputs is None and all(bool(units.all()) for units in alive):
+        return Packing(members, shape, None, None, _as_they_are(shape, members))
     first = torch.arange(shape.widths[0], device=members.device) if inputs is None else inputs
     slots = [first.expand(len(members), -1)]
     for units in alive:
@@ -126,6 +127,11 @@ def _packing(population: Population, members: Tensor, alive: list[Tensor]) -> Pa
         parts.append(((rows * (width + 1) + start).unsqueeze(2) + columns.unsqueeze(1)).flatten(1))
     packed = Shape(tuple(s.shape[1] for s in slots), shape.activations)
     return Packing(members, packed, inputs, torch.cat(parts, dim=1), slots[1:-1])
+
+
+def _as_they_are(shape: Shape, members: Tensor) -> list[Tensor]:
+    """The ``units`` of a packing that leaves nothing out."""
+    return [torch.arange(width, device=members.device).expand(len(members), -1) for width in shape.widths[1:-1]]
 
 
 def _live_inputs(population: Population, members: Tensor) -> Tensor | None:

@@ -373,6 +373,17 @@ def test_a_few_parameters_are_trained_as_they_are(monkeypatch: pytest.MonkeyPatc
     torch.testing.assert_close(apart.values, packed.values, rtol=1e-4, atol=1e-6)
 
 
+def test_where_every_unit_is_left_nothing_is_moved() -> None:
+    dense = make((4, 12, 6, 3), 100, kept=0.5)
+    assert all(bool(alive.all()) for alive in dense.alive())
+    (whole,) = packings(dense)
+    assert whole.places is None
+    assert [units[0].tolist() for units in whole.units] == [list(range(12)), list(range(6))]
+    (moved,) = packings(dense.masked(dense.without_units(torch.arange(18).expand(100, -1) == 0)))
+    assert moved.places is not None
+    assert moved.units[0][0].tolist() == [*range(1, 12), 0]
+
+
 def test_members_of_like_size_are_packed_together_where_it_pays() -> None:
     big, small = make((4, 40, 3), 100, kept=1.0), with_dead_units(make((4, 40, 3), 100, kept=1.0), 0, 0.08)
     mixed = Population.of(big.shape, torch.cat([big.values, small.values]), torch.cat([big.mask, small.mask]))
