@@ -5,7 +5,6 @@ S = rows, n = inputs, k = outputs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -105,7 +104,7 @@ def _pair(data: Any, what: str = "data", seed: int = 0) -> tuple[Tensor, Tensor]
         with torch.random.fork_rng(devices=[]):  # a loader that shuffles gives the same order to the same seed, and moves no generator
             torch.default_generator.manual_seed(seed)
             batches = list(data)
-        wrong = [batch for batch in batches if not (isinstance(batch, (tuple, list)) and len(batch) == 2 and _are_tensors(batch))]
+        wrong = [batch for batch in batches if not _is_pair(batch)]
         if wrong or not batches:
             raise ValueError(f"{what} must give batches (x, y), two tensors each; got {_made_of(wrong[0]) if wrong else 'no batch'}")
         x, y = (torch.cat(part) for part in zip(*batches, strict=True))
@@ -134,8 +133,8 @@ def _pair(data: Any, what: str = "data", seed: int = 0) -> tuple[Tensor, Tensor]
     return x, y
 
 
-def _are_tensors(batch: Sequence[Any]) -> bool:
-    return all(isinstance(part, Tensor) for part in batch)
+def _is_pair(batch: Any) -> bool:
+    return isinstance(batch, (tuple, list)) and len(batch) == 2 and all(isinstance(part, Tensor) for part in batch)
 
 
 def _made_of(batch: Any) -> str:
