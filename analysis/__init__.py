@@ -1,11 +1,9 @@
 """Modules and hierarchy of sparse networks: find, agree, compare, doubt, draw."""
 
-from .baselines import BASELINES as BASELINES
-from .baselines import detect_baseline as detect_baseline
-from .comparison import Comparison as Comparison
-from .comparison import compare as compare
 from .consensus import consensus as consensus
-from .detection import detect_modules as detect_modules
+from .detection.baselines import BASELINES as BASELINES
+from .detection.baselines import detect_baseline as detect_baseline
+from .detection.modules import detect_modules as detect_modules
 from .drawing import draw as draw
 from .evidence import Lesions as Lesions
 from .evidence import Significance as Significance
@@ -20,8 +18,6 @@ from .figures import success_bars as success_bars
 from .figures import success_lines as success_lines
 from .figures import success_map as success_map
 from .figures import success_panels as success_panels
-from .function import FunctionMap as FunctionMap
-from .function import function_map as function_map
 from .graph import LayeredGraph as LayeredGraph
 from .hierarchy import Hierarchy as Hierarchy
 from .hierarchy import Module as Module
@@ -30,8 +26,12 @@ from .paths import path_products as path_products
 from .paths import path_separation as path_separation
 from .planted import planted_hierarchy as planted_hierarchy
 from .rates import Rate as Rate
-from .report import report_html as report_html
-from .report import report_text as report_text
-from .report import write_report as write_report
-from .truth_table import TruthTable as TruthTable
-from .validity import Boundary as Boundary
+from .report.text import report_html as report_html
+from .report.text import report_text as report_text
+from .report.text import write_report as write_report
+from .truth.comparison import Comparison as Comparison
+from .truth.comparison import compare as compare
+from .truth.gates import FunctionMap as FunctionMap
+from .truth.gates import function_map as function_map
+from .truth.truth_table import TruthTable as TruthTable
+from .truth.validity import Boundary as Boundary

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from .detection import detect_modules
-from .features import alive_edges
+from .detection.features import alive_edges
+from .detection.modules import detect_modules
 from .graph import LayeredGraph, as_graph
 from .hierarchy import Hierarchy, first_appearance
 from .networks import several_networks

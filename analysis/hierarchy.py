@@ -138,7 +138,7 @@ class Hierarchy:
         return draw(self, path, **options)
 
     def __str__(self) -> str:
-        from .report import report_text  # which needs this class
+        from .report.text import report_text  # which needs this class
 
         return report_text(self)
 

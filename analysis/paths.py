@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ttest_ind
 
-from .features import near_one
+from .detection.features import near_one
 from .graph import as_graph
 
 __all__ = ["PathSeparation", "carrying_units", "path_products", "path_separation"]

@@ -83,8 +83,8 @@ def planted_hierarchy(modules: Sequence[int], units: int, *, cross_edges: float 
       a layer differ by at most a quarter, and a unit, from their mean.
     - The modules of a layer are about equally far from one another and of about the same size. Distance modularity joins a and b where
       ``d(a, b) < d(a, all) d(b, all)``, distances summed over units and divided by their total (see
-      :func:`~analysis.clustering.modularity_by_count`): modules that share readers beside others that do not, as in a tree, and modules
-      much smaller than the others of their layer are one module by that definition.
+      :func:`~analysis.detection.clustering.modularity_by_count`): modules that share readers beside others that do not, as in a tree,
+      and modules much smaller than the others of their layer are one module by that definition.
     - Where more than two modules meet in a layer, each has at least two units there: no number of clusters in 2..n-1 leaves all
       units separate. Outputs are separate anyway.
 

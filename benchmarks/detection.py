@@ -31,9 +31,9 @@ from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import AgglomerativeClustering
 
 from analysis import LayeredGraph, detect_modules
-from analysis.criteria import best_count, candidate_counts, modularity_by_count
-from analysis.distances import cosine_distances
-from analysis.linkages import published_merges
+from analysis.detection.criteria import best_count, candidate_counts, modularity_by_count
+from analysis.detection.distances import cosine_distances
+from analysis.detection.linkages import published_merges
 
 WIDE = (1568, 1568, 1568, 1568, 20)
 NARROW = (1568, 392, 392, 392, 3)

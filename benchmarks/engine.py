@@ -26,13 +26,13 @@ from plain import mlp, seconds_per_step, train_round
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from sculpting import sculpt, tasks
-from sculpting.memory import bytes_of_member
-from sculpting.packing import packings
-from sculpting.population import Population, Shape
+from sculpting.mlp.memory import bytes_of_member
+from sculpting.mlp.packing import packings
+from sculpting.mlp.population import Population, Shape
+from sculpting.mlp.scores import UNIT_SCORES
+from sculpting.mlp.training import Data, Round, train
 from sculpting.randomness import keys, uniforms
-from sculpting.scores import UNIT_SCORES
 from sculpting.tasks import Task
-from sculpting.training import Data, Round, train
 
 # As published: ReLU units, one rate, no noise inside, steps that only halve, chains that end at the first item that cannot go.
 PUBLISHED: dict[str, Any] = {

@@ -28,7 +28,7 @@ from scipy.stats import sem, t
 from sklearn.metrics import adjusted_rand_score
 
 from analysis import Hierarchy, LayeredGraph, compare, detect_modules
-from analysis.baselines import BASELINES, detect_baseline
+from analysis.detection.baselines import BASELINES, detect_baseline
 from analysis.drawing.colours import INK
 from analysis.drawing.encoding import picture_bytes
 from analysis.files import write_file

@@ -9,7 +9,7 @@ import sys
 
 from analysis import consensus
 from sculpting import sculpt, tasks
-from sculpting.cli.digit_bits import bit_shares
+from sculpting.studies.digits.bits import bit_shares
 
 images = {"size": int(sys.argv[1])} if sys.argv[1:] else {"source": "digits", "size": 4, "pairs": 5000}
 task = tasks.mnist_xor(**images)

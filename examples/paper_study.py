@@ -7,7 +7,7 @@ With `all` as argument it is the whole study, the same as `sculpting study boole
 import sys
 
 from analysis import Rate, success_bars
-from sculpting.cli.boolean import boolean_study
+from sculpting.studies.boolean.cells import boolean_study
 
 whole = "all" in sys.argv[1:]
 folder, tasks, groups = ("runs/study-boolean", None, 4) if whole else ("runs/paper_study", ["both", "none"], 1)

@@ -1,9 +1,9 @@
 """Sculpt trained networks until only their structure is left: prune units, then edges, as long as the accuracy holds."""
 
 from . import tasks as tasks
-from .models import read_model as read_model
-from .network import SparseNetwork as SparseNetwork
-from .pruning import Attempt as Attempt
+from .models.chain import read_model as read_model
+from .models.network import SparseNetwork as SparseNetwork
+from .schedule.pruning import Attempt as Attempt
 from .sculptor import SculptResult as SculptResult
 from .sculptor import StopReason as StopReason
 from .sculptor import sculpt as sculpt

@@ -15,7 +15,12 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from .arguments import (
+from .mlp.population import Population
+from .mlp.scores import EDGE_SCORES, UNIT_SCORES
+from .mlp.training import Data
+from .models.chain import Chain, read_model
+from .models.network import SparseNetwork, by_edges, networks_of
+from .options import (
     DENSE_ROUNDS,
     DENSE_ROUNDS_UNMARKED,
     check_arguments,
@@ -26,17 +31,12 @@ from .arguments import (
     round_of,
     steps_of,
 )
-from .carving import Carving
-from .checkpoint import Checkpoint, digest
-from .models import Chain, read_model
-from .network import SparseNetwork, by_edges, networks_of
-from .population import Population
-from .pruning import Attempt, ChainName, Gate, Pruning, RoundRecord, Standing, edges_of, units_of
 from .randomness import check_seed, keys
-from .scores import EDGE_SCORES, UNIT_SCORES
-from .tasks.data import as_task
+from .schedule.checkpoint import Checkpoint, digest
+from .schedule.pruning import Attempt, ChainName, Gate, Pruning, RoundRecord, Standing, edges_of, units_of
+from .schedule.pruning_schedule import Carving
+from .tasks.own_data import as_task
 from .tasks.task import Task
-from .training import Data
 
 __all__ = ["SculptResult", "StopReason", "sculpt"]
 
@@ -181,7 +181,7 @@ def sculpt(
     unit_score : {"loss_sensitivity", "ablation", "weight_sum", "random"}
     edge_score : {"magnitude", "ablation", "loss_sensitivity", "random"}, optional
         What is pruned first: the least magnitude of a weight, as published, or the least loss without it, see
-        ``sculpting.ablation.edge_ablation``. What the task says when left out: ablation for a complete truth table, magnitude for other
+        ``sculpting.mlp.ablation.edge_ablation``. What the task says when left out: ablation for a complete truth table, magnitude for other
         data and for parities.
     double_after : int, optional
         Double a chain's step after so many acceptances in a row. As published, steps only halve, so that a chain whose first steps fail

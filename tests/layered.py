@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import strategies as st
 
-from analysis.features import alive_edges, reach_features
+from analysis.detection.features import alive_edges, reach_features
 from analysis.graph import LayeredGraph
 
 SEEDS = st.integers(0, 2**32 - 1)

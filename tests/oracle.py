@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from sculpting.mlp.training import Data, Round
 from sculpting.randomness import fold, normals, permutations
-from sculpting.training import Data, Round
 
 LOSS = {
     "bce": F.binary_cross_entropy_with_logits,

@@ -9,13 +9,14 @@ import torch
 from test_narrow_scores import data_for, network
 from torch import Tensor
 
-from sculpting import ablation, sculpt, tasks
-from sculpting.ablation import edge_ablation
-from sculpting.population import Population
-from sculpting.pruning import Gate, edges_of
+from sculpting import sculpt, tasks
+from sculpting.mlp import ablation
+from sculpting.mlp.ablation import edge_ablation
+from sculpting.mlp.population import Population
+from sculpting.mlp.scores import EDGE_SCORES
+from sculpting.mlp.training import Data, Round, evaluate
 from sculpting.randomness import keys
-from sculpting.scores import EDGE_SCORES
-from sculpting.training import Data, Round, evaluate
+from sculpting.schedule.pruning import Gate, edges_of
 
 
 def losses_by_hand(population: Population, data: Data) -> Tensor:

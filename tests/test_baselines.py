@@ -17,8 +17,9 @@ from sklearn.cluster import SpectralClustering
 from sklearn.manifold import spectral_embedding
 from sklearn.metrics import adjusted_rand_score
 
-from analysis import Hierarchy, LayeredGraph, baselines
-from analysis.baselines import BASELINES, detect_baseline
+from analysis import Hierarchy, LayeredGraph
+from analysis.detection import baselines
+from analysis.detection.baselines import BASELINES, detect_baseline
 
 METHODS = list(BASELINES)
 SEEDS = st.integers(0, 2**32 - 1)

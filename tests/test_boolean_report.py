@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 import pytest
 from test_figures import check_texts
 
-from sculpting.cli import published_rates as published
-from sculpting.cli.boolean import shapes
-from sculpting.cli.boolean_figures import FIGURES
-from sculpting.cli.boolean_report import boolean_summary, write_boolean_report
+from sculpting.studies.boolean import published
+from sculpting.studies.boolean.cells import shapes
+from sculpting.studies.boolean.figures import FIGURES
+from sculpting.studies.boolean.report import boolean_summary, write_boolean_report
 from sculpting.tasks import boolean_tasks
 
 VERDICTS = ("inputs_right", "outputs_right", "hidden_right", "modules_right", "exact", "valid")

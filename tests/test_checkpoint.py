@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from sculpting import SculptResult, checkpoint, sculpt, tasks
+from sculpting import SculptResult, sculpt, tasks
+from sculpting.schedule import checkpoint
 
 TASK = tasks.boolean("both")
 MODEL = TASK.model(width=10, hidden_layers=2)
@@ -51,7 +52,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, call: d
 
 
 def test_it_may_be_stopped_again_and_again_and_trains_no_round_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sculpting.pruning import Gate
+    from sculpting.schedule.pruning import Gate
 
     trained: list[int] = []
     attempt = Gate.attempt

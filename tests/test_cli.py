@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sculpting import SparseNetwork
-from sculpting.cli import commands, main
+from sculpting import SparseNetwork, cli
+from sculpting.cli import main
 
 SMALL = ["--width", "12", "--layers", "1", "--seeds", "1"]
 
@@ -116,7 +116,7 @@ def test_bad_input_gets_status_two_and_one_line(
 
 
 def test_a_file_is_no_folder_to_write_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(commands, "sculpt", None)
+    monkeypatch.setattr(cli, "sculpt", None)
     (tmp_path / "taken").write_text("mine")
     assert main(["sculpt", "both", "--out", str(tmp_path / "taken")]) == 2
     assert "--out must be a folder, or not there yet; got the file" in capsys.readouterr().err

@@ -12,18 +12,22 @@ import pytest
 import torch
 from test_figures import check_texts
 
-from sculpting import SparseNetwork, memory
-from sculpting.cli import commands, main, mnist_even, mnist_even_methods, mnist_even_report
-from sculpting.cli.mnist_even import METHODS, PROTOCOLS, TARGET, Protocol, even_cell, even_study, teacher_cell
-from sculpting.cli.mnist_even_frontier import Frontier, frontier, frontier_figure, published_near, thousands, verdict
-from sculpting.cli.mnist_even_methods import FLOOR, SCORED, Start, anew, key_of, pruned, shrunk, taught, teacher_of, teachers_of
-from sculpting.cli.mnist_even_report import even_summary, write_even_report
+from sculpting import SparseNetwork, cli
+from sculpting.cli import main
+from sculpting.mlp import memory
+from sculpting.mlp.population import Population
+from sculpting.mlp.scores import unit_sensitivity
+from sculpting.mlp.training import Data, evaluate
 from sculpting.narrow import Lasso, ablation_scores, attribution_scores, learn, score_correlation
-from sculpting.population import Population
-from sculpting.scores import unit_sensitivity
 from sculpting.store import Row
+from sculpting.studies.even_digits import cells as even_cells
+from sculpting.studies.even_digits import methods as even_methods
+from sculpting.studies.even_digits import report as even_report
+from sculpting.studies.even_digits.cells import METHODS, PROTOCOLS, TARGET, Protocol, even_cell, even_study, teacher_cell
+from sculpting.studies.even_digits.frontier import Frontier, frontier, frontier_figure, published_near, thousands, verdict
+from sculpting.studies.even_digits.methods import FLOOR, SCORED, Start, anew, key_of, pruned, shrunk, taught, teacher_of, teachers_of
+from sculpting.studies.even_digits.report import even_summary, write_even_report
 from sculpting.tasks.mnist_even import EVEN, mnist_digits
-from sculpting.training import Data, evaluate
 
 COLUMNS = [
     "method", "asked", "seed", "learning_rate", "strength", "units", "images", "reached", "validation_accuracy", "test_accuracy", "curve",
@@ -109,7 +113,7 @@ def test_every_size_of_every_method_is_in_one_cell_of_each_rate(protocol: str) -
 def test_a_teacher_is_trained_once_and_names_all_digits(kept: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     every = mnist_digits(source="digits")
     network = teacher_of(tmp_path / "again", every, SMALL.width, SMALL.epochs, 0)
-    monkeypatch.setattr(mnist_even_methods, "train", refuse)
+    monkeypatch.setattr(even_methods, "train", refuse)
     first, second = (teacher_of(kept / "networks" / f"teacher_seed{seed}.safetensors", every, 24, 12, seed) for seed in (0, 1))
     assert all((a == b).all() for a, b in zip(network.weights, first.weights, strict=True))
     assert not (first.weights[0] == second.weights[0]).all()
@@ -169,7 +173,7 @@ def test_a_group_lasso_hands_over_each_size_as_it_is_first_there(teachers: Popul
     # Until then, the same as without a size to stop at.
     seed, consumed = starts[24].population, int(starts[24].consumed[0])
     whole = learn(
-        teachers, even, mnist_even_methods.fold(key, mnist_even_methods.SHRINKING), steps=2_000, batch_size=16, learning_rate=5e-3,
+        teachers, even, even_methods.fold(key, even_methods.SHRINKING), steps=2_000, batch_size=16, learning_rate=5e-3,
         check_every=4, lasso=LASSO, input_noise=0.3, watch=lambda members, part, examples: examples >= consumed,
     )  # fmt: skip
     assert torch.equal(seed.values[0], (LASSO.without_dead(whole.population, FLOOR)).values[0])
@@ -196,13 +200,13 @@ def test_what_never_shrinks_is_said_to_be_large(teachers: Population, even: Data
 
 def test_each_student_learns_from_the_teacher_of_its_seed(teachers: Population, even: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Any, ...]] = []
-    distilled = mnist_even_methods.distilled
+    distilled = even_methods.distilled
 
     def spy(data: Data, teacher: Population, *options: Any) -> Data:
         asked.append((teacher.values, *options))
         return distilled(data, teacher, *options)
 
-    monkeypatch.setattr(mnist_even_methods, "distilled", spy)
+    monkeypatch.setattr(even_methods, "distilled", spy)
     key, options = key_of([0, 1]), {"images": 640, "rate": 5e-3, "check_every": 4, "target": TARGET}
     start = anew(64, 10, 24, key)
     parts = taught(start, even, key, teachers, **options)
@@ -231,7 +235,7 @@ def test_a_cell_says_what_training_took(kept: Path, even: Data, small: pytest.Mo
     key = key_of([0, 1])
     start = pruned("attribution", teachers, even, 24, key)
     learnt = learn(
-        start.population, even, mnist_even_methods.fold(key, mnist_even_methods.ORDER), steps=375, batch_size=16, learning_rate=5e-3,
+        start.population, even, even_methods.fold(key, even_methods.ORDER), steps=375, batch_size=16, learning_rate=5e-3,
         target=0.97, check_every=4, input_noise=0.3,
     )  # fmt: skip
     assert [row["images"] for row in rows] == [480 + int(images) for images in learnt.examples]
@@ -263,7 +267,7 @@ def test_nothing_is_decided_on_the_test_images(kept: Path, small: pytest.MonkeyP
         assert task.y_test is not None
         return replace(task, y_test=task.y_test.roll(2, dims=1))
 
-    small.setattr(mnist_even, "mnist_digits", other)
+    small.setattr(even_cells, "mnist_digits", other)
     changed = even_cell("random", [24], 5e-3, None, **given(kept))
     for column in ("images", "units", "reached", "validation_accuracy"):
         assert [row[column] for row in changed] == [row[column] for row in honest]
@@ -324,10 +328,10 @@ def test_the_study_goes_on_and_writes_its_files(small: pytest.MonkeyPatch, tmp_p
     # A cell that was lost is done again, and gives the same, also where its teachers were lost with it.
     (tmp_path / "cells" / "random_units24_rate0.005.json").unlink()
     (tmp_path / "networks" / "teacher_seed1.safetensors").unlink()
-    small.setattr(mnist_even, "teacher_cell", refuse)
+    small.setattr(even_cells, "teacher_cell", refuse)
     again = even_study(tmp_path, source="digits", progress=False)
     assert [{**row, "seconds": 0} for row in again] == [{**row, "seconds": 0} for row in rows]
-    small.setattr(mnist_even, "even_cell", refuse)
+    small.setattr(even_cells, "even_cell", refuse)
     assert even_study(tmp_path, source="digits", progress=False) == again
     assert main(["study", "mnist-even", "--full", "--source", "digits", "--out", str(tmp_path)]) == 2
     assert "width is 24 there and 1200 now" in capsys.readouterr().err
@@ -341,7 +345,7 @@ def test_the_study_goes_on_and_writes_its_files(small: pytest.MonkeyPatch, tmp_p
 
 def test_the_command_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(commands, "even_study", lambda folder, **options: asked.append((str(folder), options)) or [])
+    monkeypatch.setattr(cli, "even_study", lambda folder, **options: asked.append((str(folder), options)) or [])
     assert main(["study", "mnist-even"]) == 0
     assert main(["study", "mnist-even", "--full", "--source", "digits", "--data-dir", "d", "--jobs", "3", "--out", "here", "--quiet"]) == 0
     plain = {"protocol": "reduced", "source": "mnist", "data_dir": None, "jobs": 1, "progress": True}
@@ -473,8 +477,8 @@ def test_the_figure_has_a_line_for_each_method() -> None:
 
 def test_the_figure_of_attribution_is_of_the_first_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Any] = []
-    agreement_scatter = mnist_even_report.agreement_scatter
-    monkeypatch.setattr(mnist_even_report, "agreement_scatter", lambda *a, **b: drawn.append(agreement_scatter(*a, **b)) or drawn[0])
+    agreement_scatter = even_report.agreement_scatter
+    monkeypatch.setattr(even_report, "agreement_scatter", lambda *a, **b: drawn.append(agreement_scatter(*a, **b)) or drawn[0])
     written = write_even_report(fake_rows(), tmp_path, "reduced")
     names = {"curves.csv", "summary.md", *(f"{name}.{kind}" for name in ("frontier", "attribution") for kind in ("svg", "png"))}
     assert {path.name for path in written} == names == {path.name for path in tmp_path.iterdir()}

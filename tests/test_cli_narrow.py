@@ -16,22 +16,26 @@ import torch
 from matplotlib.figure import Figure
 from test_figures import check_texts
 
-from sculpting import SparseNetwork, tasks
-from sculpting.cli import commands, curriculum, curriculum_report, main, nonlocality, nonlocality_drawing
-from sculpting.cli.agreement import AGREEMENT_COLUMNS, KINDS, agreement_of, rounded
-from sculpting.cli.curriculum import PROTOCOLS, Arm, Protocol, curriculum_cell, curriculum_study, two_classes
-from sculpting.cli.curriculum_report import curriculum_summary
-from sculpting.cli.nonlocality import SIZES, Size, kept_network, nonlocality_cell, nonlocality_study
-from sculpting.cli.nonlocality_drawing import draw_network
-from sculpting.cli.nonlocality_report import nonlocality_summary
+from sculpting import SparseNetwork, cli, tasks
+from sculpting.cli import main
+from sculpting.mlp.batched_mlp import Pass
+from sculpting.mlp.population import Population, Shape
+from sculpting.mlp.training import Data, Round, evaluate, train
 from sculpting.narrow import Lasso, ablation_scores, attribution_scores, learn, prune_units, score_correlation
 from sculpting.narrow.attribution import ATTRIBUTIONS
-from sculpting.passes import Pass
-from sculpting.population import Population, Shape
 from sculpting.randomness import fold, keys
 from sculpting.store import Row
+from sculpting.studies.common.agreement import AGREEMENT_COLUMNS, KINDS, agreement_of, rounded
+from sculpting.studies.curriculum import cells as curriculum_cells
+from sculpting.studies.curriculum import report as curriculum_report
+from sculpting.studies.curriculum.cells import PROTOCOLS, Arm, Protocol, curriculum_cell, curriculum_study, two_classes
+from sculpting.studies.curriculum.report import curriculum_summary
+from sculpting.studies.nonlocality import cells as nonlocality_cells
+from sculpting.studies.nonlocality import drawing as nonlocality_drawing
+from sculpting.studies.nonlocality.cells import SIZES, Size, kept_network, nonlocality_cell, nonlocality_study
+from sculpting.studies.nonlocality.drawing import draw_network
+from sculpting.studies.nonlocality.report import nonlocality_summary
 from sculpting.tasks.cmsp import codes_of
-from sculpting.training import Data, Round, evaluate, train
 
 COLUMNS = ["arm", "hidden_layers", "width", "seed", "code", "samples_fresh", "samples_under", "bits", "samples", "curve", "seconds"]
 # Parities of one bit, and their XOR: learnt in no time.
@@ -44,9 +48,9 @@ SMALL = Protocol(
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setitem(PROTOCOLS, "reduced", SMALL)
-    monkeypatch.setattr(curriculum, "TOGETHER", 2)
-    monkeypatch.setattr(curriculum, "CHECK_ROWS", 200)
-    monkeypatch.setattr(curriculum, "LEARNING_RATE", 5e-3)
+    monkeypatch.setattr(curriculum_cells, "TOGETHER", 2)
+    monkeypatch.setattr(curriculum_cells, "CHECK_ROWS", 200)
+    monkeypatch.setattr(curriculum_cells, "LEARNING_RATE", 5e-3)
     monkeypatch.setattr(curriculum_report, "BROAD_BY", 100_000)
     return monkeypatch
 
@@ -154,18 +158,18 @@ def test_training_is_as_published_and_seconds_are_shared(small: pytest.MonkeyPat
         given.append(settings)
         return train(population, data, settings, *arguments, **options)
 
-    small.setattr(curriculum, "train", spy)
+    small.setattr(curriculum_cells, "train", spy)
     clock = iter([10.0, 16.0])
-    small.setattr(curriculum, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    small.setattr(curriculum_cells, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     rows = curriculum_cell("shallow", 0, 1, "reduced")
     assert [row["seconds"] for row in rows] == [1.0] * 6
     assert given == [Round(100, 300, 5e-3, final_rate=1.0, weight_decay=0.0, epsilon=1e-5, check_every=50, keep_last=True)]
     small.undo()
-    assert curriculum.LEARNING_RATE == 1e-3
+    assert curriculum_cells.LEARNING_RATE == 1e-3
 
 
 def test_what_is_not_learnt_is_not_said_to_be_and_ends_at_the_last_sample(small: pytest.MonkeyPatch) -> None:
-    small.setattr(curriculum, "LEARNING_RATE", 1e-6)
+    small.setattr(curriculum_cells, "LEARNING_RATE", 1e-6)
     rows = curriculum_cell("narrow", 2, 2, "reduced")
     assert [(row["code"], row["samples_under"], row["samples"]) for row in rows] == [("0+1", None, 30_000)]
     assert rows[0]["bits"] == pytest.approx(1, abs=0.1)
@@ -180,7 +184,7 @@ def test_losses_are_those_of_the_networks_in_bits(small: pytest.MonkeyPatch) -> 
         made.append(arguments[0])
         return made[0], None
 
-    small.setattr(curriculum, "train", spy)
+    small.setattr(curriculum_cells, "train", spy)
     rows = curriculum_cell("shallow", 0, 1, "reduced")
     task, arm = SMALL.task("shallow"), SMALL.arms["shallow"]
     assert made[0].shape.widths == (5, 8, 2)
@@ -223,7 +227,7 @@ def test_seeds_are_their_own_whoever_is_trained_beside_them_and_arms_share_their
         starts.append(population)
         return train(population, *arguments, **options)
 
-    small.setattr(curriculum, "train", spy)
+    small.setattr(curriculum_cells, "train", spy)
     both, alone = (curriculum_cell("narrow", first, 1, "reduced") for first in (0, 1))
     # Beside a seed that needs longer one is trained on; until then the losses are the same.
     until = len(alone[0]["curve"])
@@ -239,7 +243,7 @@ def test_seeds_are_their_own_whoever_is_trained_beside_them_and_arms_share_their
 
 def test_a_curve_is_thinned_but_for_its_ends() -> None:
     curve = {100 * step: 1 / step for step in range(1, 2001)}
-    kept = curriculum._thinned(curve)
+    kept = curriculum_cells._thinned(curve)
     assert (kept[0], kept[-1]) == ([100, 1.0], [200_000, 0.0005])
     assert len(kept) < 150
     gaps = [b / a for (a, _), (b, _) in pairwise(kept[:-1])]
@@ -264,7 +268,7 @@ def test_the_study_goes_on_and_writes_its_files(small: pytest.MonkeyPatch, tmp_p
     assert ends == {(row["arm"], row["seed"], row["code"]): pytest.approx(row["bits"], abs=1e-5) for row in rows}
     assert (tmp_path / "summary.md").read_text() == curriculum_summary(rows, "reduced")
     assert (tmp_path / "curves.svg").read_text().startswith("<?xml")
-    small.setattr(curriculum, "curriculum_cell", refuse)
+    small.setattr(curriculum_cells, "curriculum_cell", refuse)
     assert curriculum_study(tmp_path, progress=False) == rows
     assert main(["study", "curriculum", "--full", "--out", str(tmp_path)]) == 2
     assert "k is 1 there and 4 now" in capsys.readouterr().err
@@ -272,7 +276,7 @@ def test_the_study_goes_on_and_writes_its_files(small: pytest.MonkeyPatch, tmp_p
 
 def test_the_command_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     given: list[Any] = []
-    monkeypatch.setattr(commands, "curriculum_study", lambda folder, **options: given.append((str(folder), options)) or [])
+    monkeypatch.setattr(cli, "curriculum_study", lambda folder, **options: given.append((str(folder), options)) or [])
     assert main(["study", "curriculum"]) == 0
     assert main(["study", "curriculum", "--full", "--jobs", "3", "--out", "here", "--quiet"]) == 0
     assert given == [
@@ -294,7 +298,7 @@ def test_bad_input_is_refused_before_any_cell(tmp_path: Path) -> None:
 
 
 def test_the_summary_has_every_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(curriculum, "curriculum_cell", fake_cell)
+    monkeypatch.setattr(curriculum_cells, "curriculum_cell", fake_cell)
     assert main(["study", "curriculum", "--out", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     for part in (
@@ -368,7 +372,7 @@ NARROWED = [
     "scores", "attributions", "seconds",
 ]  # fmt: skip
 LISTS = ("scores", "attributions")
-EVERY = tuple(nonlocality.NETWORKS)
+EVERY = tuple(nonlocality_cells.NETWORKS)
 TINY = Size(4, 1, (16,), 50, 1_000, 5e-3, (200, 100), (40, 100), (0.25, 0.75))
 A, B = (0, 1), (2, 3)
 
@@ -376,9 +380,9 @@ A, B = (0, 1), (2, 3)
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setitem(SIZES, "reduced", TINY)
-    monkeypatch.setattr(nonlocality, "LEARNING_RATE", 5e-3)
-    monkeypatch.setattr(nonlocality, "SCORED", 100)
-    monkeypatch.setattr(nonlocality, "JUDGED", 400)
+    monkeypatch.setattr(nonlocality_cells, "LEARNING_RATE", 5e-3)
+    monkeypatch.setattr(nonlocality_cells, "SCORED", 100)
+    monkeypatch.setattr(nonlocality_cells, "JUDGED", 400)
     return monkeypatch
 
 
@@ -406,7 +410,7 @@ def every_narrowed(size: str = "reduced", widths: tuple[int, ...] = (), networks
 
 
 def every_cell(width: int, seed: int, folder: Path) -> list[Row]:
-    return [row for network in nonlocality.NETWORKS for row in nonlocality_cell(width, seed, network, "reduced", folder=folder)]
+    return [row for network in nonlocality_cells.NETWORKS for row in nonlocality_cell(width, seed, network, "reduced", folder=folder)]
 
 
 def test_sizes_are_as_tested_and_as_published() -> None:
@@ -415,7 +419,7 @@ def test_sizes_are_as_tested_and_as_published() -> None:
     assert full.codes == (*((i,) for i in range(6)), (0, 1, 2), (3, 4, 5))
     assert (full.sparsities[0], full.sparsities[-1], len(full.sparsities)) == (0.01, 0.98, 98)
     assert (full.rows, full.steps, full.until, full.lasso, full.recovery) == (2000, 20_000, 0.0, (10_000, 2000), (1000, 5000))
-    assert nonlocality.NETWORKS["subgradient"] == Lasso(1e-3, step="subgradient")
+    assert nonlocality_cells.NETWORKS["subgradient"] == Lasso(1e-3, step="subgradient")
     data = reduced.data(*reduced.codes)
     assert (data.x.shape, data.y.shape) == ((17, 12_000), (2, 12_000))
     assert not torch.equal(data.x_check, reduced.data(*reduced.codes, seed=1).x_check)
@@ -428,10 +432,10 @@ def test_a_cell_prunes_what_ablation_says_and_judges_on_other_rows(tiny: pytest.
         made.append(original(*arguments))
         return made[-1]
 
-    original = nonlocality._trained
-    tiny.setattr(nonlocality, "_trained", spy)
+    original = nonlocality_cells._trained
+    tiny.setattr(nonlocality_cells, "_trained", spy)
     clock = iter([3.0, 9.0, 10.0, 12.0, 13.0, 15.0, 20.0, 21.0])
-    tiny.setattr(nonlocality, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    tiny.setattr(nonlocality_cells, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     rows = every_cell(16, 0, tmp_path)
     assert [list(row) for row in rows] == [NARROWED] * 6
     assert [(row["network"], row["sparsity"]) for row in rows] == [
@@ -515,10 +519,10 @@ def test_the_lasso_and_the_recovery_see_a_alone_and_the_revival_b_alone(tiny: py
         learnt.append(learn(population, data, key, **options))
         return learnt[-1]
 
-    tiny.setattr(nonlocality, "learn", spy)
+    tiny.setattr(nonlocality_cells, "learn", spy)
     rows = every_cell(16, 0, tmp_path)
     pruned = [(code, 2, 40, 100, 5e-3, None) for code in (A, B)]
-    lassos = [(A, 1, 200, 100, 5e-3, lasso) for lasso in nonlocality.NETWORKS.values() if lasso]
+    lassos = [(A, 1, 200, 100, 5e-3, lasso) for lasso in nonlocality_cells.NETWORKS.values() if lasso]
     assert seen == [*pruned, lassos[0], *pruned, lassos[1], *pruned]
     for column, code, places in (("a_recovered", A, (0, 3, 6)), ("b_revived", B, (1, 4, 7))):
         judged = TINY.data(code, rows=400, seed=1)
@@ -532,9 +536,9 @@ def test_the_lasso_and_the_recovery_see_a_alone_and_the_revival_b_alone(tiny: py
 
 def test_training_ends_once_the_loss_is_low_or_the_steps_are_over(tiny: pytest.MonkeyPatch) -> None:
     data = TINY.data(*TINY.codes)
-    assert 0 < float(evaluate(nonlocality._trained(TINY, 16, keys(["a"])), data).loss) < 5e-3
-    tiny.setattr(nonlocality, "LEARNING_RATE", 1e-6)
-    assert float(evaluate(nonlocality._trained(TINY, 16, keys(["a"])), data).loss) > 0.5
+    assert 0 < float(evaluate(nonlocality_cells._trained(TINY, 16, keys(["a"])), data).loss) < 5e-3
+    tiny.setattr(nonlocality_cells, "LEARNING_RATE", 1e-6)
+    assert float(evaluate(nonlocality_cells._trained(TINY, 16, keys(["a"])), data).loss) > 0.5
 
 
 def _outputs(population: Population, data: Data) -> torch.Tensor:
@@ -549,7 +553,7 @@ def test_units_that_are_zero_or_unread_are_not_counted() -> None:
     population = Population.of(Shape((2, 3, 1), ("relu", "identity")), torch.ones(1, 13))
     population.weights[0][0, 0] = 0
     population.weights[1][0, 0, 1] = 0
-    assert nonlocality._live(population) == [1]
+    assert nonlocality_cells._live(population) == [1]
 
 
 def test_the_study_of_nonlocality_goes_on_and_writes_its_files(
@@ -562,13 +566,13 @@ def test_the_study_of_nonlocality_goes_on_and_writes_its_files(
     assert [list(row) for row in rows] == [[name for name in NARROWED if name not in LISTS]] * 12
     assert rows[:4] == first
     assert {path.stem for path in (tmp_path / "cells").iterdir()} == {
-        f"width16_seed{seed}_{network}" for seed in (0, 1) for network in nonlocality.NETWORKS
+        f"width16_seed{seed}_{network}" for seed in (0, 1) for network in nonlocality_cells.NETWORKS
     }
     assert json.loads((tmp_path / "rows.json").read_text()) == rows
     assert (tmp_path / "summary.md").read_text() == nonlocality_summary(rows, "reduced")
     for name in ("accuracy.svg", "attribution.svg", "scores.svg", "networks.svg"):
         assert (tmp_path / name).read_text().startswith("<?xml")
-    tiny.setattr(nonlocality, "nonlocality_cell", refuse)
+    tiny.setattr(nonlocality_cells, "nonlocality_cell", refuse)
     assert nonlocality_study(tmp_path, seeds=2, progress=False) == rows
     assert main(["study", "nonlocality", "--full", "--out", str(tmp_path)]) == 2
     assert "m is 4 there and 6 now" in capsys.readouterr().err
@@ -590,7 +594,7 @@ def test_some_widths_alone_are_run(tiny: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 def test_the_command_of_nonlocality_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     given: list[Any] = []
-    monkeypatch.setattr(commands, "nonlocality_study", lambda folder, **options: given.append((str(folder), options)) or [])
+    monkeypatch.setattr(cli, "nonlocality_study", lambda folder, **options: given.append((str(folder), options)) or [])
     assert main(["study", "nonlocality"]) == 0
     line = "study nonlocality --full --widths 64 128 --seeds 15 --no-lasso --jobs 3 --out here --quiet"
     assert main(line.split()) == 0

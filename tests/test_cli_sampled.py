@@ -16,13 +16,19 @@ import pytest
 from test_figures import check_texts
 
 from analysis import Hierarchy, LayeredGraph, compare, consensus, detect_modules
-from sculpting import SculptResult, SparseNetwork, sculpt, tasks
-from sculpting.cli import cmsp, cmsp_report, commands, main, mnist, mnist_goals, mnist_report, sampled
-from sculpting.cli.answers import accuracies_on_test
-from sculpting.cli.digit_bits import bit_columns, bit_shares
-from sculpting.cli.sampled import network_path, settings_of_sampled
-from sculpting.cli.sampled_report import draw_found
+from sculpting import SculptResult, SparseNetwork, cli, sculpt, tasks
+from sculpting.cli import main
 from sculpting.store import Row
+from sculpting.studies.common import sampled
+from sculpting.studies.common.answers import accuracies_on_test
+from sculpting.studies.common.sampled import network_path, settings_of_sampled
+from sculpting.studies.common.sampled_report import draw_found
+from sculpting.studies.digits import cells as digit_cells
+from sculpting.studies.digits import published as digit_targets
+from sculpting.studies.digits import report as digit_report
+from sculpting.studies.digits.bits import bit_columns, bit_shares
+from sculpting.studies.parities import cells as parity_cells
+from sculpting.studies.parities import report as parity_report
 from sculpting.tasks import SETTINGS
 
 MNIST_COLUMNS = [
@@ -48,12 +54,12 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Scu
     """For each kind of task the folder, the candidates and the rows of one small cell."""
     made = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mnist, "MAKERS", {name: small(maker) for name, maker in mnist.MAKERS.items()})
+        patch.setattr(digit_cells, "MAKERS", {name: small(maker) for name, maker in digit_cells.MAKERS.items()})
         patch.setitem(SETTINGS, "mnist-pair", {**QUICK, "min_accuracy": 0.92})
         patch.setitem(SETTINGS, "cmsp", {**SETTINGS["cmsp"], **QUICK, "batch_size": 64, "dense_rounds": 10})
         works = {
-            "mnist-pair": partial(mnist.mnist_cell, "mnist-pair", 4, 16, 2, source="digits"),
-            "cmsp": partial(cmsp.cmsp_cell, 2, 2, "each", 16, 2),
+            "mnist-pair": partial(digit_cells.mnist_cell, "mnist-pair", 4, 16, 2, source="digits"),
+            "cmsp": partial(parity_cells.cmsp_cell, 2, 2, "each", 16, 2),
         }
         for kind, work in works.items():
             results: list[SculptResult] = []
@@ -239,14 +245,14 @@ def test_the_smallest_candidate_is_told_beside_the_smallest_that_is_like_the_tru
     like, truth = own[-2:], tasks.cmsp(2, 2, 6, outputs="each").truth(hidden_layers=2)
     assert size_of(own[0]) < size_of(like[0])
     monkeypatch.setattr("analysis.compare", lambda found, _: SimpleNamespace(exact=found.network in like))
-    answer, size = sampled.Answer(range(4), "consensus", detect_modules(own[0])), partial(cmsp._size, truth)
+    answer, size = sampled.Answer(range(4), "consensus", detect_modules(own[0])), partial(parity_cells._size, truth)
     answer = replace(answer, found=replace(answer.found, network=own[0]))
-    monkeypatch.setattr(cmsp, "_verdicts", lambda *_: {})
+    monkeypatch.setattr(parity_cells, "_verdicts", lambda *_: {})
     for some, right in ((own, size_of(like[0])), (own[:-2], None)):
-        told = cmsp._columns(truth, size, replace(cells["cmsp"][1], candidates=tuple(some)), answer)
+        told = parity_cells._columns(truth, size, replace(cells["cmsp"][1], candidates=tuple(some)), answer)
         assert told == {"accuracy": own[0].accuracy, "smallest": size_of(own[0]), "smallest_right": right}
     alone = replace(answer, seeds=range(own[-1].origin["seed"], own[-1].origin["seed"] + 1))
-    told = cmsp._columns(truth, size, cells["cmsp"][1], alone)
+    told = parity_cells._columns(truth, size, cells["cmsp"][1], alone)
     assert told["smallest"] == min(size_of(c) for c in own if c.origin["seed"] == own[-1].origin["seed"])
 
 
@@ -274,28 +280,28 @@ def test_a_row_of_parities_says_what_was_found(cells: Any) -> None:
 )
 def test_a_cell_of_parities_asks_for_its_codes(outputs: str, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(cmsp, "answer_sampled", lambda task, *_: asked.append(task.name) or [{}])
-    (row,) = cmsp.cmsp_cell(3, 2, outputs, 16, 2, folder=tmp_path)
+    monkeypatch.setattr(parity_cells, "answer_sampled", lambda task, *_: asked.append(task.name) or [{}])
+    (row,) = parity_cells.cmsp_cell(3, 2, outputs, 16, 2, folder=tmp_path)
     assert asked == [name] == [row["task"]]
     assert row["outputs"] == outputs
 
 
 def test_a_killed_cell_goes_on_from_its_checkpoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cells: Any) -> None:
     monkeypatch.setitem(SETTINGS, "cmsp", {**SETTINGS["cmsp"], **QUICK, "batch_size": 64, "dense_rounds": 10})
-    work = partial(cmsp.cmsp_cell, 2, 2, "each", 16, 2, folder=tmp_path)
+    work = partial(parity_cells.cmsp_cell, 2, 2, "each", 16, 2, folder=tmp_path)
 
     def killed(*_: Any, **__: Any) -> Any:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sampled, "choose", killed)
-    monkeypatch.setattr("sculpting.checkpoint.SECONDS", 0.0)
+    monkeypatch.setattr("sculpting.schedule.checkpoint.SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
         work()
     (kept,) = (tmp_path / "networks").iterdir()
     assert kept.suffix == ".checkpoint"
     monkeypatch.undo()
     monkeypatch.setitem(SETTINGS, "cmsp", {**SETTINGS["cmsp"], **QUICK, "batch_size": 64, "dense_rounds": 10})
-    monkeypatch.setattr("sculpting.pruning.train", refuse)
+    monkeypatch.setattr("sculpting.schedule.pruning.train", refuse)
     results: list[SculptResult] = []
     monkeypatch.setattr(sampled, "sculpt", lambda *arguments, **options: results.append(sculpt(*arguments, **options)) or results[0])
     rows = work()
@@ -312,10 +318,10 @@ def test_where_nothing_was_accepted_nothing_is_right(cells: Any) -> None:
     nothing: Any = SimpleNamespace(candidates=(), history=tuple(attempts), dense=cells["mnist-pair"][1].dense)
     answer = sampled._answer(nothing, seeds, "consensus", {})
     assert answer.columns == {"seeds": 2, "seed": 1, "rule": "consensus", "density": None, "edges": None, "units": None}
-    told = cmsp._columns(tasks.cmsp(1, 2).truth(2), refuse, nothing, answer)
+    told = parity_cells._columns(tasks.cmsp(1, 2).truth(2), refuse, nothing, answer)
     assert told == {"accuracy": 0.8, **dict.fromkeys(CMSP_COLUMNS[13:18], False), **dict.fromkeys(CMSP_COLUMNS[18:23])}
     task = tasks.mnist_pair(size=4, source="digits", **ROWS)
-    row = mnist._columns(task, task.truth(2), nothing, answer)
+    row = digit_cells._columns(task, task.truth(2), nothing, answer)
     assert list(row) == MNIST_COLUMNS[10:26]
     assert [row[name] for name in MNIST_COLUMNS[15:20]] == [False] * 5
     assert {row[name] for name in MNIST_COLUMNS[10:15] + MNIST_COLUMNS[20:25]} == {None}
@@ -339,7 +345,7 @@ def test_sides_are_apart_when_both_are_read_and_no_module_has_pixels_of_both(pix
     for node, inputs in ((0, (0, 1)), (1, (2, 3))):
         truth.nodes[node].update(inputs=inputs, outputs=(node,))
     found = hierarchy([pixels, [0, 1], [0, 1]], [np.ones((2, 4)), np.eye(2)])
-    assert mnist._verdicts(found, truth, task)["sides_apart"] is apart
+    assert digit_cells._verdicts(found, truth, task)["sides_apart"] is apart
 
 
 def test_outputs_that_nothing_leads_to_are_not_right() -> None:
@@ -349,20 +355,20 @@ def test_outputs_that_nothing_leads_to_are_not_right() -> None:
         truth.nodes[node]["inputs"] = inputs
     weights = [np.eye(2), np.array([[1.0, 1], [1, 1], [1, 1]])]
     found = hierarchy([[0, 1], [2, 2], [3, 4, 5]], weights)
-    assert mnist._verdicts(found, truth, task) == dict(zip(mnist.VERDICTS, (True,) * 5, strict=True))
-    assert mnist._counts(found) == dict(zip(mnist.COUNTS, (2, 6, 2, 3, 1), strict=True))
+    assert digit_cells._verdicts(found, truth, task) == dict(zip(digit_cells.VERDICTS, (True,) * 5, strict=True))
+    assert digit_cells._counts(found) == dict(zip(digit_cells.COUNTS, (2, 6, 2, 3, 1), strict=True))
     weights[1][2] = 0
-    assert mnist._verdicts(hierarchy([[0, 1], [2, 2], [3, 4, 5]], weights), truth, task)["outputs_right"] is False
+    assert digit_cells._verdicts(hierarchy([[0, 1], [2, 2], [3, 4, 5]], weights), truth, task)["outputs_right"] is False
     unread = hierarchy([[0, 1], [-1, -1], [3, 4, 5]], [np.eye(2), np.ones((3, 2))])
-    assert mnist._verdicts(unread, truth, task)["outputs_right"] is False
+    assert digit_cells._verdicts(unread, truth, task)["outputs_right"] is False
 
 
 @pytest.mark.parametrize(("depth", "bits"), [(4, True), (2, False)])
 def test_bits_are_asked_for_in_the_xor_alone(depth: int, bits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Any] = []
-    monkeypatch.setattr(mnist, "bit_columns", lambda *arguments: given.append(arguments) or {"bit_share": "1.00"})
+    monkeypatch.setattr(digit_cells, "bit_columns", lambda *arguments: given.append(arguments) or {"bit_share": "1.00"})
     task = (tasks.mnist_xor if bits else tasks.mnist_pair)(size=4, source="digits", **ROWS)
-    told = mnist._bits(SimpleNamespace(graph="graph"), task)
+    told = digit_cells._bits(SimpleNamespace(graph="graph"), task)
     assert told == ({"bit_share": "1.00"} if bits else dict.fromkeys(("bit_share", "bits_separate", "one_output")))
     for graph, x, digits in given:
         assert (graph, x.shape) == ("graph", (640, 32))
@@ -386,7 +392,7 @@ def test_a_distractor_that_leads_anywhere_is_not_out(distractor: float, out: boo
     blocks = np.array([[1.0, 1, 0, 0, 0, distractor], [0, 0, 1, 1, 0, 0]])
     graph = LayeredGraph.from_weights([blocks, np.array([[1.0, 0], [0, 1], [1, 1]])], input_names=task.input_names)
     arrays = tuple(np.array(part) for part in labels)
-    told = cmsp._verdicts(Hierarchy(graph, arrays, arrays), task.truth(hidden_layers=2))
+    told = parity_cells._verdicts(Hierarchy(graph, arrays, arrays), task.truth(hidden_layers=2))
     assert (told["distractors_out"], told["inputs_right"]) == (out, out)
 
 
@@ -394,7 +400,7 @@ def test_parities_with_one_output_have_no_verdict_on_validity() -> None:
     task = tasks.cmsp(1, 2, 3)
     arrays = (np.array([-1, 0, 0, -1]), np.array([0]), np.array([0]))
     graph = LayeredGraph.from_weights([[[0.0, 1, 1, 0]], [[1.0]]], input_names=task.input_names)
-    assert cmsp._verdicts(Hierarchy(graph, arrays, arrays), task.truth(hidden_layers=1)) == {
+    assert parity_cells._verdicts(Hierarchy(graph, arrays, arrays), task.truth(hidden_layers=1)) == {
         "inputs_right": True, "distractors_out": True, "modules_right": True, "exact": True, "valid": None,
         "matched": 1, "missing": 0, "extra": 0,
     }  # fmt: skip
@@ -405,15 +411,15 @@ def test_parities_with_one_output_have_no_verdict_on_validity() -> None:
 
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    monkeypatch.setattr(mnist, "mnist_cell", fake_mnist)
-    monkeypatch.setattr(cmsp, "cmsp_cell", fake_cmsp)
-    monkeypatch.setattr(mnist, "mnist_pair", lambda **_: None)
+    monkeypatch.setattr(digit_cells, "mnist_cell", fake_mnist)
+    monkeypatch.setattr(parity_cells, "cmsp_cell", fake_cmsp)
+    monkeypatch.setattr(digit_cells, "mnist_pair", lambda **_: None)
     return monkeypatch
 
 
 def test_the_study_of_digits_has_the_cells_that_were_asked_for(fakes: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    fakes.setattr(mnist_report, "write_mnist_report", lambda rows, folder: [])
-    rows = mnist.mnist_study(tmp_path, sizes=[14, 28], progress=False)
+    fakes.setattr(digit_report, "write_mnist_report", lambda rows, folder: [])
+    rows = digit_cells.mnist_study(tmp_path, sizes=[14, 28], progress=False)
     shapes = list(dict.fromkeys((row["task"], row["size"], row["width"], row["depth"]) for row in rows))
     pair, xor = (("mnist-pair", (2, 3)), ("mnist-xor", (4, 5)))
     widths = {14: (98, 196), 28: (392,)}
@@ -422,8 +428,8 @@ def test_the_study_of_digits_has_the_cells_that_were_asked_for(fakes: pytest.Mon
     single = [row for row in rows if (row["task"], row["size"], row["seeds"], row["rule"]) == ("mnist-pair", 14, 1, "consensus")]
     assert len(single) == 16
     assert (tmp_path / "cells" / "mnist-xor_size28_width392_depth5.json").exists()
-    fakes.setattr(mnist, "mnist_cell", refuse)
-    again = mnist.mnist_study(tmp_path, sizes=[28], progress=False)
+    fakes.setattr(digit_cells, "mnist_cell", refuse)
+    again = digit_cells.mnist_study(tmp_path, sizes=[28], progress=False)
     assert again[:40] == rows[80:]
     assert sorted(map(str, again[40:])) == sorted(map(str, rows[:80]))  # what the folder has beside
 
@@ -455,7 +461,7 @@ def test_the_study_of_digits_reports_every_line(fakes: pytest.MonkeyPatch, tmp_p
     assert list(table[0]) == MNIST_COLUMNS
     assert len(table) == len(json.loads((tmp_path / "rows.json").read_text())) == 80
     assert sorted(p.name for p in tmp_path.glob("success.*")) == ["success.png", "success.svg"]
-    fakes.setattr(mnist, "mnist_cell", refuse)
+    fakes.setattr(digit_cells, "mnist_cell", refuse)
     assert main(["study", "mnist", "--out", str(tmp_path), "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
     assert main(["study", "mnist", "--source", "digits", "--out", str(tmp_path)]) == 2
@@ -492,14 +498,14 @@ def test_the_study_of_parities_reports_every_line(fakes: pytest.MonkeyPatch, tmp
 
 def test_the_parts_of_a_study_that_were_not_run_are_named() -> None:
     rows = fake_cmsp(2, 2, "each", 64, 2)
-    assert "1 of 20 cells (task, outputs, depth) were run; 1 of them" in cmsp_report.cmsp_summary(rows)
-    assert cmsp_report.cmsp_summary(rows).count("| not run |") == 19
-    assert mnist_goals.goal_table([]).count("| not run | not run |") == 10
-    assert mnist_goals.goal_table([]).count("\n") == 17
+    assert "1 of 20 cells (task, outputs, depth) were run; 1 of them" in parity_report.cmsp_summary(rows)
+    assert parity_report.cmsp_summary(rows).count("| not run |") == 19
+    assert digit_targets.goal_table([]).count("| not run | not run |") == 10
+    assert digit_targets.goal_table([]).count("\n") == 17
 
 
 def test_settings_are_what_decides_a_result() -> None:
-    settings = settings_of_sampled(mnist.MAKERS, merge_threshold=0.6)
+    settings = settings_of_sampled(digit_cells.MAKERS, merge_threshold=0.6)
     assert settings["detect_modules.merge_threshold"] == 0.6
     assert settings["sculpt.tolerance"] == 0.005
     assert settings["task.activation"] == tasks.Task.activation
@@ -524,7 +530,7 @@ def test_bad_input_is_refused_before_any_cell(tmp_path: Path, capsys: pytest.Cap
 def test_the_command_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     given: list[Any] = []
     for name in ("mnist_study", "cmsp_study"):
-        monkeypatch.setattr(commands, name, lambda folder, **options: given.append((str(folder), options)) or [])
+        monkeypatch.setattr(cli, name, lambda folder, **options: given.append((str(folder), options)) or [])
     shared = ["--jobs", "3", "--out", "here", "--quiet"]
     some = ["mnist", "--tasks", "mnist-xor", "--size", "28", "14", "--source", "digits", "--data-dir", "data"]
     for arguments in (["mnist"], ["cmsp"], [*some, *shared], ["cmsp", *shared]):
@@ -542,8 +548,10 @@ def test_the_command_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, caps
 
 
 def test_figures_have_every_group_with_its_rates() -> None:
-    rows = [row for task, depths in mnist.DEPTHS.items() for d in depths for width in (98, 196) for row in fake_mnist(task, 14, width, d)]
-    ax = mnist_report._figure(rows)
+    rows = [
+        row for task, depths in digit_cells.DEPTHS.items() for d in depths for width in (98, 196) for row in fake_mnist(task, 14, width, d)
+    ]
+    ax = digit_report._figure(rows)
     check_texts(ax.figure)
     assert [tick.get_text() for tick in ax.get_xticklabels()] == [
         "two digits\n14x14\n2 hidden layers", "two digits\n14x14\n3 hidden layers", "XOR of two digits\n14x14\n4 hidden layers",
@@ -552,8 +560,8 @@ def test_figures_have_every_group_with_its_rates() -> None:
     counts = [text.get_text() for text in ax.texts]
     assert counts.count("7/8") == 4
     assert counts.count("10/12") == 2
-    cells = [(*kind, d) for kind in cmsp.KINDS for d in cmsp.DEPTHS]
-    ax = cmsp_report._figure([row for m, k, outputs, d in cells for row in fake_cmsp(m, k, outputs, 64, d)])
+    cells = [(*kind, d) for kind in parity_cells.KINDS for d in parity_cells.DEPTHS]
+    ax = parity_report._figure([row for m, k, outputs, d in cells for row in fake_cmsp(m, k, outputs, 64, d)])
     check_texts(ax.figure)
     assert [tick.get_text() for tick in ax.get_xticklabels()][:2] == ["m=2, k=2\none", "m=3, k=2\none"]
     counts = [text.get_text() for text in ax.texts]
@@ -564,13 +572,13 @@ def test_the_network_of_a_cell_is_drawn(cells: Any, tmp_path: Path) -> None:
     folder, _, rows = cells["mnist-pair"]
     answers = [row for row in rows if row["seeds"] == 4 and row["rule"] == "consensus"]
     missing = {**answers[0], "width": 999, "modules_right": True}
-    path = draw_found([missing, *answers], mnist_report._cell, folder / "found.svg", image=(4, 8), merge_threshold=0.6)
+    path = draw_found([missing, *answers], digit_report._cell, folder / "found.svg", image=(4, 8), merge_threshold=0.6)
     assert path == [folder / "found.svg"]
     svg = path[0].read_text()
     assert f"{rows[0]['edges']} edges" in svg
     assert "pixels-" in svg
     nothing = {**answers[0], "edges": None}
-    assert draw_found([nothing, missing], mnist_report._cell, folder / "none.svg") == []
+    assert draw_found([nothing, missing], digit_report._cell, folder / "none.svg") == []
     assert not (folder / "none.svg").exists()
 
 
@@ -582,8 +590,8 @@ def test_a_right_one_is_drawn_where_there_is_one(cells: Any, tmp_path: Path, mon
     rows[0]["modules_right"], rows[1]["edges"] = False, 77
     saved = SparseNetwork.load(next((cells["cmsp"][0] / "networks").iterdir()))
     for row in rows:
-        saved.save(network_path(tmp_path, mnist_report._cell(row)))
-    mnist_report.write_mnist_report(rows, tmp_path)
+        saved.save(network_path(tmp_path, digit_report._cell(row)))
+    digit_report.write_mnist_report(rows, tmp_path)
     assert drawn == [("mnist-xor_size14_depth4.svg", "mnist-xor, units 9-4-4-20, 77 edges")]
 
 
@@ -596,4 +604,4 @@ def test_chance_is_told_with_the_threshold_that_found_the_modules() -> None:
     loose, strict = (detect_modules(network, merge_threshold=threshold) for threshold in (0.6, 0.9))
     assert len(loose.modules) != len(strict.modules)
     for found, threshold in ((loose, 0.6), (strict, 0.9)):
-        assert set(commands._evidence(found, task, task.truth(1), 0, threshold)) == {"Chance", "Lesions", "Gates"}
+        assert set(cli._evidence(found, task, task.truth(1), 0, threshold)) == {"Chance", "Lesions", "Gates"}

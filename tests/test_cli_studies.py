@@ -17,11 +17,15 @@ import pytest
 
 from analysis import Hierarchy, LayeredGraph, compare, consensus, detect_modules
 from analysis.figures import success_bars
-from sculpting import SculptResult, sculpt, tasks
-from sculpting.cli import answers, boolean, boolean_report, commands, main, sensitivity
-from sculpting.cli.answers import Question, answer_cell, settings_of
-from sculpting.cli.boolean import boolean_cell, boolean_study, shapes, study_hours
+from sculpting import SculptResult, cli, sculpt, tasks
+from sculpting.cli import main
 from sculpting.store import Row
+from sculpting.studies.boolean import cells as boolean_cells
+from sculpting.studies.boolean import report as boolean_report
+from sculpting.studies.boolean.cells import boolean_cell, boolean_study, shapes, study_hours
+from sculpting.studies.common import answers
+from sculpting.studies.common.answers import Question, answer_cell, settings_of
+from sculpting.studies.sensitivity import cells as sensitivity_cells
 
 COLUMNS = [
     "task", "use", "overlap", "width", "depth", "seeds", "seed", "rule", "density", "edges", "units", "accuracy", "support",
@@ -173,7 +177,7 @@ def test_hidden_units_are_right_when_every_layer_has_the_two_output_modules(labe
 
 
 def test_the_whole_study_is_as_published(no_report: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    no_report.setattr(boolean, "answer_cell", fake_cell)
+    no_report.setattr(boolean_cells, "answer_cell", fake_cell)
     told: list[tuple[int, int]] = []
     rows = boolean_study(tmp_path, progress=lambda *counts: told.append(counts))
     assert told[-1] == (342, 342)
@@ -208,7 +212,7 @@ def test_the_truth_is_that_of_the_depth(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_command_runs_reports_and_goes_on(no_report: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    no_report.setattr(boolean, "shapes", lambda key: ((8,), (1,)))
+    no_report.setattr(boolean_cells, "shapes", lambda key: ((8,), (1,)))
     command = ["study", "boolean", "--tasks", "input-separable", "--groups", "1", "--out", str(tmp_path)]
     assert main(command) == 0
     told = capsys.readouterr()
@@ -218,7 +222,7 @@ def test_the_command_runs_reports_and_goes_on(no_report: pytest.MonkeyPatch, tmp
     rows, table = json.loads((tmp_path / "rows.json").read_text()), (tmp_path / "rows.csv").read_text()
     assert len(rows) == 10
     assert [row["edges"] for row in csv.DictReader(table.splitlines())] == [str(row["edges"]) for row in rows]
-    no_report.setattr(boolean, "answer_cell", refuse)
+    no_report.setattr(boolean_cells, "answer_cell", refuse)
     assert main([*command, "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
     assert json.loads((tmp_path / "rows.json").read_text()) == rows
@@ -230,7 +234,7 @@ def test_the_command_runs_reports_and_goes_on(no_report: pytest.MonkeyPatch, tmp
 def test_the_command_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     given: list[Any] = []
     for name in ("boolean_study", "sensitivity_study"):
-        monkeypatch.setattr(commands, name, lambda folder, **options: given.append((str(folder), options)) or [])
+        monkeypatch.setattr(cli, name, lambda folder, **options: given.append((str(folder), options)) or [])
     options = ["--groups", "2", "--jobs", "3", "--out", "here", "--quiet"]
     for arguments in (["boolean"], ["sensitivity"], ["boolean", "--tasks", "both", "4,1,4", *options], ["sensitivity", *options]):
         assert main(["study", *arguments]) == 0
@@ -245,7 +249,7 @@ def test_the_command_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, caps
 
 @pytest.mark.slow
 def test_the_whole_report_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(boolean, "answer_cell", fake_cell)
+    monkeypatch.setattr(boolean_cells, "answer_cell", fake_cell)
     boolean_study(tmp_path, progress=False)
     names = [f"{name}.{kind}" for name in ("exemplars", "hierarchy", "overlap", "reuse") for kind in ("png", "svg")]
     files = sorted(p.name for p in tmp_path.iterdir())
@@ -254,7 +258,7 @@ def test_the_whole_report_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 @pytest.mark.parametrize(("function", "name"), [(sculpt, "learning_rate"), (consensus, "halving"), (detect_modules, "merge_threshold")])
 def test_a_changed_default_is_not_mixed_with_old_cells(function: Any, name: str, no_report: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    no_report.setattr(boolean, "answer_cell", fake_cell)
+    no_report.setattr(boolean_cells, "answer_cell", fake_cell)
     boolean_study(tmp_path, tasks=["both"], progress=False)
     boolean_study(tmp_path, tasks=["none", [6, 3, 3, 3]], progress=False)
     no_report.setitem(function.__kwdefaults__, name, 0.123)
@@ -291,7 +295,7 @@ def test_one_setting_is_changed_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_p
         changes.append(arguments[-1])
         return fake_cell(*arguments)
 
-    monkeypatch.setattr(sensitivity, "answer_cell", spy)
+    monkeypatch.setattr(sensitivity_cells, "answer_cell", spy)
     assert main(["study", "sensitivity", "--out", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     assert all(len(change) <= 1 for change in changes)
@@ -322,9 +326,9 @@ def test_one_setting_is_changed_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_rows_of_sensitivity_are_in_the_order_of_parameters_and_values(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(sensitivity, "answer_cell", fake_cell)
-    monkeypatch.setattr(sensitivity, "_figure", lambda rows: success_bars({"a": {"b": None}}).figure)
-    rows = sensitivity.sensitivity_study(tmp_path, groups=2, progress=False)
+    monkeypatch.setattr(sensitivity_cells, "answer_cell", fake_cell)
+    monkeypatch.setattr(sensitivity_cells, "_figure", lambda rows: success_bars({"a": {"b": None}}).figure)
+    rows = sensitivity_cells.sensitivity_study(tmp_path, groups=2, progress=False)
     assert all(list(row) == ["parameter", "value", "is_default", *COLUMNS] for row in rows)
     parameters = ["activation", "learning_rate", "final_rate", "rate_width", "steps", "input_noise", "hidden_noise", "weight_decay"]
     parameters += [
@@ -351,14 +355,14 @@ def test_rows_of_sensitivity_are_in_the_order_of_parameters_and_values(monkeypat
         ("[6, 3, 2, 4]", 36, 2),
     }  # fmt: skip
     assert {row["seed"] for row in rows} == {0, 4}
-    monkeypatch.setattr(sensitivity, "answer_cell", refuse)
-    assert sensitivity.sensitivity_study(tmp_path, groups=2, progress=False) == rows
+    monkeypatch.setattr(sensitivity_cells, "answer_cell", refuse)
+    assert sensitivity_cells.sensitivity_study(tmp_path, groups=2, progress=False) == rows
 
 
 def test_a_merge_threshold_reads_the_same_candidates_anew() -> None:
     points = [{"parameter": "merge_threshold", "value": value, "is_default": value == 0.9} for value in (0.0, 0.9)]
     points.append({"parameter": "steps", "value": 60, "is_default": True})
-    rows = sensitivity.sensitivity_cell([4, 2, 4], 8, 1, 1, points, {"unit_steps": [50], "edge_steps": [5]})
+    rows = sensitivity_cells.sensitivity_cell([4, 2, 4], 8, 1, 1, points, {"unit_steps": [50], "edge_steps": [5]})
     assert [row["value"] for row in rows] == [0.0, 0.9, 60]
     assert {row["rule"] for row in rows} == {"consensus"}
     assert [rows[1][name] for name in COLUMNS] == [rows[2][name] for name in COLUMNS]
@@ -366,10 +370,10 @@ def test_a_merge_threshold_reads_the_same_candidates_anew() -> None:
 
 def test_the_detector_gets_the_merge_threshold_and_the_consensus_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[dict[str, Any]] = []
-    monkeypatch.setattr(sensitivity, "answer_cell", lambda *arguments: given.extend(q.options for q in arguments[-2]))
+    monkeypatch.setattr(sensitivity_cells, "answer_cell", lambda *arguments: given.extend(q.options for q in arguments[-2]))
     some = {"merge_threshold": 0.5, "halving": 0.1, "unit_cost": 0, "steps": 60}
     points = [{"parameter": name, "value": value} for name, value in some.items()]
-    sensitivity.sensitivity_cell([4, 2, 4], 8, 1, 1, points, {})
+    sensitivity_cells.sensitivity_cell([4, 2, 4], 8, 1, 1, points, {})
     assert given == [{"merge_threshold": 0.5}, {"halving": 0.1}, {"unit_cost": 0}, {}]
 
 

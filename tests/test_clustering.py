@@ -7,11 +7,11 @@ import pytest
 from layered import same
 from scipy.cluster.hierarchy import linkage
 
-from analysis import linkages
-from analysis.clustering import cluster_units
-from analysis.criteria import best_count, candidate_counts, modularity_by_count
-from analysis.distances import cosine_distances
-from analysis.linkages import published_merges
+from analysis.detection import linkages
+from analysis.detection.clustering import cluster_units
+from analysis.detection.criteria import best_count, candidate_counts, modularity_by_count
+from analysis.detection.distances import cosine_distances
+from analysis.detection.linkages import published_merges
 
 BOTH = pytest.mark.parametrize("ties", ["published", "symmetric"])
 

@@ -11,9 +11,9 @@ from scipy.spatial.distance import squareform
 from sklearn import metrics
 from sklearn.cluster import AgglomerativeClustering
 
-from analysis.criteria import CRITERIA, Tree, best_count, candidate_counts, modularity_by_count
-from analysis.distances import DISTANCES, cosine_distances
-from analysis.linkages import LINKAGES, TIES, published_merges, replay_merges
+from analysis.detection.criteria import CRITERIA, Tree, best_count, candidate_counts, modularity_by_count
+from analysis.detection.distances import DISTANCES, cosine_distances
+from analysis.detection.linkages import LINKAGES, TIES, published_merges, replay_merges
 
 
 def modularity_of(labels: np.ndarray, distances: np.ndarray) -> float:

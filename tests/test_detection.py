@@ -10,9 +10,9 @@ from layered import SEEDS, lists, permuted, planted_blocks, random_graph, same
 from published import NETWORKS, differences, published_networks, read
 from scipy.spatial.distance import squareform
 
-from analysis.detection import detect_modules
-from analysis.distances import cosine_distances
-from analysis.features import alive_edges, reach_features
+from analysis.detection.distances import cosine_distances
+from analysis.detection.features import alive_edges, reach_features
+from analysis.detection.modules import detect_modules
 from analysis.hierarchy import first_appearance
 
 # --- Published networks -------------------------------------------------------------------------------------------------------

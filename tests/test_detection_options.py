@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from layered import SEEDS, lists, permuted, planted_blocks, random_graph, same
 from published import NETWORKS, differences, read
 
-from analysis.detection import CHOICES, detect_modules
+from analysis.detection.modules import CHOICES, detect_modules
 from analysis.hierarchy import first_appearance
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from layered import SEEDS, random_features
 from scipy.spatial.distance import pdist, squareform
 
-from analysis.distances import DISTANCES, cosine_distances, euclidean_distances, jaccard_distances
+from analysis.detection.distances import DISTANCES, cosine_distances, euclidean_distances, jaccard_distances
 
 
 def test_cosine_by_hand() -> None:

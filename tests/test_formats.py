@@ -8,15 +8,15 @@ from itertools import chain
 import pytest
 import torch
 
-from sculpting.batches import batches, table_of
-from sculpting.formats import buffer, lie_last, pay_last, product, put_last
-from sculpting.population import Shape
+from sculpting.mlp.batches import batches, table_of
+from sculpting.mlp.memory_layout import buffer, lie_last, pay_last, product, put_last
+from sculpting.mlp.population import Shape
 from sculpting.randomness import keys, normals
 
 
 @pytest.mark.parametrize("much", [1, 10_000])
 def test_products_are_those_of_the_blas(much: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sculpting.formats.MUCH", much)
+    monkeypatch.setattr("sculpting.mlp.memory_layout.MUCH", much)
     generator = torch.Generator().manual_seed(0)
     a, b, shared = (torch.randn(shape, generator=generator) for shape in ((7, 3, 4), (7, 4, 5), (4, 6)))
     for first, second in ((a, b), (a, shared)):
@@ -40,7 +40,7 @@ def in_all_layouts(matrix: torch.Tensor) -> Iterator[torch.Tensor]:
 @pytest.mark.parametrize("members", [1, 3])
 def test_large_products_are_those_of_the_blas_however_they_lie_in_memory(members: int, monkeypatch: pytest.MonkeyPatch) -> None:
     handed, there = [], torch.backends.mkldnn.is_available()
-    monkeypatch.setattr("sculpting.formats.LARGE", 3 * 4 * 5)
+    monkeypatch.setattr("sculpting.mlp.memory_layout.LARGE", 3 * 4 * 5)
     if there:
         linear = torch.ops.mkldnn._linear_pointwise
         monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", lambda *given: handed.append(given[1]) or linear(*given))
@@ -96,7 +96,7 @@ def test_batches_do_not_depend_on_how_rows_of_data_lie_in_memory(kept: torch.Ten
     x, y = torch.rand(10, 3), torch.rand(10, 2)
     found = []
     for many in (64, 1):
-        monkeypatch.setattr("sculpting.batches.MANY_COLUMNS", many)
+        monkeypatch.setattr("sculpting.mlp.batches.MANY_COLUMNS", many)
         table = table_of(x, y)
         assert table.shape == (6, 10)
         assert (table.stride(1) == 1) == (many > 1)

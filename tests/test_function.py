@@ -15,7 +15,7 @@ from layered import SEEDS
 from sklearn.metrics import balanced_accuracy_score
 
 from analysis import Hierarchy, LayeredGraph
-from analysis.function import FunctionMap, best_readout, function_map
+from analysis.truth.gates import FunctionMap, best_readout, function_map
 from sculpting import tasks
 
 BOTH = [  # three ANDs of disjoint pairs, relu(a + b - 1), and their ORs, a + b > 1/2

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from layered import SEEDS, random_features, same
 from scipy.spatial.distance import squareform
 
-from analysis.criteria import candidate_counts
-from analysis.distances import DISTANCES
-from analysis.linkages import LINKAGES, published_merges, replay_merges, symmetric_merges
+from analysis.detection.criteria import candidate_counts
+from analysis.detection.distances import DISTANCES
+from analysis.detection.linkages import LINKAGES, published_merges, replay_merges, symmetric_merges
 
 LINKAGE = st.sampled_from(sorted(LINKAGES))
 

@@ -9,10 +9,11 @@ import sys
 import pytest
 import torch
 
-from sculpting import memory, tasks
-from sculpting.memory import bytes_of_member, is_out_of_memory, members_that_fit
-from sculpting.population import Shape
-from sculpting.training import Data, Round
+from sculpting import tasks
+from sculpting.mlp import memory
+from sculpting.mlp.memory import bytes_of_member, is_out_of_memory, members_that_fit
+from sculpting.mlp.population import Shape
+from sculpting.mlp.training import Data, Round
 
 DATA = Data.of(tasks.boolean("both"))
 SMALL, LARGE = (Shape((6, width, 3), ("relu", "identity")) for width in (8, 80))
@@ -54,7 +55,7 @@ def test_what_a_step_frees_serves_the_next() -> None:
     code = """
 from resource import RUSAGE_SELF, getrusage
 import torch
-from sculpting.memory import keep_freed
+from sculpting.mlp.memory import keep_freed
 def step():
     [torch.ones(60_000) for _ in range(40)]
 keep_freed()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from layered import lists
 
-from analysis.merging import merge_clusters
+from analysis.detection.merging import merge_clusters
 
 
 def test_a_share_of_the_incoming_edges_must_be_above_the_threshold() -> None:

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from sculpting import tasks
+from sculpting.mlp.population import Population, Shape
+from sculpting.mlp.training import Data, Round, train
 from sculpting.narrow import learn, learning
-from sculpting.population import Population, Shape
 from sculpting.randomness import keys
 from sculpting.tasks import mnist_even
 from sculpting.tasks.digits import Digits, read_digits
 from sculpting.tasks.mnist_even import EVEN, mnist_digits
-from sculpting.training import Data, Round, train
 
 
 def rows_of(x: torch.Tensor) -> list[bytes]:

@@ -14,12 +14,12 @@ from test_training import alone, as_row, data_for, make
 from torch import Tensor, nn
 
 from sculpting import SparseNetwork
+from sculpting.mlp.population import Population, Shape
+from sculpting.mlp.training import Data, evaluate, gradient
 from sculpting.narrow import Lasso, NarrowResult, distillation_loss, distilled, learn, narrow
 from sculpting.narrow.runs import shares_of
-from sculpting.population import Population, Shape
 from sculpting.randomness import keys
 from sculpting.tasks import Task, cmsp
-from sculpting.training import Data, evaluate, gradient
 
 METHODS = ("group-lasso", "attribution", "ablation", "random", "distill", "scratch")
 

@@ -15,19 +15,19 @@ from test_training import alone, as_row, data_for, make
 from torch import Tensor, nn
 
 from sculpting import SparseNetwork
-from sculpting.models import read_model
+from sculpting.mlp.batched_mlp import Pass
+from sculpting.mlp.population import Population, Shape
+from sculpting.mlp.scores import unit_random
+from sculpting.mlp.training import Data, Round, evaluate, train
+from sculpting.models.chain import read_model
+from sculpting.models.network import network_of
 from sculpting.narrow import ablation_scores
 from sculpting.narrow.groups import group_norms, without_groups
 from sculpting.narrow.lasso import Lasso
 from sculpting.narrow.learning import Learnt, learn
 from sculpting.narrow.prune import lowest, prune_units
-from sculpting.network import network_of
-from sculpting.passes import Pass
-from sculpting.population import Population, Shape
 from sculpting.randomness import keys
-from sculpting.scores import unit_random
 from sculpting.tasks import cmsp
-from sculpting.training import Data, Round, evaluate, train
 
 PAIRS = [(bias, normalised) for bias in (True, False) for normalised in (True, False)]
 
@@ -152,8 +152,8 @@ def test_a_round_with_the_penalty_is_that_of_a_network_alone(
     step: str, strength: float, bias: bool, normalised: bool, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both with members first and last in memory; large enough to be packed to their live units."""
-    monkeypatch.setattr("sculpting.formats.MANY", many)
-    monkeypatch.setattr("sculpting.formats.SMALL", 1_000_000)
+    monkeypatch.setattr("sculpting.mlp.memory_layout.MANY", many)
+    monkeypatch.setattr("sculpting.mlp.memory_layout.SMALL", 1_000_000)
     population, data = make((4, 7, 6, 3), 5), data_for("bce", (4, 3))
     gone = torch.zeros(5, 13, dtype=torch.bool)
     gone[:, [1, 4, 9]] = True
@@ -396,7 +396,7 @@ def test_rows_are_counted_as_they_are_used() -> None:
 def test_members_that_memory_runs_out_for_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     population, data, key = parities()
     whole = run(population, data, key, target=1.0)
-    from sculpting import training
+    from sculpting.mlp import training
 
     original, calls = training._train, []
 

@@ -11,19 +11,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import sculpting.ablation as ablation
+import sculpting.mlp.ablation as ablation
 from sculpting import SparseNetwork
-from sculpting.ablation import unit_ablation
 from sculpting.activations import ACTIVATIONS
 from sculpting.losses import LOSSES
-from sculpting.models import read_model
+from sculpting.mlp.ablation import unit_ablation
+from sculpting.mlp.population import Population, Shape
+from sculpting.mlp.training import Data, Round, evaluate, train
+from sculpting.models.chain import read_model
 from sculpting.narrow import ablation_scores, attribution_scores, score_correlation
 from sculpting.narrow.attribution import unit_attribution
 from sculpting.narrow.groups import group_norms, group_sums, without_groups
-from sculpting.population import Population, Shape
 from sculpting.randomness import keys, uniforms
 from sculpting.tasks import Task, cmsp
-from sculpting.training import Data, Round, evaluate, train
 
 ROWS = 20
 

@@ -19,8 +19,8 @@ from analysis import LayeredGraph
 from analysis.graph import as_graph
 from sculpting import SparseNetwork
 from sculpting.activations import ACTIVATIONS
-from sculpting.network import network_of
-from sculpting.population import Population, Shape
+from sculpting.mlp.population import Population, Shape
+from sculpting.models.network import network_of
 from sculpting.randomness import keys
 
 

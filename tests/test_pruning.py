@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-import sculpting.pruning as pruning
-from sculpting.population import Population, Shape
-from sculpting.pruning import Attempt, ChainName, Gate, Pruning, Standing, edges_of, units_of
+import sculpting.schedule.pruning as pruning
+from sculpting.mlp.population import Population, Shape
+from sculpting.mlp.scores import EDGE_SCORES, UNIT_SCORES, edge_sensitivity, unit_sensitivity
+from sculpting.mlp.training import Data, Round, Score, gradient
 from sculpting.randomness import keys
-from sculpting.scores import EDGE_SCORES, UNIT_SCORES, edge_sensitivity, unit_sensitivity
+from sculpting.schedule.pruning import Attempt, ChainName, Gate, Pruning, Standing, edges_of, units_of
 from sculpting.tasks import Task
-from sculpting.training import Data, Round, Score, gradient
 
 
 def population_of(widths: tuple[int, ...], members: int = 1) -> Population:

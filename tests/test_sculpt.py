@@ -13,15 +13,17 @@ import pytest
 import torch
 from torch import nn
 
-from sculpting import SculptResult, StopReason, pruning, sculpt, sculptor, tasks, training
-from sculpting.arguments import EDGE_STEPS, LARGE_EDGE_STEPS, LARGE_UNIT_STEPS, UNIT_STEPS, steps_of
-from sculpting.models import read_model
-from sculpting.passes import Score
-from sculpting.population import Population, Shape
-from sculpting.pruning import ChainName, Gate, Standing
+from sculpting import SculptResult, StopReason, sculpt, sculptor, tasks
+from sculpting.mlp import training
+from sculpting.mlp.batched_mlp import Score
+from sculpting.mlp.population import Population, Shape
+from sculpting.mlp.scores import EDGE_SCORES, UNIT_SCORES
+from sculpting.mlp.training import Data, Round
+from sculpting.models.chain import read_model
+from sculpting.options import EDGE_STEPS, LARGE_EDGE_STEPS, LARGE_UNIT_STEPS, UNIT_STEPS, steps_of
 from sculpting.randomness import keys
-from sculpting.scores import EDGE_SCORES, UNIT_SCORES
-from sculpting.training import Data, Round
+from sculpting.schedule import pruning
+from sculpting.schedule.pruning import ChainName, Gate, Standing
 
 QUICK: dict[str, Any] = {"seeds": 2, "unit_steps": [50, 25], "edge_steps": [5, 2], "progress": False}
 

@@ -328,6 +328,6 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
 def test_bad_input_gets_one_clear_error_before_any_training(
     model: Any, data: Any, options: dict[str, Any], error: type[Exception], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sculpting.pruning.train", lambda *a, **k: pytest.fail("training began"))
+    monkeypatch.setattr("sculpting.schedule.pruning.train", lambda *a, **k: pytest.fail("training began"))
     with pytest.raises(error, match=text):
         sculpt(model, data, **{**QUICK, **options})

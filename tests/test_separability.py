@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from layered import SEEDS, random_features
 
-from analysis import separability
-from analysis.criteria import Tree
-from analysis.distances import cosine_distances
-from analysis.linkages import TIES
-from analysis.separability import OverlapTest, overlap_test, overruled_count
+from analysis.detection import separability
+from analysis.detection.criteria import Tree
+from analysis.detection.distances import cosine_distances
+from analysis.detection.linkages import TIES
+from analysis.detection.separability import OverlapTest, overlap_test, overruled_count
 
 
 def tree_of(rows: list[list[int]] | np.ndarray, ties: str) -> Tree:

@@ -11,9 +11,9 @@ import pytest
 import scipy.sparse as sp
 from layered import lists
 
-from analysis import detection
-from analysis.clustering import cluster_units
-from analysis.detection import detect_modules
+from analysis.detection import modules as detection
+from analysis.detection.clustering import cluster_units
+from analysis.detection.modules import detect_modules
 from analysis.graph import LayeredGraph
 from analysis.hierarchy import Hierarchy
 

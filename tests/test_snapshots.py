@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from sculpting.formats import put_last
-from sculpting.passes import Score
-from sculpting.population import Population, Shape
+from sculpting.mlp.batched_mlp import Score
+from sculpting.mlp.best_epoch import Snapshots
+from sculpting.mlp.memory_layout import put_last
+from sculpting.mlp.population import Population, Shape
+from sculpting.mlp.training import Data, Round, evaluate, train
 from sculpting.randomness import keys
-from sculpting.snapshots import Snapshots
 from sculpting.tasks import boolean
-from sculpting.training import Data, Round, evaluate, train
 
 TASK = boolean([4, 2, 4])
 DATA = Data.of(TASK)
@@ -60,7 +60,7 @@ def test_the_best_is_the_same_however_many_are_evaluated_together(
     places = courses(count)
     expected, which = by_hand(places)
     assert len(set(which)) > 2
-    monkeypatch.setattr("sculpting.snapshots.FLOATS", fit * 5 * (SHAPE.size + 3 * 7 * 16))
+    monkeypatch.setattr("sculpting.mlp.best_epoch.FLOATS", fit * 5 * (SHAPE.size + 3 * 7 * 16))
     best, top, found = handed_over(places, count, Round(), last=last)
     assert found == together
     assert torch.equal(best, expected)
@@ -109,7 +109,7 @@ def test_where_the_best_stands_by_accuracy_then_loss_then_order() -> None:
 def test_a_round_is_the_same_with_snapshots_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     population, key = Population.fresh(Shape((4, 12, 4), ("relu", "identity")), keys(range(40))), keys(range(40))
     together, score = train(population, DATA, Round(30, 8), key)
-    monkeypatch.setattr("sculpting.snapshots.FLOATS", 1)
+    monkeypatch.setattr("sculpting.mlp.best_epoch.FLOATS", 1)
     alone, score_alone = train(population, DATA, Round(30, 8), key)
     same = (together.values == alone.values).all(dim=1)
     assert float(same.float().mean()) > 0.9  # a loss that rounds otherwise may choose another epoch

@@ -14,19 +14,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from sculpting import tasks, training
+from sculpting import tasks
 from sculpting.activations import ACTIVATIONS
-from sculpting.arguments import round_of
-from sculpting.batches import fresh_batches
 from sculpting.losses import LOSSES
-from sculpting.packing import packings
-from sculpting.passes import Pass, Score
-from sculpting.population import Population, Shape
-from sculpting.pruning import Gate, edges_of
+from sculpting.mlp import training
+from sculpting.mlp.batched_mlp import Pass, Score
+from sculpting.mlp.batches import fresh_batches
+from sculpting.mlp.packing import packings
+from sculpting.mlp.population import Population, Shape
+from sculpting.mlp.scores import EDGE_SCORES
+from sculpting.mlp.training import Data, Round, evaluate, gradient, train
+from sculpting.options import round_of
 from sculpting.randomness import keys, permutations, uniforms
-from sculpting.scores import EDGE_SCORES
+from sculpting.schedule.pruning import Gate, edges_of
 from sculpting.tasks import Task
-from sculpting.training import Data, Round, evaluate, gradient, train
 
 
 def make(widths: tuple[int, ...], members: int, activation: str = "relu", seed: int = 0, kept: float = 0.7) -> Population:
@@ -103,7 +104,7 @@ def test_gradients_are_those_of_autograd(loss: str, activation: str, hidden: tup
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("batch_size", [6, 20, 64])
 def test_a_round_is_that_of_the_network_alone(loss: str, batch_size: int, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sculpting.formats.MANY", many)
+    monkeypatch.setattr("sculpting.mlp.memory_layout.MANY", many)
     population, data = make((4, 6, 5, 3), 3), data_for(loss, (4, 3))
     settings_ = Round(steps=12, batch_size=batch_size, learning_rate=0.02, weight_decay=0.01, input_noise=0.1, hidden_noise=0.2)
     key = keys(["a", "b", "c"])
@@ -184,17 +185,17 @@ def test_the_best_epoch_is_kept_by_accuracy_then_loss() -> None:
 @pytest.mark.parametrize("many", [1, 1000])
 @pytest.mark.parametrize("columns", [0, 1000])
 def test_a_round_drawn_in_pieces_is_the_same_round(columns: int, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sculpting.formats.MANY", many)
+    monkeypatch.setattr("sculpting.mlp.memory_layout.MANY", many)
     population, data = make((4, 6, 3), 3), data_for("bce", (4, 3))
     whole, _ = train(population, data, Round(steps=10, batch_size=6, input_noise=0.1, hidden_noise=0.2), keys(range(3)))
-    monkeypatch.setattr("sculpting.batches.CHUNK_FLOATS", 1)
-    monkeypatch.setattr("sculpting.batches.MANY_COLUMNS", columns)
+    monkeypatch.setattr("sculpting.mlp.batches.CHUNK_FLOATS", 1)
+    monkeypatch.setattr("sculpting.mlp.batches.MANY_COLUMNS", columns)
     pieces, _ = train(population, data, Round(steps=10, batch_size=6, input_noise=0.1, hidden_noise=0.2), keys(range(3)))
     torch.testing.assert_close(whole.values, pieces.values, rtol=1e-4, atol=1e-6)
 
 
 def test_members_trained_one_after_the_other_keep_their_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sculpting.packing.FEW_PARAMETERS", 0)
+    monkeypatch.setattr("sculpting.mlp.packing.FEW_PARAMETERS", 0)
     population, data = make((4, 12, 3), 3), data_for("bce", (4, 3))
     for member, first in enumerate((0, 4, 8)):  # other units are left in each
         population.shape.weights(population.mask)[0][member, first : first + 4] = 0
@@ -240,7 +241,7 @@ def test_members_are_trained_side_by_side_on_threads(monkeypatch: pytest.MonkeyP
 
 def test_members_of_other_sizes_are_trained_side_by_side_too(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("training.WORTH_A_THREAD", "packing.FEW_PARAMETERS", "packing.STEP_COST"):
-        monkeypatch.setattr(f"sculpting.{name}", 0)
+        monkeypatch.setattr(f"sculpting.mlp.{name}", 0)
     population = make((4, 12, 3), 2)
     population = population.masked(population.without_units(torch.arange(12).repeat(2, 1) < torch.tensor([[0], [6]])))
     honest, both = training._train, threading.Barrier(2, timeout=60)
@@ -307,13 +308,13 @@ def test_memory_that_runs_out_on_threads_halves_their_members_and_other_errors_c
 
 @pytest.mark.parametrize("many", [1, 1000])
 def test_leaving_out_dead_inputs_changes_nothing(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sculpting.formats.MANY", many)
+    monkeypatch.setattr("sculpting.mlp.memory_layout.MANY", many)
     population, data = make((10, 6, 3), 3), data_for("bce", (10, 3))
     population.shape.weights(population.mask)[0][:, :, [0, 3, 4]] = 0
     population = population.masked(population.mask)
     whole, _ = train(population, data, Round(steps=10, input_noise=0.5), keys(range(3)))
-    monkeypatch.setattr("sculpting.packing.MANY_INPUTS", 2)
-    monkeypatch.setattr("sculpting.packing.FEW_PARAMETERS", 0)
+    monkeypatch.setattr("sculpting.mlp.packing.MANY_INPUTS", 2)
+    monkeypatch.setattr("sculpting.mlp.packing.FEW_PARAMETERS", 0)
     (packing,) = packings(population)
     assert packing.shape.widths[0] == 7
     fewer, _ = train(population, data, Round(steps=10, input_noise=0.5), keys(range(3)))
@@ -366,7 +367,7 @@ def test_a_few_parameters_are_trained_as_they_are(monkeypatch: pytest.MonkeyPatc
     assert whole.shape == population.shape
     assert [part.members.tolist() for part in whole.split(1)] == [[0], [1]]
     apart, _ = train(population, data, Round(steps=10, hidden_noise=0.2), keys(range(2)))
-    monkeypatch.setattr("sculpting.packing.FEW_PARAMETERS", 0)
+    monkeypatch.setattr("sculpting.mlp.packing.FEW_PARAMETERS", 0)
     (smaller,) = packings(population)
     assert smaller.shape.size < population.shape.size
     packed, _ = train(population, data, Round(steps=10, hidden_noise=0.2), keys(range(2)))  # noise belongs to units, not to places

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layered import SEEDS
 
-from analysis.truth_table import TruthTable
+from analysis.truth.truth_table import TruthTable
 from sculpting import tasks
 
 

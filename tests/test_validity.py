@@ -16,8 +16,8 @@ from published import published_networks, read
 from test_truth_table import table
 
 from analysis import Hierarchy, LayeredGraph, compare, detect_modules
-from analysis.truth_table import TruthTable
-from analysis.validity import Verdict, judge_decomposition
+from analysis.truth.truth_table import TruthTable
+from analysis.truth.validity import Verdict, judge_decomposition
 from sculpting import tasks
 
 Labels = Sequence[Sequence[int]]

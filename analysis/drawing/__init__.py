@@ -124,7 +124,7 @@ def _maps(hierarchy: Hierarchy, path: str | Path | None, engine: str, image: tup
 
 def _content(hierarchy: Hierarchy, ax: Axes, suffix: str, title: str | None, image: tuple[int, int] | None) -> bytes:
     if suffix == ".html":
-        from ..report import report_html  # the report draws, so it imports this module
+        from ..report.text import report_html  # the report draws, so it imports this module
 
         return report_html(hierarchy, title=title or "Modules and hierarchy", image=image).encode()
     if suffix == ".dot":

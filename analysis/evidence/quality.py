@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..distances import cosine_distances
-from ..features import alive_edges, reach_features
+from ..detection.distances import cosine_distances
+from ..detection.features import alive_edges, reach_features
 from ..hierarchy import Hierarchy
 
 __all__ = ["modularity", "separation"]

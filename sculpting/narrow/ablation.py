@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from ..ablation import unit_ablation
-from ..network import SparseNetwork
+from ..mlp.ablation import unit_ablation
+from ..models.network import SparseNetwork
 from .groups import by_layer, read_pair
 
 __all__ = ["ablation_scores"]

@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..network import SparseNetwork
-from ..population import Population
-from ..scores import ScoreFunction, unit_sensitivity
-from ..training import Data, gradient
+from ..mlp.population import Population
+from ..mlp.scores import ScoreFunction, unit_sensitivity
+from ..mlp.training import Data, gradient
+from ..models.network import SparseNetwork
 from .groups import by_layer, group_sums, read_pair
 
 __all__ = ["ATTRIBUTIONS", "attribution_scores", "unit_attribution"]

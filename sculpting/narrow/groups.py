@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..arguments import check_finite, check_inputs
-from ..models import Chain, read_model
-from ..network import SparseNetwork
-from ..population import Population, Shape
-from ..tasks.data import as_task
+from ..mlp.population import Population, Shape
+from ..mlp.training import Data
+from ..models.chain import Chain, read_model
+from ..models.network import SparseNetwork
+from ..options import check_finite, check_inputs
+from ..tasks.own_data import as_task
 from ..tasks.task import Task
-from ..training import Data
 
 __all__ = ["by_layer", "group_norms", "group_sums", "read_finite", "read_pair", "without_groups"]
 

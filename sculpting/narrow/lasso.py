@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..population import Population, Shape
-from ..training import Round
+from ..mlp.population import Population, Shape
+from ..mlp.training import Round
 from .groups import group_sums, without_groups
 
 __all__ = ["Lasso"]

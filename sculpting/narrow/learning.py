@@ -13,12 +13,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..arguments import check_amounts, check_counts
-from ..memory import members_that_fit
-from ..passes import Score
-from ..population import Population
-from ..pruning import TOLERANCE
-from ..training import Data, Round, evaluate, train
+from ..mlp.batched_mlp import Score
+from ..mlp.memory import members_that_fit
+from ..mlp.population import Population
+from ..mlp.training import Data, Round, evaluate, train
+from ..options import check_amounts, check_counts
+from ..schedule.pruning import TOLERANCE
 from .lasso import Lasso
 
 __all__ = ["Check", "Learnt", "check_target", "evaluate_in_parts", "learn"]
@@ -116,7 +116,7 @@ def learn(
 
     Examples
     --------
-    >>> from ..population import Shape
+    >>> from ..mlp.population import Shape
     >>> from ..randomness import keys
     >>> from ..tasks import cmsp
     >>> task, key = cmsp(1, 2), keys(["a", "b"])

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..arguments import check_counts, check_inputs, check_spread, device_of, rates_of
-from ..models import Chain
-from ..network import SparseNetwork
-from ..population import Shape
+from ..mlp.population import Shape
+from ..models.chain import Chain
+from ..models.network import SparseNetwork
+from ..options import check_counts, check_inputs, check_spread, device_of, rates_of
 from ..randomness import check_seed
-from ..tasks.data import as_task
+from ..tasks.own_data import as_task
 from ..tasks.task import Task
 from .distillation import distilled
 from .groups import read_finite

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..network import SparseNetwork
+from ..models.network import SparseNetwork
 
 __all__ = ["NarrowResult", "Narrowed", "Stage"]
 

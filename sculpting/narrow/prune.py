@@ -11,8 +11,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ..network import SparseNetwork, network_of
-from ..population import Population
+from ..mlp.population import Population
+from ..models.network import SparseNetwork, network_of
 from .groups import read_finite, without_groups
 
 __all__ = ["TOLERANCE", "check_scope", "check_sparsity", "lowest", "lowest_of", "prune_units"]
@@ -54,7 +54,7 @@ def lowest(scores: Tensor, population: Population, sparsity: Tensor | Sequence[f
 
     Examples
     --------
-    >>> from ..population import Shape
+    >>> from ..mlp.population import Shape
     >>> population = Population.of(Shape((2, 4, 1), ("relu", "identity")), torch.ones(1, 17))
     >>> lowest(torch.tensor([[0.3, 0.1, 0.2, 0.1]]), population, 0.5)
     tensor([[False,  True, False,  True]])

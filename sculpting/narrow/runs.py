@@ -13,14 +13,14 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ..ablation import unit_ablation
-from ..models import Chain
-from ..network import network_of
-from ..population import Population, Shape
+from ..mlp.ablation import unit_ablation
+from ..mlp.population import Population, Shape
+from ..mlp.scores import ScoreFunction, unit_random
+from ..mlp.training import Data
+from ..models.chain import Chain
+from ..models.network import network_of
 from ..randomness import fold, keys
-from ..scores import ScoreFunction, unit_random
 from ..tasks.task import Task
-from ..training import Data
 from .attribution import unit_attribution
 from .groups import without_groups
 from .learning import evaluate_in_parts

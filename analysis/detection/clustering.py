@@ -1,0 +1,80 @@
+"""Clusters of the units of one layer: units that reach the same part of the network belong together."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .criteria import CRITERIA, Tree, best_count, candidate_counts
+from .distances import DISTANCES, TOLERANCE
+from .linkages import TIES, replay_merges
+from .separability import overruled_count
+
+__all__ = ["cluster_units"]
+
+# n units, f features.
+
+
+def cluster_units(
+    features: ArrayLike,
+    *,
+    modularity_threshold: float = 0.2,
+    linkage: str = "average",
+    distance: str = "cosine",
+    criterion: str = "modularity",
+    ties: str = "published",
+) -> NDArray[np.int64]:
+    """The cluster of each unit of a layer, numbered 0, 1, ... in the order in which they first appear.
+
+    Parameters
+    ----------
+    features : array of shape (n, f), bool or floats of at least 0
+        One row a unit, as :func:`~analysis.detection.features.reach_features` gives them. Never changed.
+    modularity_threshold : float in [0, 1]
+        A clustering whose distance modularity is above ``-modularity_threshold`` has to pass the separability tests.
+    linkage, distance, criterion, ties : str
+        Keys of ``LINKAGES``, ``DISTANCES``, ``CRITERIA`` and ``TIES``.
+
+    Returns
+    -------
+    int array of shape (n,)
+
+    Notes
+    -----
+    Steps 2 to 4 of the detector of Patil, Michael & Dovrolis, NeurIPS 2023: average linkage of cosine distances, cut at the
+    number k of clusters in 2..n-1 of lowest distance modularity. Where k is 2 or n-1, or the modularity is weak, two tests of
+    the overlap may overrule it: the two closest units (if they look independent, all units are separate) and the
+    last two clusters (if they share what they reach, all units are one cluster). Where both fire the larger z-score wins;
+    on a tie, the single cluster. The tests are the only way to 1 and n clusters, to which no criterion gives a score, so they
+    follow every criterion, distance and linkage by the same rule; the modularity that they guard is that of the distances in
+    use, and strengths count as in :func:`~analysis.detection.separability.overruled_count`.
+
+    Corrected defects of the published code:
+
+    - no surviving unit, or one, is an answer (published: an unbound number of clusters for a single input);
+    - equidistant units: a k that would cut between merges of equal distance is no candidate, since it would merge an
+      arbitrary pair. Where no candidate is left, all distances are equal, and if no test fires all units are separate (published:
+      k = n-1). Units without any distance between them are one cluster;
+    - a unit without features has distance 1 to all others and 0 to its like (published: NaN);
+    - the features of the caller are read only (published: overwritten by the second test);
+    - one linkage gives every k (published: a refit and all distances anew for each).
+
+    Units at tied distances are otherwise joined in the order of the linkage, as published, which can depend on their order. With
+    ``ties="symmetric"`` it cannot: :func:`~analysis.detection.linkages.symmetric_merges`, and
+    :func:`~analysis.detection.separability.overruled_count` for the tests.
+
+    Examples
+    --------
+    >>> cluster_units([[1, 0, 0, 1], [1, 0, 0, 1], [0, 1, 1, 0], [0, 1, 1, 0]]).tolist()
+    [0, 0, 1, 1]
+    """
+    rows = np.asarray(features)
+    distances = DISTANCES[distance](rows)
+    if distances.max(initial=0) <= TOLERANCE:
+        return np.zeros(len(rows), dtype=np.int64)
+    tree = Tree(rows, distances, TIES[ties](distances, linkage))
+    counts = candidate_counts(tree.merges)
+    best = best_count(counts, CRITERIA[criterion](tree, counts)) if len(counts) else None
+    if best in (None, 2, len(rows) - 1) or tree.modularity[best - 1] > TOLERANCE - modularity_threshold:
+        best = overruled_count(tree, ties) or best or len(rows)
+    return replay_merges(tree.merges, best)

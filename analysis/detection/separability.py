@@ -1,0 +1,127 @@
+"""Whether units that the clusters would join, or clusters that they would part, share more than chance: the tests that may overrule."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .criteria import Tree
+from .distances import TOLERANCE, Rows, differences, shapes
+from .linkages import replay_merges
+
+__all__ = ["OverlapTest", "overlap_test", "overruled_count"]
+
+# n units, f features.
+
+Pair = tuple[float, float, float]  # the overlap of two feature sets and their sizes
+
+
+class OverlapTest(NamedTuple):
+    """What the overlap of two feature sets says: ``separate`` and ``single`` may both hold, or neither; ``excess`` is a z-score."""
+
+    separate: bool
+    single: bool
+    excess: float
+
+
+def overlap_test(overlap: float, first: float, second: float, total: int) -> OverlapTest:
+    """Whether two sets of features overlap less, or more, than two random sets of their sizes.
+
+    Parameters
+    ----------
+    overlap, first, second : float
+        Features that both sets hold, and that each holds.
+    total : int
+        Features that there are.
+
+    Notes
+    -----
+    Sizes a and b, overlap o, probability ``x = a b / f^2`` that a feature falls into both by chance, expected overlap ``e = f x``,
+    ``excess = (o - e) / sqrt(f x (1 - x))``. ``separate``: o < max(a, b), and o <= e or o < 1. ``single``: o >= 1 and o >= e, or
+    o >= max(a, b). The score describes, it is no significance: features of a layered network are not independent.
+    Step 4 of Patil, Michael & Dovrolis, NeurIPS 2023. Departure from the published code: two empty sets are equal, not separate.
+    Numbers within ``1e-9`` are equal.
+
+    Examples
+    --------
+    >>> overlap_test(1, 2, 2, 4)
+    OverlapTest(separate=True, single=True, excess=0.0)
+    """
+    total = max(total, 1)
+    larger, expected = max(first, second), first * second / total
+    variance = expected * (1 - expected / total)
+    return OverlapTest(
+        separate=overlap < larger - TOLERANCE and (overlap <= expected + TOLERANCE or overlap < 1 - TOLERANCE),
+        single=overlap >= max(1, expected) - TOLERANCE or overlap >= larger - TOLERANCE,
+        excess=(overlap - expected) / variance**0.5 if variance > TOLERANCE else 0.0,
+    )
+
+
+def overruled_count(tree: Tree, ties: str) -> int | None:
+    """The number of clusters, n or 1, that the closest units or the last clusters ask for; None where neither does.
+
+    Parameters
+    ----------
+    tree : Tree
+        Of n > 1 units.
+    ties : {"published", "symmetric"}
+        The closest units are the two of the first merge, or all pairs that are as close; the last clusters are the two of the last merge,
+        or all that join at its distance.
+
+    Notes
+    -----
+    The units are separate if every two closest units look independent; they are one cluster if each of the last clusters shares what it
+    reaches with the others together. Where both fire the larger z-score wins, of several pairs the one that speaks the least for
+    its side; on a tie, the single cluster.
+
+    Weighted features make sets that hold a feature to a degree, its share of the strongest of the unit: the overlap is the sum of the
+    smaller degrees, a union has the larger ones. Of binary features these are the published counts.
+
+    Examples
+    --------
+    >>> from analysis.detection.distances import cosine_distances
+    >>> from analysis.detection.linkages import published_merges
+    >>> rows = np.array([[1, 1, 0, 0, 0, 0], [1, 1, 1, 0, 0, 0], [1, 1, 0, 1, 0, 0]], dtype=bool)
+    >>> overruled_count(Tree(rows, cosine_distances(rows), published_merges(cosine_distances(rows), "average")), "published")
+    1
+    """
+    closest, last = _published_pairs(tree) if ties == "published" else _symmetric_pairs(tree)
+    total = tree.rows.shape[1]
+    apart = [overlap_test(*pair, total=total) for pair in closest]
+    joined = [overlap_test(*pair, total=total) for pair in last]
+    separate, single = all(test.separate for test in apart), all(test.single for test in joined)
+    if single and (not separate or min(test.excess for test in joined) >= -max(test.excess for test in apart) - TOLERANCE):
+        return 1
+    return len(tree.rows) if separate else None
+
+
+def _published_pairs(tree: Tree) -> tuple[list[Pair], list[Pair]]:
+    """The closest units, and the last two clusters."""
+    sets, first = shapes(tree.rows), replay_merges(tree.merges, 2) == 0
+    closest = sets[tree.merges[0, :2].astype(int)]
+    last = (sets[side].max(axis=0) for side in (first, ~first))
+    return [_pair(*closest)], [_pair(*last)]
+
+
+def _pair(first: Rows, second: Rows) -> Pair:
+    return float(np.minimum(first, second).sum()), float(first.sum()), float(second.sum())
+
+
+def _symmetric_pairs(tree: Tree) -> tuple[list[Pair], list[Pair]]:
+    """All pairs of closest units, and each of the last clusters with all the others together; equal pairs once."""
+    sets, heights = shapes(tree.rows), tree.merges[:, 2]
+    sizes = sets.sum(axis=1)
+    first, second = np.nonzero(np.triu(tree.distances <= heights[0] + TOLERANCE, 1))
+    closest = (sizes[first] + sizes[second] - differences(sets)[first, second]) / 2, sizes[first], sizes[second]
+    labels = replay_merges(tree.merges, 1 + int((heights >= heights[-1] - TOLERANCE).sum()))
+    each = np.array([sets[labels == cluster].max(axis=0) for cluster in range(labels.max() + 1)])
+    last = [_pair(*sides) for sides in zip(each, _unions_of_others(each), strict=True)]
+    return list(set(zip(*(column.tolist() for column in closest), strict=True))), last
+
+
+def _unions_of_others(sets: Rows) -> Rows:
+    """For each set the union of all others, from those of the sets before it and of the sets after it."""
+    before, after = np.maximum.accumulate(sets), np.maximum.accumulate(sets[::-1])[::-1]
+    none = np.zeros_like(sets[:1])
+    return np.maximum(np.vstack([none, before[:-1]]), np.vstack([after[1:], none]))

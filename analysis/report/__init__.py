@@ -1,0 +1,1 @@
+"""What a hierarchy says, in words: as text, and as one HTML file with the picture."""

@@ -1,0 +1,1 @@
+"""What was found against the ground truth: verdicts, valid decompositions, and the gate that each module computes."""

@@ -1,0 +1,229 @@
+"""What was found against the ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import adjusted_rand_score
+
+from ..hierarchy import Hierarchy, Module, check_hierarchy
+from .truth_table import TruthTable, check_truth
+from .validity import Boundary, Ends, Verdict, judge_decomposition
+
+__all__ = ["Comparison", "Grouping", "compare"]
+
+
+LISTED = 24  # names; longer lists are cut
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """How the inputs, or the outputs, are grouped: exactly as in the truth, and the adjusted Rand index.
+
+    The index is 1 for the same groups and about 0 for groups by chance.
+    """
+
+    exact: bool
+    rand_index: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The outcome of ``compare``; printed, it is a report.
+
+    Attributes
+    ----------
+    exact : bool
+        Every module of the truth was found, with its inputs and outputs, and nothing else.
+    connected : bool
+        Exact, and the modules read one another as in the truth.
+    matched : tuple of (int, node)
+        Index of the found module, and node of the truth.
+    missing : tuple of node
+    extra : tuple of int
+    inputs, outputs : Grouping
+    valid : bool or None
+        Exact and connected, or another valid decomposition of the function, by the rules of
+        :func:`~analysis.truth.validity.judge_decomposition`. None when the truth carries no truth table.
+    reasons : tuple of str
+        Why the decomposition is not valid.
+    boundaries : tuple of Boundary
+        What passes out of each module that others read: the inputs it depends on, the classes it must tell apart, the units that do.
+    """
+
+    exact: bool
+    connected: bool
+    matched: tuple[tuple[int, object], ...]
+    missing: tuple[object, ...]
+    extra: tuple[int, ...]
+    inputs: Grouping
+    outputs: Grouping
+    valid: bool | None = None
+    reasons: tuple[str, ...] = ()
+    boundaries: tuple[Boundary, ...] = ()
+    lines: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+
+def compare(found: Hierarchy, truth: nx.DiGraph) -> Comparison:
+    """How a found hierarchy differs from the ground truth, and whether it is another valid decomposition or simply wrong.
+
+    Modules are the same when they hold the same inputs and the same outputs; names of modules and positions of hidden units do not matter.
+
+    Parameters
+    ----------
+    found : Hierarchy
+    truth : networkx.DiGraph
+        Nodes with ``inputs`` and ``outputs`` (positions), and possibly ``name`` and ``function``; edges where a module reads another.
+        With ``truth.graph["some_inputs"]`` true, inputs that reach nothing in the network count neither for it nor against it, so that a
+        module is found when some of its inputs are; a module none of whose inputs are read is missing all the same.
+        For the verdict on validity, the graph attributes ``truth.graph["x"]`` and ``truth.graph["y"]``: the complete truth table,
+        arrays of 0 and 1 of shapes (2^n, n) and (2^n, k). Truth graphs of the package's tasks carry them.
+
+    Raises
+    ------
+    TypeError
+        When ``found`` is no hierarchy.
+    ValueError
+        When the truth is no such graph, speaks of inputs or outputs that the network does not have, or carries a table that is not
+        complete.
+
+    Notes
+    -----
+    The ground truth of a function need not be unique: ``[4,1,2,k]`` is published as one module of all inputs, but {x0, x3} and
+    {x1, x2} each matter through 3 of their 4 assignments only, so that a network that takes them apart is right too. The rules
+    are those of :func:`~analysis.truth.validity.judge_decomposition`.
+
+    Examples
+    --------
+    >>> from analysis import detect_modules
+    >>> truth = nx.DiGraph()
+    >>> truth.add_node(0, inputs=(0, 1), outputs=(0,))
+    >>> compare(detect_modules([[[1.0, 1.0]], [[1.0]]]), truth).exact
+    True
+    """
+    check_hierarchy(found)
+    ends = _ends(found, truth)
+    pairs, connected = _pairs(found, truth, ends)
+    taken = {node for _, node in pairs}
+    missing = tuple(node for node in truth if node not in taken)
+    extra = tuple(m.index for m in found.modules if m.index not in {i for i, _ in pairs})
+    exact = not missing and not extra
+    groups = [[ends[node][side] for node in truth] for side in (0, 1)]
+    table = TruthTable.of(truth)
+    verdict = None if table is None else judge_decomposition(found, list(ends.values()), table)
+    if verdict is not None and exact and connected:
+        verdict = Verdict(True, (), verdict.boundaries)
+    inputs, outputs = (_grouping(labels, side) for labels, side in zip((found.labels[0], found.labels[-1]), groups, strict=True))
+    facts = (None, (), ()) if verdict is None else (verdict.valid, verdict.reasons, verdict.boundaries)
+    comparison = Comparison(exact, exact and connected, tuple(pairs), missing, extra, inputs, outputs, *facts)
+    return replace(comparison, lines=tuple(_report(found, truth, comparison)))
+
+
+def _ends(found: Hierarchy, truth: nx.DiGraph) -> dict[object, Ends]:
+    check_truth(truth)
+    if not len(truth):
+        raise ValueError("the truth must have at least one module, as task.truth(hidden_layers=2) has; got none")
+    widths = found.graph.widths
+    ends = {}
+    for node, facts in truth.nodes(data=True):
+        try:
+            ends[node] = (tuple(sorted(facts["inputs"])), tuple(sorted(facts["outputs"])))
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"every module of the truth must have `inputs` and `outputs`, tuples of positions; got {facts} for {node!r}"
+            ) from error
+    for side, (what, count) in enumerate((("inputs", widths[0]), ("outputs", widths[-1]))):
+        positions = [p for e in ends.values() for p in e[side]]
+        if len(set(positions)) != len(positions) or not all(0 <= p < count for p in positions):
+            raise ValueError(f"the truth must give each of the network's {count} {what} to one module at most; got {sorted(positions)}")
+    if truth.graph.get("some_inputs"):
+        read = {int(i) for i in np.flatnonzero(found.labels[0] >= 0)}
+        ends = {node: (tuple(i for i in inputs if i in read) or inputs, outputs) for node, (inputs, outputs) in ends.items()}
+    return ends
+
+
+def _pairs(found: Hierarchy, truth: nx.DiGraph, ends: dict[object, Ends]) -> tuple[list[tuple[int, object]], bool]:
+    """Modules with equal ends; where the whole graphs are alike, so that hidden-only modules are told apart by what they read."""
+    graph = found.to_networkx()
+    known = nx.DiGraph(truth.edges)
+    known.add_nodes_from((node, {"inputs": e[0], "outputs": e[1]}) for node, e in ends.items())
+    same = nx.isomorphism.DiGraphMatcher(graph, known, lambda a, b: (a["inputs"], a["outputs"]) == (b["inputs"], b["outputs"]))
+    if same.is_isomorphic():
+        return sorted(same.mapping.items()), True
+    left = dict(ends)
+    pairs = []
+    for module in found.modules:
+        node = next((n for n, e in left.items() if e == (module.inputs, module.outputs)), None)
+        if node is not None:
+            del left[node]
+            pairs.append((module.index, node))
+    return pairs, False
+
+
+def _grouping(labels: NDArray[np.int64], groups: Sequence[tuple[int, ...]]) -> Grouping:
+    expected = np.full(len(labels), -1)
+    for i, group in enumerate(groups):
+        expected[list(group)] = i
+    counted = (labels >= 0) | (expected >= 0)
+    a, b = (_alone(np.where(counted, side, -1))[counted] for side in (labels, expected))
+    if not counted.any():
+        return Grouping(True, 1.0)
+    both_left_out = bool(((labels >= 0) == (expected >= 0)).all())
+    exact = both_left_out and len(set(zip(a.tolist(), b.tolist(), strict=True))) == len(set(a.tolist())) == len(set(b.tolist()))
+    return Grouping(exact, float(adjusted_rand_score(b, a)))
+
+
+def _alone(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What belongs to no module counts as a group of its own."""
+    return np.where(labels < 0, len(labels) + np.arange(len(labels)) + labels.max(initial=0), labels)
+
+
+def _report(found: Hierarchy, truth: nx.DiGraph, c: Comparison) -> list[str]:
+    verdict = "yes" if c.exact else f"no, {len(c.missing)} missing and {len(c.extra)} extra"
+    how = "" if not c.exact else ", connected as in the truth" if c.connected else ", but connected in another way than in the truth"
+    lines = [f"exact: {verdict} ({len(c.matched)} of {len(truth)} modules match{how})"]
+    if c.valid and not c.connected:
+        lines.append("another valid decomposition: every module passes on what it must and no more")
+    if c.valid is False:
+        lines.append(f"not a valid decomposition: {'; '.join(c.reasons)}")
+    for what, grouping in (("inputs", c.inputs), ("outputs", c.outputs)):
+        lines.append(f"{what} grouped: {'exactly' if grouping.exact else 'differently'} (adjusted Rand index {grouping.rand_index:.2f})")
+    index = {m.index: m for m in found.modules}
+    lines += [f"  M{i} is {_describe_truth(found, truth, node)}" for i, node in c.matched]
+    lines += [f"  missing: {_describe_truth(found, truth, node)}" for node in c.missing]
+    lines += [f"  extra: M{i} {_describe(found, index[i].inputs, index[i].outputs, index[i])}" for i in c.extra]
+    return lines + [f"  {_passes(found, boundary)}" for boundary in c.boundaries]
+
+
+def _passes(found: Hierarchy, boundary: Boundary) -> str:
+    inputs = f"{{{', '.join(found.graph.input_names[i] for i in boundary.inputs)}}}"
+    cases = f"M{boundary.module} must tell apart {boundary.classes} of the {2 ** len(boundary.inputs)} cases of {inputs}"
+    if not boundary.computed:
+        return f"{cases}; its inputs leave it as they are"
+    units = f"{boundary.units} unit leaves it" if boundary.units == 1 else f"{boundary.units} units leave it"
+    return f"{cases}; {units}" + (
+        f", {boundary.patterns} patterns in all, up to {boundary.levels} levels" if boundary.patterns is not None else ""
+    )
+
+
+def _describe_truth(found: Hierarchy, truth: nx.DiGraph, node: object) -> str:
+    facts = truth.nodes[node]
+    function = f": {facts['function']}" if facts.get("function") else ""
+    return f"{facts.get('name', node)} {_describe(found, facts['inputs'], facts['outputs'], None)}{function}"
+
+
+def _describe(found: Hierarchy, inputs: Sequence[int], outputs: Sequence[int], module: Module | None) -> str:
+    names = [*_some([found.graph.input_names[i] for i in inputs]), *_some([found.graph.output_names[i] for i in outputs])]
+    return f"{{{', '.join(names)}}}" if names else "{hidden units only}" if module is None else f"{{{len(module.units)} hidden units}}"
+
+
+def _some(names: list[str]) -> list[str]:
+    """Names to print: of a long list the first, and how many there are."""
+    return names if len(names) <= LISTED else [*names[:3], f"... {len(names)} in all"]

@@ -1,0 +1,1 @@
+"""Models as they are read, and sparse networks as they are returned."""

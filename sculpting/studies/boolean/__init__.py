@@ -1,0 +1,1 @@
+"""The published Boolean study by the one default setting."""

@@ -1,0 +1,1 @@
+"""Is a composite parity learnt alone, and what does depth add?"""

@@ -1,0 +1,254 @@
+"""The study of curricula on compositional multitask sparse parity: is a composite parity learnt alone, and what does depth add?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ...mlp.batched_mlp import Pass, Score
+from ...mlp.population import Population, Shape
+from ...mlp.training import Data, Round, train
+from ...randomness import fold, keys
+from ...store import Row, write_rows
+from ...study import Progress, run_study, workers
+from ...tasks.cmsp import by_code, cmsp, codes_of
+from ...tasks.task import Task
+
+__all__ = ["PROTOCOLS", "UNDER", "Arm", "Protocol", "curriculum_cell", "curriculum_study", "two_classes"]
+
+UNDER = 0.1  # bits of loss, below which a code counts as learnt, as published
+TOGETHER = 5  # seeds of a cell
+CHECK_ROWS = 1_000  # of each code, the same for all networks
+CHECK_EVERY = 50  # steps
+LEARNING_RATE, EPSILON = 1e-3, 1e-5
+THINNED = 1.05  # samples of a point of a kept curve, of those of the point before
+
+Curve = dict[int, list[float]]  # loss in bits of each code, by the samples behind it
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Networks that are alike but for their seeds: what they are taught, their size, and the samples they get at the most."""
+
+    broad: bool
+    hidden_layers: int
+    width: int
+    batch_size: int
+    samples: int
+
+    @property
+    def steps(self) -> int:
+        """Batches that hold the samples."""
+        return -(-self.samples // self.batch_size)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A task of ``m`` parities of ``k`` bits among ``n``, with their sum, and who is to learn it."""
+
+    m: int
+    k: int
+    n: int
+    seeds: int
+    arms: Mapping[str, Arm]
+
+    def task(self, arm: str) -> Task:
+        """What an arm is taught: each parity and the sum of all, in equal parts; or the sum alone."""
+        composite = tuple(range(self.m))
+        codes = [*((i,) for i in composite), composite] if self.arms[arm].broad else [composite]
+        return two_classes(cmsp(self.m, self.k, self.n, codes, rows=CHECK_ROWS * len(codes)))
+
+    @cached_property
+    def cells(self) -> dict[str, tuple[str, int, int]]:
+        """For each cell its arm, and the first and the last of its seeds."""
+        parts = [(first, min(first + TOGETHER, self.seeds) - 1) for first in range(0, self.seeds, TOGETHER)]
+        return {f"{arm}_seeds{first}-{last}": (arm, first, last) for arm in self.arms for first, last in parts}
+
+
+PROTOCOLS = {
+    "reduced": Protocol(
+        3, 3, 40, 20,
+        {
+            "broad": Arm(True, 2, 128, 2_000, 8_000_000),
+            "narrow": Arm(False, 2, 128, 2_000, 14_000_000),
+            "shallow": Arm(True, 1, 128, 2_000, 16_000_000),
+        },
+    ),
+    "full": Protocol(
+        4, 4, 64, 40,
+        {
+            "broad": Arm(True, 2, 128, 10_000, 2_000_000_000),
+            "narrow": Arm(False, 2, 128, 2_000, 2_000_000_000),
+            "shallow": Arm(True, 1, 128, 10_000, 2_000_000_000),
+            "shallow-wide": Arm(True, 1, 361, 10_000, 2_000_000_000),
+        },
+    ),
+}  # fmt: skip
+
+
+def curriculum_study(folder: str | Path, *, protocol: str = "reduced", jobs: int = 1, progress: Progress = True) -> list[Row]:
+    """The rows of the study of curricula; it goes on where a run with the same folder was stopped.
+
+    Networks learn several parities and the sum of all of them (*broad*), with two hidden layers or with one (*shallow*), or the sum
+    alone (*narrow*), on fresh rows at every step. All start from the same weights, seed by seed, where their shapes are the same.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where cells are kept, and where ``rows.csv``, ``rows.json``, ``curves.csv`` (the loss of every code by samples, thinned),
+        ``summary.md`` and the figure ``curves`` are written.
+    protocol : {"reduced", "full"}
+        Three parities of 3 bits among 40, 20 seeds; or as published, four of 4 among 64, 40 seeds and up to 2e9 samples.
+    jobs : int
+        Processes, each on one thread. A script that asks for several needs ``if __name__ == "__main__":``.
+    progress : bool or callable
+        A bar by cell with the time left, nothing, or ``progress(cells done, cells in all)``.
+
+    Returns
+    -------
+    list of dict
+        A row for each arm, seed and code: ``arm``, ``hidden_layers``, ``width``, ``seed``, ``code`` (as ``0+1+2``), ``samples_fresh``
+        (of all codes, behind the network when the code's rows of a batch, not learnt from yet, first had a loss under 0.1 bit; None where
+        they never had), ``samples_under`` (the same of fixed validation rows, every 50 steps), ``bits`` (their loss at the end, 1 is
+        chance), ``samples`` (by then), ``seconds`` (the cell's, shared equally by its rows).
+
+    Raises
+    ------
+    ValueError
+        When the protocol is not known, ``jobs`` is below 1, or the folder holds something else or a study with other settings.
+    RuntimeError
+        Once all other cells are done, when some failed.
+
+    Notes
+    -----
+    Published: Michaud, Parker-Sartori and Tegmark, "On the creation of narrow AI", NeurIPS 2025. There a network counts where the sum's
+    loss on fresh rows was under 0.1 bit at any of the last 100 steps, which comes true at the first such step, and every network is
+    trained to the last sample; here those of a cell are, until all of them have the sum under 0.1 bit on the validation rows. As there,
+    networks have two outputs and the loss of their softmax: of one output and its sigmoid, which is the same class of functions, Adam
+    learns more slowly.
+    """
+    from .report import write_curriculum_report
+
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"protocol must be one of {list(PROTOCOLS)}; got {protocol!r}")
+    cells = {
+        name: {"arm": arm, "first": first, "last": last, "protocol": protocol}
+        for name, (arm, first, last) in PROTOCOLS[protocol].cells.items()
+    }
+    settings = {
+        **asdict(PROTOCOLS[protocol]), "under": UNDER, "check_rows": CHECK_ROWS, "check_every": CHECK_EVERY,
+        "learning_rate": LEARNING_RATE, "epsilon": EPSILON,
+    }  # fmt: skip
+    with workers(jobs) as executor:
+        found = run_study(cells, curriculum_cell, folder, settings=settings, executor=executor, progress=progress)
+    rows = [{name: value for name, value in row.items() if name != "curve"} for row in found]
+    for name in ("rows.csv", "rows.json"):
+        write_rows(rows, Path(folder) / name)
+    write_curriculum_report(found, Path(folder), protocol)
+    return rows
+
+
+def two_classes(task: Task) -> Task:
+    """A task of one bit as one of two classes, ``loss="ce"``: that the bit is 0, and that it is 1.
+
+    Examples
+    --------
+    >>> two_classes(cmsp(1, 2)).y.tolist()
+    [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0]]
+    """
+    sample = None if task.sample is None else partial(_sample_classes, task.sample)
+    y_test = None if task.y_test is None else _classes(task.y_test)
+    return replace(task, y=_classes(task.y), y_check=_classes(task.y_check), y_test=y_test, loss="ce", sample=sample)
+
+
+def _classes(y: Tensor) -> Tensor:
+    return torch.cat([1 - y, y], dim=1)
+
+
+def _sample_classes(
+    sample: Callable[[Tensor, int, int], tuple[Tensor, Tensor]], key: Tensor, step: int, rows: int
+) -> tuple[Tensor, Tensor]:
+    x, y = sample(key, step, rows)
+    return x, _classes(y)
+
+
+def curriculum_cell(arm: str, first: int, last: int, protocol: str) -> list[Row]:
+    """The rows of some seeds of an arm, with their thinned ``curve``: pairs of samples and bits."""
+    start = time.perf_counter()
+    seeds, chosen = range(first, last + 1), PROTOCOLS[protocol]
+    task, known = chosen.task(arm), chosen.arms[arm]
+    codes, _ = codes_of(task.x_check, chosen.m)
+    curves, heard = _curves(task, chosen.m, known, seeds)
+    facts = {"arm": arm, "hidden_layers": known.hidden_layers, "width": known.width}
+    rows = [
+        {
+            **facts, "seed": seed, "code": "+".join(map(str, code)),
+            "samples_fresh": _first_under({step * known.batch_size: bits[place] for step, bits in enumerate(fresh)}),
+            **_columns({at: bits[place] for at, bits in curve.items()}),
+        }
+        for seed, curve, fresh in zip(seeds, curves, heard, strict=True)
+        for place, code in enumerate(codes)
+    ]  # fmt: skip
+    seconds = round((time.perf_counter() - start) / len(rows), 3)
+    return [{**row, "seconds": seconds} for row in rows]
+
+
+def _curves(task: Task, m: int, arm: Arm, seeds: range) -> tuple[list[Curve], list[list[list[float]]]]:
+    """The loss in bits of every code of every seed, smaller codes first: at every evaluation, until all have learnt the largest; and of
+    every batch, before it is learnt from.
+    """
+    data, (codes, code) = Data.of(task), codes_of(task.x_check, m)
+    of_batch, heard = torch.arange(arm.batch_size) % len(codes), []
+    shape = Shape((task.x.shape[1], *[arm.width] * arm.hidden_layers, 2), (*["relu"] * arm.hidden_layers, "identity"))
+    key = keys([("curriculum", seed) for seed in seeds])
+    curves: list[Curve] = [{} for _ in seeds]
+
+    def watch(members: Tensor, part: Population, score: Score, steps: int) -> bool:
+        bits = _bits(Pass(part.shape, part.values).forward(data.x_check)[0][-1], data.y_check, code)
+        for member, losses in zip(members.tolist(), bits.tolist(), strict=True):
+            curves[member][steps * arm.batch_size] = losses
+        return bool((bits[:, -1] < UNDER).all())
+
+    def slope(z: Tensor, y: Tensor) -> Tensor:
+        heard.append(_bits(z, y, of_batch))
+        return data.loss.slope(z, y)
+
+    settings = Round(
+        arm.steps, arm.batch_size, LEARNING_RATE, final_rate=1.0, weight_decay=0.0, epsilon=EPSILON, check_every=CHECK_EVERY, keep_last=True
+    )
+    listening = replace(data, loss=replace(data.loss, slope=slope))
+    with torch.no_grad():
+        train(Population.uniform(shape, fold(key, 0)), listening, settings, fold(key, 1), max_members=len(seeds), watch=watch)
+    return curves, torch.stack(heard, dim=1).tolist()
+
+
+def _bits(z: Tensor, y: Tensor, code: Tensor) -> Tensor:
+    """The loss of every code ``(N, C)``, in bits, of the sums of two classes ``z (N, 2, S)``."""
+    return by_code(z[:, 1:] - z[:, :1], y[..., 1:, :], code)[0]
+
+
+def _columns(curve: Mapping[int, float]) -> Row:
+    """What a row says of one code on the validation rows."""
+    *_, (samples, bits) = curve.items()
+    return {"samples_under": _first_under(curve), "bits": bits, "samples": samples, "curve": _thinned(curve)}
+
+
+def _first_under(losses: Mapping[int, float]) -> int | None:
+    """The samples behind the first loss under 0.1 bit."""
+    return next((at for at, bits in losses.items() if bits < UNDER), None)
+
+
+def _thinned(curve: Mapping[int, float]) -> list[list[float]]:
+    """The first point, each that has enough more samples than the one kept before, and the last."""
+    kept: list[list[float]] = []
+    last = max(curve)
+    for samples, bits in curve.items():
+        if not kept or samples == last or samples >= THINNED * kept[-1][0]:
+            kept.append([samples, round(bits, 5)])
+    return kept

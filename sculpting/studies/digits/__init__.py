@@ -1,0 +1,1 @@
+"""Two digits side by side, and the XOR of their bits."""

@@ -1,0 +1,1 @@
+"""Even digits by small networks, made from a teacher or trained from scratch."""

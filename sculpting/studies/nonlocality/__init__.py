@@ -1,0 +1,1 @@
+"""Does pruning for one skill take another away?"""

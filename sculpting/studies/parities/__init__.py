@@ -1,0 +1,1 @@
+"""Sparse parities with distractors: are blocks and hierarchy found?"""

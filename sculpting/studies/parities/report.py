@@ -1,0 +1,110 @@
+"""The study of parities in words and pictures: what had to be reached, task by task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...store import Row
+from ..boolean.cells import study_hours
+from ..boolean.published import layers
+from ..common.answers import SEEDS
+from ..common.sampled_report import consensus_rows, draw_found, spread, with_interval, write_sampled_report
+from ..common.success_rates import LENIENT, NOT_RUN, STRICT, rate_of, table
+from .cells import DEPTHS, KINDS, cell_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["cmsp_summary", "write_cmsp_report"]
+
+HEADER = (
+    "m", "k", "outputs", "hidden layers", "groups of inputs", "distractors out", "all modules", "modules, found + others",
+    "connected alike", "or valid", "reached?", "support", "edges", "units", "smallest, any/right", "one seed: groups",
+    "one seed: all modules", "minutes",
+)  # fmt: skip
+NEEDED = ("inputs_right", "distractors_out", "modules_right")
+MEANING = (
+    "m parities of k bits and two distractors, one setting for all tasks. *One* output follows the code that control bits tell, each "
+    "parity alone or all at once; *all*: the same in every combination; *each*: an output for each code, and no control bits. The "
+    "answer is the consensus of the candidates of four seeds; beside it, of each seed alone, with Wilson's intervals. *Groups of "
+    "inputs*: every block in a group of its own, with its control bit. *All modules*: those of the truth at that depth and nothing "
+    "else. *Found + others*: how many modules of the truth are there, of how many, and how many more than those. *Reached*: groups, "
+    "distractors and modules. *Smallest*: the size, edges and two for each hidden unit, of the smallest candidate of the four seeds, "
+    "and of the smallest whose modules are exactly those of the truth. Nothing was published of the modules of such networks to compare "
+    "with. With one output a decomposition has no verdict on validity."
+)
+
+
+def write_cmsp_report(rows: Sequence[Row], folder: Path) -> list[Path]:
+    """Write ``summary.md``, the figure ``success`` as SVG and PNG, and a picture of each task and depth; returns the paths."""
+    written = write_sampled_report(folder, cmsp_summary(rows), _figure(rows))
+    for row in consensus_rows(rows, SEEDS):
+        written += draw_found([row], _cell, folder / f"{_cell(row)}.svg")
+    return written
+
+
+def cmsp_summary(rows: Sequence[Row]) -> str:
+    """The summary of the study of parities, as markdown.
+
+    Examples
+    --------
+    >>> print(cmsp_summary([]).splitlines()[2])
+    0 of 20 cells (task, outputs, depth) were run; 0 of them reached what they had to.
+    """
+    answers = consensus_rows(rows, SEEDS)
+    right = sum(all(row[name] for name in NEEDED) for row in answers)
+    cells = [(*kind, depth) for kind in KINDS for depth in DEPTHS]
+    told = f"{len(answers)} of {len(cells)} cells (task, outputs, depth) were run; {right} of them reached what they had to."
+    time = f"{study_hours(rows):.2f} hours of one core."
+    lines = [_line(rows, *cell) for cell in cells]
+    return "\n\n".join(["# Parities", told, MEANING, "## What has to be reached", table(HEADER, lines), "## Time", time]) + "\n"
+
+
+def _line(rows: Sequence[Row], m: int, k: int, outputs: str, depth: int) -> list[str]:
+    facts = {"m": m, "k": k, "outputs": outputs, "depth": depth}
+    answer, single = consensus_rows(rows, SEEDS, **facts), consensus_rows(rows, 1, **facts)
+    named = list(map(str, facts.values()))
+    if not answer:
+        return [*named, *[""] * 6, NOT_RUN, *[""] * 7]
+    (row,) = answer
+    verdicts = [*(_word(row[name]) for name in NEEDED), _modules(row), *(_word(row[name]) for name in ("exact", "valid"))]
+    size = [spread([row["support"]], ".2f"), str(row["edges"] or "none accepted"), row["units"] or "", _smallest(row)]
+    rates = [with_interval(rate_of(single, (name,))) for name in ("inputs_right", "modules_right")]
+    return [*named, *verdicts, _word(all(row[name] for name in NEEDED)), *size, *rates, f"{row['seconds'] / 60:.1f}"]
+
+
+def _modules(row: Row) -> str:
+    """How many modules of the truth were found, of how many, and how many others."""
+    return "" if row["matched"] is None else f"{row['matched']}/{row['matched'] + row['missing']} + {row['extra']}"
+
+
+def _smallest(row: Row) -> str:
+    """Of any candidate, and of any with exactly the modules of the truth."""
+    any_, right = row["smallest"], row["smallest_right"]
+    return "" if any_ is None else f"{any_:g}/{'none' if right is None else format(right, 'g')}"
+
+
+def _word(verdict: bool | None) -> str:
+    return "" if verdict is None else "yes" if verdict else "no"
+
+
+def _cell(row: Row) -> str:
+    return cell_of(row["m"], row["k"], row["outputs"], row["width"], row["depth"])
+
+
+def _figure(rows: Sequence[Row]) -> Axes:
+    """Bars of single seeds by task and depth."""
+    from analysis.figures import success_bars
+
+    names = {(m, k, outputs): f"m={m}, k={k}\n{outputs}" for m, k, outputs in KINDS}
+    strict, lenient = (
+        {
+            name: {layers(d): rate_of(consensus_rows(rows, 1, m=m, k=k, outputs=outputs, depth=d), verdicts) for d in DEPTHS}
+            for (m, k, outputs), name in names.items()
+        }
+        for verdicts in (STRICT, LENIENT)
+    )
+    xlabel = "outputs: one, one for all combinations, or one for each code"
+    return success_bars(strict, lenient=lenient, title="Parities, single seeds", xlabel=xlabel)

@@ -1,0 +1,1 @@
+"""How much success depends on each setting."""
