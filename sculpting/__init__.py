@@ -1,6 +1,8 @@
 """Sculpt trained networks until only their structure is left: prune units, then edges, as long as the accuracy holds."""
 
 from . import tasks as tasks
+from .executors import cluster as cluster
+from .executors import workers as workers
 from .models.chain import read_model as read_model
 from .models.network import SparseNetwork as SparseNetwork
 from .schedule.pruning import Attempt as Attempt
@@ -8,8 +10,9 @@ from .sculptor import SculptResult as SculptResult
 from .sculptor import StopReason as StopReason
 from .sculptor import sculpt as sculpt
 from .store import write_rows as write_rows
-from .study import run_study as run_study
-from .study import workers as workers
+from .study import CellResult as CellResult
+from .study import Study as Study
+from .study import run as run
 from .tasks import Task as Task
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The command line: the one part of this package that imports ``analysis``."""
+"""The command line."""
 
 from __future__ import annotations
 
@@ -9,31 +9,24 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from . import __version__
+from .executors import cluster, workers
 from .files import check_folder
 from .models.network import SparseNetwork
-from .sculptor import SculptResult, sculpt
-from .studies.boolean.cells import boolean_study
-from .studies.common.answers import IMAGE_THRESHOLD, accuracies_on_test, choose, settings_for
-from .studies.curriculum.cells import curriculum_study
-from .studies.digits.cells import mnist_study
-from .studies.even_digits.cells import even_study
-from .studies.nonlocality.cells import nonlocality_study
-from .studies.parities.cells import cmsp_study
-from .studies.sensitivity.cells import sensitivity_study, sensitivity_summary
+from .sculptor import sculpt
+from .studies import STUDIES
+from .studies.common.evidence import evidence_of
+from .studies.common.selection import accuracies_on_test, select
+from .studies.common.settings import IMAGE_THRESHOLD, THRESHOLD, settings_for
+from .study import run
 from .tasks import EXEMPLARS, Task, boolean, boolean_tasks, named
-from .tasks.digits import SOURCES, VARIABLE
 from .tasks.named import MAKERS
 
 __all__ = ["main"]
 
 WIDTH = 24
-THRESHOLD = 0.9  # of merging, as published for Boolean tasks
-LESION_ROWS = 1000  # that lesions are measured on at the most
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,9 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(arguments)
         name += f" {options.command} {getattr(options, 'study', '')}".rstrip()
         options.run(options)
-    except BrokenPipeError:  # who reads has read enough, as `| head` does; nothing more can be said, not even at the end
+    except BrokenPipeError:  # the reader has closed the pipe, as `| head` does; what is still buffered goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError) as error:
         sys.stderr.write(f"{name}: {' '.join(str(error).split())}\n")
         return 2
     except KeyboardInterrupt:
@@ -85,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     draw.add_argument("--out", type=Path, help="picture to write: .svg, .png, .pdf, .html or .dot (default: FILE with .svg)")
     draw.set_defaults(run=draw_modules)
 
-    study = parsers.add_parser("study", help="a study of many networks, which goes on where it was stopped when it is started again")
+    study = parsers.add_parser("study", help="a study of many networks; started again, it goes on where it was stopped")
     _add_studies(study)
     return parser
 
@@ -125,65 +118,16 @@ def _add_threshold(parser: argparse.ArgumentParser) -> None:
 
 def _add_studies(parser: argparse.ArgumentParser) -> None:
     parsers = parser.add_subparsers(dest="study", required=True, metavar="STUDY")
-    boolean = parsers.add_parser("boolean", help="the published Boolean study by the one default setting, beside the published rates")
-    boolean.add_argument("--tasks", nargs="+", metavar="TASK", help="only these, such as both 4,1,2,16 (default: all that are published)")
-    _add_groups(boolean, 4)
-    _add_study(boolean, out="runs/study-boolean")
-    boolean.set_defaults(run=study_boolean)
-
-    sensitivity = parsers.add_parser("sensitivity", help="success on six tasks with one setting changed at a time around the default")
-    _add_groups(sensitivity, 1)
-    _add_study(sensitivity, out="runs/study-sensitivity")
-    sensitivity.set_defaults(run=study_sensitivity)
-
-    mnist = parsers.add_parser("mnist", help="two digits side by side, and the XOR of their bits: are left and right, and the bits, apart?")
-    mnist.add_argument("--tasks", nargs="+", metavar="TASK", help="only mnist-pair or mnist-xor (default: both)")
-    mnist.add_argument("--size", nargs="+", type=int, default=[14], help="pixels of a side of one digit: 14 (default), 28 or both")
-    _add_source(mnist)
-    _add_study(mnist, out="runs/study-mnist")
-    mnist.set_defaults(run=study_mnist)
-
-    cmsp = parsers.add_parser("cmsp", help="sparse parities, alone and summed, with distractors: are blocks and hierarchy found?")
-    _add_study(cmsp, out="runs/study-cmsp")
-    cmsp.set_defaults(run=study_cmsp)
-
-    curriculum = parsers.add_parser("curriculum", help="a composite parity learnt beside its parts or alone, with two hidden layers or one")
-    _add_full(curriculum)
-    _add_study(curriculum, out="runs/study-curriculum")
-    curriculum.set_defaults(run=study_curriculum)
-
-    nonlocality = parsers.add_parser("nonlocality", help="parities pruned for one skill: does another come back, also after a group lasso?")
-    _add_full(nonlocality)
-    nonlocality.add_argument("--widths", nargs="+", type=int, help="only these of the full size's 64, 128 and 256 (default: all)")
-    nonlocality.add_argument("--seeds", type=int, default=5, help="networks of each width, from seed 0 on (default 5)")
-    nonlocality.add_argument("--no-lasso", action="store_true", help="only networks as they were trained; a later run adds the group lasso")
-    _add_study(nonlocality, out="runs/study-nonlocality")
-    nonlocality.set_defaults(run=study_nonlocality)
-
-    even = parsers.add_parser("mnist-even", help="even digits by small networks, from a teacher or anew: how many images until 97 %%?")
-    _add_full(even)
-    _add_source(even)
-    _add_study(even, out="runs/study-mnist-even")
-    even.set_defaults(run=study_mnist_even)
-
-
-def _add_full(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--full", action="store_true", help="the published size, many hours, in place of the reduced one")
-
-
-def _add_source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--source", choices=SOURCES, default="mnist", help="mnist (default), or digits: small ones of scikit-learn's")
-    parser.add_argument("--data-dir", type=Path, help=f"folder with the files of MNIST (default: the variable {VARIABLE}, or a download)")
-
-
-def _add_groups(parser: argparse.ArgumentParser, groups: int) -> None:
-    parser.add_argument("--groups", type=int, default=groups, help=f"disjoint groups of four seeds (default {groups})")
-
-
-def _add_study(parser: argparse.ArgumentParser, out: str) -> None:
-    parser.add_argument("--jobs", type=int, default=1, help="processes, each on one thread (default 1)")
-    parser.add_argument("--out", type=Path, default=Path(out), help=f"folder to write to, and to go on in (default {out})")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary; files are written all the same")
+    for name, command in STUDIES.items():
+        study = parsers.add_parser(name, help=command.help)
+        own = [study.add_argument(flag, **settings) for flag, settings in command.options.items()]
+        out = Path("runs") / f"study-{name}"
+        where = study.add_mutually_exclusive_group()
+        where.add_argument("--jobs", type=int, default=1, help="processes on this machine, each on one thread (default 1)")
+        where.add_argument("--cluster", metavar="ADDRESS", help="the Dask scheduler of a cluster to run on, such as tcp://host:8786")
+        study.add_argument("--out", type=Path, default=out, help=f"folder to write to, and to go on in (default {out})")
+        study.add_argument("--quiet", action="store_true", help="no progress bar and no summary; files are written all the same")
+        study.set_defaults(run=run_study, arguments=[option.dest for option in own])
 
 
 def list_tasks(options: argparse.Namespace) -> None:
@@ -194,8 +138,8 @@ def list_tasks(options: argparse.Namespace) -> None:
         print(f"{','.join(map(str, key)):<12} {_readable(task):<16} {rows:>4} rows  {n:>2} inputs  {k:>2} outputs")
     for name, maker in MAKERS.items():
         known = inspect.signature(maker).parameters.values()
-        said = (f"{each.name}=" if each.default is inspect.Parameter.empty else f"[{each.name}=]" for each in known)
-        print(f"{name}:{','.join(said)}")
+        shown = (f"{each.name}=" if each.default is inspect.Parameter.empty else f"[{each.name}=]" for each in known)
+        print(f"{name}:{','.join(shown)}")
 
 
 def sculpt_task(options: argparse.Namespace) -> None:
@@ -220,8 +164,9 @@ def sculpt_task(options: argparse.Namespace) -> None:
     )  # fmt: skip
     if not result.candidates:
         checkpoint.unlink(missing_ok=True)
-    found = _select(result, options.select, merge_threshold=threshold)
-    comparison, evidence = compare(found, truth), _evidence(found, task, truth, options.seed, threshold)
+        raise ValueError(result.stop_reason.value)
+    found = select(result.candidates, options.select, merge_threshold=threshold)
+    comparison, evidence = compare(found, truth), evidence_of(found, task, truth, options.seed, threshold)
     found.draw(folder / "modules.svg", image=task.image)
     written = [
         folder / "modules.svg",
@@ -230,39 +175,18 @@ def sculpt_task(options: argparse.Namespace) -> None:
         found.write_graphml(folder / "network.graphml"),
     ]
     checkpoint.unlink(missing_ok=True)
-    if not options.quiet:
-        print(f"Task {task.name}, {options.layers} hidden layer{'s' * (options.layers > 1)} of {width} units\n\n{result}\n")
-        if task.x_test is not None:
-            print(f"{_tested(result, found.network, task)}\n")
-        report = report_text(found, comparison, evidence, image=task.image)
-        print(f"{options.select.capitalize()}: {report}\n\nwrote {', '.join(map(str, written))}")
-
-
-def _evidence(found: Any, task: Task, truth: Any, seed: int, threshold: float) -> dict[str, Any]:
-    """What a report tells beside the modules: whether they are chance, what their loss costs and, where there is a table, their gates."""
-    from analysis import detect_modules, function_map, lesions, significance
-
-    every = -(-len(task.x_check) // LESION_ROWS)  # rows of a table are in order, so the first ones alone would be of one kind
-    x, y = (part[::every].numpy() for part in (task.x_check, task.y_check))
-    chance = significance(found, detect=partial(detect_modules, merge_threshold=threshold), seed=seed)
-    evidence = {"Chance": chance, "Lesions": lesions(found, x, y=y, seed=seed)}
-    return {**evidence, "Gates": function_map(found, truth)} if "x" in truth.graph else evidence
-
-
-def _tested(result: SculptResult, network: SparseNetwork, task: Task) -> str:
-    """Accuracy on the rows that decided nothing, sparse and dense."""
-    sparse, *dense = accuracies_on_test((network, *result.dense), task)
-    return f"test accuracy {sparse:.4f}, of the dense networks {min(dense):.4f} to {max(dense):.4f}"
+    if options.quiet:
+        return
+    print(f"Task {task.name}, {options.layers} hidden layer{'s' * (options.layers > 1)} of {width} units\n\n{result}\n")
+    if task.x_test is not None:
+        sparse, *dense = accuracies_on_test((found.network, *result.dense), task)
+        print(f"test accuracy {sparse:.4f}, of the dense networks {min(dense):.4f} to {max(dense):.4f}\n")
+    report = report_text(found, comparison, evidence, image=task.image)
+    print(f"{options.select.capitalize()}: {report}\n\nwrote {', '.join(map(str, written))}")
 
 
 def _readable(task: Task) -> str:
     return next((name for name, key in EXEMPLARS.items() if str(list(key)) == task.name), "")
-
-
-def _select(result: SculptResult, rule: str, **options: Any) -> Any:
-    if not result.candidates:
-        raise ValueError(result.stop_reason.value)
-    return choose(result.candidates, rule, **options)
 
 
 def find_modules(options: argparse.Namespace) -> None:
@@ -301,73 +225,10 @@ def _threshold(given: float | None, image: tuple[int, int] | None) -> float:
     return IMAGE_THRESHOLD if image else THRESHOLD
 
 
-def study_boolean(options: argparse.Namespace) -> None:
-    """Run the Boolean study, or go on with it, and print its summary."""
-    from .studies.boolean.report import boolean_summary
-
-    rows = boolean_study(options.out, tasks=options.tasks, groups=options.groups, jobs=options.jobs, progress=not options.quiet)
+def run_study(options: argparse.Namespace) -> None:
+    """Run a study, or go on with it, and print its summary."""
+    study = STUDIES[options.study].study(**{name: getattr(options, name) for name in options.arguments})
+    with cluster(options.cluster) if options.cluster else workers(options.jobs) as executor:
+        run(study, options.out, executor=executor, progress=not options.quiet)
     if not options.quiet:
-        print(f"{boolean_summary(rows)}\nrows, summary and figures are in {options.out}")
-
-
-def study_sensitivity(options: argparse.Namespace) -> None:
-    """Run the sensitivity study, or go on with it, and print its summary."""
-    rows = sensitivity_study(options.out, groups=options.groups, jobs=options.jobs, progress=not options.quiet)
-    if not options.quiet:
-        print(f"{sensitivity_summary(rows)}\nrows, summary and figure are in {options.out}")
-
-
-def study_mnist(options: argparse.Namespace) -> None:
-    """Run the study of two digits, or go on with it, and print its summary."""
-    from .studies.digits.report import mnist_summary
-
-    rows = mnist_study(
-        options.out, tasks=options.tasks, sizes=options.size, source=options.source, data_dir=options.data_dir, jobs=options.jobs,
-        progress=not options.quiet,
-    )  # fmt: skip
-    if not options.quiet:
-        print(f"{mnist_summary(rows)}\nrows, summary and pictures are in {options.out}")
-
-
-def study_cmsp(options: argparse.Namespace) -> None:
-    """Run the study of parities, or go on with it, and print its summary."""
-    from .studies.parities.report import cmsp_summary
-
-    rows = cmsp_study(options.out, jobs=options.jobs, progress=not options.quiet)
-    if not options.quiet:
-        print(f"{cmsp_summary(rows)}\nrows, summary and pictures are in {options.out}")
-
-
-def study_curriculum(options: argparse.Namespace) -> None:
-    """Run the study of curricula, or go on with it, and print its summary."""
-    from .studies.curriculum.report import curriculum_summary
-
-    protocol = "full" if options.full else "reduced"
-    rows = curriculum_study(options.out, protocol=protocol, jobs=options.jobs, progress=not options.quiet)
-    if not options.quiet:
-        print(f"{curriculum_summary(rows, protocol)}\nrows, curves, summary and figure are in {options.out}")
-
-
-def study_nonlocality(options: argparse.Namespace) -> None:
-    """Run the study of nonlocality, or go on with it, and print its summary."""
-    from .studies.nonlocality.report import nonlocality_summary
-
-    size = "full" if options.full else "reduced"
-    rows = nonlocality_study(
-        options.out, size=size, widths=options.widths, seeds=options.seeds, lasso=not options.no_lasso, jobs=options.jobs,
-        progress=not options.quiet,
-    )  # fmt: skip
-    if not options.quiet:
-        print(f"{nonlocality_summary(rows, size)}\nrows, summary and figures are in {options.out}")
-
-
-def study_mnist_even(options: argparse.Namespace) -> None:
-    """Run the study of even digits, or go on with it, and print its summary."""
-    from .studies.even_digits.report import even_summary
-
-    protocol = "full" if options.full else "reduced"
-    rows = even_study(
-        options.out, protocol=protocol, source=options.source, data_dir=options.data_dir, jobs=options.jobs, progress=not options.quiet
-    )
-    if not options.quiet:
-        print(f"{even_summary(rows, protocol)}\nrows, curves, summary and figures are in {options.out}")
+        print(f"{(options.out / 'summary.md').read_text()}\nrows, summary and figures are in {options.out}")

@@ -1,4 +1,4 @@
-"""Results on disk, there whole or not at all: a folder of cells, each a JSON file, and tables of rows."""
+"""Results on disk, each file whole or not at all: a folder of cells, what they made, and tables of rows."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from typing import Any
 
 from .files import write_file
 
-__all__ = ["Row", "Store", "write_rows"]
+__all__ = ["Row", "Store", "table_bytes", "write_rows"]
 
 FORMAT = "neural-sculpting study"
 VERSION = 1
 NAME = re.compile(r"[A-Za-z0-9_+=-][A-Za-z0-9._+=-]{0,99}")
+FILE = re.compile(rf"(?!cells/)[A-Za-z0-9_-]+/{NAME.pattern}\.(safetensors|json)")  # what a cell makes beside its rows
 NAMED = 3  # settings that an error names; another study differs in dozens
 
 Row = dict[str, Any]
@@ -27,8 +28,9 @@ Row = dict[str, Any]
 class Store:
     """The finished cells of a study, kept in a folder.
 
-    ``study.json`` holds the settings that all rows depend on, ``cells/NAME.json`` the arguments and the rows of a cell. Every file is
-    written under a temporary name and renamed; a temporary file that was left behind is not read.
+    ``study.json`` holds the settings that all rows depend on, ``cells/NAME.json`` the arguments and the rows of a cell and the names of
+    the files that it made, which lie beside. Every file is written under a temporary name and renamed; a temporary file that was left
+    behind is not read.
 
     Attributes
     ----------
@@ -89,36 +91,71 @@ class Store:
         ValueError
             When its file is broken, or holds the rows of other arguments, or these could not be stored.
         """
-        path, given = self._path(cell), arguments and _plain(dict(arguments), f"arguments of cell {cell}")
+        given = arguments and _plain(dict(arguments), f"arguments of cell {cell}")
+        facts = self._facts(cell)
+        if facts is None:
+            return None
+        if arguments is not None and facts["arguments"] != given:
+            raise ValueError(
+                f"{self._path(cell)} must hold the rows of {dict(arguments)}; got those of {facts['arguments']}. "
+                "Give another folder, or delete this file"
+            )
+        return list(facts["rows"])
+
+    def save(self, cell: str, arguments: Mapping[str, Any], rows: Sequence[Row], files: Mapping[str, bytes] | None = None) -> list[Row]:
+        """Keep a cell and the files that it made; returns its rows as :meth:`load` gives them: tuples have become lists.
+
+        Parameters
+        ----------
+        cell : str
+        arguments : mapping of str to plain values
+        rows : sequence of dict
+        files : mapping of str to bytes, optional
+            By names such as ``networks/small.safetensors``. They are written before the rows, so that a finished cell has them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the rows are not dicts of plain, finite values, or a file has another kind of name.
+        """
+        if not isinstance(rows, Sequence) or not all(isinstance(row, dict) for row in rows):
+            raise TypeError(f"the rows of cell {cell} must be a list of dicts; got {rows!r}")
+        facts = {"arguments": dict(arguments), "rows": list(rows), **({"files": sorted(files)} if files else {})}
+        plain: list[Row] = _plain(facts, f"arguments and rows of cell {cell}")["rows"]
+        for name in files or {}:
+            if not FILE.fullmatch(name):
+                raise ValueError(f"a file of cell {cell} must be named as folder/name.safetensors or .json, not in cells/; got {name!r}")
+        for name, content in (files or {}).items():
+            self.write(name, content)
+        _write(self._path(cell), facts)
+        return plain
+
+    def made(self, cell: str) -> list[str] | None:
+        """The names of the files that a cell made; None when it is not finished, or its files are missing."""
+        names = (self._facts(cell) or {}).get("files", [])
+        return names if names and all((self.folder / name).is_file() for name in names) else None
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file of the study, such as ``networks/small.safetensors``; None when there is none."""
+        path = self.folder / name
+        return path.read_bytes() if path.is_file() else None
+
+    def write(self, name: str, content: bytes) -> Path:
+        """Write a file of the study, whole or not at all; returns its path."""
+        return write_file(self.folder / name, content)
+
+    def _facts(self, cell: str) -> dict[str, Any] | None:
+        path = self._path(cell)
         try:
-            facts = json.loads(path.read_bytes())
-            known, rows = facts["arguments"], facts["rows"]
+            facts: dict[str, Any] = json.loads(path.read_bytes())
+            rows, _ = facts["rows"], facts["arguments"]
             if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
                 raise TypeError("rows must be a list of dicts")
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is not a whole cell: {error}. Delete this file; the cell is then done anew") from error
-        if arguments is not None and known != given:
-            raise ValueError(
-                f"{path} must hold the rows of {dict(arguments)}; got those of {known}. Give another folder, or delete this file"
-            )
-        return list(rows)
-
-    def save(self, cell: str, arguments: Mapping[str, Any], rows: Sequence[Row]) -> list[Row]:
-        """Keep a cell; returns its rows as :meth:`load` gives them: tuples have become lists.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When the rows are not dicts of plain, finite values.
-        """
-        if not isinstance(rows, Sequence) or not all(isinstance(row, dict) for row in rows):
-            raise TypeError(f"the rows of cell {cell} must be a list of dicts; got {rows!r}")
-        facts = {"arguments": dict(arguments), "rows": list(rows)}
-        plain: list[Row] = _plain(facts, f"arguments and rows of cell {cell}")["rows"]
-        _write(self._path(cell), facts)
-        return plain
+            raise ValueError(f"{path} is not a whole cell: {error}. Delete this file; the cell is then run again") from error
+        return facts
 
     def _path(self, cell: str) -> Path:
         if not NAME.fullmatch(cell):
@@ -156,10 +193,10 @@ def _stored_settings(path: Path) -> dict[str, Any]:
 def _check_settings(folder: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
     names = [name for name in {**there, **here} if name not in there or name not in here or there[name] != here[name]]
     if names:
-        said = ("not set" if name not in s else json.dumps(s[name]) for name in names for s in (there, here))
-        told = "; ".join(f"{name} is {a} there and {b} now" for name, a, b in zip(names[:NAMED], said, said, strict=False))
-        told += f"; {len(names) - NAMED} more differ" * (len(names) > NAMED)
-        raise ValueError(f"{folder} holds a study with other settings: {told}. Give another folder, or delete this one to begin anew")
+        values = ("not set" if name not in s else json.dumps(s[name]) for name in names for s in (there, here))
+        text = "; ".join(f"{name} is {a} there and {b} now" for name, a, b in zip(names[:NAMED], values, values, strict=False))
+        text += f"; {len(names) - NAMED} more differ" * (len(names) > NAMED)
+        raise ValueError(f"{folder} holds a study with other settings: {text}. Give another folder, or delete this one to begin again")
 
 
 def write_rows(rows: Sequence[Row], path: str | Path) -> Path:
@@ -180,16 +217,21 @@ def write_rows(rows: Sequence[Row], path: str | Path) -> Path:
     path = Path(path)
     if path.suffix not in (".csv", ".json"):
         raise ValueError(f"path must end in .csv or .json; got {str(path)!r}")
+    return write_file(path, table_bytes(rows, path.suffix))
+
+
+def table_bytes(rows: Sequence[Row], suffix: str = ".csv") -> bytes:
+    """The content of a ``.csv`` or ``.json`` file of rows: see :func:`write_rows`."""
     if not rows:
         raise ValueError("rows must be at least one; got none")
     for i, row in enumerate(rows):
         if list(row) != list(rows[0]):
             raise ValueError(f"rows[{i}] must have the columns of the first, {list(rows[0])}; got {list(row)}")
-    if path.suffix == ".json":
+    if suffix == ".json":
         text = ",\n".join(_text(row, f"rows[{i}]") for i, row in enumerate(rows))
-        return write_file(path, f"[\n{text}\n]\n".encode())
+        return f"[\n{text}\n]\n".encode()
     table = io.StringIO()
     writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return write_file(path, table.getvalue().encode())
+    return table.getvalue().encode()

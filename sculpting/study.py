@@ -5,129 +5,238 @@ from __future__ import annotations
 import contextlib
 import copy
 import hashlib
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from functools import partial
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from .store import Row, Store
+from .store import Row, Store, table_bytes
 
-__all__ = ["run_study", "workers"]
+__all__ = ["CellResult", "Progress", "Read", "Study", "run"]
+
+IN_QUEUE = 2**31  # bytes of files that cells which were submitted may hold together
 
 Progress = bool | Callable[[int, int], None]
-Cells = Mapping[str, Mapping[str, Any]]
-Work = Callable[..., Sequence[Row]]
+Read = Callable[[str], bytes | None]
+Files = Mapping[str, bytes]
 
 
-def run_study(
-    cells: Cells,
-    work: Work,
-    folder: str | Path,
-    *,
-    settings: Mapping[str, Any],
-    executor: Executor | None = None,
-    progress: Progress = True,
-    others: bool = False,
-) -> list[Row]:
-    """The rows of all cells, in the order of the cells; a cell that the folder already has is not run again.
+@dataclass(frozen=True)
+class CellResult:
+    """What a cell gives: its rows, and the files that it made.
 
-    Each cell is stored as soon as it ends, so that a run which was killed goes on where it was, and gives the same rows. Cells are begun
-    in an order shuffled by their names, the same each time: where neighbours are alike in cost, the time left is then estimated fairly.
+    Attributes
+    ----------
+    rows : sequence of dict
+        Of plain, finite values.
+    files : mapping of str to bytes
+        Safetensors or JSON, by names such as ``networks/small.safetensors``; the study's folder keeps them. A cell may run on another
+        machine, so it writes no file there itself.
+    """
 
-    Parameters
+    rows: Sequence[Row]
+    files: Files = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A grid of cells, what computes one, and what is written about all.
+
+    Attributes
     ----------
     cells : mapping of str to mapping
         The arguments of each cell, plain values, by its name.
     work : callable
-        ``work(**arguments)`` gives the rows of a cell: a list of dicts of plain, finite values.
-    folder : str or Path
-        New, empty, or of the same study.
+        ``work(**arguments)`` gives the rows of a cell, a list of dicts of plain, finite values, or a :class:`CellResult`. Cells may run
+        in other processes and on other machines: it must be a function that can be imported there, or a ``functools.partial`` of one.
     settings : mapping of str to plain values
         What all rows depend on beside the arguments; a folder that was made with others is refused.
+    report : callable
+        ``report(rows, read)`` gives files about all rows by their names, such as ``summary.md`` and pictures; ``read(name)`` is the
+        content of a file that a cell made, None where there is none.
+    needs : mapping of str to sequence of str
+        For a cell the cells that it needs: it begins once they are done, and ``work`` gets their files, by name, as ``files``.
+    table : callable
+        The rows of ``rows.csv`` and ``rows.json``, from those of all cells; the same ones when left out.
+    """
+
+    cells: Mapping[str, Mapping[str, Any]]
+    work: Callable[..., Sequence[Row] | CellResult]
+    settings: Mapping[str, Any]
+    report: Callable[[Sequence[Row], Read], Files]
+    needs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    table: Callable[[Sequence[Row]], Sequence[Row]] = list
+
+
+def run(study: Study, folder: str | Path, *, executor: Executor | None = None, progress: Progress = True, others: bool = True) -> list[Row]:
+    """Run the cells that the folder does not have yet, write tables and report, and return the rows.
+
+    Each cell is stored as soon as it ends, so that a run which was killed goes on where it was, and gives the same rows. Cells begin in
+    an order shuffled by their names, the same each time: where neighbours are alike in cost, the time left is then estimated fairly.
+    Wherever a cell runs, it has one thread.
+
+    Parameters
+    ----------
+    study : Study
+    folder : str or Path
+        New, empty, or of the same study. ``rows.csv``, ``rows.json`` and the files of the report are written there at the end.
     executor : concurrent.futures.Executor, optional
-        Where cells are run, such as what :func:`workers` gives; in this process, one after the other, when left out.
+        Where cells are run: processes, a cluster, or any other. In this process, one after the other, when left out.
     progress : bool or callable
         A bar with the time left, nothing, or ``progress(cells done, cells in all)``.
     others : bool
-        Whether to hand over also the rows of cells of this study that an earlier call left in the folder, by their names, at the end.
+        Whether rows of cells that an earlier run of this study left in the folder are included, by their names, at the end.
+
+    Returns
+    -------
+    list of dict
+        The rows of ``rows.csv``, cells in the order of ``study.cells``.
 
     Raises
     ------
     TypeError, ValueError
-        Before any cell is run, when there are no cells, the folder is not of this study, or a stored cell is broken.
+        Before any cell is run, when there are no cells, a cell needs one that is not there, the folder is not of this study, or a stored
+        cell is broken.
     RuntimeError
-        Once all other cells are done and stored, when some failed; it names them, and is raised from the error of the first.
+        Once all other cells are done and stored, when some failed; it names them, and is raised from the error of the first. Cells that
+        need one of these are not run.
 
     Examples
     --------
     >>> import tempfile
     >>> def square(x):
     ...     return [{"x": x, "square": x**2}]
+    >>> squares = Study({"two": {"x": 2}, "three": {"x": 3}}, square, settings={}, report=lambda rows, read: {})
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     run_study({"two": {"x": 2}, "three": {"x": 3}}, square, folder, settings={}, progress=False)
+    ...     run(squares, folder, progress=False)
     [{'x': 2, 'square': 4}, {'x': 3, 'square': 9}]
     """
-    if not cells:
-        raise ValueError("cells must be at least one; got none")
-    store, given = Store.open(folder, settings), copy.deepcopy(dict(cells))  # work may change what it is given
-    found = {name: store.load(name, arguments) for name, arguments in cells.items()}
-    rows = {name: kept for name, kept in found.items() if kept is not None}
-    rest = [row for name in sorted(store.names() - cells.keys()) for row in store.load(name) or []] if others else []
-    left = {name: cells[name] for name in sorted(cells.keys() - rows.keys(), key=_shuffled)}
+    _check(study)
+    store = Store.open(folder, study.settings)
+    found = {name: store.load(name, arguments) for name, arguments in study.cells.items()}
+    rest = [row for name in sorted(store.names() - study.cells.keys()) for row in store.load(name) or []] if others else []
+    left = _left(study, store, {name for name, rows in found.items() if rows is None})
+    done = {name: rows for name, rows in found.items() if rows is not None and name not in left}
     failed: dict[str, Exception] = {}
-    with _bar(progress, len(rows), len(cells)) as tell, contextlib.closing(_outcomes(left, work, executor)) as outcomes:
-        for name, outcome in outcomes:
+    with _bar(progress, len(done), len(found)) as show, contextlib.closing(_results(study, store, left, done, executor)) as results:
+        for name, result in results:
             try:
-                rows[name] = store.save(name, given[name], outcome())
+                made = result()
+                done[name] = store.save(name, study.cells[name], made.rows, made.files)
             except Exception as error:
                 failed[name] = error
-            tell(len(rows), len(failed))
+            show(len(done), len(failed))
     if failed:
-        raise _failure(failed, len(cells)) from next(iter(failed.values()))
-    return [row for name in cells for row in rows[name]] + rest
+        raise _failure(failed, len(done), len(found)) from next(iter(failed.values()))
+    return _write(study, store, [row for name in study.cells for row in done[name]] + rest)
+
+
+def _check(study: Study) -> None:
+    if not study.cells:
+        raise ValueError("cells must be at least one; got none")
+    for name, needed in study.needs.items():
+        if missing := [other for other in needed if other not in study.cells]:
+            raise ValueError(f"cell {name} must need cells of its study; got {', '.join(missing)}")
+
+
+def _left(study: Study, store: Store, missing: set[str]) -> list[str]:
+    """The cells to run, shuffled: those that are missing, and those that they need and whose files are gone."""
+    left = sorted(missing, key=_shuffled)
+    for name in left:
+        left += [other for other in study.needs.get(name, ()) if other not in left and store.made(other) is None]
+    return left
 
 
 def _shuffled(name: str) -> bytes:
     return hashlib.sha256(name.encode()).digest()
 
 
-def _outcomes(cells: Cells, work: Work, executor: Executor | None) -> Generator[tuple[str, Callable[[], Sequence[Row]]]]:
-    """Each cell with a function that gives its rows, or raises; closing it cancels what has not begun."""
-    if executor is None:
-        yield from ((name, partial(work, **arguments)) for name, arguments in cells.items())
-        return
-    futures = {executor.submit(work, **arguments): name for name, arguments in cells.items()}
+def _results(
+    study: Study, store: Store, left: Sequence[str], done: Mapping[str, Any], executor: Executor | None
+) -> Generator[tuple[str, Callable[[], CellResult]]]:
+    """Each cell with a function that returns its result, or raises; closing it cancels what has not begun.
+
+    ``done`` has the cells that are stored, and grows.
+    """
+    waiting, running, held = list(left), dict[Future[CellResult], str](), dict[Future[CellResult], int]()
     try:
-        yield from ((futures[future], future.result) for future in as_completed(futures))
+        while waiting or running:
+            for name in [name for name in waiting if all(other in done for other in study.needs.get(name, ()))]:
+                if running and (executor is None or sum(held.values()) > IN_QUEUE):
+                    break
+                files = _files(study, store, name)
+                future = _begun(executor, study, name, files)
+                running[future], held[future] = name, sum(map(len, (files or {}).values()))
+                waiting.remove(name)
+            if not running:
+                return  # what waits needs a cell that failed
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                held.pop(future)
+                yield running.pop(future), future.result
     finally:
-        for future in futures:
+        for future in running:
             future.cancel()
 
 
-def _failure(failed: Mapping[str, Exception], total: int) -> RuntimeError:
+def _files(study: Study, store: Store, name: str) -> dict[str, bytes] | None:
+    """The files of the cells that a cell needs; None where it needs none."""
+    if name not in study.needs:
+        return None
+    return {file: store.read(file) or b"" for other in study.needs[name] for file in store.made(other) or ()}
+
+
+def _begun(executor: Executor | None, study: Study, name: str, files: Files | None) -> Future[CellResult]:
+    arguments = copy.deepcopy(dict(study.cells[name]))  # work may change what it is given
+    future: Future[CellResult] = Future()
+    try:
+        if executor is not None:
+            return executor.submit(run_cell, study.work, arguments, files)
+        future.set_result(run_cell(study.work, arguments, files))
+    except Exception as error:
+        future.set_exception(error)
+    return future
+
+
+def run_cell(work: Callable[..., Sequence[Row] | CellResult], arguments: Mapping[str, Any], files: Files | None) -> CellResult:
+    """What a cell gives, computed here on one thread; how many torch had before, it has again afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        result = work(**arguments) if files is None else work(**arguments, files=files)
+        return result if isinstance(result, CellResult) else CellResult(result)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _write(study: Study, store: Store, rows: Sequence[Row]) -> list[Row]:
+    table = list(study.table(rows))
+    for suffix in (".csv", ".json"):
+        store.write(f"rows{suffix}", table_bytes(table, suffix))
+    for name, content in study.report(rows, store.read).items():
+        store.write(name, content)
+    return table
+
+
+def _failure(failed: Mapping[str, Exception], stored: int, total: int) -> RuntimeError:
     name, error = next(iter(failed.items()))
-    others = f" (also {', '.join([*failed][1:4])}{' and more' * (len(failed) > 4)})" if len(failed) > 1 else ""
+    also = f" (also {', '.join([*failed][1:4])}{' and more' * (len(failed) > 4)})" if len(failed) > 1 else ""
     return RuntimeError(
-        f"cell {name} failed: {type(error).__name__}: {error}{others}. {total - len(failed)} of {total} cells are stored; "
+        f"cell {name} failed: {type(error).__name__}: {error}{also}. {stored} of {total} cells are stored; "
         "start again to run only those that are missing"
     )
 
 
 @contextlib.contextmanager
 def _bar(progress: Progress, stored: int, total: int) -> Iterator[Callable[[int, int], None]]:
-    """A function to tell of cells that are done and that failed."""
+    """A function to call with the cells that are done and those that failed."""
     # The mean over all cells so far: the latest ones alone say little where costs differ many times over.
     with tqdm(total=total, initial=stored, desc="study", unit="cell", smoothing=0, disable=progress is not True) as bar:
 
-        def tell(done: int, failed: int) -> None:
+        def show(done: int, failed: int) -> None:
             if failed:
                 bar.set_postfix(failed=failed, refresh=False)
             bar.update(done + failed - bar.n)
@@ -136,51 +245,4 @@ def _bar(progress: Progress, stored: int, total: int) -> Iterator[Callable[[int,
 
         if callable(progress):
             progress(stored, total)
-        yield tell
-
-
-@contextlib.contextmanager
-def workers(jobs: int) -> Iterator[Executor | None]:
-    """An executor of so many processes for :func:`run_study`, each on one thread; for one job None, and one thread in this process.
-
-    The processes are started afresh, so a script that asks for several needs ``if __name__ == "__main__":``. They end with this
-    process, however it ends.
-
-    Raises
-    ------
-    ValueError
-        When ``jobs`` is not a whole number of at least 1.
-
-    Examples
-    --------
-    >>> with workers(1) as executor:
-    ...     executor is None, torch.get_num_threads()
-    (True, 1)
-    """
-    if not isinstance(jobs, int) or jobs < 1:
-        raise ValueError(f"jobs must be a whole number of processes, at least 1; got {jobs!r}")
-    if jobs > 1:
-        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin_worker) as executor:
-            yield executor
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield None
-    finally:
-        torch.set_num_threads(before)
-
-
-def _begin_worker() -> None:
-    torch.set_num_threads(1)
-    # Ctrl-C reaches every process of the terminal; without this, workers would go on with the cells that wait in their queue.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+        yield show

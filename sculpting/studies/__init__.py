@@ -1,1 +1,15 @@
-"""Studies of many networks: one folder a study, with its cells, its report and what was published."""
+"""The studies that are reported in the documentation, by the names that the command line has for them."""
+
+from . import boolean, curriculum, digits, even_digits, nonlocality, parities, sensitivity
+
+__all__ = ["STUDIES"]
+
+STUDIES = {
+    "boolean": boolean.COMMAND,
+    "sensitivity": sensitivity.COMMAND,
+    "digits": digits.COMMAND,
+    "parities": parities.COMMAND,
+    "curriculum": curriculum.COMMAND,
+    "nonlocality": nonlocality.COMMAND,
+    "even-digits": even_digits.COMMAND,
+}

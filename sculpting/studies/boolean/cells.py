@@ -1,81 +1,39 @@
-"""The published Boolean study, by the one default setting and one rule for all tasks."""
+"""The cells of the Boolean study: every published task by the one default setting and one rule for all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from ...store import Row, write_rows
-from ...study import Progress, run_study, workers
+import networkx as nx
+
+from ...sculptor import SculptResult, sculpt
+from ...store import Row
 from ...tasks import boolean, boolean_tasks
-from ..common.answers import SEEDS, Question, answer_cell, cell_name, settings_of
+from ..common.selection import RULES, best_accuracy, groups_of, selected_of, share_seconds
+from ..common.settings import SEEDS
+from .published import OVERLAP_FAMILIES
 
-__all__ = ["boolean_study", "shapes", "study_hours", "task_keys"]
+__all__ = ["Selection", "boolean_cell", "cell_name", "cells_of", "rows_by_selection", "shapes", "task_keys"]
 
-RULES = ("consensus", "sparsest")
+USES = {(4, 2, 4): 2, (6, 3, 3, 3): 2, (4, 1, 4): 4}
+OVERLAPS = {family: overlap for overlap, family in enumerate(OVERLAP_FAMILIES)}
+VERDICTS = ("inputs_right", "outputs_right", "hidden_right", "modules_right", "exact", "valid")
 
 
-def boolean_study(
-    folder: str | Path,
-    *,
-    tasks: Sequence[str | Sequence[int]] | None = None,
-    groups: int = 4,
-    jobs: int = 1,
-    progress: Progress = True,
-) -> list[Row]:
-    """The rows of the Boolean study; it goes on where a run with the same folder was stopped.
+@dataclass(frozen=True)
+class Selection:
+    """What a row is about: the structure that ``rule`` selects among the candidates of ``seeds``.
 
-    Every published task is sculpted in three widths and three depths, four seeds a group, all groups side by side in one population.
-    Each group gives an answer by the consensus of its candidates; beside it stand the sparsest candidate of the group, and both rules
-    for each single seed.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Where cells are kept, and where ``rows.csv``, ``rows.json``, ``summary.md`` and the figures are written.
-    tasks : sequence of names, optional
-        Only these tasks, by what ``tasks.boolean`` takes; all 38 when left out.
-    groups : int
-        Disjoint groups of four seeds: 0-3, 4-7, ...
-    jobs : int
-        Processes, each on one thread. A script that asks for several needs ``if __name__ == "__main__":``.
-    progress : bool or callable
-        A bar by cell with the time left, nothing, or ``progress(cells done, cells in all)``.
-
-    Returns
-    -------
-    list of dict
-        Of all cells that the folder has, those that earlier calls asked for last.
-        Ten rows a cell and group. ``task``, ``use`` (outputs that copy one function), ``overlap`` (inputs that both functions read, or
-        None), ``width``, ``depth`` (hidden layers), ``seeds`` (4 or 1), ``seed`` (the first), ``rule``; of the network that was chosen
-        ``density`` in [0, 1], ``edges``, ``units``, ``accuracy``, and ``support`` of a consensus, all None but the accuracy where
-        nothing was accepted; as bool ``inputs_right``, ``outputs_right`` (the grouping of the truth), ``hidden_right`` (every hidden
-        layer has units of the two modules that hold outputs and of no other), ``modules_right`` (every module of the truth and nothing
-        else), ``exact`` (and connected alike), ``valid`` (or another valid decomposition); ``seconds`` (the cell's, times the row's
-        share of the seeds).
-
-    Raises
-    ------
-    ValueError
-        When a task is not known, ``groups`` or ``jobs`` is below 1, or the folder holds something else or a study with other settings.
-    RuntimeError
-        Once all other cells are done, when some failed.
+    ``labels`` are columns that stand before all others; ``options`` go to ``consensus``, or to ``detect_modules``.
     """
-    from .report import write_boolean_report
 
-    cells = _cells(task_keys(tasks), groups)
-    with workers(jobs) as executor:
-        rows = run_study(cells, boolean_cell, folder, settings=settings_of(groups), executor=executor, progress=progress, others=True)
-    for name in ("rows.csv", "rows.json"):
-        write_rows(rows, Path(folder) / name)
-    write_boolean_report(rows, Path(folder))
-    return rows
-
-
-def study_hours(rows: Sequence[Row]) -> float:
-    """What the cells of a study cost in all, in hours of one core."""
-    return float(sum(row["seconds"] for row in rows if row["rule"] == "consensus" and row["seeds"] == SEEDS)) / 3600
+    seeds: range
+    rule: str
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def shapes(task: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -90,22 +48,71 @@ def shapes(task: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return ((36, 48, 60), (2, 3, 4)) if hierarchy else ((24, 36, 48), (1, 2, 3))
 
 
-def boolean_cell(task: Sequence[int], width: int, depth: int, groups: int) -> list[Row]:
-    """For each group of four seeds, and then for each seed alone, the answers of both rules."""
-    parts = [range(first, first + size) for size in (SEEDS, 1) for first in range(0, SEEDS * groups, size)]
-    return answer_cell(task, width, depth, groups, [Question(seeds, rule) for seeds in parts for rule in RULES], {})
-
-
 def task_keys(tasks: Sequence[str | Sequence[int]] | None = None) -> list[tuple[int, ...]]:
     """The lists that name some of the published tasks, or all, in the order of ``boolean_tasks``."""
     names = None if tasks is None else {boolean(task).name for task in tasks}
     return [key for key in boolean_tasks() if names is None or str(list(key)) in names]
 
 
-def _cells(keys: Sequence[tuple[int, ...]], groups: int) -> dict[str, dict[str, Any]]:
+def cells_of(keys: Sequence[tuple[int, ...]], groups: int) -> dict[str, dict[str, Any]]:
+    """The arguments of the cells of some tasks, by their names."""
     return {
         cell_name(key, width, depth): {"task": key, "width": width, "depth": depth, "groups": groups}
         for key in keys
         for depth in shapes(key)[1]
         for width in shapes(key)[0]
     }
+
+
+def cell_name(task: Sequence[int], width: int, depth: int) -> str:
+    """The name of a cell, such as ``6-3-3-3_width24_depth2``."""
+    return f"{'-'.join(map(str, task))}_width{width}_depth{depth}"
+
+
+def boolean_cell(task: Sequence[int], width: int, depth: int, groups: int) -> list[Row]:
+    """For each group of four seeds, and then for each seed alone, the rows of both rules."""
+    selections = [Selection(seeds, rule) for size in (SEEDS, 1) for seeds in groups_of(SEEDS * groups, size) for rule in RULES]
+    return rows_by_selection(task, width, depth, groups, selections, {})
+
+
+def rows_by_selection(
+    task: Sequence[int], width: int, depth: int, groups: int, selections: Iterable[Selection], changed: Mapping[str, Any]
+) -> list[Row]:
+    """A row for each selection; all seeds of all groups are sculpted in one population.
+
+    ``changed`` are arguments of ``sculpt`` other than the defaults, but an ``activation`` is that of the model. ``seconds`` of a row are
+    those of the whole cell, times its share of the seeds.
+    """
+    start = time.perf_counter()
+    key, known = tuple(task), boolean(task)
+    activation = {name: value for name, value in changed.items() if name == "activation"}
+    options = {name: value for name, value in changed.items() if name not in activation}
+    result = sculpt(known.model(width, depth, **activation), known, seeds=SEEDS * groups, progress=False, **options)
+    truth = known.truth(hidden_layers=depth)
+    facts = {"task": known.name, "use": USES.get(key, key[-1] // 2), "overlap": OVERLAPS.get(key[:-1]), "width": width, "depth": depth}
+    rows = [{**selection.labels, **facts, **_columns(result, truth, selection)} for selection in selections]
+    return share_seconds(rows, time.perf_counter() - start, SEEDS * groups)
+
+
+def _columns(result: SculptResult, truth: nx.DiGraph, selection: Selection) -> Row:
+    """The columns from ``seeds`` to ``valid``."""
+    selected = selected_of(result, selection.seeds, selection.rule, selection.options)
+    found = selected.found
+    if found is None:
+        nothing = {"accuracy": best_accuracy(result, selection.seeds), "support": None}
+        return {**selected.columns, **nothing, **dict.fromkeys(VERDICTS, False)}
+    return {**selected.columns, "accuracy": found.network.accuracy, "support": found.support, **_verdicts(found, truth)}
+
+
+def _verdicts(found: Any, truth: nx.DiGraph) -> dict[str, bool]:
+    from analysis import compare
+
+    same = compare(found, truth)
+    values = (same.inputs.exact, same.outputs.exact, _hidden_right(found), same.exact, same.connected, bool(same.valid))
+    return dict(zip(VERDICTS, values, strict=True))
+
+
+def _hidden_right(found: Any) -> bool:
+    """Whether two modules hold the outputs, and every hidden layer has units of both and of no other."""
+    *hidden, outputs = ({int(label) for label in labels if label >= 0} for labels in found.labels[1:])
+    return len(outputs) == 2 and all(layer == outputs for layer in hidden)

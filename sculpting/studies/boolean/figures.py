@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...store import Row
 from ...tasks import EXEMPLARS
-from ..common.success_rates import LENIENT, STRICT, answers_of, rate_of
+from ..common.success_rates import LENIENT, STRICT, Count, layers, rate_of, rows_of
 from .published import (
     EXEMPLAR_RATES,
     HIERARCHY,
@@ -17,8 +17,6 @@ from .published import (
     REUSE,
     REUSE_RATES,
     USES,
-    Count,
-    layers,
     task_name,
 )
 
@@ -62,7 +60,7 @@ def overlap_figure(rows: Sequence[Row]) -> Axes:
     titles = ("Inputs in their groups", "Outputs in their groups", "Hidden units in two modules")
     for ax, title, note, (verdict, counts) in zip(axes, titles, notes, OVERLAP_RATES.items(), strict=True):
         families = dict(zip(counts, OVERLAP_FAMILIES, strict=True))
-        rates = {str(o): {str(u): rate_of(answers_of(rows, (task_name(f, u),)), (verdict,)) for u in USES} for o, f in families.items()}
+        rates = {str(o): {str(u): rate_of(rows_of(rows, (task_name(f, u),)), (verdict,)) for u in USES} for o, f in families.items()}
         known = {str(o): {str(use): _known(count) for use, count in row.items()} for o, row in counts.items()}
         success_map(rates, published=known, ax=ax, title=title, xlabel=COPIES + note, ylabel="shared inputs" * (ax is axes[0]))
     first: Axes = axes[0]
@@ -88,7 +86,7 @@ def _bars(
     from analysis.figures import success_bars
 
     strict, lenient = (
-        {name: {layers(d): rate_of(answers_of(rows, (task,), d), verdicts) for d in depths} for name, (task, _) in cells.items()}
+        {name: {layers(d): rate_of(rows_of(rows, (task,), d), verdicts) for d in depths} for name, (task, _) in cells.items()}
         for verdicts in (STRICT, LENIENT)
     )
     known = {name: {layers(d): _known(count) for d, count in counts.items()} for name, (_, counts) in cells.items()}

@@ -1,8 +1,8 @@
-"""What the published Boolean study reached, and what this one has to reach with a single setting: plain counts.
+"""What the published Boolean study reached, and the targets of this one with a single setting: plain counts.
 
 Source: the figures of success rates that Patil, Michael and Dovrolis (NeurIPS 2023) released with their code. Bars stand for 12
 networks (three widths, four seeds), cells of the heat maps for 36 (three depths as well); bars were read to the nearest twelfth, and
-printed values of two digits to the nearest thirty-sixth. Detecting the modules of the released networks anew confirms all but a few.
+printed values of two digits to the nearest thirty-sixth. Detecting the modules of the released networks again confirms all but a few.
 A network counts there as right when any of several equally sparse candidates is.
 """
 
@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = [
-    "EXEMPLAR_RATES", "FLOORS", "HIERARCHY", "HIERARCHY_RATES", "OVERLAP_FAMILIES", "OVERLAP_RATES", "REUSE", "REUSE_RATES",
-    "RIGHT_MEMBERS", "TUNING_TASKS", "USES", "Count", "Floor", "FloorCell", "layers", "published_count",
-    "task_name",
-]  # fmt: skip
+from ..common.success_rates import Count, layers
 
-Count = tuple[int, int]  # successes, networks
+__all__ = [
+    "EXEMPLAR_RATES", "HIERARCHY", "HIERARCHY_RATES", "OVERLAP_FAMILIES", "OVERLAP_RATES", "REUSE", "REUSE_RATES", "RIGHT_MEMBERS",
+    "TARGETS", "TUNING_TASKS", "USES", "Target", "TargetCell", "published_count", "task_name",
+]  # fmt: skip
 
 USES = (1, 2, 4, 6, 8)  # outputs that copy one function; tasks have twice as many outputs
 TUNING_TASKS = ("[4, 2, 4]", "[6, 3, 3, 3]", "[4, 1, 4]", "[4, 1, 2, 16]", "[8, 2, 1, 2, 4]", "[6, 3, 2, 4]")
@@ -34,11 +33,6 @@ def task_name(family: Sequence[int], use: int) -> str:
     '[4, 1, 2, 16]'
     """
     return str([*family, 2 * use])
-
-
-def layers(depth: int) -> str:
-    """A depth in words: ``2 hidden layers``."""
-    return f"{depth} hidden layer{'s' * (depth > 1)}"
 
 
 def _of(total: int, *successes: int) -> dict[int, Count]:
@@ -106,19 +100,19 @@ def published_count(task: str, depth: int) -> Count | None:
 
 
 @dataclass(frozen=True)
-class FloorCell:
-    """One number to reach: of the answers to ``tasks``, at one depth or at all of them."""
+class TargetCell:
+    """One count to reach, of the rows of ``tasks``, at one depth or at all of them."""
 
     name: str
     tasks: tuple[str, ...]
     depth: int | None
     published: Count
-    floor: Count
+    least: Count
 
 
 @dataclass(frozen=True)
-class Floor:
-    """A line of the table of what has to be reached.
+class Target:
+    """A line of the table of targets.
 
     ``verdict`` is the column that says what is right; with ``lenient``, other valid decompositions count as well.
     """
@@ -126,37 +120,37 @@ class Floor:
     group: str
     verdict: str
     lenient: bool
-    cells: tuple[FloorCell, ...]
+    cells: tuple[TargetCell, ...]
 
 
-def _depths(task: str, depths: Sequence[int], floor: int) -> Floor:
-    cells = (FloorCell(layers(d), (task,), d, EXEMPLAR_RATES[task][d], (floor, 12)) for d in depths)
-    return Floor(f"`{task.replace(' ', '')}`, {', '.join(map(str, depths))} hidden layers", "modules_right", False, tuple(cells))
+def _depths(task: str, depths: Sequence[int], least: int) -> Target:
+    cells = (TargetCell(layers(d), (task,), d, EXEMPLAR_RATES[task][d], (least, 12)) for d in depths)
+    return Target(f"`{task.replace(' ', '')}`, {', '.join(map(str, depths))} hidden layers", "modules_right", False, tuple(cells))
 
 
-def _uses(what: str, family: Sequence[int], depth: int, published: dict[int, Count], floors: Sequence[int]) -> Floor:
+def _uses(what: str, family: Sequence[int], depth: int, published: dict[int, Count], least: Sequence[int]) -> Target:
     cells = (
-        FloorCell(f"use {use}", (task_name(family, use),), depth, count, (floor, 12))
-        for (use, count), floor in zip(published.items(), floors, strict=True)
+        TargetCell(f"use {use}", (task_name(family, use),), depth, count, (successes, 12))
+        for (use, count), successes in zip(published.items(), least, strict=True)
     )
-    return Floor(f"{what}, use {', '.join(map(str, published))}, {layers(depth)}", "modules_right", True, tuple(cells))
+    return Target(f"{what}, use {', '.join(map(str, published))}, {layers(depth)}", "modules_right", True, tuple(cells))
 
 
-def _every_use(overlap: int, side: str) -> Floor:
+def _every_use(overlap: int, side: str) -> Target:
     family, published = OVERLAP_FAMILIES[overlap], OVERLAP_RATES[f"{side}_right"][overlap]
-    cells = (FloorCell(f"use {use}", (task_name(family, use),), None, published[use], (36, 36)) for use in USES)
-    return Floor(f"overlap {overlap}, {side}, use {', '.join(map(str, USES))}", f"{side}_right", False, tuple(cells))
+    cells = (TargetCell(f"use {use}", (task_name(family, use),), None, published[use], (36, 36)) for use in USES)
+    return Target(f"overlap {overlap}, {side}, use {', '.join(map(str, USES))}", f"{side}_right", False, tuple(cells))
 
 
-def _mean_use(what: str, overlap: int, side: str, published: dict[int, Count], floor: Count) -> Floor:
+def _mean_use(what: str, overlap: int, side: str, published: dict[int, Count], least: Count) -> Target:
     tasks = tuple(task_name(OVERLAP_FAMILIES[overlap], use) for use in USES)
     # Every use has as many networks, so that the mean over use is the rate of all of them.
     successes, total = map(sum, zip(*published.values(), strict=True))
-    cell = FloorCell("all uses", tasks, None, (successes, total), floor)
-    return Floor(f"overlap {overlap}, {what}, mean over use", f"{side}_right", False, (cell,))
+    cell = TargetCell("all uses", tasks, None, (successes, total), least)
+    return Target(f"overlap {overlap}, {what}, mean over use", f"{side}_right", False, (cell,))
 
 
-FLOORS: tuple[Floor, ...] = (
+TARGETS: tuple[Target, ...] = (
     *(_depths(task, (1, 2, 3), 12) for task in ("[4, 2, 4]", "[6, 3, 3, 3]", "[4, 1, 4]")),
     _depths("[4, 1, 2, 16]", (2, 3), 12),
     _uses("reuse", REUSE, 2, REUSE_RATES[2], (11, 12, 12, 12, 12)),

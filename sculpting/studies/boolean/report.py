@@ -1,19 +1,21 @@
-"""The Boolean study in words and pictures: what had to be reached, every task, held-out tasks apart, and the time."""
+"""The Boolean study in words and pictures: targets, every task, held-out tasks apart, and the time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from ...store import Row
+from ...study import Read
 from ...tasks import boolean_tasks
-from ..common.success_rates import LENIENT, NOT_RUN, STRICT, answers_of, rate_of, table
-from .cells import shapes, study_hours
+from ..common.reporting import consensus_rows, hours, pictures
+from ..common.settings import SEEDS
+from ..common.success_rates import LENIENT, NOT_RUN, STRICT, layers, rate_of, rows_of, table
+from .cells import shapes
 from .figures import FIGURES
-from .published import OVERLAP_FAMILIES, OVERLAP_RATES, RIGHT_MEMBERS, TUNING_TASKS, USES, layers, published_count, task_name
-from .targets import floor_table
+from .published import OVERLAP_FAMILIES, OVERLAP_RATES, RIGHT_MEMBERS, TUNING_TASKS, USES, published_count, task_name
+from .targets import target_table
 
-__all__ = ["boolean_summary", "write_boolean_report"]
+__all__ = ["boolean_report", "boolean_summary"]
 
 TASKS = tuple(str(list(key)) for key in boolean_tasks())
 OTHERS = (("sparsest", 4), ("consensus", 1), ("sparsest", 1))
@@ -24,15 +26,15 @@ RESULTS = (
     *(f"{rule} of {seeds}, strict / counting valid" for rule, seeds in OTHERS),
 )
 MEANING = (
-    "One setting and one rule for all tasks. An answer is the consensus of the candidates of four seeds; at each depth a task has one for "
+    "One setting and one rule for all tasks. A result is the consensus of the candidates of four seeds; at each depth a task has one for "
     "each width and each group of seeds. *Strict*: every module of the truth at that depth was found, with its inputs and outputs, and "
-    "nothing else. *Counting valid*: or another valid decomposition of the function. No rule looks at the truth, and no answer is the best "
+    "nothing else. *Counting valid*: or another valid decomposition of the function. No rule looks at the truth, and no result is the best "
     "of several. Intervals are Wilson's."
 )
-FLOOR_NOTE = (
-    "The floor holds for the figure in bold. For overlap, *strict* means that the inputs, or the outputs, are grouped as in the truth. "
+TARGET_NOTE = (
+    "The target holds for the figure in bold. For overlap, *strict* means that the inputs, or the outputs, are grouped as in the truth. "
     "Published rates count a network as right when any of its tied candidates is, with a setting for each task, width and depth. "
-    "*Open*: what was run neither reaches the floor nor rules it out."
+    "*Open*: the rows so far neither reach the target nor rule it out."
 )
 TASK_NOTE = (
     "Published, where it is known of a task and depth: networks right in all modules. With one hidden layer the truth of `[4,1,2,k]` is "
@@ -45,24 +47,10 @@ OVERLAP_NOTE = (
 )
 
 
-def write_boolean_report(rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Write ``summary.md`` and the figures exemplars, reuse, hierarchy and overlap, each as SVG and PNG; returns the paths.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        Those of :func:`~sculpting.studies.boolean.cells.boolean_study`; any part of them will do.
-    folder : Path
-        Files of these names are replaced.
-    """
-    from analysis.drawing.encoding import picture_bytes
-    from analysis.files import write_file
-
-    written = [write_file(Path(folder) / "summary.md", boolean_summary(rows).encode())]
-    for name, figure in FIGURES.items():
-        ax = figure(rows)
-        written += [write_file(Path(folder) / f"{name}.{kind}", picture_bytes(ax, kind)) for kind in ("svg", "png")]
-    return written
+def boolean_report(rows: Sequence[Row], read: Read) -> dict[str, bytes]:
+    """``summary.md`` and the figures exemplars, reuse, hierarchy and overlap, each as SVG and PNG; any part of the rows will do."""
+    figures = pictures(**{name: figure(rows) for name, figure in FIGURES.items()})
+    return {"summary.md": boolean_summary(rows).encode(), **figures}
 
 
 def boolean_summary(rows: Sequence[Row]) -> str:
@@ -71,14 +59,14 @@ def boolean_summary(rows: Sequence[Row]) -> str:
     Examples
     --------
     >>> print(boolean_summary([]).splitlines()[2])
-    0 of 342 cells (task, width, depth) were run; 0 answers.
+    0 of 342 cells (task, width, depth) were run; 0 results.
     """
     run = len({_cell(row) for row in rows})
     total = sum(len(widths) * len(depths) for widths, depths in map(shapes, boolean_tasks()))
     parts = [
         "# The Boolean study",
-        f"{run} of {total} cells (task, width, depth) were run; {len(answers_of(rows, TASKS))} answers.",
-        *(MEANING, "## What has to be reached", floor_table(rows), FLOOR_NOTE),
+        f"{run} of {total} cells (task, width, depth) were run; {len(rows_of(rows, TASKS))} results.",
+        *(MEANING, "## Targets", target_table(rows), TARGET_NOTE),
         *("## Every task and depth", _task_table(rows), TASK_NOTE),
         *("## Overlap, all widths and depths", _overlap_table(rows), OVERLAP_NOTE),
         *("## Tuning tasks and held-out tasks", "The default setting was chosen on the tuning tasks alone.", _totals(rows)),
@@ -101,12 +89,12 @@ def _task_table(rows: Sequence[Row]) -> str:
 
 def _results(rows: Sequence[Row], tasks: Sequence[str], depth: int | None = None) -> list[str]:
     """The cells under ``RESULTS``."""
-    answers = answers_of(rows, tasks, depth)
-    strict = rate_of(answers, STRICT)
+    found = rows_of(rows, tasks, depth)
+    strict = rate_of(found, STRICT)
     interval = "{:.2f}-{:.2f}".format(*strict.interval) if strict else ""
-    beside = (answers_of(rows, tasks, depth, rule=rule, seeds=seeds) for rule, seeds in OTHERS)
+    beside = (rows_of(rows, tasks, depth, rule=rule, seeds=seeds) for rule, seeds in OTHERS)
     others = (f"{rate_of(some, STRICT)} / {rate_of(some, LENIENT)}" if some else NOT_RUN for some in beside)
-    return [str(strict or NOT_RUN), interval, str(rate_of(answers, LENIENT) or NOT_RUN), *others]
+    return [str(strict or NOT_RUN), interval, str(rate_of(found, LENIENT) or NOT_RUN), *others]
 
 
 def _kind(task: str) -> str:
@@ -121,8 +109,8 @@ def _overlap_table(rows: Sequence[Row]) -> str:
     lines = []
     for overlap, family in enumerate(OVERLAP_FAMILIES):
         for use in USES:
-            answers = answers_of(rows, (task_name(family, use),))
-            cells = [str(rate_of(answers, (verdict,)) or NOT_RUN) for verdict in OVERLAP_RATES]
+            found = rows_of(rows, (task_name(family, use),))
+            cells = [str(rate_of(found, (verdict,)) or NOT_RUN) for verdict in OVERLAP_RATES]
             published = ["{}/{}".format(*rates[overlap][use]) for rates in OVERLAP_RATES.values()]
             lines.append([str(overlap), str(use), *(text for pair in zip(cells, published, strict=True) for text in pair)])
     return table(["shared inputs", "use", *(text for what in ("inputs", "outputs", "hidden units") for text in (what, "published"))], lines)
@@ -140,12 +128,12 @@ def _cell(row: Row) -> tuple[str, int, int]:
 
 def _time(rows: Sequence[Row]) -> str:
     seconds: dict[tuple[str, int, int], float] = {}
-    for row in answers_of(rows, TASKS):
+    for row in rows_of(rows, TASKS):
         seconds[_cell(row)] = seconds.get(_cell(row), 0.0) + row["seconds"]
     if not seconds:
         return "Nothing was run."
     task, width, depth = longest = max(seconds, key=seconds.__getitem__)
     return (
-        f"{study_hours(rows):.2f} hours of one core for {len(seconds)} cells, {sum(seconds.values()) / len(seconds):.1f} s in the mean. "
+        f"{hours(consensus_rows(rows, SEEDS))} for {len(seconds)} cells, {sum(seconds.values()) / len(seconds):.1f} s in the mean. "
         f"The longest, {_short(task)} with {layers(depth)} of {width} units, took {seconds[longest]:.1f} s."
     )

@@ -1,4 +1,4 @@
-"""How attribution agrees with ablation, as the studies of narrow networks keep, tell and draw it.
+"""How attribution agrees with ablation: columns, lines and figures of the studies of narrow networks.
 
 H = hidden units of a network.
 """
@@ -17,7 +17,7 @@ from ...mlp.training import Data
 from ...narrow.attribution import ATTRIBUTIONS
 from ...narrow.correlation import score_correlation
 from ...store import Row
-from .sampled_report import spread
+from .reporting import spread
 from .success_rates import NOT_RUN
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ __all__ = [
     "attributions_of",
     "mean_and_range",
     "rounded",
+    "without_lists",
 ]
 
 KINDS = {"first_order": "first order", "activation_gradient": "activation x gradient"}
@@ -67,8 +68,19 @@ def agreement_of(ablation: Tensor, attributions: Mapping[str, Tensor]) -> Row:
     3
     """
     found = {kind: score_correlation([scores.numpy()], [ablation.numpy()]) for kind, scores in attributions.items()}
-    values = {f"{kind}_{name}": getattr(told, name) for kind, told in found.items() for name in CORRELATIONS}
+    values = {f"{kind}_{name}": getattr(one, name) for kind, one in found.items() for name in CORRELATIONS}
     return {column: None if math.isnan(value) else value for column, value in values.items()}
+
+
+def without_lists(rows: Sequence[Row]) -> list[Row]:
+    """The rows without their columns of numbers of every unit, nor a ``curve``.
+
+    Examples
+    --------
+    >>> without_lists([{"seed": 0, "scores": [0.5, 0.25], "attributions": None}])
+    [{'seed': 0}]
+    """
+    return [{name: value for name, value in row.items() if name not in (*LISTS, "curve")} for row in rows]
 
 
 def rounded(scores: Tensor) -> list[float]:

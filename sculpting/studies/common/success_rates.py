@@ -1,4 +1,4 @@
-"""How many rows of the Boolean study are right, and how that is written."""
+"""How many rows of a study are right, how that is written, and whether it reaches a target."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ...store import Row
-from .answers import SEEDS
+from .settings import SEEDS
 
 if TYPE_CHECKING:
     from analysis.rates import Rate
 
-__all__ = ["LENIENT", "NOT_RUN", "STRICT", "answers_of", "rate_of", "reached", "table", "told"]
+__all__ = ["LENIENT", "NOT_RUN", "STRICT", "Count", "counts_text", "layers", "rate_of", "reached", "rows_of", "table"]
 
 STRICT, LENIENT = ("modules_right",), ("modules_right", "valid")  # a row is right by any of these columns
 NOT_RUN = "not run"
 
+Count = tuple[int, int]  # successes, networks
 
-def answers_of(
+
+def rows_of(
     rows: Iterable[Row], tasks: Sequence[str], depth: int | None = None, *, rule: str = "consensus", seeds: int = SEEDS
 ) -> list[Row]:
-    """The rows of some tasks, at one depth or at all; of one rule over so many seeds, by default the study's answers."""
+    """The rows of some tasks, at one depth or at all; of one rule over so many seeds, by default the rule of the study."""
     return [row for row in rows if row["task"] in tasks and depth in (None, row["depth"]) and row["rule"] == rule and row["seeds"] == seeds]
 
 
@@ -31,14 +33,16 @@ def rate_of(rows: Sequence[Row], verdicts: Sequence[str] = STRICT) -> Rate | Non
     return Rate(sum(any(row[verdict] for verdict in verdicts) for row in rows), len(rows)) if rows else None
 
 
-def told(rates: Sequence[Rate | None]) -> str:
+def counts_text(rates: Sequence[Rate | None]) -> str:
     """Counts in a line, with their total once where it is the same; of a single one, the fraction too.
 
     Examples
     --------
     >>> from analysis.rates import Rate
-    >>> told([Rate(11, 12), Rate(12, 12)]), told([Rate(11, 12), Rate(4, 4), None]), told([Rate(162, 180)]), told([None, None])
-    ('11, 12 of 12', '11/12, 4/4, not run', '162 of 180 (0.90)', 'not run')
+    >>> counts_text([Rate(11, 12), Rate(12, 12)]), counts_text([Rate(11, 12), Rate(4, 4), None])
+    ('11, 12 of 12', '11/12, 4/4, not run')
+    >>> counts_text([Rate(162, 180)]), counts_text([None, None])
+    ('162 of 180 (0.90)', 'not run')
     """
     run = [rate for rate in rates if rate is not None]
     if not run:
@@ -50,8 +54,8 @@ def told(rates: Sequence[Rate | None]) -> str:
     return ", ".join(str(rate or NOT_RUN) for rate in rates)
 
 
-def reached(rate: Rate | None, floor: Rate) -> str:
-    """Whether a floor is reached; before all answers are there, whether it must be, or cannot be.
+def reached(rate: Rate | None, target: Rate) -> str:
+    """Whether a target is reached; before all rows are there, whether it must be, or cannot be.
 
     Examples
     --------
@@ -61,11 +65,16 @@ def reached(rate: Rate | None, floor: Rate) -> str:
     """
     if rate is None:
         return NOT_RUN
-    if rate.total >= floor.total:
-        return "yes" if rate.successes * floor.total >= floor.successes * rate.total else "no"
-    if rate.successes >= floor.successes:
+    if rate.total >= target.total:
+        return "yes" if rate.successes * target.total >= target.successes * rate.total else "no"
+    if rate.successes >= target.successes:
         return "yes"
-    return "no" if rate.successes + floor.total - rate.total < floor.successes else "open"
+    return "no" if rate.successes + target.total - rate.total < target.successes else "open"
+
+
+def layers(depth: int) -> str:
+    """A depth in words: ``2 hidden layers``."""
+    return f"{depth} hidden layer{'s' * (depth > 1)}"
 
 
 def table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

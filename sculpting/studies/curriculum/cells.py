@@ -1,12 +1,12 @@
-"""The study of curricula on compositional multitask sparse parity: is a composite parity learnt alone, and what does depth add?"""
+"""The cells of the study of curricula on compositional multitask sparse parity."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
-from pathlib import Path
+from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,18 +15,17 @@ from ...mlp.batched_mlp import Pass, Score
 from ...mlp.population import Population, Shape
 from ...mlp.training import Data, Round, train
 from ...randomness import fold, keys
-from ...store import Row, write_rows
-from ...study import Progress, run_study, workers
+from ...store import Row
 from ...tasks.cmsp import by_code, cmsp, codes_of
 from ...tasks.task import Task
+from ..common.parity_classes import EPSILON, LEARNING_RATE, two_classes
 
-__all__ = ["PROTOCOLS", "UNDER", "Arm", "Protocol", "curriculum_cell", "curriculum_study", "two_classes"]
+__all__ = ["PROTOCOLS", "UNDER", "Arm", "Protocol", "cells_of", "curriculum_cell", "settings_of"]
 
 UNDER = 0.1  # bits of loss, below which a code counts as learnt, as published
 TOGETHER = 5  # seeds of a cell
 CHECK_ROWS = 1_000  # of each code, the same for all networks
 CHECK_EVERY = 50  # steps
-LEARNING_RATE, EPSILON = 1e-3, 1e-5
 THINNED = 1.05  # samples of a point of a kept curve, of those of the point before
 
 Curve = dict[int, list[float]]  # loss in bits of each code, by the samples behind it
@@ -34,7 +33,7 @@ Curve = dict[int, list[float]]  # loss in bits of each code, by the samples behi
 
 @dataclass(frozen=True)
 class Arm:
-    """Networks that are alike but for their seeds: what they are taught, their size, and the samples they get at the most."""
+    """Networks that are alike but for their seeds: what they are taught, their size, and the most samples that they get."""
 
     broad: bool
     hidden_layers: int
@@ -50,7 +49,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Protocol:
-    """A task of ``m`` parities of ``k`` bits among ``n``, with their sum, and who is to learn it."""
+    """A task of ``m`` parities of ``k`` bits among ``n``, with their sum, and the arms that learn it."""
 
     m: int
     k: int
@@ -59,7 +58,7 @@ class Protocol:
     arms: Mapping[str, Arm]
 
     def task(self, arm: str) -> Task:
-        """What an arm is taught: each parity and the sum of all, in equal parts; or the sum alone."""
+        """What an arm learns: each parity and the sum of all, in equal parts; or the sum alone."""
         composite = tuple(range(self.m))
         codes = [*((i,) for i in composite), composite] if self.arms[arm].broad else [composite]
         return two_classes(cmsp(self.m, self.k, self.n, codes, rows=CHECK_ROWS * len(codes)))
@@ -92,90 +91,20 @@ PROTOCOLS = {
 }  # fmt: skip
 
 
-def curriculum_study(folder: str | Path, *, protocol: str = "reduced", jobs: int = 1, progress: Progress = True) -> list[Row]:
-    """The rows of the study of curricula; it goes on where a run with the same folder was stopped.
-
-    Networks learn several parities and the sum of all of them (*broad*), with two hidden layers or with one (*shallow*), or the sum
-    alone (*narrow*), on fresh rows at every step. All start from the same weights, seed by seed, where their shapes are the same.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Where cells are kept, and where ``rows.csv``, ``rows.json``, ``curves.csv`` (the loss of every code by samples, thinned),
-        ``summary.md`` and the figure ``curves`` are written.
-    protocol : {"reduced", "full"}
-        Three parities of 3 bits among 40, 20 seeds; or as published, four of 4 among 64, 40 seeds and up to 2e9 samples.
-    jobs : int
-        Processes, each on one thread. A script that asks for several needs ``if __name__ == "__main__":``.
-    progress : bool or callable
-        A bar by cell with the time left, nothing, or ``progress(cells done, cells in all)``.
-
-    Returns
-    -------
-    list of dict
-        A row for each arm, seed and code: ``arm``, ``hidden_layers``, ``width``, ``seed``, ``code`` (as ``0+1+2``), ``samples_fresh``
-        (of all codes, behind the network when the code's rows of a batch, not learnt from yet, first had a loss under 0.1 bit; None where
-        they never had), ``samples_under`` (the same of fixed validation rows, every 50 steps), ``bits`` (their loss at the end, 1 is
-        chance), ``samples`` (by then), ``seconds`` (the cell's, shared equally by its rows).
-
-    Raises
-    ------
-    ValueError
-        When the protocol is not known, ``jobs`` is below 1, or the folder holds something else or a study with other settings.
-    RuntimeError
-        Once all other cells are done, when some failed.
-
-    Notes
-    -----
-    Published: Michaud, Parker-Sartori and Tegmark, "On the creation of narrow AI", NeurIPS 2025. There a network counts where the sum's
-    loss on fresh rows was under 0.1 bit at any of the last 100 steps, which comes true at the first such step, and every network is
-    trained to the last sample; here those of a cell are, until all of them have the sum under 0.1 bit on the validation rows. As there,
-    networks have two outputs and the loss of their softmax: of one output and its sigmoid, which is the same class of functions, Adam
-    learns more slowly.
-    """
-    from .report import write_curriculum_report
-
-    if protocol not in PROTOCOLS:
-        raise ValueError(f"protocol must be one of {list(PROTOCOLS)}; got {protocol!r}")
-    cells = {
+def cells_of(protocol: str) -> dict[str, dict[str, Any]]:
+    """The arguments of the cells of a protocol, by their names."""
+    return {
         name: {"arm": arm, "first": first, "last": last, "protocol": protocol}
         for name, (arm, first, last) in PROTOCOLS[protocol].cells.items()
     }
-    settings = {
+
+
+def settings_of(protocol: str) -> dict[str, Any]:
+    """What all rows of a protocol depend on."""
+    return {
         **asdict(PROTOCOLS[protocol]), "under": UNDER, "check_rows": CHECK_ROWS, "check_every": CHECK_EVERY,
         "learning_rate": LEARNING_RATE, "epsilon": EPSILON,
     }  # fmt: skip
-    with workers(jobs) as executor:
-        found = run_study(cells, curriculum_cell, folder, settings=settings, executor=executor, progress=progress)
-    rows = [{name: value for name, value in row.items() if name != "curve"} for row in found]
-    for name in ("rows.csv", "rows.json"):
-        write_rows(rows, Path(folder) / name)
-    write_curriculum_report(found, Path(folder), protocol)
-    return rows
-
-
-def two_classes(task: Task) -> Task:
-    """A task of one bit as one of two classes, ``loss="ce"``: that the bit is 0, and that it is 1.
-
-    Examples
-    --------
-    >>> two_classes(cmsp(1, 2)).y.tolist()
-    [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0]]
-    """
-    sample = None if task.sample is None else partial(_sample_classes, task.sample)
-    y_test = None if task.y_test is None else _classes(task.y_test)
-    return replace(task, y=_classes(task.y), y_check=_classes(task.y_check), y_test=y_test, loss="ce", sample=sample)
-
-
-def _classes(y: Tensor) -> Tensor:
-    return torch.cat([1 - y, y], dim=1)
-
-
-def _sample_classes(
-    sample: Callable[[Tensor, int, int], tuple[Tensor, Tensor]], key: Tensor, step: int, rows: int
-) -> tuple[Tensor, Tensor]:
-    x, y = sample(key, step, rows)
-    return x, _classes(y)
 
 
 def curriculum_cell(arm: str, first: int, last: int, protocol: str) -> list[Row]:
@@ -184,7 +113,7 @@ def curriculum_cell(arm: str, first: int, last: int, protocol: str) -> list[Row]
     seeds, chosen = range(first, last + 1), PROTOCOLS[protocol]
     task, known = chosen.task(arm), chosen.arms[arm]
     codes, _ = codes_of(task.x_check, chosen.m)
-    curves, heard = _curves(task, chosen.m, known, seeds)
+    curves, fresh_losses = _curves(task, chosen.m, known, seeds)
     facts = {"arm": arm, "hidden_layers": known.hidden_layers, "width": known.width}
     rows = [
         {
@@ -192,7 +121,7 @@ def curriculum_cell(arm: str, first: int, last: int, protocol: str) -> list[Row]
             "samples_fresh": _first_under({step * known.batch_size: bits[place] for step, bits in enumerate(fresh)}),
             **_columns({at: bits[place] for at, bits in curve.items()}),
         }
-        for seed, curve, fresh in zip(seeds, curves, heard, strict=True)
+        for seed, curve, fresh in zip(seeds, curves, fresh_losses, strict=True)
         for place, code in enumerate(codes)
     ]  # fmt: skip
     seconds = round((time.perf_counter() - start) / len(rows), 3)
@@ -204,7 +133,7 @@ def _curves(task: Task, m: int, arm: Arm, seeds: range) -> tuple[list[Curve], li
     every batch, before it is learnt from.
     """
     data, (codes, code) = Data.of(task), codes_of(task.x_check, m)
-    of_batch, heard = torch.arange(arm.batch_size) % len(codes), []
+    of_batch, losses_of_batches = torch.arange(arm.batch_size) % len(codes), []
     shape = Shape((task.x.shape[1], *[arm.width] * arm.hidden_layers, 2), (*["relu"] * arm.hidden_layers, "identity"))
     key = keys([("curriculum", seed) for seed in seeds])
     curves: list[Curve] = [{} for _ in seeds]
@@ -216,7 +145,7 @@ def _curves(task: Task, m: int, arm: Arm, seeds: range) -> tuple[list[Curve], li
         return bool((bits[:, -1] < UNDER).all())
 
     def slope(z: Tensor, y: Tensor) -> Tensor:
-        heard.append(_bits(z, y, of_batch))
+        losses_of_batches.append(_bits(z, y, of_batch))
         return data.loss.slope(z, y)
 
     settings = Round(
@@ -225,7 +154,7 @@ def _curves(task: Task, m: int, arm: Arm, seeds: range) -> tuple[list[Curve], li
     listening = replace(data, loss=replace(data.loss, slope=slope))
     with torch.no_grad():
         train(Population.uniform(shape, fold(key, 0)), listening, settings, fold(key, 1), max_members=len(seeds), watch=watch)
-    return curves, torch.stack(heard, dim=1).tolist()
+    return curves, torch.stack(losses_of_batches, dim=1).tolist()
 
 
 def _bits(z: Tensor, y: Tensor, code: Tensor) -> Tensor:

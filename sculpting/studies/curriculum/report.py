@@ -1,26 +1,25 @@
-"""The study of curricula in words and pictures: what has to be reached, every arm, and the curves of the composite parity."""
+"""The study of curricula in words and pictures: targets, every arm, and the curves of the composite parity."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...files import write_file
-from ...store import Row, write_rows
-from ..boolean.published import Count
-from ..common.sampled_report import spread, with_interval
+from ...store import Row, table_bytes
+from ...study import Read
+from ..common.reporting import hours, pictures, spread, with_interval
 from ..common.success_rates import NOT_RUN, reached, table
 from .cells import PROTOCOLS, UNDER
+from .published import BROAD_BY, BROAD_TARGET, MINUTES, NARROW_AT, NARROW_BITS, PUBLISHED, SLOWER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from analysis.rates import Rate
 
-__all__ = ["curriculum_summary", "write_curriculum_report"]
+__all__ = ["curriculum_report", "curriculum_summary"]
 
 NAMES = {
     "broad": "broad, 2 hidden layers",
@@ -28,11 +27,7 @@ NAMES = {
     "shallow": "broad, 1 hidden layer",
     "shallow-wide": "broad, 1 wide hidden layer",
 }
-# Of 40 seeds, how many had the composite under 0.1 bit within 2e9 samples at the end, at the full size.
-PUBLISHED: dict[str, Count] = {"broad": (27, 40), "narrow": (0, 40), "shallow": (19, 40), "shallow-wide": (16, 40)}
-BROAD_BY, NARROW_AT, NARROW_BITS, SLOWER, MINUTES = 6_000_000, 14_000_000, 0.9, 2.0, 10.0
-BROAD_FLOOR = (19, 20)
-GOAL_HEADER = ("what", "floor", "ours", "reached?")
+TARGET_HEADER = ("what", "target", "ours", "reached?")
 HEADER = (
     "arm", "width", "samples at most", "composite under 0.1 bit", "published, full size", "samples to it, median", "range",
     "bits at the end", "every atomic one before it",
@@ -56,18 +51,12 @@ STYLES: dict[str, dict[str, Any]] = {
 }
 
 
-def write_curriculum_report(rows: Sequence[Row], folder: Path, protocol: str) -> list[Path]:
-    """Write ``curves.csv``, ``summary.md`` and the figure ``curves`` as SVG and PNG; returns the paths. Rows have their ``curve``."""
-    from analysis.drawing.encoding import picture_bytes
-
+def curriculum_report(rows: Sequence[Row], read: Read, *, protocol: str) -> dict[str, bytes]:
+    """``curves.csv``, ``summary.md`` and the figure ``curves`` as SVG and PNG. Rows have their ``curve``."""
     names = ("arm", "seed", "code")
     points = [{**{name: row[name] for name in names}, "samples": samples, "bits": bits} for row in rows for samples, bits in row["curve"]]
-    ax = _figure(rows, protocol)
-    return [
-        write_rows(points, folder / "curves.csv"),
-        write_file(folder / "summary.md", curriculum_summary(rows, protocol).encode()),
-        *(write_file(folder / f"curves.{kind}", picture_bytes(ax, kind)) for kind in ("svg", "png")),
-    ]
+    summary = curriculum_summary(rows, protocol).encode()
+    return {"curves.csv": table_bytes(points), "summary.md": summary, **pictures(curves=_figure(rows, protocol))}
 
 
 def curriculum_summary(rows: Sequence[Row], protocol: str) -> str:
@@ -81,19 +70,19 @@ def curriculum_summary(rows: Sequence[Row], protocol: str) -> str:
     known = PROTOCOLS[protocol]
     done = sum(len(_composite(rows, arm)) for arm in known.arms)
     size = f"m = {known.m} parities of k = {known.k} bits among n = {known.n}"
-    told = f"{done} of {known.seeds * len(known.arms)} networks were trained: {size}."
-    goals = ["## What has to be reached", table(GOAL_HEADER, _goals(rows))] if protocol == "reduced" else []
+    counts = f"{done} of {known.seeds * len(known.arms)} networks were trained: {size}."
+    targets = ["## Targets", table(TARGET_HEADER, _targets(rows))] if protocol == "reduced" else []
     arms = table(HEADER, [_line(rows, protocol, arm) for arm in known.arms])
-    time = f"{sum(row['seconds'] for row in rows) / 3600:.2f} hours of one core."
-    return "\n\n".join(["# Curriculum and depth", told, MEANING, *goals, "## Every arm", arms, NOTE, "## Time", time]) + "\n"
+    parts = ["# Curriculum and depth", counts, MEANING, *targets, "## Every arm", arms, NOTE, "## Time", f"{hours(rows)}."]
+    return "\n\n".join(parts) + "\n"
 
 
 def _composite(rows: Sequence[Row], arm: str) -> list[Row]:
     return [row for row in rows if row["arm"] == arm and (arm == "narrow" or "+" in row["code"])]
 
 
-def _goals(rows: Sequence[Row]) -> list[list[str]]:
-    """A line for each thing that the reduced study has to reach."""
+def _targets(rows: Sequence[Row]) -> list[list[str]]:
+    """A line for each target of the reduced study."""
     from analysis.rates import Rate
 
     broad, narrow = _composite(rows, "broad"), _composite(rows, "narrow")
@@ -103,11 +92,12 @@ def _goals(rows: Sequence[Row]) -> list[list[str]]:
     stuck = _rate([row["bits"] > NARROW_BITS and row["samples"] >= NARROW_AT for row in narrow])
     by = f"{NAMES['broad']}: under {UNDER:g} bit by {_short(BROAD_BY)} samples"
     counts = [
-        (f"{by}, as published", Rate(*BROAD_FLOOR), early),
-        (f"{by}, on fixed rows", Rate(*BROAD_FLOOR), later),
+        (f"{by}, as published", Rate(*BROAD_TARGET), early),
+        (f"{by}, on fixed rows", Rate(*BROAD_TARGET), later),
         (f"{NAMES['narrow']}: above {NARROW_BITS:g} bit at {_short(NARROW_AT)} samples", Rate(*[PROTOCOLS["reduced"].seeds] * 2), stuck),
     ]
-    return [*([what, str(floor), with_interval(rate), reached(rate, floor)] for what, floor, rate in counts), _slower(rows), _time(rows)]
+    lines = ([what, str(target), with_interval(rate), reached(rate, target)] for what, target, rate in counts)
+    return [*lines, _slower(rows), _time(rows)]
 
 
 def _slower(rows: Sequence[Row]) -> list[str]:

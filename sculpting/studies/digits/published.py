@@ -1,4 +1,4 @@
-"""The table of what the study of two digits has to reach, and whether it does."""
+"""What was published of two digits side by side, the targets of the study, and whether it reaches them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...store import Row
-from ..boolean.published import Count
-from ..common.answers import SEEDS
-from ..common.sampled_report import consensus_rows, spread, with_interval
-from ..common.success_rates import NOT_RUN, rate_of, reached, table
+from ..common.reporting import consensus_rows, spread, with_interval
+from ..common.settings import SEEDS
+from ..common.success_rates import NOT_RUN, Count, rate_of, reached, table
 
-__all__ = ["NAMES", "PUBLISHED", "goal_table"]
+__all__ = ["NAMES", "PUBLISHED", "target_table"]
 
 NAMES = {"mnist-pair": "two digits", "mnist-xor": "XOR of two digits"}
 # Of 12 networks of size 28, by task and depth: left and right apart, outputs in their modules, all modules right.
@@ -19,16 +18,16 @@ PUBLISHED: dict[str, dict[int, tuple[Count, Count, Count]]] = {
     "mnist-pair": dict.fromkeys((2, 3), ((12, 12), (12, 12), (12, 12))),
     "mnist-xor": {4: ((12, 12), (10, 12), (10, 12)), 5: ((12, 12), (11, 12), (11, 12))},
 }
-HEADER = ("task", "size", "hidden layers", "what", "published", "floor", "ours", "reached?")
+HEADER = ("task", "size", "hidden layers", "what", "published", "target", "ours", "reached?")
 MINUTES = 10.0  # that a cell of size 14 may take
 LOSS = 0.01  # of test accuracy
 
 
 @dataclass(frozen=True)
-class Goal:
-    """A line of the table: how many of the answers to a task, at some depths of one size, have to be right.
+class Target:
+    """A line of the table: how many of the results of a task, at some depths of one size, have to be right.
 
-    ``verdict`` is the column that says what is right; ``published`` and ``floor`` are None where there is nothing.
+    ``verdict`` is the column that says what is right; ``published`` and ``least`` are None where there is nothing.
     """
 
     what: str
@@ -37,20 +36,20 @@ class Goal:
     size: int
     depths: tuple[int, ...]
     published: Count | None
-    floor: Count | None
+    least: Count | None
 
 
-def _of_xor(what: str, verdict: str, published: Sequence[Count | None], floor: Count | None) -> tuple[Goal, ...]:
-    return tuple(Goal(what, verdict, "mnist-xor", 14, (depth,), count, floor) for depth, count in zip((4, 5), published, strict=True))
+def _of_xor(what: str, verdict: str, published: Sequence[Count | None], least: Count | None) -> tuple[Target, ...]:
+    return tuple(Target(what, verdict, "mnist-xor", 14, (depth,), count, least) for depth, count in zip((4, 5), published, strict=True))
 
 
 APART, TWO, ACCURATE = "left and right apart", "exactly two modules, left and right", "test accuracy within 1 point of dense"
-GOALS: tuple[Goal, ...] = (
-    Goal(APART, "sides_apart", "mnist-pair", 14, (2, 3), (24, 24), (16, 16)),
-    Goal(TWO, "two_modules", "mnist-pair", 14, (2, 3), (24, 24), (15, 16)),
-    Goal(TWO, "two_modules", "mnist-pair", 28, (2,), (12, 12), (2, 2)),
-    Goal(ACCURATE, "as_accurate", "mnist-pair", 14, (2, 3), None, (16, 16)),
-    Goal(ACCURATE, "as_accurate", "mnist-pair", 28, (2,), None, (2, 2)),
+TARGETS: tuple[Target, ...] = (
+    Target(APART, "sides_apart", "mnist-pair", 14, (2, 3), (24, 24), (16, 16)),
+    Target(TWO, "two_modules", "mnist-pair", 14, (2, 3), (24, 24), (15, 16)),
+    Target(TWO, "two_modules", "mnist-pair", 28, (2,), (12, 12), (2, 2)),
+    Target(ACCURATE, "as_accurate", "mnist-pair", 14, (2, 3), None, (16, 16)),
+    Target(ACCURATE, "as_accurate", "mnist-pair", 28, (2,), None, (2, 2)),
     *_of_xor(APART, "sides_apart", [(12, 12), (12, 12)], (8, 8)),
     *_of_xor("three modules of outputs", "outputs_right", [(10, 12), (11, 12)], (7, 8)),
     *_of_xor("all modules of the truth", "modules_right", [(10, 12), (11, 12)], None),
@@ -59,26 +58,26 @@ GOALS: tuple[Goal, ...] = (
 )
 
 
-def goal_table(rows: Sequence[Row]) -> str:
-    """A line for each of ``GOALS`` and one for the time, as markdown; where rows are missing it says so, and no line is left out.
+def target_table(rows: Sequence[Row]) -> str:
+    """A line for each of ``TARGETS`` and one for the time, as markdown; where rows are missing it says so, and no line is left out.
 
-    The answers are those by consensus of one seed.
+    The results are those by consensus of one seed.
     """
-    return table(HEADER, [*(_line(rows, goal) for goal in GOALS), _time_line(rows)])
+    return table(HEADER, [*(_line(rows, target) for target in TARGETS), _time_line(rows)])
 
 
-def _line(rows: Sequence[Row], goal: Goal) -> list[str]:
+def _line(rows: Sequence[Row], target: Target) -> list[str]:
     from analysis.rates import Rate
 
-    answers = [_judged(row) for row in consensus_rows(rows, 1, task=goal.task, size=goal.size) if row["depth"] in goal.depths]
-    ours, floor = rate_of(answers, (goal.verdict,)), goal.floor and Rate(*goal.floor)
-    published = with_interval(Rate(*goal.published)) if goal.published else ""
-    facts = [NAMES[goal.task], str(goal.size), ", ".join(map(str, goal.depths)), goal.what]
-    return [*facts, published, str(floor or ""), with_interval(ours), reached(ours, floor) if floor else ""]
+    found = [_judged(row) for row in consensus_rows(rows, 1, task=target.task, size=target.size) if row["depth"] in target.depths]
+    ours, least = rate_of(found, (target.verdict,)), target.least and Rate(*target.least)
+    published = with_interval(Rate(*target.published)) if target.published else ""
+    facts = [NAMES[target.task], str(target.size), ", ".join(map(str, target.depths)), target.what]
+    return [*facts, published, str(least or ""), with_interval(ours), reached(ours, least) if least else ""]
 
 
 def _judged(row: Row) -> Row:
-    """The row with what goals ask for beyond its columns."""
+    """The row with the verdicts of targets that are no columns."""
     sparse, dense = row["test_accuracy"], row["dense_test_accuracy"]
     return {
         **row,

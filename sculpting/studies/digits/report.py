@@ -1,24 +1,22 @@
-"""The study of two digits in words and pictures: what had to be reached, every cell, the middle of the XOR, and the time."""
+"""The study of two digits in words and pictures: targets, every cell, the middle of the XOR, and the time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...store import Row
-from ..boolean.cells import study_hours
-from ..boolean.published import layers
-from ..common.answers import IMAGE_THRESHOLD, SEEDS
-from ..common.sampled_report import consensus_rows, draw_found, spread, with_interval, write_sampled_report
-from ..common.success_rates import rate_of, table
-from .cells import cell_of
-from .published import NAMES, PUBLISHED, goal_table
+from ...study import Read
+from ..common.reporting import consensus_rows, draw_found, hours, pictures, spread, with_interval
+from ..common.settings import IMAGE_THRESHOLD, SEEDS
+from ..common.success_rates import layers, rate_of, table
+from .cells import cell_name
+from .published import NAMES, PUBLISHED, target_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["mnist_summary", "write_mnist_report"]
+__all__ = ["digits_report", "digits_summary"]
 
 VERDICTS = {"left and right apart": "sides_apart", "outputs as in the truth": "outputs_right", "all modules": "modules_right"}
 CELL_HEADER = (
@@ -27,8 +25,8 @@ CELL_HEADER = (
 )  # fmt: skip
 MIDDLE_HEADER = ("size", "width", "seed", "units", "share", "one output", "modules in the middle", "bits apart")
 MEANING = (
-    "An answer is the consensus of the candidates of one seed, unless a column says otherwise; clusters merge above "
-    f"{IMAGE_THRESHOLD}. Accuracies are fractions of bits, on images that decided nothing. Intervals are Wilson's."
+    "A result is the consensus of the candidates of one seed, unless a column says otherwise; clusters merge above "
+    f"{IMAGE_THRESHOLD}. Accuracies are fractions of bits, on test images. Intervals are Wilson's."
 )
 NOTE = (
     "Published counts were read off the figures of Patil, Michael and Dovrolis (NeurIPS 2023): three widths and four seeds at size 28, "
@@ -43,32 +41,33 @@ MIDDLE_NOTE = (
 )
 
 
-def write_mnist_report(rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Write ``summary.md``, the figure ``success`` as SVG and PNG, and a picture of each task, size and depth; returns the paths."""
-    written = write_sampled_report(folder, mnist_summary(rows), _figure(rows))
+def digits_report(rows: Sequence[Row], read: Read) -> dict[str, bytes]:
+    """``summary.md``, the figure ``success`` as SVG and PNG, and a picture of each task, size and depth."""
+    files = {"summary.md": digits_summary(rows).encode(), **pictures(success=_figure(rows))}
     for task, size, depth in _groups(rows):
         part = consensus_rows(rows, SEEDS, task=task, size=size, depth=depth)
-        path = folder / f"{task}_size{size}_depth{depth}.svg"
-        written += draw_found(part, _cell, path, image=(size, 2 * size), merge_threshold=IMAGE_THRESHOLD)
-    return written
+        picture = draw_found(part, _cell, read, image=(size, 2 * size), merge_threshold=IMAGE_THRESHOLD)
+        if picture is not None:
+            files[f"{task}_size{size}_depth{depth}.svg"] = picture
+    return files
 
 
-def mnist_summary(rows: Sequence[Row]) -> str:
+def digits_summary(rows: Sequence[Row]) -> str:
     """The summary of the study of two digits, as markdown.
 
     Examples
     --------
-    >>> print(mnist_summary([]).splitlines()[2])
+    >>> print(digits_summary([]).splitlines()[2])
     0 cells (task, size, width, depth) were run.
     """
-    answers = consensus_rows(rows, SEEDS)
+    cells = consensus_rows(rows, SEEDS)
     parts = [
         "# Two digits side by side",
-        f"{len(answers)} cells (task, size, width, depth) were run.",
-        *(MEANING, "## What has to be reached", goal_table(rows), NOTE),
-        *("## Every cell", table(CELL_HEADER, [_cell_line(rows, row) for row in answers])),
+        f"{len(cells)} cells (task, size, width, depth) were run.",
+        *(MEANING, "## Targets", target_table(rows), NOTE),
+        *("## Every cell", table(CELL_HEADER, [_cell_line(rows, row) for row in cells])),
         *("## The middle of the XOR", table(MIDDLE_HEADER, _middle_lines(rows)), MIDDLE_NOTE),
-        *("## Time", f"{study_hours(rows):.2f} hours of one core."),
+        *("## Time", f"{hours(cells)}."),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -79,8 +78,8 @@ def _cell_line(rows: Sequence[Row], row: Row) -> list[str]:
     rates = [with_interval(rate_of(single, (verdict,))) for verdict in VERDICTS.values()]
     of_four = [str(row["modules"] or "none"), "yes" if row["modules_right"] else "no", spread([row["support"]], ".2f")]
     forms = {"edges": "d", "pixels_read": "d", "test_accuracy": ".4f", "dense_test_accuracy": ".4f"}
-    told = [spread([one[name] for one in single], form) for name, form in forms.items()]
-    return [NAMES[row["task"]], *(str(row[name]) for name in shape[1:]), *rates, *of_four, *told, f"{row['seconds'] / 60:.1f}"]
+    ranges = [spread([one[name] for one in single], form) for name, form in forms.items()]
+    return [NAMES[row["task"]], *(str(row[name]) for name in shape[1:]), *rates, *of_four, *ranges, f"{row['seconds'] / 60:.1f}"]
 
 
 def _middle_lines(rows: Sequence[Row]) -> list[list[str]]:
@@ -102,7 +101,7 @@ def _groups(rows: Sequence[Row]) -> list[tuple[str, int, int]]:
 
 
 def _cell(row: Row) -> str:
-    return cell_of(row["task"], row["size"], row["width"], row["depth"])
+    return cell_name(row["task"], row["size"], row["width"], row["depth"])
 
 
 def _figure(rows: Sequence[Row]) -> Axes:

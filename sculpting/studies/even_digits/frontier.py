@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...store import Row
 from .cells import METHODS, PROTOCOLS
+from .published import PUBLISHED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,25 +23,7 @@ NAMES = {
     "random": "pruned at random",
     "group-lasso": "group lasso",
 }
-# Images until 97 %, by hidden units: read off figure 4 of the paper.
-PUBLISHED: dict[str, dict[int, int]] = {
-    "scratch": {
-        30: 53_500, 50: 35_900, 100: 23_700, 160: 21_400, 280: 17_500, 400: 16_000, 600: 15_600, 800: 15_000, 1200: 14_000, 1600: 14_200,
-        2000: 14_500,
-    },
-    "distillation": {
-        30: 42_500, 50: 22_500, 70: 17_400, 90: 16_200, 130: 14_500, 200: 13_700, 280: 13_000, 400: 12_300, 600: 11_700, 800: 11_600,
-        1200: 11_200, 1600: 11_200, 2000: 10_800,
-    },
-    "attribution": {
-        24: 50_900, 29: 37_400, 48: 19_600, 98: 13_800, 188: 7_800, 240: 7_100, 397: 4_900, 593: 2_700, 792: 2_300, 1183: 1_600,
-    },
-    "group-lasso": {
-        24: 30_300, 29: 29_700, 34: 24_400, 36: 20_200, 46: 21_000, 65: 18_000, 87: 14_000, 119: 12_400, 197: 9_600, 256: 11_100,
-        283: 9_600, 365: 7_200, 465: 6_200, 537: 5_900, 763: 3_500, 928: 3_700, 1172: 1_840,
-    },
-}  # fmt: skip
-NEAR = 1.25  # a published point is told of a size up to so many times as large or small
+NEAR = 1.25  # a published point stands beside a size up to so many times as large or small
 STYLES: dict[str, dict[str, Any]] = {
     "scratch": {"color": "#1a1a1a", "linestyle": (0, (1, 1)), "marker": "s"},
     "distillation": {"color": "#6b6b6b", "linestyle": (0, (4, 1.5)), "marker": "D"},

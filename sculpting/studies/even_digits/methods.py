@@ -1,4 +1,4 @@
-"""What the study of even digits compares: teachers, and small networks that are made from them or trained anew.
+"""What the study of even digits compares: teachers, and small networks that are made from them or trained from scratch.
 
 N = seeds, H = hidden units of a teacher, K = sizes, P = parameters of a teacher.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -27,14 +26,17 @@ from ...store import Row
 from ...tasks.task import Task
 from ..common.agreement import agreement_of, attributions_of, rounded
 
-__all__ = ["FLOOR", "Start", "anew", "key_of", "pruned", "shrunk", "taught", "teacher_of", "teacher_scores", "teachers_of"]
+__all__ = [
+    "BATCH", "DEAD", "MIXING", "NOISE", "SCORED", "TEACHER_BATCH", "TEACHER_RATE", "TEMPERATURE", "Start", "key_of", "pruned", "shrunk",
+    "taught", "teacher_scores", "teachers_of", "trained_teacher", "untrained",
+]  # fmt: skip
 
 BATCH = 16  # rows, of every training but that of the teachers
 NOISE = 0.3  # standard deviation, of the noise on the pixels in every training
 TEACHER_BATCH, TEACHER_RATE = 128, 3e-3
 SCORED = 480  # training images that units are scored on, and which count as consumed
 TEMPERATURE, MIXING = 20.0, 0.9  # of distillation
-FLOOR = 0.05  # norm up to which a group counts as dead
+DEAD = 0.05  # norm up to which a group counts as dead
 TEACHING, ORDER_OF_TEACHING, INITIAL, CHANCE, SHRINKING, ORDER = range(6)  # what each seed's random numbers are for
 
 Point = tuple[int, int, float]  # images consumed, live units, accuracy on the validation images
@@ -44,7 +46,7 @@ Point = tuple[int, int, float]  # images consumed, live units, accuracy on the v
 class Start:
     """Networks of all seeds and of one size, before they are trained until they are accurate.
 
-    ``consumed (N,)`` images were needed to make them; ``small``, bool ``(N,)``, says which have as few units as they were to have.
+    ``consumed (N,)`` images were needed to make them; ``small``, bool ``(N,)``, says which have as few units as they should.
     ``curves`` has for each seed how it shrank, where it did and the size is the last.
     """
 
@@ -59,17 +61,13 @@ def key_of(seeds: Sequence[int]) -> Tensor:
     return keys([("mnist-even", seed) for seed in seeds])
 
 
-def teacher_of(path: Path, task: Task, width: int, epochs: int, seed: int) -> SparseNetwork:
-    """The teacher of a seed, as it was kept or, where there is none, trained on the task and kept: at its most accurate epoch."""
-    if path.exists():
-        return SparseNetwork.load(path)
+def trained_teacher(task: Task, width: int, epochs: int, seed: int) -> SparseNetwork:
+    """A network that has learnt to name all digits, as it was in its best epoch."""
     key, shape = key_of([seed]), _shape(task.x.shape[1], width, len(task.output_names))
     steps = epochs * -(-len(task.x) // TEACHER_BATCH)
     settings = Round(steps, TEACHER_BATCH, TEACHER_RATE, weight_decay=0.0, input_noise=NOISE)
     population, score = train(Population.uniform(shape, fold(key, TEACHING)), Data.of(task), settings, fold(key, ORDER_OF_TEACHING))
-    network = network_of(population, 0, accuracy=float(score.accuracy), origin={"seed": seed, **task.origin})
-    network.save(path)
-    return network
+    return network_of(population, 0, accuracy=float(score.accuracy), origin={"seed": seed, **task.origin})
 
 
 def teachers_of(networks: Sequence[SparseNetwork]) -> Population:
@@ -89,7 +87,7 @@ def teacher_scores(teacher: Population, data: Data, key: Tensor) -> Row:
     return {**agreement_of(ablation, attributions), **lists}
 
 
-def anew(inputs: int, outputs: int, units: int, key: Tensor) -> Start:
+def untrained(inputs: int, outputs: int, units: int, key: Tensor) -> Start:
     """Untrained networks with half of the units in each hidden layer; of one seed and size, the same for all methods."""
     return _start(Population.uniform(_shape(inputs, units // 2, outputs), fold(key, INITIAL)), 0)
 
@@ -110,7 +108,7 @@ def shrunk(
     counts: list[dict[int, int]] = [{} for _ in range(len(teachers))]
 
     def watch(members: Tensor, part: Population, consumed: int) -> bool:
-        live = (lasso.norms(part) > FLOOR).sum(dim=1).tolist()
+        live = (lasso.norms(part) > DEAD).sum(dim=1).tolist()
         for row, member in enumerate(members.tolist()):
             counts[member][consumed] = live[row]
             for size in sizes:
@@ -129,10 +127,10 @@ def shrunk(
             found.get((size, member), (values, consumed))
             for member, (values, consumed) in enumerate(zip(learnt.population.values, learnt.consumed.tolist(), strict=True))
         ]
-        population = lasso.without_dead(Population.of(teachers.shape, torch.stack([values for values, _ in ends])), FLOOR)
+        population = lasso.without_dead(Population.of(teachers.shape, torch.stack([values for values, _ in ends])), DEAD)
         small = torch.tensor([(size, member) in found for member in range(len(teachers))])
-        told = curves if size == min(sizes) else [None] * len(teachers)
-        starts[size] = Start(population, torch.tensor([consumed for _, consumed in ends]), small, told)
+        shown = curves if size == min(sizes) else [None] * len(teachers)
+        starts[size] = Start(population, torch.tensor([consumed for _, consumed in ends]), small, shown)
     return starts
 
 
@@ -154,7 +152,7 @@ def taught(
 
 
 def _scored(data: Data) -> Data:
-    """Data with the training images that units are scored on in the place of those for validation."""
+    """Data whose validation images are the training images that units are scored on."""
     return replace(data, x_check=data.x[:, :SCORED], y_check=data.y[:, :SCORED])
 
 

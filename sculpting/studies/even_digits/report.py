@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...files import write_file
-from ...store import Row, write_rows
+from ...store import Row, table_bytes
+from ...study import Read
 from ..common.agreement import (
     AGREEMENT_HEADER,
     KINDS,
@@ -17,20 +16,20 @@ from ..common.agreement import (
     agreement_scatter,
     mean_and_range,
 )
-from ..common.sampled_report import spread, with_interval
+from ..common.reporting import hours, pictures, spread, with_interval
 from ..common.success_rates import NOT_RUN, reached, table
 from .cells import METHODS, PROTOCOLS, TARGET
 from .frontier import NAMES, frontier, frontier_figure, published_near, thousands, verdict
 from .methods import SCORED
+from .published import MINUTES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["even_summary", "write_even_report"]
+__all__ = ["even_report", "even_summary"]
 
-BELOW = METHODS[2:]  # what is to need fewer images than scratch
-MINUTES = 10.0
-GOAL_HEADER = ("what", "floor", "ours", "reached?")
+BELOW = METHODS[2:]  # the target: fewer images than scratch
+TARGET_HEADER = ("what", "target", "ours", "reached?")
 SIZE_HEADER = ("units", *NAMES.values(), f"below scratch? {', '.join(NAMES[method] for method in BELOW)}", "fewest images")
 HEADER = (
     "units", "method", "reached 97 %", "units left", "images, mean", "range", "published", "test accuracy", "learning rate", "strength",
@@ -53,25 +52,19 @@ AGREEMENT = (
 )
 
 
-def write_even_report(rows: Sequence[Row], folder: Path, protocol: str) -> list[Path]:
-    """Write ``curves.csv``, ``summary.md`` and the figures ``frontier`` and ``attribution`` as SVG and PNG; returns the paths.
+def even_report(rows: Sequence[Row], read: Read, *, protocol: str) -> dict[str, bytes]:
+    """``curves.csv``, ``summary.md`` and the figures ``frontier`` and ``attribution`` as SVG and PNG.
 
     Rows have their ``curve``, ``scores`` and ``attributions``.
     """
-    from analysis.drawing.encoding import picture_bytes
-
     names = ("learning_rate", "strength", "seed")
     points = [
         {**{name: row[name] for name in names}, "images": images, "units": units, "validation_accuracy": accuracy}
         for row in rows
         for images, units, accuracy in row["curve"] or ()
     ]
-    figures = {"frontier": frontier_figure(rows, protocol), "attribution": _attribution(rows)}
-    return [
-        write_rows(points, folder / "curves.csv"),
-        write_file(folder / "summary.md", even_summary(rows, protocol).encode()),
-        *(write_file(folder / f"{name}.{kind}", picture_bytes(ax, kind)) for name, ax in figures.items() for kind in ("svg", "png")),
-    ]
+    figures = pictures(frontier=frontier_figure(rows, protocol), attribution=_attribution(rows))
+    return {"curves.csv": table_bytes(points), "summary.md": even_summary(rows, protocol).encode(), **figures}
 
 
 def _attribution(rows: Sequence[Row]) -> Axes:
@@ -92,32 +85,31 @@ def even_summary(rows: Sequence[Row], protocol: str) -> str:
     teachers = [row for row in rows if row["method"] == "teacher"]
     small = [row for row in rows if row["method"] != "teacher"]
     total = sum(len(cell["units"]) for cell in known.cells.values()) * known.seeds
-    told = (
+    counts = (
         f"{len(small)} of {total} networks were trained, of {known.seeds} seeds, {len(METHODS)} methods, {len(known.sizes)} sizes and "
         f"their learning rates; {sum(row['reached'] for row in small)} got to {100 * TARGET:.0f} %."
     )
     lines = [_line(rows, method, size) for size in known.sizes for method in METHODS]
     agreement = [agreement_line(teachers, kind, 2 * known.width) for kind in KINDS]
-    time = f"{sum(row['seconds'] for row in rows) / 3600:.2f} hours of one core."
-    parts = ["# Even digits", told, MEANING, "## What has to be reached", table(GOAL_HEADER, _goals(rows, protocol))]
+    parts = ["# Even digits", counts, MEANING, "## Targets", table(TARGET_HEADER, _targets(rows, protocol))]
     parts += ["## Images until 97 %, by size", table(SIZE_HEADER, [_of_size(rows, size) for size in known.sizes])]
     parts += [_where_distillation_wins(rows, known.sizes), "## Every method and size", table(HEADER, lines), NOTE]
     parts += ["## Teachers", table(TEACHER_HEADER, map(_teacher, teachers))]
     parts += ["## Attribution against ablation", AGREEMENT, table(AGREEMENT_HEADER, agreement)]
-    return "\n\n".join([*parts, "## Time", time]) + "\n"
+    return "\n\n".join([*parts, "## Time", f"{hours(rows)}."]) + "\n"
 
 
-def _goals(rows: Sequence[Row], protocol: str) -> list[list[str]]:
-    """A line for each method that is to need fewer images than scratch at every size, and one for the time."""
+def _targets(rows: Sequence[Row], protocol: str) -> list[list[str]]:
+    """A line for each method that should need fewer images than scratch at every size, and one for the time."""
     from analysis.rates import Rate
 
     sizes, lines = PROTOCOLS[protocol].sizes, []
     for method in BELOW:
-        verdicts = [told for size in sizes if (told := verdict(rows, method, "scratch", size)) is not None]
-        rate, floor = Rate(verdicts.count("yes"), len(verdicts)) if verdicts else None, Rate(len(sizes), len(sizes))
+        verdicts = [known for size in sizes if (known := verdict(rows, method, "scratch", size)) is not None]
+        rate, target = Rate(verdicts.count("yes"), len(verdicts)) if verdicts else None, Rate(len(sizes), len(sizes))
         # What is open may still turn out well, but not with the rows at hand.
-        answer = "open" if "open" in verdicts and "no" not in verdicts else reached(rate, floor)
-        lines.append([f"{NAMES[method]}: fewer images than scratch, of all sizes", str(floor), with_interval(rate), answer])
+        is_reached = "open" if "open" in verdicts and "no" not in verdicts else reached(rate, target)
+        lines.append([f"{NAMES[method]}: fewer images than scratch, of all sizes", str(target), with_interval(rate), is_reached])
     if protocol == "full":
         return lines
     minutes = sum(row["seconds"] for row in rows) / 120
@@ -132,17 +124,17 @@ def _of_size(rows: Sequence[Row], size: int) -> list[str]:
 
 
 def _fewest(rows: Sequence[Row], size: int) -> str | None:
-    """The method that needs fewer images than every other; None where there is none, or it cannot be told."""
+    """The method that needs fewer images than every other; None where there is none, or it is open."""
     return next((one for one in METHODS if all(verdict(rows, one, other, size) == "yes" for other in METHODS if other != one)), None)
 
 
 def _where_distillation_wins(rows: Sequence[Row], sizes: Sequence[int]) -> str:
     """A sentence for each other method."""
-    told = []
+    parts = []
     for other in (method for method in METHODS if method != "distillation"):
         won = [str(size) for size in sizes if verdict(rows, "distillation", other, size) == "yes"]
-        told.append(f"than {NAMES[other]} at {', '.join(won) if won else 'no size'}")
-    return f"Distillation needs fewer images {'; '.join(told)}."
+        parts.append(f"than {NAMES[other]} at {', '.join(won) if won else 'no size'}")
+    return f"Distillation needs fewer images {'; '.join(parts)}."
 
 
 def _line(rows: Sequence[Row], method: str, size: int) -> list[str]:

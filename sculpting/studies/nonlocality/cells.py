@@ -1,4 +1,4 @@
-"""The study of nonlocality on compositional multitask sparse parity: does pruning for one skill take another away?
+"""The cells of the study of nonlocality on compositional multitask sparse parity.
 
 N = members, H = hidden units of one member.
 """
@@ -6,11 +6,10 @@ N = members, H = hidden units of one member.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from itertools import pairwise
-from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,21 +18,20 @@ from ...mlp.ablation import unit_ablation
 from ...mlp.batched_mlp import Score
 from ...mlp.population import Population, Shape
 from ...mlp.training import Data, Round, train
-from ...models.network import SparseNetwork, network_of
+from ...models.network import network_of
 from ...narrow.groups import read_finite, without_groups
 from ...narrow.lasso import Lasso
 from ...narrow.learning import evaluate_in_parts, learn
 from ...narrow.prune import lowest
-from ...options import check_counts
 from ...randomness import fold, keys
-from ...store import Row, write_rows
-from ...study import Progress, run_study, workers
+from ...store import Row
+from ...study import CellResult
 from ...tasks.cmsp import cmsp
 from ..common.agreement import LISTS, agreement_of, attributions_of, rounded
-from ..common.sampled import network_path
-from ..curriculum.cells import EPSILON, LEARNING_RATE, two_classes
+from ..common.networks import network_bytes, network_file, network_from
+from ..common.parity_classes import EPSILON, LEARNING_RATE, two_classes
 
-__all__ = ["NETWORKS", "SIZES", "Size", "kept_network", "nonlocality_cell", "nonlocality_study"]
+__all__ = ["NETWORKS", "SEEDS", "SIZES", "Size", "cell_name", "cells_of", "needs_of", "nonlocality_cell", "settings_of"]
 
 SEEDS = 5
 # What is pruned: the network as it was trained, and after a group lasso on A, as published and with a proximal step.
@@ -78,124 +76,56 @@ SIZES = {
 }
 
 
-def nonlocality_study(
-    folder: str | Path,
-    *,
-    size: str = "reduced",
-    widths: Sequence[int] | None = None,
-    seeds: int = SEEDS,
-    lasso: bool = True,
-    jobs: int = 1,
-    progress: Progress = True,
-) -> list[Row]:
-    """The rows of the study of nonlocality; it goes on where a run with the same folder was stopped.
+def cell_name(width: int, seed: int, network: str) -> str:
+    """The name of a cell, such as ``width64_seed0_plain``."""
+    return f"width{width}_seed{seed}_{network}"
 
-    Networks of two hidden layers learn parities and two sums of them, A and B. Units are pruned by what their ablation does to A, at many
-    sparsities; then A is trained again (*recovered*), or B is (*revived*). The same after a group lasso while only A is trained.
 
-    Parameters
-    ----------
-    folder : str or Path
-        Where cells are kept, and where ``rows.csv``, ``rows.json``, ``summary.md`` and the figures ``accuracy``, ``attribution``,
-        ``scores`` and ``networks`` are written; and ``networks/`` with all networks before they are pruned.
-    size : {"reduced", "full"}
-        Four parities of 3 bits, 64 units in a layer, 7 sparsities; or as published, six parities of 3 bits, 64, 128 and 256 units, 98
-        sparsities.
-    widths : sequence of int, optional
-        Only these of the size.
-    seeds : int
-        From 0 on; five were published.
-    lasso : bool
-        Whether there is a group lasso at all, or only the networks as they were trained; a later call adds the others.
-    jobs : int
-        Processes, each on one thread. A script that asks for several needs ``if __name__ == "__main__":``.
-    progress : bool or callable
-        A bar by cell with the time left, nothing, or ``progress(cells done, cells in all)``.
-
-    Returns
-    -------
-    list of dict
-        Of all cells that the folder has, those that earlier calls asked for last.
-        A row for each width, seed, network and sparsity: ``width``, ``seed``, ``network`` (``plain``, or after a group lasso of that step),
-        ``loss`` (of all codes in nats, once trained), ``sparsity`` (fraction of hidden units removed), ``units`` (those left that are not
-        zero), and accuracies in [0, 1] on rows that decide nothing: ``a_pruned``, ``b_pruned``, ``a_recovered``, ``b_revived``; of the
-        network before any is removed how ``first_order`` and ``activation_gradient`` attribution of A agree with ablation over all
-        hidden units, ``first_order_pearson`` and so on (see ``ScoreCorrelation``; None where it is not defined); ``seconds`` (the
-        cell's, shared equally by its rows).
-
-    Raises
-    ------
-    ValueError
-        When the size or a width is not known, ``seeds`` or ``jobs`` is below 1, or the folder holds something else or a study with other
-        settings.
-    RuntimeError
-        Once all other cells are done, when some failed.
-
-    Notes
-    -----
-    Published: Michaud, Parker-Sartori and Tegmark, "On the creation of narrow AI", NeurIPS 2025; the subgradient of strength 1e-3 is
-    theirs. The reduced size has their 10,000 steps of it too: after 3,000, B came back to 0.79 in one network of five.
-    """
-    from .report import write_nonlocality_report
-
-    if size not in SIZES:
-        raise ValueError(f"size must be one of {list(SIZES)}; got {size!r}")
-    known = SIZES[size].widths
-    if widths is not None and not (widths and set(widths) <= set(known)):
-        raise ValueError(f"widths must be some of {', '.join(map(str, known))}; got {', '.join(map(str, widths)) or 'none'}")
-    check_counts(seeds=seeds)
-    cells = {
-        f"width{width}_seed{seed}_{network}": {"width": width, "seed": seed, "network": network, "size": size}
-        for network in (NETWORKS if lasso else ["plain"])
-        for width in widths or known
+def cells_of(size: str, widths: Sequence[int], seeds: int, networks: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The arguments of the cells, by their names."""
+    return {
+        cell_name(width, seed, network): {"width": width, "seed": seed, "network": network, "size": size}
+        for network in networks
+        for width in widths
         for seed in range(seeds)
     }
+
+
+def needs_of(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """A group lasso begins with the plain network of the same width and seed."""
+    return {name: [cell_name(cell["width"], cell["seed"], "plain")] for name, cell in cells.items() if cell["network"] != "plain"}
+
+
+def settings_of(size: str) -> dict[str, Any]:
+    """What all rows of a size depend on."""
     networks = {f"network.{name}": penalty and asdict(penalty) for name, penalty in NETWORKS.items()}
-    settings = {
+    return {
         **asdict(SIZES[size]), **networks, "learning_rate": LEARNING_RATE, "epsilon": EPSILON, "scored": SCORED, "judged": JUDGED,
     }  # fmt: skip
-    with workers(jobs) as executor:
-        work = partial(nonlocality_cell, folder=folder)
-        found = run_study(cells, work, folder, settings=settings, executor=executor, progress=progress, others=True)
-    rows = [{name: value for name, value in row.items() if name not in LISTS} for row in found]
-    for name in ("rows.csv", "rows.json"):
-        write_rows(rows, Path(folder) / name)
-    write_nonlocality_report(found, Path(folder), size)
-    return rows
 
 
-def kept_network(folder: str | Path, width: int, seed: int, network: str) -> Path:
-    """Where a network is kept, not yet pruned."""
-    return network_path(folder, f"width{width}_seed{seed}_{network}")
-
-
-def nonlocality_cell(width: int, seed: int, network: str, size: str, *, folder: str | Path) -> list[Row]:
-    """The rows of a network, which is kept before it is pruned; what all of a width and seed start from is trained by the first of them.
+def nonlocality_cell(width: int, seed: int, network: str, size: str, *, files: Mapping[str, bytes] | None = None) -> CellResult:
+    """The rows of a network, and the network before it is pruned; a group lasso begins with the plain one, which ``files`` has.
 
     The first row of the first seed has what each hidden unit scores: ``scores`` by ablation, for each code; ``attributions`` those of A,
     by each kind of attribution.
     """
     start, known = time.perf_counter(), SIZES[size]
-    key, path = keys([("nonlocality", width, seed)]), kept_network(folder, width, seed, "plain")
-    if path.exists():
-        chain = read_finite(SparseNetwork.load(path))
-        population = Population.of(chain.shape, chain.values.unsqueeze(0))
-    else:
-        population = _trained(known, width, key)
-        _keep(population, path)
+    key, lasso = keys([("nonlocality", width, seed)]), NETWORKS[network]
+    population = _trained(known, width, key) if lasso is None else _plain(files or {}, width, seed)
     loss = float(evaluate_in_parts(population, known.data(*known.codes)).loss)
-    lasso = NETWORKS[network]
     if lasso is not None:
         population = _regularised(known, population, lasso, key)
-        _keep(population, kept_network(folder, width, seed, network))
+    made = {network_file(cell_name(width, seed, network)): network_bytes(network_of(population, 0, head="softmax"))}
     rows = _rows(known, population, key, listed=seed == 0)
     seconds = round((time.perf_counter() - start) / len(rows), 3)
-    return [{"width": width, "seed": seed, "loss": loss, "network": network, **row, "seconds": seconds} for row in rows]
+    return CellResult([{"width": width, "seed": seed, "loss": loss, "network": network, **row, "seconds": seconds} for row in rows], made)
 
 
-def _keep(population: Population, path: Path) -> None:
-    """Save the one network that there is."""
-    network_of(population, 0, head="softmax").save(path)
+def _plain(files: Mapping[str, bytes], width: int, seed: int) -> Population:
+    """The plain network of a width and seed, from its file."""
+    chain = read_finite(network_from(files[network_file(cell_name(width, seed, "plain"))]))
+    return Population.of(chain.shape, chain.values.unsqueeze(0))
 
 
 def _trained(size: Size, width: int, key: Tensor) -> Population:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +11,17 @@ from numpy.typing import NDArray
 
 from ...models.network import SparseNetwork
 from ...store import Row
+from ...study import Read
 from ..common.agreement import agreement_scatter
-from .cells import SIZES, kept_network
+from ..common.networks import network_file, network_from
+from .cells import SIZES, cell_name
+from .published import CHANCE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
-    "CHANCE",
     "COLUMNS",
     "NAMES",
     "accuracy_figure",
@@ -33,7 +34,6 @@ __all__ = [
 
 NAMES = {"plain": "as trained", "subgradient": "group lasso, subgradient", "proximal": "group lasso, proximal"}
 COLUMNS = {"a_pruned": "A, pruned", "a_recovered": "A, recovered", "b_pruned": "B, pruned", "b_revived": "B, revived"}
-CHANCE = 0.5
 DRAWN: dict[str, dict[str, Any]] = {
     "a_pruned": {"color": "#0072B2", "linestyle": (0, (4, 1.5))},
     "a_recovered": {"color": "#0072B2", "linestyle": "-"},
@@ -106,20 +106,22 @@ def score_figure(rows: Sequence[Row], size: str) -> Figure:
     return figure
 
 
-def network_figure(rows: Sequence[Row], folder: Path, size: str) -> Figure:
+def network_figure(rows: Sequence[Row], read: Read, size: str) -> Figure:
     """The first seed's networks, not yet pruned."""
     from analysis.drawing.sheet import FONT, SMALL
     from analysis.figures.paper import letter
 
     known = SIZES[size]
     controls = [i < known.m // 2 for i in range(known.m)]
-    read = [*controls, *(control for control in controls for _ in range(known.k))]
+    of_a = [*controls, *(control for control in controls for _ in range(known.k))]
     figure, panels = _panels(rows, 2.4)
     for width, network, ax in panels:
-        draw_network(kept_network(folder, width, 0, network), read, ax)
+        content = read(network_file(cell_name(width, 0, network)))
+        if content is not None:
+            draw_network(network_from(content), of_a, ax)
         letter(ax, f"{NAMES[network]}, {width} wide", "", "")
-    told = f"weights beyond {STRONG:g}, positive blue and negative orange; dark inputs at the bottom: control and task bits of A"
-    figure.supxlabel(told, family=FONT, fontsize=SMALL)
+    caption = f"weights beyond {STRONG:g}, positive blue and negative orange; dark inputs at the bottom: control and task bits of A"
+    figure.supxlabel(caption, family=FONT, fontsize=SMALL)
     return figure
 
 
@@ -145,14 +147,13 @@ def _first(rows: Sequence[Row], width: int, network: str) -> Row:
     return next(row for row in rows_of(rows, width, network) if row["scores"] is not None)
 
 
-def draw_network(path: Path, read: Sequence[bool], ax: Axes) -> None:
+def draw_network(network: SparseNetwork, of_a: Sequence[bool], ax: Axes) -> None:
     """Draw the strong edges of a network, its inputs at the bottom.
 
     Parameters
     ----------
-    path : Path
-        Of a saved network.
-    read : sequence of bool of shape (inputs,)
+    network : SparseNetwork
+    of_a : sequence of bool of shape (inputs,)
         Which inputs are of A; these stand out.
     ax : matplotlib Axes
     """
@@ -160,7 +161,7 @@ def draw_network(path: Path, read: Sequence[bool], ax: Axes) -> None:
 
     from analysis.drawing.colours import FAINT, INK, NEGATIVE, POSITIVE
 
-    weights = SparseNetwork.load(path).weights
+    weights = network.weights
     places = [_places(layer, width) for layer, width in enumerate((weights[0].shape[1], *map(len, weights)))]
     for layer, weight in enumerate(weights):
         target, source = np.nonzero(np.abs(weight) > STRONG)
@@ -169,7 +170,7 @@ def draw_network(path: Path, read: Sequence[bool], ax: Axes) -> None:
         style: dict[str, Any] = {"alpha": np.clip(np.abs(values) / FULL, 0, 1) * 0.8, "linewidths": 0.4, "gid": f"edges{layer}"}
         ax.add_collection(LineCollection(list(lines), colors=np.where(values > 0, POSITIVE, NEGATIVE).tolist(), **style))
     for layer, place in enumerate(places):
-        colours = np.where(read, INK, "#ffffff").tolist() if layer == 0 else FAINT
+        colours = np.where(of_a, INK, "#ffffff").tolist() if layer == 0 else FAINT
         ax.scatter(
             place[:, 0], place[:, 1], s=10 if layer == 0 else 2, c=colours, edgecolors=INK, linewidths=0.4, zorder=3, gid=f"units{layer}"
         )

@@ -1,19 +1,17 @@
-"""The study of nonlocality in words: what has to be reached, accuracies by sparsity, and how attribution agrees with ablation."""
+"""The study of nonlocality in words: targets, accuracies by sparsity, and how attribution agrees with ablation."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from ...files import write_file
 from ...store import Row
+from ...study import Read
 from ..common.agreement import AGREEMENT_HEADER, KINDS, PUBLISHED_AGREEMENT, WHAT_SCORES_ARE, agreement_line, mean_and_range
-from ..common.sampled_report import spread, with_interval
+from ..common.reporting import hours, pictures, spread, with_interval
 from ..common.success_rates import NOT_RUN, reached, table
 from .cells import NETWORKS, SEEDS, SIZES
 from .drawing import (
-    CHANCE,
     COLUMNS,
     NAMES,
     accuracy_figure,
@@ -22,17 +20,11 @@ from .drawing import (
     rows_of,
     score_figure,
 )
+from .published import BESIDE, CHANCE, GONE, KEPT, KEPT_UNTIL, MINUTES, PUBLISHED, RECOVERED, REVIVED, REVIVED_AT
 
-__all__ = ["nonlocality_summary", "write_nonlocality_report"]
+__all__ = ["nonlocality_report", "nonlocality_summary"]
 
-# By width, of five seeds the largest sparsity at which A, recovered, is at least 0.98; read off figure 10 of the paper.
-PUBLISHED = {64: (0.48, 0.45, 0.48, 0.48, 0.51), 128: (0.78, 0.80, 0.75, 0.75, 0.60), 256: (0.88, 0.90, 0.91, 0.89, 0.81)}
-REVIVED, REVIVED_AT = 0.9, 0.1
-KEPT, KEPT_UNTIL = 0.97, 0.7
-GONE = 0.06  # beside chance
-RECOVERED, BESIDE = 0.98, 0.05
-MINUTES = 10.0
-GOAL_HEADER = ("width", "network", "what", "floor", "ours", "reached?")
+TARGET_HEADER = ("width", "network", "what", "target", "ours", "reached?")
 FULL_HEADER = ("width", "published, median", "published, range", "ours, median", "ours, range", "within 0.05?")
 HEADER = ("width", "network", "sparsity", "units left", *COLUMNS.values())
 MEANING = (
@@ -47,25 +39,19 @@ AGREEMENT = (
 )
 
 
-def write_nonlocality_report(rows: Sequence[Row], folder: Path, size: str) -> list[Path]:
-    """Write ``summary.md`` and the figures ``accuracy``, ``attribution``, ``scores`` and ``networks`` as SVG and PNG; returns the paths.
+def nonlocality_report(rows: Sequence[Row], read: Read, *, size: str) -> dict[str, bytes]:
+    """``summary.md`` and the figures ``accuracy``, ``attribution``, ``scores`` and ``networks`` as SVG and PNG.
 
-    Rows have their ``scores`` and ``attributions``, and the folder the networks of the first seed.
+    Rows have their ``scores`` and ``attributions``, and ``read`` has the networks of the first seed.
     """
-    from analysis.drawing.encoding import picture_bytes
-
     figures = {
         "accuracy": accuracy_figure(rows),
         "attribution": attribution_figure(rows),
         "scores": score_figure(rows, size),
-        "networks": network_figure(rows, folder, size),
+        "networks": network_figure(rows, read, size),
     }
-    written = [write_file(folder / "summary.md", nonlocality_summary(rows, size).encode())]
-    return written + [
-        write_file(folder / f"{name}.{kind}", picture_bytes(figure.axes[0], kind))
-        for name, figure in figures.items()
-        for kind in ("svg", "png")
-    ]
+    axes = {name: figure.axes[0] for name, figure in figures.items()}
+    return {"summary.md": nonlocality_summary(rows, size).encode(), **pictures(**axes)}
 
 
 def nonlocality_summary(rows: Sequence[Row], size: str) -> str:
@@ -79,16 +65,15 @@ def nonlocality_summary(rows: Sequence[Row], size: str) -> str:
     known = SIZES[size]
     done = len({(row["width"], row["seed"]) for row in rows})
     halves = {4: "two", 6: "three"}.get(known.m, str(known.m // 2))
-    told = f"{done} networks were trained: m = {known.m} parities of k = {known.k} bits, A and B the sums of {halves}."
-    goals = table(GOAL_HEADER, [*_goals(rows, known.widths[0]), _time(rows)])
+    counts = f"{done} networks were trained: m = {known.m} parities of k = {known.k} bits, A and B the sums of {halves}."
+    targets = table(TARGET_HEADER, [*_targets(rows, known.widths[0]), _time(rows)])
     if size == "full":
-        goals = table(FULL_HEADER, [_beside(rows, width) for width in known.widths])
+        targets = table(FULL_HEADER, [_beside(rows, width) for width in known.widths])
     lines = [line for width in known.widths for network in NETWORKS for line in _lines(rows, width, network, _shown(known.sparsities))]
     agreement = [_agreement(rows, width, network, kind) for width in known.widths for network in NETWORKS for kind in KINDS]
-    time = f"{sum(row['seconds'] for row in rows) / 3600:.2f} hours of one core."
-    parts = ["# Pruning and nonlocality", told, MEANING, "## What has to be reached", goals, "## Accuracies", table(HEADER, lines)]
+    parts = ["# Pruning and nonlocality", counts, MEANING, "## Targets", targets, "## Accuracies", table(HEADER, lines)]
     parts += ["## Attribution against ablation", AGREEMENT, table(("width", "network", *AGREEMENT_HEADER), agreement)]
-    return "\n\n".join([*parts, "## Time", time]) + "\n"
+    return "\n\n".join([*parts, "## Time", f"{hours(rows)}."]) + "\n"
 
 
 def _shown(sparsities: Sequence[float]) -> Sequence[float]:
@@ -96,22 +81,22 @@ def _shown(sparsities: Sequence[float]) -> Sequence[float]:
     return sparsities if len(sparsities) <= 10 else [*sparsities[9::10], sparsities[-1]]
 
 
-def _goals(rows: Sequence[Row], width: int) -> list[list[str]]:
-    """A line for each thing that the reduced study has to reach."""
+def _targets(rows: Sequence[Row], width: int) -> list[list[str]]:
+    """A line for each target of the reduced study."""
     comes_back = f"B comes back to at least {REVIVED:g} at sparsity {REVIVED_AT:g}"
     stays = f"A is at least {KEPT:g} without recovery up to sparsity {KEPT_UNTIL:g}"
     gone = f"B stays within {GONE:g} of {CHANCE:g}, revived, at every sparsity"
-    lines = [_goal(rows, width, "plain", comes_back, lambda row: row["sparsity"] != REVIVED_AT or row["b_revived"] >= REVIVED)]
+    lines = [_target(rows, width, "plain", comes_back, lambda row: row["sparsity"] != REVIVED_AT or row["b_revived"] >= REVIVED)]
     for network, lasso in NETWORKS.items():
         if lasso is not None:
             lines += [
-                _goal(rows, width, network, stays, lambda row: row["sparsity"] > KEPT_UNTIL or row["a_pruned"] >= KEPT),
-                _goal(rows, width, network, gone, lambda row: abs(row["b_revived"] - CHANCE) <= GONE),
+                _target(rows, width, network, stays, lambda row: row["sparsity"] > KEPT_UNTIL or row["a_pruned"] >= KEPT),
+                _target(rows, width, network, gone, lambda row: abs(row["b_revived"] - CHANCE) <= GONE),
             ]
     return lines
 
 
-def _goal(rows: Sequence[Row], width: int, network: str, what: str, right: Callable[[Row], bool]) -> list[str]:
+def _target(rows: Sequence[Row], width: int, network: str, what: str, right: Callable[[Row], bool]) -> list[str]:
     """A line: of how many seeds every row is right."""
     from analysis.rates import Rate
 
@@ -120,8 +105,8 @@ def _goal(rows: Sequence[Row], width: int, network: str, what: str, right: Calla
         for seed in dict.fromkeys(row["seed"] for row in rows_of(rows, width, network))
     }
     seeds = len(verdicts)
-    rate, floor = Rate(sum(verdicts.values()), seeds) if seeds else None, Rate(seeds or SEEDS, seeds or SEEDS)
-    return [str(width), NAMES[network], what, str(floor), with_interval(rate), reached(rate, floor)]
+    rate, target = Rate(sum(verdicts.values()), seeds) if seeds else None, Rate(seeds or SEEDS, seeds or SEEDS)
+    return [str(width), NAMES[network], what, str(target), with_interval(rate), reached(rate, target)]
 
 
 def _time(rows: Sequence[Row]) -> list[str]:

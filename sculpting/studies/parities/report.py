@@ -1,23 +1,21 @@
-"""The study of parities in words and pictures: what had to be reached, task by task."""
+"""The study of parities in words and pictures: targets, task by task."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...store import Row
-from ..boolean.cells import study_hours
-from ..boolean.published import layers
-from ..common.answers import SEEDS
-from ..common.sampled_report import consensus_rows, draw_found, spread, with_interval, write_sampled_report
-from ..common.success_rates import LENIENT, NOT_RUN, STRICT, rate_of, table
-from .cells import DEPTHS, KINDS, cell_of
+from ...study import Read
+from ..common.reporting import consensus_rows, draw_found, hours, pictures, spread, with_interval
+from ..common.settings import SEEDS
+from ..common.success_rates import LENIENT, NOT_RUN, STRICT, layers, rate_of, table
+from .cells import DEPTHS, KINDS, cell_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["cmsp_summary", "write_cmsp_report"]
+__all__ = ["parities_report", "parities_summary"]
 
 HEADER = (
     "m", "k", "outputs", "hidden layers", "groups of inputs", "distractors out", "all modules", "modules, found + others",
@@ -26,9 +24,9 @@ HEADER = (
 )  # fmt: skip
 NEEDED = ("inputs_right", "distractors_out", "modules_right")
 MEANING = (
-    "m parities of k bits and two distractors, one setting for all tasks. *One* output follows the code that control bits tell, each "
+    "m parities of k bits and two distractors, one setting for all tasks. *One* output follows the code that control bits name, each "
     "parity alone or all at once; *all*: the same in every combination; *each*: an output for each code, and no control bits. The "
-    "answer is the consensus of the candidates of four seeds; beside it, of each seed alone, with Wilson's intervals. *Groups of "
+    "result is the consensus of the candidates of four seeds; beside it, of each seed alone, with Wilson's intervals. *Groups of "
     "inputs*: every block in a group of its own, with its control bit. *All modules*: those of the truth at that depth and nothing "
     "else. *Found + others*: how many modules of the truth are there, of how many, and how many more than those. *Reached*: groups, "
     "distractors and modules. *Smallest*: the size, edges and two for each hidden unit, of the smallest candidate of the four seeds, "
@@ -37,38 +35,40 @@ MEANING = (
 )
 
 
-def write_cmsp_report(rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Write ``summary.md``, the figure ``success`` as SVG and PNG, and a picture of each task and depth; returns the paths."""
-    written = write_sampled_report(folder, cmsp_summary(rows), _figure(rows))
+def parities_report(rows: Sequence[Row], read: Read) -> dict[str, bytes]:
+    """``summary.md``, the figure ``success`` as SVG and PNG, and a picture of each task and depth."""
+    files = {"summary.md": parities_summary(rows).encode(), **pictures(success=_figure(rows))}
     for row in consensus_rows(rows, SEEDS):
-        written += draw_found([row], _cell, folder / f"{_cell(row)}.svg")
-    return written
+        picture = draw_found([row], _cell, read)
+        if picture is not None:
+            files[f"{_cell(row)}.svg"] = picture
+    return files
 
 
-def cmsp_summary(rows: Sequence[Row]) -> str:
+def parities_summary(rows: Sequence[Row]) -> str:
     """The summary of the study of parities, as markdown.
 
     Examples
     --------
-    >>> print(cmsp_summary([]).splitlines()[2])
-    0 of 20 cells (task, outputs, depth) were run; 0 of them reached what they had to.
+    >>> print(parities_summary([]).splitlines()[2])
+    0 of 20 cells (task, outputs, depth) were run; 0 of them reached their target.
     """
-    answers = consensus_rows(rows, SEEDS)
-    right = sum(all(row[name] for name in NEEDED) for row in answers)
+    found = consensus_rows(rows, SEEDS)
+    right = sum(all(row[name] for name in NEEDED) for row in found)
     cells = [(*kind, depth) for kind in KINDS for depth in DEPTHS]
-    told = f"{len(answers)} of {len(cells)} cells (task, outputs, depth) were run; {right} of them reached what they had to."
-    time = f"{study_hours(rows):.2f} hours of one core."
+    counts = f"{len(found)} of {len(cells)} cells (task, outputs, depth) were run; {right} of them reached their target."
     lines = [_line(rows, *cell) for cell in cells]
-    return "\n\n".join(["# Parities", told, MEANING, "## What has to be reached", table(HEADER, lines), "## Time", time]) + "\n"
+    parts = ["# Parities", counts, MEANING, "## Targets", table(HEADER, lines), "## Time", f"{hours(found)}."]
+    return "\n\n".join(parts) + "\n"
 
 
 def _line(rows: Sequence[Row], m: int, k: int, outputs: str, depth: int) -> list[str]:
     facts = {"m": m, "k": k, "outputs": outputs, "depth": depth}
-    answer, single = consensus_rows(rows, SEEDS, **facts), consensus_rows(rows, 1, **facts)
+    found, single = consensus_rows(rows, SEEDS, **facts), consensus_rows(rows, 1, **facts)
     named = list(map(str, facts.values()))
-    if not answer:
+    if not found:
         return [*named, *[""] * 6, NOT_RUN, *[""] * 7]
-    (row,) = answer
+    (row,) = found
     verdicts = [*(_word(row[name]) for name in NEEDED), _modules(row), *(_word(row[name]) for name in ("exact", "valid"))]
     size = [spread([row["support"]], ".2f"), str(row["edges"] or "none accepted"), row["units"] or "", _smallest(row)]
     rates = [with_interval(rate_of(single, (name,))) for name in ("inputs_right", "modules_right")]
@@ -91,7 +91,7 @@ def _word(verdict: bool | None) -> str:
 
 
 def _cell(row: Row) -> str:
-    return cell_of(row["m"], row["k"], row["outputs"], row["width"], row["depth"])
+    return cell_name(row["m"], row["k"], row["outputs"], row["width"], row["depth"])
 
 
 def _figure(rows: Sequence[Row]) -> Axes:

@@ -1,0 +1,50 @@
+"""A study as the command line offers it: the function that builds it, and its options as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...study import Study
+from ...tasks.digits import SOURCES, VARIABLE
+
+__all__ = ["SOURCE", "Command", "full_size", "groups"]
+
+Options = Mapping[str, Mapping[str, Any]]
+
+# The images of a study of digits.
+SOURCE: Options = {
+    "--source": {"choices": SOURCES, "default": "mnist", "help": "mnist (default), or digits: small ones of scikit-learn's"},
+    "--data-dir": {"type": Path, "help": f"folder with the files of MNIST (default: the variable {VARIABLE}, or a download)"},
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A study of the command line.
+
+    Attributes
+    ----------
+    study : callable
+        Builds the study; its keywords are the destinations of the options.
+    help : str
+    options : mapping of str to mapping
+        By flag, what ``argparse`` takes for it.
+    """
+
+    study: Callable[..., Study]
+    help: str
+    options: Options = field(default_factory=dict)
+
+
+def groups(default: int) -> Options:
+    """The option ``--groups``."""
+    return {"--groups": {"type": int, "default": default, "help": f"disjoint groups of four seeds (default {default})"}}
+
+
+def full_size(destination: str) -> Options:
+    """The option ``--full``, which makes ``"full"`` of ``"reduced"``."""
+    text = "the published size, many hours, in place of the reduced one"
+    return {"--full": {"action": "store_const", "const": "full", "default": "reduced", "dest": destination, "help": text}}
