@@ -19,6 +19,7 @@ from .figures import success_lines as success_lines
 from .figures import success_map as success_map
 from .figures import success_panels as success_panels
 from .graph import LayeredGraph as LayeredGraph
+from .hierarchy import VIEWS
 from .hierarchy import Hierarchy as Hierarchy
 from .hierarchy import Module as Module
 from .paths import carrying_units as carrying_units
@@ -35,3 +36,5 @@ from .truth.gates import FunctionMap as FunctionMap
 from .truth.gates import function_map as function_map
 from .truth.truth_table import TruthTable as TruthTable
 from .truth.validity import Boundary as Boundary
+
+VIEWS.update(draw=draw, text=report_text, page=report_html)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..files import write_file
-from ..hierarchy import Hierarchy, check_hierarchy
+from ..hierarchy import VIEWS, Hierarchy, check_hierarchy
 from ..texts import checked_title
 from .dot import render_dot, to_dot
 from .encoding import picture_bytes
@@ -124,9 +124,8 @@ def _maps(hierarchy: Hierarchy, path: str | Path | None, engine: str, image: tup
 
 def _content(hierarchy: Hierarchy, ax: Axes, suffix: str, title: str | None, image: tuple[int, int] | None) -> bytes:
     if suffix == ".html":
-        from ..report.text import report_html  # the report draws, so it imports this module
-
-        return report_html(hierarchy, title=title or "Modules and hierarchy", image=image).encode()
+        page: str = VIEWS["page"](hierarchy, title=title or "Modules and hierarchy", image=image)
+        return page.encode()
     if suffix == ".dot":
         return to_dot(hierarchy, title).source.encode()
     return picture_bytes(ax, suffix[1:])

@@ -244,7 +244,7 @@ class LayeredGraph:
 
     def to_networkx(self) -> nx.DiGraph:
         """A ``networkx.DiGraph`` over units ``(layer, index)`` with ``layer``, ``bias``, ``name`` and edge ``weight``."""
-        return networkx_graph(self)
+        return networkx_graph(self.weights, self.biases, self.unit_name, activations=" ".join(self.activations), loss=self.loss)
 
     def to_igraph(self) -> igraph.Graph:
         """An ``igraph.Graph`` with the same vertices, in the same order, and attributes as :meth:`to_networkx`."""
