@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from .detection import detect_modules
 from .detection.features import alive_edges
-from .detection.modules import detect_modules
-from .graph import LayeredGraph, as_graph
+from .evidence import wilson
+from .graph import LayeredGraph, as_graph, several_networks
 from .hierarchy import Hierarchy, first_appearance
-from .networks import several_networks
-from .rates import wilson
 
 __all__ = ["consensus"]
 

@@ -130,6 +130,23 @@ def test_sculpting_imports_analysis_only_in_its_command_line_and_studies(path: P
     assert "analysis" not in imported(path.read_text())
 
 
+def hidden(package: Path) -> set[str]:
+    """Modules that a package hides behind something of the same name that it exports."""
+    exported = set(re.findall(r"^from \.\S* import \w+ as (\w+)$", (package / "__init__.py").read_text(), re.MULTILINE))
+    return exported & {path.stem if path.is_file() else path.name for path in package.iterdir()}
+
+
+def test_the_check_of_hidden_modules_can_fail(tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").write_text("from .draw import draw as draw\nfrom .draw import Axes as Axes\n")
+    (tmp_path / "draw.py").write_text("")
+    assert hidden(tmp_path) == {"draw"}
+
+
+def test_no_module_of_analysis_bears_the_name_of_a_function_that_its_folder_exports() -> None:
+    found = {name for path in files("analysis") if path.name == "__init__.py" for name in hidden(path.parent)}
+    assert found == {"consensus"}  # the function is what a user means
+
+
 def test_importing_analysis_loads_no_torch_and_sculpting_no_analysis() -> None:
     assert run("import sys, analysis; print('torch' in sys.modules, 'matplotlib.pyplot' in sys.modules)").split() == ["False", "False"]
     assert (

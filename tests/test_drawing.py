@@ -14,6 +14,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from analysis import write_report
 from analysis.drawing import draw
 from analysis.drawing.colours import HUES, TINTS, region_colours
 from analysis.drawing.dot import to_dot
@@ -21,7 +22,6 @@ from analysis.drawing.sheet import plan_sheet
 from analysis.graph import LayeredGraph
 from analysis.hierarchy import Hierarchy
 from analysis.layout import crossings, layered_layout
-from analysis.report.text import write_report
 
 MAGIC = {".png": b"\x89PNG\r\n\x1a\n", ".pdf": b"%PDF-"}
 
@@ -342,7 +342,7 @@ def test_no_global_state_of_matplotlib(tmp_path):
 
 def test_importing_loads_no_matplotlib_and_drawing_no_figure_of_pyplot():
     code = (
-        "import sys, analysis, analysis.drawing, analysis.report.text; assert 'matplotlib' not in sys.modules\n"
+        "import sys, analysis, analysis.drawing, analysis.report; assert 'matplotlib' not in sys.modules\n"
         "import numpy as np; labels = (np.array([0]), np.array([0]))\n"
         "analysis.Hierarchy(analysis.LayeredGraph.from_weights([[[1.0]]]), labels, labels).draw()\n"
         # igraph imports pyplot, so only what it holds can tell.

@@ -16,9 +16,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from analysis import Rate
 from analysis.drawing.encoding import picture_bytes
 from analysis.figures import success_bars, success_lines, success_map, success_panels
-from analysis.rates import Rate
 
 DEPTHS = ("1 layer", "2 layers", "3 layers")
 GRID = {

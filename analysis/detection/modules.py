@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import as_graph
+from ..graph import as_graph, several_networks
 from ..hierarchy import Hierarchy
-from ..networks import several_networks
 from .clustering import cluster_units
 from .criteria import CRITERIA
 from .distances import DISTANCES

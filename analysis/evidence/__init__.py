@@ -11,4 +11,6 @@ from .nulls import rewired as rewired
 from .nulls import shuffled as shuffled
 from .quality import modularity as modularity
 from .quality import separation as separation
+from .rates import Rate as Rate
+from .rates import wilson as wilson
 from .silencing import silenced as silenced

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..detection.modules import detect_modules
+from ..detection import detect_modules
 from ..graph import LayeredGraph
 from ..hierarchy import Hierarchy, check_hierarchy
 from .nulls import rewired, shuffled

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..drawing.colours import FAINT, INK, NEGATIVE
 from ..drawing.sheet import FONT, LINE, SMALL, SMALLEST, TEXT, text_width
-from ..rates import Rate
+from ..evidence import Rate
 from .paper import (
     LENIENT,
     LETTERS,

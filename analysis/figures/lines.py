@@ -9,7 +9,7 @@ import numpy as np
 
 from ..drawing.colours import INK, POSITIVE
 from ..drawing.sheet import FONT, SMALL, SMALLEST
-from ..rates import Rate
+from ..evidence import Rate
 from .paper import LENIENT, LETTERS, NOT_RUN, STRICT, Grid, axes_of, check_lenient, check_rates, letter, rate_axis
 
 if TYPE_CHECKING:

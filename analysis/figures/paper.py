@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..drawing.colours import FAINT, INK
 from ..drawing.sheet import FONT, SMALL, TEXT, text_width
-from ..rates import Rate
+from ..evidence import Rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

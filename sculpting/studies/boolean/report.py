@@ -55,7 +55,7 @@ def write_boolean_report(rows: Sequence[Row], folder: Path) -> list[Path]:
     folder : Path
         Files of these names are replaced.
     """
-    from analysis.drawing.encoding import picture_bytes
+    from analysis.drawing import picture_bytes
     from analysis.files import write_file
 
     written = [write_file(Path(folder) / "summary.md", boolean_summary(rows).encode())]

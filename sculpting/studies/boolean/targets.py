@@ -22,7 +22,7 @@ def floor_table(rows: Sequence[Row]) -> str:
 
 
 def _line(rows: Sequence[Row], floor: Floor) -> list[str]:
-    from analysis.rates import Rate
+    from analysis import Rate
 
     answers = [answers_of(rows, cell.tasks, cell.depth) for cell in floor.cells]
     strict, lenient = ([rate_of(some, verdicts) for some in answers] for verdicts in ((floor.verdict,), (floor.verdict, "valid")))

@@ -15,7 +15,7 @@ from .success_rates import NOT_RUN
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from analysis.rates import Rate
+    from analysis import Rate
 
 __all__ = ["consensus_rows", "draw_found", "spread", "with_interval", "write_sampled_report"]
 
@@ -31,7 +31,7 @@ def with_interval(rate: Rate | None) -> str:
 
     Examples
     --------
-    >>> from analysis.rates import Rate
+    >>> from analysis import Rate
     >>> with_interval(Rate(15, 16)), with_interval(None)
     ('15/16 (0.72-0.99)', 'not run')
     """
@@ -84,7 +84,7 @@ def draw_found(
 
 def write_sampled_report(folder: Path, summary: str, ax: Axes) -> list[Path]:
     """Write ``summary.md``, ``success.svg`` and ``success.png``; returns the paths."""
-    from analysis.drawing.encoding import picture_bytes
+    from analysis.drawing import picture_bytes
 
     written = [write_file(folder / "summary.md", summary.encode())]
     return written + [write_file(folder / f"success.{kind}", picture_bytes(ax, kind)) for kind in ("svg", "png")]

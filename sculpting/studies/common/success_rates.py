@@ -9,7 +9,7 @@ from ...store import Row
 from .answers import SEEDS
 
 if TYPE_CHECKING:
-    from analysis.rates import Rate
+    from analysis import Rate
 
 __all__ = ["LENIENT", "NOT_RUN", "STRICT", "answers_of", "rate_of", "reached", "table", "told"]
 
@@ -26,7 +26,7 @@ def answers_of(
 
 def rate_of(rows: Sequence[Row], verdicts: Sequence[str] = STRICT) -> Rate | None:
     """How many rows are right by any of the verdicts; None when there are no rows."""
-    from analysis.rates import Rate
+    from analysis import Rate
 
     return Rate(sum(any(row[verdict] for verdict in verdicts) for row in rows), len(rows)) if rows else None
 
@@ -36,7 +36,7 @@ def told(rates: Sequence[Rate | None]) -> str:
 
     Examples
     --------
-    >>> from analysis.rates import Rate
+    >>> from analysis import Rate
     >>> told([Rate(11, 12), Rate(12, 12)]), told([Rate(11, 12), Rate(4, 4), None]), told([Rate(162, 180)]), told([None, None])
     ('11, 12 of 12', '11/12, 4/4, not run', '162 of 180 (0.90)', 'not run')
     """
@@ -55,7 +55,7 @@ def reached(rate: Rate | None, floor: Rate) -> str:
 
     Examples
     --------
-    >>> from analysis.rates import Rate
+    >>> from analysis import Rate
     >>> [reached(Rate(right, 11), Rate(11, 12)) for right in (11, 10, 9)]
     ['yes', 'open', 'no']
     """

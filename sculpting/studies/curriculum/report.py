@@ -18,7 +18,7 @@ from .cells import PROTOCOLS, UNDER
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from analysis.rates import Rate
+    from analysis import Rate
 
 __all__ = ["curriculum_summary", "write_curriculum_report"]
 
@@ -58,7 +58,7 @@ STYLES: dict[str, dict[str, Any]] = {
 
 def write_curriculum_report(rows: Sequence[Row], folder: Path, protocol: str) -> list[Path]:
     """Write ``curves.csv``, ``summary.md`` and the figure ``curves`` as SVG and PNG; returns the paths. Rows have their ``curve``."""
-    from analysis.drawing.encoding import picture_bytes
+    from analysis.drawing import picture_bytes
 
     names = ("arm", "seed", "code")
     points = [{**{name: row[name] for name in names}, "samples": samples, "bits": bits} for row in rows for samples, bits in row["curve"]]
@@ -94,7 +94,7 @@ def _composite(rows: Sequence[Row], arm: str) -> list[Row]:
 
 def _goals(rows: Sequence[Row]) -> list[list[str]]:
     """A line for each thing that the reduced study has to reach."""
-    from analysis.rates import Rate
+    from analysis import Rate
 
     broad, narrow = _composite(rows, "broad"), _composite(rows, "narrow")
     early, later = (
@@ -130,7 +130,7 @@ def _time(rows: Sequence[Row]) -> list[str]:
 
 
 def _line(rows: Sequence[Row], protocol: str, arm: str) -> list[str]:
-    from analysis.rates import Rate
+    from analysis import Rate
 
     known, some = PROTOCOLS[protocol].arms[arm], _composite(rows, arm)
     facts = [NAMES[arm], str(known.width), _short(known.samples)]
@@ -164,7 +164,7 @@ def _atomic_first(rows: Sequence[Row], arm: str) -> str:
 
 
 def _rate(verdicts: Sequence[bool]) -> Rate | None:
-    from analysis.rates import Rate
+    from analysis import Rate
 
     return Rate(sum(verdicts), len(verdicts)) if verdicts else None
 
@@ -177,9 +177,8 @@ def _short(samples: float) -> str:
 
 def _figure(rows: Sequence[Row], protocol: str) -> Axes:
     """The composite's loss by samples, a line for each seed."""
-    from analysis.drawing.colours import FAINT
-    from analysis.drawing.sheet import FONT, SMALL
-    from analysis.figures.paper import axes_of, letter
+    from analysis.drawing import FAINT, FONT, SMALL
+    from analysis.figures import axes_of, letter
 
     known = PROTOCOLS[protocol]
     ax = axes_of(None, 5.2, 3.2)

@@ -68,7 +68,7 @@ def goal_table(rows: Sequence[Row]) -> str:
 
 
 def _line(rows: Sequence[Row], goal: Goal) -> list[str]:
-    from analysis.rates import Rate
+    from analysis import Rate
 
     answers = [_judged(row) for row in consensus_rows(rows, 1, task=goal.task, size=goal.size) if row["depth"] in goal.depths]
     ours, floor = rate_of(answers, (goal.verdict,)), goal.floor and Rate(*goal.floor)

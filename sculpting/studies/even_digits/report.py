@@ -58,7 +58,7 @@ def write_even_report(rows: Sequence[Row], folder: Path, protocol: str) -> list[
 
     Rows have their ``curve``, ``scores`` and ``attributions``.
     """
-    from analysis.drawing.encoding import picture_bytes
+    from analysis.drawing import picture_bytes
 
     names = ("learning_rate", "strength", "seed")
     points = [
@@ -109,7 +109,7 @@ def even_summary(rows: Sequence[Row], protocol: str) -> str:
 
 def _goals(rows: Sequence[Row], protocol: str) -> list[list[str]]:
     """A line for each method that is to need fewer images than scratch at every size, and one for the time."""
-    from analysis.rates import Rate
+    from analysis import Rate
 
     sizes, lines = PROTOCOLS[protocol].sizes, []
     for method in BELOW:
@@ -146,7 +146,7 @@ def _where_distillation_wins(rows: Sequence[Row], sizes: Sequence[int]) -> str:
 
 
 def _line(rows: Sequence[Row], method: str, size: int) -> list[str]:
-    from analysis.rates import Rate
+    from analysis import Rate
 
     point, published = frontier(rows, method, size), published_near(method, size)
     if point is None:

@@ -52,7 +52,7 @@ def write_nonlocality_report(rows: Sequence[Row], folder: Path, size: str) -> li
 
     Rows have their ``scores`` and ``attributions``, and the folder the networks of the first seed.
     """
-    from analysis.drawing.encoding import picture_bytes
+    from analysis.drawing import picture_bytes
 
     figures = {
         "accuracy": accuracy_figure(rows),
@@ -113,7 +113,7 @@ def _goals(rows: Sequence[Row], width: int) -> list[list[str]]:
 
 def _goal(rows: Sequence[Row], width: int, network: str, what: str, right: Callable[[Row], bool]) -> list[str]:
     """A line: of how many seeds every row is right."""
-    from analysis.rates import Rate
+    from analysis import Rate
 
     verdicts = {
         seed: all(right(row) for row in rows_of(rows, width, network) if row["seed"] == seed)

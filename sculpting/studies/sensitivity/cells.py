@@ -21,7 +21,7 @@ from ..common.success_rates import LENIENT, STRICT, rate_of, table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from analysis.rates import Rate
+    from analysis import Rate
 
 __all__ = ["sensitivity_study", "sensitivity_summary"]
 
@@ -64,7 +64,7 @@ def sensitivity_study(folder: str | Path, *, groups: int = 1, jobs: int = 1, pro
     RuntimeError
         Once all other cells are done, when some failed.
     """
-    from analysis.drawing.encoding import picture_bytes
+    from analysis.drawing import picture_bytes
 
     values, defaults = _values()
     cells = _cells(values, defaults, groups)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .graph import LayeredGraph
-from .hierarchy import Hierarchy
+from ..graph import LayeredGraph
+from ..hierarchy import Hierarchy
 
 __all__ = ["planted_hierarchy"]
 
