@@ -9,6 +9,7 @@ from .evidence import Lesions as Lesions
 from .evidence import Rate as Rate
 from .evidence import Significance as Significance
 from .evidence import Stability as Stability
+from .evidence import bit_shares as bit_shares
 from .evidence import lesions as lesions
 from .evidence import rewired as rewired
 from .evidence import shuffled as shuffled

@@ -3,6 +3,7 @@
 from .agreement import Agreement as Agreement
 from .agreement import Stability as Stability
 from .agreement import stability as stability
+from .bits import bit_shares as bit_shares
 from .chance import Significance as Significance
 from .chance import significance as significance
 from .damage import Lesions as Lesions
