@@ -151,13 +151,13 @@ def _share(size: float, least: float, halving: float) -> float:
     return 2.0**-halvings if halvings <= LAST_HALVING else 0.0
 
 
-def _most_voted(answers: Sequence[Hashable], votes: Sequence[float], among: Sequence[int]) -> int:
-    """The first of those whose answer has the most votes."""
+def _most_voted(structures: Sequence[Hashable], votes: Sequence[float], among: Sequence[int]) -> int:
+    """The first of those whose structure has the most votes."""
     cast: dict[Hashable, list[float]] = {}
     for i in among:
-        cast.setdefault(answers[i], []).append(votes[i])
-    sums = {answer: math.fsum(each) for answer, each in cast.items()}
-    return max(among, key=lambda i: (sums[answers[i]], -i))
+        cast.setdefault(structures[i], []).append(votes[i])
+    sums = {structure: math.fsum(each) for structure, each in cast.items()}
+    return max(among, key=lambda i: (sums[structures[i]], -i))
 
 
 def _structure(hierarchy: Hierarchy) -> Structure:

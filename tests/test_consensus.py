@@ -1,4 +1,4 @@
-"""Agreement over candidates, on candidates made so that the right answer is known."""
+"""Agreement over candidates, on candidates made so that the right structure is known."""
 
 from __future__ import annotations
 

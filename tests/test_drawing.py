@@ -18,7 +18,7 @@ from analysis import write_report
 from analysis.drawing import draw
 from analysis.drawing.colours import HUES, TINTS, region_colours
 from analysis.drawing.dot import to_dot
-from analysis.drawing.sheet import plan_sheet
+from analysis.drawing.page_layout import plan_page
 from analysis.graph import LayeredGraph
 from analysis.hierarchy import Hierarchy
 from analysis.layout import crossings, layered_layout
@@ -100,16 +100,14 @@ def layout_of(case):
 
 @every_case
 def test_regions_are_disjoint_and_hold_their_own_units(case):
-    sheet = plan_sheet(case, layout := layout_of(case), None)
-    boxes = {module: sheet.box(region) for module, region in layout.regions.items()}
+    page = plan_page(case, layout := layout_of(case), None)
+    boxes = {module: page.box(region) for module, region in layout.regions.items()}
     for (a, first), (b, second) in combinations(boxes.items(), 2):
         assert _apart(first, second), f"M{a} and M{b} overlap"
     for (layer, index), _ in layout.positions.items():
-        x, y = sheet.place((layer, index))
+        x, y = page.place((layer, index))
         inside = [
-            m
-            for m, (left, bottom, right, top) in boxes.items()
-            if left < x - sheet.radius and x + sheet.radius < right and bottom < y < top
+            m for m, (left, bottom, right, top) in boxes.items() if left < x - page.radius and x + page.radius < right and bottom < y < top
         ]
         assert inside == [m for m in [case.labels[layer][index]] if m >= 0]
 

@@ -124,8 +124,8 @@ def _maps(hierarchy: Hierarchy, path: str | Path | None, engine: str, image: tup
 
 def _content(hierarchy: Hierarchy, ax: Axes, suffix: str, title: str | None, image: tuple[int, int] | None) -> bytes:
     if suffix == ".html":
-        page: str = VIEWS["page"](hierarchy, title=title or "Modules and hierarchy", image=image)
-        return page.encode()
+        report: str = VIEWS["page"](hierarchy, title=title or "Modules and hierarchy", image=image)
+        return report.encode()
     if suffix == ".dot":
         return to_dot(hierarchy, title).source.encode()
     return picture_bytes(ax, suffix[1:])

@@ -235,7 +235,7 @@ class LayeredGraph:
 
     def decisions(self, outputs: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Where outputs say yes: of classes (``loss="ce"``) the largest of a row, the first of equal ones; of bits those above 0, or above
-        1/2 where they are probabilities or were learnt as real values (``loss="mse"``).
+        1/2 where they are probabilities or were learned as real values (``loss="mse"``).
         """
         if self.loss == "ce":
             return np.arange(outputs.shape[1]) == outputs.argmax(axis=1)[:, None]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..drawing.images import PixelMap
-from ..drawing.sheet import captions_of
+from ..drawing.page_layout import captions_of
 from ..hierarchy import Hierarchy
 from ..layout.ordering import drawn_edges
 

@@ -23,7 +23,7 @@ def report_text(
     Parameters
     ----------
     hierarchy : Hierarchy
-        Accuracy is told where ``hierarchy.network`` has an ``accuracy``.
+        The accuracy is given where ``hierarchy.network`` has an ``accuracy``.
     comparison : Comparison, optional
     evidence : mapping of heading to anything that prints, optional
         Such as ``{"Chance": significance(hierarchy)}``; their texts end the report.
