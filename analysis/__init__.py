@@ -1,13 +1,15 @@
 """Modules and hierarchy of sparse networks: find, agree, compare, doubt, draw."""
 
 from .consensus import consensus as consensus
-from .detection.baselines import BASELINES as BASELINES
-from .detection.baselines import detect_baseline as detect_baseline
-from .detection.modules import detect_modules as detect_modules
+from .detection import BASELINES as BASELINES
+from .detection import detect_baseline as detect_baseline
+from .detection import detect_modules as detect_modules
 from .drawing import draw as draw
 from .evidence import Lesions as Lesions
+from .evidence import Rate as Rate
 from .evidence import Significance as Significance
 from .evidence import Stability as Stability
+from .evidence import bit_shares as bit_shares
 from .evidence import lesions as lesions
 from .evidence import rewired as rewired
 from .evidence import shuffled as shuffled
@@ -19,19 +21,21 @@ from .figures import success_lines as success_lines
 from .figures import success_map as success_map
 from .figures import success_panels as success_panels
 from .graph import LayeredGraph as LayeredGraph
+from .graph import carrying_units as carrying_units
+from .graph import path_products as path_products
+from .graph import path_separation as path_separation
+from .hierarchy import VIEWS
 from .hierarchy import Hierarchy as Hierarchy
 from .hierarchy import Module as Module
-from .paths import carrying_units as carrying_units
-from .paths import path_products as path_products
-from .paths import path_separation as path_separation
-from .planted import planted_hierarchy as planted_hierarchy
-from .rates import Rate as Rate
-from .report.text import report_html as report_html
-from .report.text import report_text as report_text
-from .report.text import write_report as write_report
-from .truth.comparison import Comparison as Comparison
-from .truth.comparison import compare as compare
-from .truth.gates import FunctionMap as FunctionMap
-from .truth.gates import function_map as function_map
-from .truth.truth_table import TruthTable as TruthTable
-from .truth.validity import Boundary as Boundary
+from .report import report_html as report_html
+from .report import report_text as report_text
+from .report import write_report as write_report
+from .truth import Boundary as Boundary
+from .truth import Comparison as Comparison
+from .truth import FunctionMap as FunctionMap
+from .truth import TruthTable as TruthTable
+from .truth import compare as compare
+from .truth import function_map as function_map
+from .truth import planted_hierarchy as planted_hierarchy
+
+VIEWS.update(draw=draw, text=report_text, page=report_html)

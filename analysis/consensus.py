@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from .detection import detect_modules
 from .detection.features import alive_edges
-from .detection.modules import detect_modules
-from .graph import LayeredGraph, as_graph
+from .evidence import wilson
+from .graph import LayeredGraph, as_graph, several_networks
 from .hierarchy import Hierarchy, first_appearance
-from .networks import several_networks
-from .rates import wilson
 
 __all__ = ["consensus"]
 
@@ -152,13 +151,13 @@ def _share(size: float, least: float, halving: float) -> float:
     return 2.0**-halvings if halvings <= LAST_HALVING else 0.0
 
 
-def _most_voted(answers: Sequence[Hashable], votes: Sequence[float], among: Sequence[int]) -> int:
-    """The first of those whose answer has the most votes."""
+def _most_voted(structures: Sequence[Hashable], votes: Sequence[float], among: Sequence[int]) -> int:
+    """The first of those whose structure has the most votes."""
     cast: dict[Hashable, list[float]] = {}
     for i in among:
-        cast.setdefault(answers[i], []).append(votes[i])
-    sums = {answer: math.fsum(each) for answer, each in cast.items()}
-    return max(among, key=lambda i: (sums[answers[i]], -i))
+        cast.setdefault(structures[i], []).append(votes[i])
+    sums = {structure: math.fsum(each) for structure, each in cast.items()}
+    return max(among, key=lambda i: (sums[structures[i]], -i))
 
 
 def _structure(hierarchy: Hierarchy) -> Structure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,11 @@ from .texts import clean
 if TYPE_CHECKING:
     import igraph
 
-__all__ = ["Hierarchy", "Module", "check_hierarchy"]
+__all__ = ["VIEWS", "Hierarchy", "Module", "check_hierarchy"]
+
+# How a hierarchy is drawn, printed and written as a page: "draw", "text" and "page". The functions need the class, so it cannot import
+# them; `analysis/__init__` enters them here.
+VIEWS: dict[str, Callable[..., Any]] = {}
 
 
 def check_hierarchy(value: Any) -> None:
@@ -133,14 +137,10 @@ class Hierarchy:
 
     def draw(self, path: str | Path | None = None, **options: Any) -> Any:
         """Draw the hierarchy and return the axes: :func:`analysis.drawing.draw`, which has the options."""
-        from .drawing import draw  # which needs this class
-
-        return draw(self, path, **options)
+        return VIEWS["draw"](self, path, **options)
 
     def __str__(self) -> str:
-        from .report.text import report_text  # which needs this class
-
-        return report_text(self)
+        return str(VIEWS["text"](self))
 
 
 def first_appearance(labels: Sequence[NDArray[np.integer]]) -> tuple[NDArray[np.int64], ...]:

@@ -27,12 +27,10 @@ import sklearn
 from scipy.stats import sem, t
 from sklearn.metrics import adjusted_rand_score
 
-from analysis import Hierarchy, LayeredGraph, compare, detect_modules
+from analysis import Hierarchy, LayeredGraph, compare, detect_modules, planted_hierarchy
 from analysis.detection.baselines import BASELINES, detect_baseline
-from analysis.drawing.colours import INK
-from analysis.drawing.encoding import picture_bytes
+from analysis.drawing import INK, picture_bytes
 from analysis.files import write_file
-from analysis.planted import planted_hierarchy
 from sculpting import tasks
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from the folder that SCULPTING_DATA names or from the network.
 
 import sys
 
-from analysis import consensus
+from analysis import bit_shares, consensus
 from sculpting import sculpt, tasks
-from sculpting.studies.digits.bits import bit_shares
 
 images = {"size": int(sys.argv[1])} if sys.argv[1:] else {"source": "digits", "size": 4, "pairs": 5000}
 task = tasks.mnist_xor(**images)

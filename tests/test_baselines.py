@@ -1,4 +1,4 @@
-"""Baselines: answers worked out by hand, the libraries' own answers, and that seeds, leftovers and small graphs do no harm."""
+"""Baselines: results worked out by hand, the libraries' own results, and that seeds, leftovers and small graphs do no harm."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def partitions(count: int) -> Iterator[list[int]]:
             stack += [[*labels, label] for label in range(max(labels) + 2)]
 
 
-# --- Known answers -----------------------------------------------------------------------------------------------------------
+# --- Known results -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -130,7 +130,7 @@ def test_modularity_methods_reach_the_largest_modularity_of_all_partitions() -> 
 
 
 def test_infomap_follows_the_direction_of_edges() -> None:
-    # The answer of igraph on the directed graph, where it is another than on the undirected one.
+    # The result of igraph on the directed graph, where it is another than on the undirected one.
     differing = 0
     for seed in range(20):
         graph = random_graph(seed, (5, 6, 6, 4))

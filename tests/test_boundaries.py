@@ -7,12 +7,25 @@ import importlib
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+import networkx as nx
 import pytest
 from check_wheel import problems
 
 ROOT = Path(__file__).resolve().parents[1]
+# Modules of `sculpting` that still import one another in circles. Take out what no longer does.
+CIRCLES_LEFT = {
+    *(f"sculpting.mlp.{module}" for module in ("best_epoch", "memory", "training")),
+    *(
+        f"sculpting.studies.{study}.{module}"
+        for study in ("boolean", "curriculum", "digits", "even_digits", "nonlocality", "parities")
+        for module in ("cells", "report")
+    ),
+    "sculpting.studies.even_digits.frontier",
+    "sculpting.studies.nonlocality.drawing",
+}
 
 
 def imported(source: str) -> set[str]:
@@ -24,6 +37,50 @@ def imported(source: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names.add((node.module or "").split(".")[0])
     return names
+
+
+def circles(sources: Mapping[str, str]) -> list[set[str]]:
+    """Groups of modules that import one another, directly or through others.
+
+    Parameters
+    ----------
+    sources : mapping of path to source text
+        Such as ``"a/__init__.py"``, which is the module ``a``, and ``"a/b.py"``.
+
+    Notes
+    -----
+    Imports inside functions and under ``TYPE_CHECKING`` count as well. A module depends on each module that it names. Where it names
+    something that is no module, it depends on the package's ``__init__``. It also depends on the packages around what it names, since
+    their ``__init__`` runs first. The packages around the importing module are left out of these: they are loaded before it, and
+    otherwise every package would form a circle with each of its modules.
+    """
+    modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in sources}
+    graph = nx.DiGraph()
+    for module, path in modules.items():
+        package = module if path.endswith("/__init__.py") else module.rpartition(".")[0]
+        named = {known for names in _named(sources[path], package) if (known := next((n for n in names if n in modules), None))}
+        around = set().union(*map(_packages, named)) & modules.keys() - _packages(module)
+        graph.add_edges_from((module, other) for other in (named | around) - {module})
+    return [set(group) for group in nx.strongly_connected_components(graph) if len(group) > 1]
+
+
+def _named(source: str, package: str) -> list[tuple[str, ...]]:
+    """For each imported name its possible modules, the longest first."""
+    names: list[tuple[str, ...]] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [(alias.name,) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*parts, *filter(None, [node.module])])
+            names += [(f"{base}.{alias.name}", base) for alias in node.names]
+    return names
+
+
+def _packages(module: str) -> set[str]:
+    """The packages around a module: ``a`` and ``a.b`` of ``a.b.c``."""
+    parts = module.split(".")
+    return {".".join(parts[:i]) for i in range(1, len(parts))}
 
 
 def files(package: str) -> list[Path]:
@@ -41,6 +98,27 @@ def test_the_check_sees_imports_inside_functions() -> None:
     assert imported("from .torch import x") == set()
 
 
+def test_the_count_of_circles_sees_every_kind_of_import() -> None:
+    lazy = {"a/__init__.py": "from .b import f as f", "a/b.py": "def f():\n    from . import c", "a/c.py": "from .b import f"}
+    assert circles(lazy) == [{"a.b", "a.c"}]
+    typed = {"b.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import c", "c.py": "import d", "d.py": "from b import x"}
+    assert circles(typed) == [{"b", "c", "d"}]
+    # A module that asks its own package for a name, and two folders that read each other's parts.
+    assert circles({"a/__init__.py": "from .b import x", "a/b.py": "from . import y"}) == [{"a", "a.b"}]
+    folders = {"a/__init__.py": "", "a/b/__init__.py": "from .m import x", "a/b/m.py": "from ..c.n import y"}
+    folders |= {"a/c/__init__.py": "from .n import y", "a/c/n.py": "from a.b.k import z", "a/b/k.py": ""}
+    assert circles(folders) == [{"a.b", "a.b.m", "a.c", "a.c.n"}]
+    chain = {"a/__init__.py": "from .b.m import x", "a/b/__init__.py": "from .m import x", "a/b/m.py": "from ..c import y", "a/c.py": ""}
+    assert circles(chain) == []
+
+
+@pytest.mark.parametrize(("package", "left"), [("analysis", set()), ("sculpting", CIRCLES_LEFT)], ids=["analysis", "sculpting"])
+def test_no_modules_import_one_another_in_a_circle(package: str, left: set[str]) -> None:
+    sources = {str(path.relative_to(ROOT)): path.read_text() for path in (*files("analysis"), *files("sculpting"))}
+    found = [circle for circle in circles(sources) if any(module.split(".")[0] == package for module in circle)]
+    assert [circle for circle in found if not circle <= left] == []
+
+
 @pytest.mark.parametrize("path", files("analysis"), ids=lambda p: p.name)
 def test_analysis_imports_neither_torch_nor_sculpting(path: Path) -> None:
     assert not imported(path.read_text()) & {"torch", "sculpting"}
@@ -52,6 +130,23 @@ def test_sculpting_imports_analysis_only_in_its_command_line_and_studies(path: P
     assert "analysis" not in imported(path.read_text())
 
 
+def hidden(package: Path) -> set[str]:
+    """Modules that a package hides behind something of the same name that it exports."""
+    exported = set(re.findall(r"^from \.\S* import \w+ as (\w+)$", (package / "__init__.py").read_text(), re.MULTILINE))
+    return exported & {path.stem if path.is_file() else path.name for path in package.iterdir()}
+
+
+def test_the_check_of_hidden_modules_can_fail(tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").write_text("from .draw import draw as draw\nfrom .draw import Axes as Axes\n")
+    (tmp_path / "draw.py").write_text("")
+    assert hidden(tmp_path) == {"draw"}
+
+
+def test_no_module_of_analysis_bears_the_name_of_a_function_that_its_folder_exports() -> None:
+    found = {name for path in files("analysis") if path.name == "__init__.py" for name in hidden(path.parent)}
+    assert found == {"consensus"}  # the function is what a user means
+
+
 def test_importing_analysis_loads_no_torch_and_sculpting_no_analysis() -> None:
     assert run("import sys, analysis; print('torch' in sys.modules, 'matplotlib.pyplot' in sys.modules)").split() == ["False", "False"]
     assert (
@@ -59,6 +154,16 @@ def test_importing_analysis_loads_no_torch_and_sculpting_no_analysis() -> None:
         == ["False"] * 4
     )
     assert run("import sys, sculpting; print('torch' in sys.modules)").strip() == "True"
+
+
+def test_a_hierarchy_is_printed_and_drawn_where_only_its_module_is_imported() -> None:
+    code = (
+        "from analysis.hierarchy import Hierarchy\n"
+        "from analysis.graph import LayeredGraph\n"
+        "found = Hierarchy(LayeredGraph.from_weights([[[1.0, 1.0]]]), ([0, 0], [1]), ([0, 0], [0]))\n"
+        "print(str(found).splitlines()[0], found.draw().texts[0].get_text())"
+    )
+    assert run(code).strip() == "2 modules in a network of widths 2-1 M0"
 
 
 def test_importing_has_no_effects() -> None:

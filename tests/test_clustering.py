@@ -1,4 +1,4 @@
-"""Clusters of one layer: answers worked out by hand, and every corrected defect of the published code."""
+"""Clusters of one layer: results worked out by hand, and every corrected defect of the published code."""
 
 from __future__ import annotations
 

@@ -142,8 +142,8 @@ def test_where_some_inputs_are_enough_those_that_are_not_read_do_not_count() -> 
 
 def test_long_lists_of_names_are_cut() -> None:
     truth = truth_of((tuple(range(40)), (0,)))
-    told = str(compare(detect_modules([np.ones((1, 40))]), truth))
-    assert "{x0, x1, x2, ... 40 in all, y0}" in told
+    text = str(compare(detect_modules([np.ones((1, 40))]), truth))
+    assert "{x0, x1, x2, ... 40 in all, y0}" in text
 
 
 def test_rand_index_by_hand() -> None:

@@ -1,4 +1,4 @@
-"""Agreement over candidates, on candidates made so that the right answer is known."""
+"""Agreement over candidates, on candidates made so that the right structure is known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis import Hierarchy, consensus, detect_modules
-from analysis.rates import wilson
+from analysis.evidence import wilson
 from sculpting import SparseNetwork
 
 SPLIT = [np.array([[1.0, 1, 0, 0], [0, 0, 1, 1]]), np.eye(2)]  # two modules, 6 edges

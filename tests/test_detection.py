@@ -1,4 +1,4 @@
-"""The module detector from end to end: published partitions, answers worked out by hand, and properties."""
+"""The module detector from end to end: published partitions, results worked out by hand, and properties."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_comparison_sees_one_unit_in_another_module() -> None:
     assert differences(detect_modules(read(network)), changed) == ["modules"]
 
 
-# --- Known answers ------------------------------------------------------------------------------------------------------------
+# --- Known results ------------------------------------------------------------------------------------------------------------
 
 
 def test_three_ands_and_three_ors_are_six_modules() -> None:

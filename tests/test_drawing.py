@@ -14,14 +14,14 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from analysis import write_report
 from analysis.drawing import draw
 from analysis.drawing.colours import HUES, TINTS, region_colours
 from analysis.drawing.dot import to_dot
-from analysis.drawing.sheet import plan_sheet
+from analysis.drawing.page_layout import plan_page
 from analysis.graph import LayeredGraph
 from analysis.hierarchy import Hierarchy
 from analysis.layout import crossings, layered_layout
-from analysis.report.text import write_report
 
 MAGIC = {".png": b"\x89PNG\r\n\x1a\n", ".pdf": b"%PDF-"}
 
@@ -100,16 +100,14 @@ def layout_of(case):
 
 @every_case
 def test_regions_are_disjoint_and_hold_their_own_units(case):
-    sheet = plan_sheet(case, layout := layout_of(case), None)
-    boxes = {module: sheet.box(region) for module, region in layout.regions.items()}
+    page = plan_page(case, layout := layout_of(case), None)
+    boxes = {module: page.box(region) for module, region in layout.regions.items()}
     for (a, first), (b, second) in combinations(boxes.items(), 2):
         assert _apart(first, second), f"M{a} and M{b} overlap"
     for (layer, index), _ in layout.positions.items():
-        x, y = sheet.place((layer, index))
+        x, y = page.place((layer, index))
         inside = [
-            m
-            for m, (left, bottom, right, top) in boxes.items()
-            if left < x - sheet.radius and x + sheet.radius < right and bottom < y < top
+            m for m, (left, bottom, right, top) in boxes.items() if left < x - page.radius and x + page.radius < right and bottom < y < top
         ]
         assert inside == [m for m in [case.labels[layer][index]] if m >= 0]
 
@@ -342,7 +340,7 @@ def test_no_global_state_of_matplotlib(tmp_path):
 
 def test_importing_loads_no_matplotlib_and_drawing_no_figure_of_pyplot():
     code = (
-        "import sys, analysis, analysis.drawing, analysis.report.text; assert 'matplotlib' not in sys.modules\n"
+        "import sys, analysis, analysis.drawing, analysis.report; assert 'matplotlib' not in sys.modules\n"
         "import numpy as np; labels = (np.array([0]), np.array([0]))\n"
         "analysis.Hierarchy(analysis.LayeredGraph.from_weights([[[1.0]]]), labels, labels).draw()\n"
         # igraph imports pyplot, so only what it holds can tell.

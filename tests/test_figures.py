@@ -16,9 +16,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from analysis import Rate
 from analysis.drawing.encoding import picture_bytes
 from analysis.figures import success_bars, success_lines, success_map, success_panels
-from analysis.rates import Rate
 
 DEPTHS = ("1 layer", "2 layers", "3 layers")
 GRID = {
@@ -99,13 +99,13 @@ def test_valid_decompositions_stand_on_top_and_carry_the_interval() -> None:
 
 def test_published_rates_are_open_diamonds_in_another_colour() -> None:
     ax = success_bars(GRID, published=KNOWN)
-    marks = [line for line in ax.lines if line.get_gid() == "published"]
-    assert [mark.get_ydata()[0] for mark in marks] == [0.0, 0.5]
+    markers = [line for line in ax.lines if line.get_gid() == "published"]
+    assert [marker.get_ydata()[0] for marker in markers] == [0.0, 0.5]
     bars = [bar.get_x() + bar.get_width() / 2 for bar in ax.patches]
-    assert [bool(abs(mark.get_xdata()[0] - bars[i]) < 0.13) for mark, i in zip(marks, (0, 2), strict=True)] == [True, True]
-    assert {(mark.get_marker(), mark.get_markerfacecolor()) for mark in marks} == {("D", "white")}
+    assert [bool(abs(marker.get_xdata()[0] - bars[i]) < 0.13) for marker, i in zip(markers, (0, 2), strict=True)] == [True, True]
+    assert {(marker.get_marker(), marker.get_markerfacecolor()) for marker in markers} == {("D", "white")}
     assert texts(ax)[7:] == ["published", "0/12", "–", "6/12", "–", "–", "–"]
-    assert ax.texts[7].get_color() == marks[0].get_markeredgecolor() != ax.texts[0].get_color()
+    assert ax.texts[7].get_color() == markers[0].get_markeredgecolor() != ax.texts[0].get_color()
     assert ax.get_legend().get_texts()[-1].get_text() == "published"
 
 
@@ -162,7 +162,7 @@ def test_lines_show_rates_intervals_and_the_default() -> None:
     assert not success_lines(VALUES).patches
 
 
-def test_lenient_lines_are_dashed_with_open_marks() -> None:
+def test_lenient_lines_are_dashed_with_open_markers() -> None:
     ax = success_lines(VALUES, lenient={"30": Rate(4, 6), "240": Rate(0, 6)})
     lenient, strict = ax.lines
     assert lenient.get_ydata().tolist() == pytest.approx([4 / 6, 0])

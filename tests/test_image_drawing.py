@@ -1,4 +1,4 @@
-"""Pixels as heat maps: each in its place and shade, in its module's region, and told of in the report."""
+"""Pixels as heat maps: each in its place and shade, in its module's region, and described in the report."""
 
 import re
 from base64 import b64decode
@@ -18,7 +18,7 @@ from analysis import report_html, report_text, write_report
 from analysis.drawing import draw
 from analysis.drawing.colours import HUES, region_colours, shades
 from analysis.drawing.images import PixelMap, largest_weight, picture_of, pixel_maps
-from analysis.drawing.sheet import plan_sheet, region_label
+from analysis.drawing.page_layout import plan_page, region_label
 from analysis.drawing.stand_ins import layout_with_maps
 
 IMAGE = (3, 4)
@@ -79,7 +79,7 @@ every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def placed(case):
     found, image = case
     layout, frames = layout_with_maps(found, pixel_maps(found, image))
-    return layout, frames, plan_sheet(found, layout, None, frames)
+    return layout, frames, plan_page(found, layout, None, frames)
 
 
 def test_weights_of_pixels_by_hand():
@@ -134,17 +134,17 @@ def test_shades_go_from_what_is_seen_on_white_to_dark_and_bear_the_hue():
 
 @every_case
 def test_maps_lie_in_their_own_region_and_apart(case):
-    layout, frames, sheet = placed(case)
-    boxes = {module: sheet.box(region) for module, region in layout.regions.items()}
+    layout, frames, page = placed(case)
+    boxes = {module: page.box(region) for module, region in layout.regions.items()}
     for (a, first), (b, second) in combinations(boxes.items(), 2):
         assert _apart(first, second), f"M{a} and M{b} overlap"
     for one in frames.maps:
-        left, bottom, right, top = sheet.frame(one.module)
+        left, bottom, right, top = page.frame(one.module)
         box = boxes[one.module]
         assert box[0] < left < right < box[2]
         assert box[1] < bottom < top < box[3]
-        circles = [sheet.place(unit) for unit in layout.positions]
-        assert all(x + sheet.radius < left or right < x - sheet.radius or top < y - sheet.radius for x, y in circles)
+        circles = [page.place(unit) for unit in layout.positions]
+        assert all(x + page.radius < left or right < x - page.radius or top < y - page.radius for x, y in circles)
 
 
 @every_case
@@ -162,7 +162,7 @@ def test_all_units_but_the_inputs_are_drawn_with_their_module(case):
 @every_case
 def test_one_line_from_each_map_to_each_unit_that_reads_it(case):
     found, image = case
-    layout, frames, sheet = placed(case)
+    layout, frames, page = placed(case)
     ax = draw(found, image=image)
     drawn, widths, sums = {}, [], []
     for lines in ax.collections:
@@ -170,7 +170,7 @@ def test_one_line_from_each_map_to_each_unit_that_reads_it(case):
             module, reader = map(int, match.groups())
             assert to_hex(lines.get_colors()[0]) == region_colours(module)[1]
             for segment, width in zip(lines.get_segments(), lines.get_linewidths(), strict=True):
-                unit = next(u for u in layout.positions if u[0] == 1 and np.allclose(sheet.place(u), segment[1]))
+                unit = next(u for u in layout.positions if u[0] == 1 and np.allclose(page.place(u), segment[1]))
                 assert found.labels[1][unit[1]] == reader
                 drawn.setdefault(module, {})[unit[1]] = segment
                 widths.append(width)
@@ -178,7 +178,7 @@ def test_one_line_from_each_map_to_each_unit_that_reads_it(case):
     for one in frames.maps:
         read = np.abs(found.graph.weights[0][found.labels[0] == one.module]).sum(axis=0) > 0
         assert set(drawn[one.module]) == set(np.flatnonzero(read & (found.labels[1] >= 0)).tolist())
-        left, _, right, top = sheet.frame(one.module)
+        left, _, right, top = page.frame(one.module)
         ends = sorted((end[0], start[0], start[1]) for start, end in drawn[one.module].values())
         assert all(left < start < right and y == pytest.approx(top) for _, start, y in ends)
         assert [start for _, start, _ in ends] == sorted(start for _, start, _ in ends)

@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_ind
 
-from analysis import LayeredGraph
-from analysis.paths import carrying_units, path_products, path_separation
+from analysis import LayeredGraph, carrying_units, path_products, path_separation
 
 SHARED = Path(os.environ.get("SCULPTING_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 PUBLISHED = SHARED / "published_networks" / "networks.json.gz"

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from analysis import Hierarchy, LayeredGraph, detect_modules
-from analysis.planted import planted_hierarchy
+from analysis import Hierarchy, LayeredGraph, detect_modules, planted_hierarchy
 
 SEEDS = st.integers(0, 2**32 - 1)
 LEVELS = st.lists(st.integers(1, 5), min_size=1, max_size=6).filter(lambda m: not any(a == b == 1 for a, b in pairwise(m)))

@@ -51,13 +51,13 @@ def cluster_units(
 
     Corrected defects of the published code:
 
-    - no surviving unit, or one, is an answer (published: an unbound number of clusters for a single input);
+    - a layer with no alive unit, or one, has a result (published: an unbound number of clusters for a single input);
     - equidistant units: a k that would cut between merges of equal distance is no candidate, since it would merge an
       arbitrary pair. Where no candidate is left, all distances are equal, and if no test fires all units are separate (published:
       k = n-1). Units without any distance between them are one cluster;
     - a unit without features has distance 1 to all others and 0 to its like (published: NaN);
     - the features of the caller are read only (published: overwritten by the second test);
-    - one linkage gives every k (published: a refit and all distances anew for each).
+    - one linkage gives every k (published: a new fit, with all distances, for each k).
 
     Units at tied distances are otherwise joined in the order of the linkage, as published, which can depend on their order. With
     ``ties="symmetric"`` it cannot: :func:`~analysis.detection.linkages.symmetric_merges`, and

@@ -11,8 +11,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..graph import LayeredGraph
+from ..graph.arrays import near_one
 
-__all__ = ["FEATURES", "alive_edges", "flipped", "near_one", "path_features", "reach_features"]
+__all__ = ["FEATURES", "alive_edges", "flipped", "path_features", "reach_features"]
 
 # L weight layers; a_i alive units in unit layer i; r = reach, at most L. Edges, and features, are bool (is there a path?) or floats of
 # at least 0 (how strong are the paths?).
@@ -156,17 +157,6 @@ def _in_equal_shares(features: NDArray[Any], widths: Sequence[int]) -> NDArray[A
             part[...] = near_one(part)
             part /= np.linalg.norm(part) or 1
     return features
-
-
-def near_one(strengths: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Strengths times the power of two that brings the largest into [1/2, 1): no digit changes, and squares and products stay in range.
-
-    Examples
-    --------
-    >>> near_one(np.array([0.0, 3.0, 4.0])).tolist()
-    [0.0, 0.375, 0.5]
-    """
-    return np.ldexp(strengths, -np.frexp(strengths.max(initial=0))[1])
 
 
 def _checked_reach(reach: int | None, layers: int) -> int:

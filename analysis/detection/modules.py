@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import as_graph
+from ..graph import as_graph, several_networks
 from ..hierarchy import Hierarchy
-from ..networks import several_networks
 from .clustering import cluster_units
 from .criteria import CRITERIA
 from .distances import DISTANCES
@@ -71,7 +70,7 @@ def detect_modules(
         What picks the number of clusters of a layer, 2 to n-1: distance modularity (published) or scores of scikit-learn. The last two
         measure the Euclidean spread of the features whatever the distance, and know nothing better than clusters of equal units: binary
         features part all units that differ where any two do not, weighted ones most units of a small layer. All but
-        modularity look at each number of clusters anew: seconds for a layer of a thousand units, by Davies-Bouldin scores two minutes.
+        modularity score each number of clusters separately: seconds for a layer of a thousand units, two minutes for Davies-Bouldin.
     ties : {"published", "symmetric"}
         What becomes of equally close units: joined two at a time, where their order may decide (published), or all at once, so that
         permuting the units of a layer permutes their labels and changes nothing else.
@@ -100,7 +99,7 @@ def detect_modules(
     The method of Patil, Michael & Dovrolis, NeurIPS 2023, which is what the defaults are; its steps are :meth:`LayeredGraph.alive`,
     :func:`~analysis.detection.features.reach_features`, :func:`~analysis.detection.clustering.cluster_units` and
     :func:`~analysis.detection.merging.merge_clusters`, where the corrected defects of the published code are named. Any
-    network has an answer: one without hidden layers, without edges, or with outputs that nothing reaches.
+    network has a result: one without hidden layers, without edges, or with outputs that nothing reaches.
 
     Examples
     --------

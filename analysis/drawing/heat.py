@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ..hierarchy import Hierarchy
 from .colours import FAINT, INK, region_colours, shades
 from .images import PixelMap, weights_of_pixels
-from .marks import EDGES, TEXTS, UNITS, crowd_of, opacity_of, widths_of, write
-from .sheet import BESIDE, LABELLED, LINE, MARGIN, NEAR, SMALL, SYMBOL, Sheet, legend_width, map_legend, text_width
+from .page_layout import BESIDE, LABELLED, LINE, MARGIN, NEAR, SMALL, SYMBOL, PageLayout, legend_width, map_legend, text_width
+from .style import EDGES, TEXTS, UNITS, crowd_of, opacity_of, widths_of, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,27 +22,27 @@ FAN = 0.8  # how much of the upper edge lines start from
 DOTS = 5  # of the legend, from light to dark
 
 
-def paint_maps(sheet: Sheet, ax: Axes, scale: float) -> None:
+def paint_maps(page: PageLayout, ax: Axes, scale: float) -> None:
     """Draw the maps: frames with their pixels, and what is left out."""
-    for pixels in sheet.frames.maps:
-        _paint_map(pixels, sheet, ax, scale)
-    if sheet.frames.note:
-        lefts, _, rights, _ = zip(*(sheet.frame(one.module) for one in sheet.frames.maps), strict=True)
-        place = (min(lefts) + max(rights)) / 2, sheet.baselines[0] - LABELLED - NEAR
-        write(ax, place, sheet.frames.note, SMALL * scale, ha="center", va="top", color=FAINT)
+    for pixels in page.frames.maps:
+        _paint_map(pixels, page, ax, scale)
+    if page.frames.note:
+        lefts, _, rights, _ = zip(*(page.frame(one.module) for one in page.frames.maps), strict=True)
+        place = (min(lefts) + max(rights)) / 2, page.baselines[0] - LABELLED - NEAR
+        write(ax, place, page.frames.note, SMALL * scale, ha="center", va="top", color=FAINT)
 
 
-def paint_map_lines(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) -> None:
+def paint_map_lines(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float) -> None:
     """Draw the lines from maps to units: as wide as the sum of |weight|, in the colour of the module, whatever the signs are."""
     from matplotlib.collections import LineCollection
 
     weights = weights_of_pixels(hierarchy)
-    sums = {one.module: weights[hierarchy.labels[0] == one.module].sum(axis=0) for one in sheet.frames.maps}
+    sums = {one.module: weights[hierarchy.labels[0] == one.module].sum(axis=0) for one in page.frames.maps}
     largest = max((float(row.max()) for row in sums.values()), default=1.0)
     crowd = crowd_of(sum(int(np.count_nonzero(row)) for row in sums.values()))
     for module, row in sums.items():
-        targets = np.array([sheet.place((1, unit)) for unit in np.flatnonzero(row).tolist()])
-        lines = np.stack([_starts(targets[:, 0], sheet.frame(module)), targets], axis=1)
+        targets = np.array([page.place((1, unit)) for unit in np.flatnonzero(row).tolist()])
+        lines = np.stack([_starts(targets[:, 0], page.frame(module)), targets], axis=1)
         readers = hierarchy.labels[1][row > 0]
         widths = widths_of(row[row > 0], largest, crowd) * scale
         for reader in np.unique(readers).tolist():
@@ -52,12 +52,12 @@ def paint_map_lines(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) 
             ax.add_collection(bundle, autolim=False)
 
 
-def paint_map_legend(sheet: Sheet, ax: Axes, scale: float) -> None:
+def paint_map_legend(page: PageLayout, ax: Axes, scale: float) -> None:
     """Write what shades and lines mean, above the legend of the other edges."""
     from matplotlib.lines import Line2D
 
-    texts = map_legend(sheet.frames)
-    x, y = (sheet.width - legend_width(texts)) / 2, MARGIN + SMALL / 2 + LINE * SMALL
+    texts = map_legend(page.frames)
+    x, y = (page.width - legend_width(texts)) / 2, MARGIN + SMALL / 2 + LINE * SMALL
     for i, text in enumerate(texts):
         if i == 0:
             _paint_ramp(x, y, ax)
@@ -76,13 +76,13 @@ def _starts(x: NDArray[np.float64], frame: Box) -> NDArray[np.float64]:
     return np.column_stack([(left + right) / 2 + offsets * shrink, np.full(len(x), top)])
 
 
-def _paint_map(pixels: PixelMap, sheet: Sheet, ax: Axes, scale: float) -> None:
+def _paint_map(pixels: PixelMap, page: PageLayout, ax: Axes, scale: float) -> None:
     from matplotlib.collections import PolyCollection
     from matplotlib.patches import Rectangle
 
-    left, bottom, right, top = sheet.frame(pixels.module)
+    left, bottom, right, top = page.frame(pixels.module)
     rows, columns = np.nonzero(pixels.weights)
-    colors = shades(pixels.module, pixels.weights[rows, columns] / sheet.frames.largest)
+    colors = shades(pixels.module, pixels.weights[rows, columns] / page.frames.largest)
     side = (right - left) / pixels.weights.shape[1]
     corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * side
     places = np.stack([left + columns * side, top - (rows + 1) * side], axis=1)

@@ -14,9 +14,23 @@ from ..layout.ordering import drawn_edges
 from .colours import FAINT, INK, NEGATIVE, POSITIVE, region_colours
 from .heat import paint_map_legend, paint_map_lines, paint_maps
 from .images import PixelMap
-from .marks import EDGES, REGIONS, TEXTS, UNITS, crowd_of, opacity_of, widths_of, write
-from .sheet import LABELLED, LEGEND, LINE, MARGIN, NEAR, NO_FRAMES, SMALL, TEXT, Names, Sheet, captions_of, plan_sheet, region_label
+from .page_layout import (
+    LABELLED,
+    LEGEND,
+    LINE,
+    MARGIN,
+    NEAR,
+    NO_FRAMES,
+    SMALL,
+    TEXT,
+    Names,
+    PageLayout,
+    captions_of,
+    plan_page,
+    region_label,
+)
 from .stand_ins import layout_with_maps
+from .style import EDGES, REGIONS, TEXTS, UNITS, crowd_of, opacity_of, widths_of, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,54 +47,54 @@ def paint(hierarchy: Hierarchy, ax: Axes | None, title: str | None, maps: Sequen
     from matplotlib.figure import Figure
 
     layout, frames = layout_with_maps(hierarchy, maps) if maps else (layered_layout(hierarchy), NO_FRAMES)
-    sheet = plan_sheet(hierarchy, layout, title, frames)
+    page = plan_page(hierarchy, layout, title, frames)
     if ax is None:
-        ax = Figure(figsize=(sheet.width / PER_INCH, sheet.height / PER_INCH), facecolor="white").add_axes((0, 0, 1, 1))
-    scale = _scale(ax, sheet)
-    ax.set(xlim=(0, sheet.width), ylim=(0, sheet.height), aspect="equal")
+        ax = Figure(figsize=(page.width / PER_INCH, page.height / PER_INCH), facecolor="white").add_axes((0, 0, 1, 1))
+    scale = _scale(ax, page)
+    ax.set(xlim=(0, page.width), ylim=(0, page.height), aspect="equal")
     ax.set_axis_off()
-    _paint_regions(hierarchy, sheet, ax, scale)
-    _paint_edges(hierarchy, sheet, ax, scale)
-    paint_map_lines(hierarchy, sheet, ax, scale)
-    _paint_units(hierarchy, sheet, ax, scale)
-    paint_maps(sheet, ax, scale)
-    _paint_names(hierarchy, sheet, ax, scale)
-    _paint_captions(hierarchy, sheet, ax, scale)
-    _paint_legend(sheet, ax, scale)
-    paint_map_legend(sheet, ax, scale)
+    _paint_regions(hierarchy, page, ax, scale)
+    _paint_edges(hierarchy, page, ax, scale)
+    paint_map_lines(hierarchy, page, ax, scale)
+    _paint_units(hierarchy, page, ax, scale)
+    paint_maps(page, ax, scale)
+    _paint_names(hierarchy, page, ax, scale)
+    _paint_captions(hierarchy, page, ax, scale)
+    _paint_legend(page, ax, scale)
+    paint_map_legend(page, ax, scale)
     if title:
-        place = sheet.width / 2, sheet.height - MARGIN
+        place = page.width / 2, page.height - MARGIN
         write(ax, place, title, TEXT * scale, ha="center", va="top", color=INK, weight="bold")
     return ax
 
 
-def _scale(ax: Axes, sheet: Sheet) -> float:
-    """Points on paper for one point of the sheet: texts and lines shrink with the room that a given axes leaves."""
+def _scale(ax: Axes, page: PageLayout) -> float:
+    """Points on paper for one point of the page layout: texts and lines shrink with the room that a given axes leaves."""
     box = ax.get_window_extent()
     points = PER_INCH / ax.figure.get_dpi()
-    return min(box.width * points / sheet.width, box.height * points / sheet.height)
+    return min(box.width * points / page.width, box.height * points / page.height)
 
 
-def _paint_regions(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) -> None:
+def _paint_regions(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     for module in hierarchy.modules:
-        if module.index not in sheet.layout.regions:
+        if module.index not in page.layout.regions:
             continue
-        left, bottom, right, top = sheet.box(sheet.layout.regions[module.index])
+        left, bottom, right, top = page.box(page.layout.regions[module.index])
         fill, border = region_colours(module.index)
-        round_box = f"round,pad=0,rounding_size={min(6.0, 0.3 * sheet.step):.3f}"
+        round_box = f"round,pad=0,rounding_size={min(6.0, 0.3 * page.step):.3f}"
         box = FancyBboxPatch(
-            (left, bottom), right - left, top - bottom, boxstyle=round_box, fc=fill, ec=border, lw=min(0.7, 0.1 * sheet.step) * scale
+            (left, bottom), right - left, top - bottom, boxstyle=round_box, fc=fill, ec=border, lw=min(0.7, 0.1 * page.step) * scale
         )
         box.set(gid=f"module-{module.index}", zorder=REGIONS)
         ax.add_patch(box)
-        region, highest = sheet.layout.regions[module.index], module.units[-1][0]
-        below = sheet.label_below(region)
+        region, highest = page.layout.regions[module.index], module.units[-1][0]
+        below = page.label_below(region)
         # In the middle of the network edges leave at the top, and would run behind a long label.
         free = below or highest == len(hierarchy.graph.weights)
-        first = right if free else min(sheet.place(unit)[0] for unit in module.units if unit[0] == highest)
-        label = region_label(module, first - left - (3 if free else 5), right - left - 3, bool(sheet.frames.maps))
+        first = right if free else min(page.place(unit)[0] for unit in module.units if unit[0] == highest)
+        label = region_label(module, first - left - (3 if free else 5), right - left - 3, bool(page.frames.maps))
         y, va = (bottom + 2.5, "bottom") if below else (top - 2.5, "top")
         back = {"boxstyle": "square,pad=0.08", "fc": fill, "ec": "none"}  # keeps edges off the letters
         style = {"ha": "left", "va": va, "color": INK, "weight": "bold", "gid": f"label-{module.index}", "bbox": back}
@@ -88,15 +102,15 @@ def _paint_regions(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) -
             write(ax, (left + 2.5, y), label, SMALL * scale, **style)
 
 
-def _paint_edges(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) -> None:
+def _paint_edges(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float) -> None:
     from matplotlib.collections import LineCollection
 
     bundles: dict[tuple[int, int], list[tuple[float, list[tuple[float, float]]]]] = defaultdict(list)
-    first = 1 if sheet.frames.maps else 0
+    first = 1 if page.frames.maps else 0
     for layer, edge in enumerate(drawn_edges(hierarchy)[first:], start=first):
         for source, target in np.argwhere(edge).tolist():
             pair = int(hierarchy.labels[layer][source]), int(hierarchy.labels[layer + 1][target])
-            ends = [sheet.place(unit) for unit in ((layer, source), (layer + 1, target))]
+            ends = [page.place(unit) for unit in ((layer, source), (layer + 1, target))]
             bundles[pair].append((float(hierarchy.graph.weights[layer][source, target]), ends))
     largest = max((abs(weight) for bundle in bundles.values() for weight, _ in bundle), default=1.0)
     crowd = crowd_of(sum(map(len, bundles.values())))
@@ -108,50 +122,50 @@ def _paint_edges(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) -> 
         ax.add_collection(lines, autolim=False)
 
 
-def _paint_units(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) -> None:
+def _paint_units(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float) -> None:
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Circle
 
     members: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for layer, index in sheet.layout.positions:
+    for layer, index in page.layout.positions:
         members[int(hierarchy.labels[layer][index])].append((layer, index))
     for module, units in sorted(members.items()):
-        circles = [Circle(sheet.place(unit), sheet.radius) for unit in units]
+        circles = [Circle(page.place(unit), page.radius) for unit in units]
         # An output that no module holds is a dashed ring.
         look = {"edgecolor": INK, "linestyle": "-"} if module >= 0 else {"edgecolor": FAINT, "linestyle": (0, (2, 1.5))}
-        width = min(0.8, 0.2 * sheet.radius) * scale
+        width = min(0.8, 0.2 * page.radius) * scale
         collection = PatchCollection(circles, facecolor="white", linewidth=width, zorder=UNITS, **look)
         collection.set_gid(f"units-{module}" if module >= 0 else "units-none")
         ax.add_collection(collection, autolim=False)
 
 
-def _paint_names(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) -> None:
+def _paint_names(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float) -> None:
     # Beyond the borders of the regions, so that names of one layer stand on one line.
-    bottom = sheet.baselines[0] - LABELLED - NEAR
-    top = sheet.baselines[-1] + sheet.rises[-1] + LABELLED + NEAR
-    for y, direction, anchor, names in ((bottom, -1, "top", sheet.inputs), (top, 1, "bottom", sheet.outputs)):
-        for i, (unit, text) in enumerate(_from_left(names, sheet)):
+    bottom = page.baselines[0] - LABELLED - NEAR
+    top = page.baselines[-1] + page.rises[-1] + LABELLED + NEAR
+    for y, direction, anchor, names in ((bottom, -1, "top", page.inputs), (top, 1, "bottom", page.outputs)):
+        for i, (unit, text) in enumerate(_from_left(names, page)):
             row = i % names.rows
-            place = sheet.place(unit)[0], y + direction * row * LINE * names.size
+            place = page.place(unit)[0], y + direction * row * LINE * names.size
             color = INK if hierarchy.labels[unit[0]][unit[1]] >= 0 else FAINT
             turn = {"rotation": 90, "rotation_mode": "default"} if names.upright else {}
             write(ax, place, text, names.size * scale, ha="center", va=anchor, color=color, **turn)
 
 
-def _from_left(names: Names, sheet: Sheet) -> list[tuple[tuple[int, int], str]]:
-    return sorted(names.texts.items(), key=lambda item: sheet.layout.positions[item[0]])
+def _from_left(names: Names, page: PageLayout) -> list[tuple[tuple[int, int], str]]:
+    return sorted(names.texts.items(), key=lambda item: page.layout.positions[item[0]])
 
 
-def _paint_captions(hierarchy: Hierarchy, sheet: Sheet, ax: Axes, scale: float) -> None:
+def _paint_captions(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float) -> None:
     for layer, caption in enumerate(captions_of(len(hierarchy.graph.weights))):
-        y = sheet.baselines[layer] + sheet.rises[layer] / 2
-        write(ax, (sheet.left - 8, y), caption, SMALL * scale, ha="right", va="center_baseline", color=FAINT)
+        y = page.baselines[layer] + page.rises[layer] / 2
+        write(ax, (page.left - 8, y), caption, SMALL * scale, ha="right", va="center_baseline", color=FAINT)
 
 
-def _paint_legend(sheet: Sheet, ax: Axes, scale: float) -> None:
+def _paint_legend(page: PageLayout, ax: Axes, scale: float) -> None:
     from matplotlib.lines import Line2D
 
-    x, y = (sheet.width - LEGEND) / 2, MARGIN + SMALL / 2
+    x, y = (page.width - LEGEND) / 2, MARGIN + SMALL / 2
     for text, color in (("positive weight", POSITIVE), ("negative weight", NEGATIVE)):
         ax.add_line(Line2D([x, x + 12], [y, y], color=color, lw=1.4 * scale, zorder=TEXTS))
         write(ax, (x + 15, y), text, SMALL * scale, ha="left", va="center_baseline", color=INK)

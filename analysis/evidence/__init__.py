@@ -3,6 +3,7 @@
 from .agreement import Agreement as Agreement
 from .agreement import Stability as Stability
 from .agreement import stability as stability
+from .bits import bit_shares as bit_shares
 from .chance import Significance as Significance
 from .chance import significance as significance
 from .damage import Lesions as Lesions
@@ -11,4 +12,6 @@ from .nulls import rewired as rewired
 from .nulls import shuffled as shuffled
 from .quality import modularity as modularity
 from .quality import separation as separation
+from .rates import Rate as Rate
+from .rates import wilson as wilson
 from .silencing import silenced as silenced

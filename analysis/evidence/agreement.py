@@ -45,7 +45,7 @@ class Agreement:
 
 @dataclass(frozen=True, eq=False)
 class Stability:
-    """The outcome of ``stability``; printed, it is a short report.
+    """The result of ``stability``; printed, it is a short report.
 
     Attributes
     ----------

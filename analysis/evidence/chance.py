@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..detection.modules import detect_modules
+from ..detection import detect_modules
 from ..graph import LayeredGraph
 from ..hierarchy import Hierarchy, check_hierarchy
 from .nulls import rewired, shuffled
@@ -54,7 +54,7 @@ NULLS = {
 
 @dataclass(frozen=True, eq=False)
 class Significance:
-    """The outcome of ``significance``; printed, it is a paragraph.
+    """The result of ``significance``; printed, it is a paragraph.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ def significance(
 
     Notes
     -----
-    Modules are detected anew in every null, so the optimism of a search that takes the best of many partitions is in the nulls too,
+    Modules are detected again in every null, so the optimism of a search that takes the best of many partitions is in the nulls too,
     and the p-value is valid for any quality: at most a fraction a of random networks has p <= a. Units that carry nothing are
     removed first, with their edges; every unit of a null then carries something, because it keeps its edges in and out.
 

@@ -27,7 +27,7 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Lesions:
-    """The outcome of ``lesions``; printed, it is a table.
+    """The result of ``lesions``; printed, it is a table.
 
     Attributes
     ----------
@@ -70,8 +70,8 @@ class Lesions:
         for what, loss, p_values in (("accuracy lost", self.drop, self.drop_p), ("mean change of the value", self.change, self.change_p)):
             cells = [[f"{loss[m, o]:.2f}{'*' if p_values[m, o] <= LEVEL else ' '}" for o in range(len(self.names))] for m in shown]
             lines += ["", f"{what}, by output", *table([f"M{m}" for m in shown], [f"{name} " for name in self.names], cells)]
-        told = [f"M{m} {self.focus[m]:.2f} (p = {self.focus_p[m]:.2g})" for m in shown]
-        lines += ["", f"focus on few outputs, from {1 / len(self.names):.2f} for all alike to 1 for one: {', '.join(told)}"]
+        focus = [f"M{m} {self.focus[m]:.2f} (p = {self.focus_p[m]:.2g})" for m in shown]
+        lines += ["", f"focus on few outputs, from {1 / len(self.names):.2f} for all alike to 1 for one: {', '.join(focus)}"]
         lines += ["", f"* p <= {LEVEL}: at most that share of random sets, of as many units in each layer, costs the output as much"]
         return "\n".join(lines + self._notes(shown))
 

@@ -35,7 +35,7 @@ def rewired(network: Any, *, seed: int | np.random.Generator = 0) -> LayeredGrap
     Notes
     -----
     Each layer on its own: in every round the source units are paired at random, and the edges of a pair that only one of the two
-    has are dealt to the two anew, each receiving as many as before. A deal and its reverse are equally likely and any arrangement can
+    has are dealt to the two again, each receiving as many as before. A deal and its reverse are equally likely and any arrangement can
     be reached, so after enough rounds (30) all arrangements are equally likely: the global curveball trades of Carstens, Berger &
     Strona, MethodsX 2018, after Strona et al., Nature Communications 2014.
 

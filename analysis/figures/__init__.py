@@ -4,4 +4,8 @@ from .bars import success_bars as success_bars
 from .lines import success_lines as success_lines
 from .lines import success_panels as success_panels
 from .maps import success_map as success_map
+from .paper import LETTERS as LETTERS
+from .paper import axes_of as axes_of
+from .paper import letter as letter
+from .paper import shades as shades
 from .scatter import score_scatter as score_scatter

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..drawing.colours import FAINT, INK, NEGATIVE
-from ..drawing.sheet import FONT, LINE, SMALL, SMALLEST, TEXT, text_width
-from ..rates import Rate
+from ..drawing.page_layout import FONT, LINE, SMALL, SMALLEST, TEXT, text_width
+from ..evidence import Rate
 from .paper import (
     LENIENT,
     LETTERS,
@@ -34,7 +34,13 @@ FILLED = 0.8  # of the distance between two groups
 HATCH, PUBLISHED = "////", "published"
 KEY = 24.0  # points of a legend's entry beside its text
 ROW = LINE * SMALL  # points; the counts stand in rows above the bars
-MARK: dict[str, Any] = {"marker": "D", "markersize": 4.5, "markerfacecolor": "white", "markeredgecolor": NEGATIVE, "markeredgewidth": 1.1}
+DIAMOND: dict[str, Any] = {
+    "marker": "D",
+    "markersize": 4.5,
+    "markerfacecolor": "white",
+    "markeredgecolor": NEGATIVE,
+    "markeredgewidth": 1.1,
+}
 
 
 def success_bars(
@@ -127,7 +133,7 @@ def _bar(ax: Axes, place: float, rate: Rate | None, lenient: Rate | None, colour
 
 def _published(ax: Axes, place: float, rate: Rate | None) -> None:
     if rate is not None:
-        ax.plot(place, rate.fraction, **MARK, linestyle="none", gid="published", zorder=4, clip_on=False)
+        ax.plot(place, rate.fraction, **DIAMOND, linestyle="none", gid="published", zorder=4, clip_on=False)
 
 
 def _counts(ax: Axes, places: list[tuple[float, str, str]], grid: Grid, caption: str, height: float) -> None:
@@ -151,7 +157,7 @@ def _legend(ax: Axes, series: list[str], lenient: Grid, strict: Grid, published:
     interval = f"95 % interval{', counting valid' if lenient else ''}"
     entries.append(Line2D([], [], color=INK, linewidth=1.2, marker="|", linestyle="none", markersize=9, label=interval))
     if published:
-        entries.append(Line2D([], [], label=PUBLISHED, linestyle="none", **MARK))
+        entries.append(Line2D([], [], label=PUBLISHED, linestyle="none", **DIAMOND))
     lines = 1 + max(tick.get_text().count("\n") for tick in ax.get_xticklabels())
     label = ax.get_xlabel()
     below = 8 + LINE * (SMALL * lines + (TEXT * (1 + label.count("\n")) if label else 0))

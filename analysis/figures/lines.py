@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..drawing.colours import INK, POSITIVE
-from ..drawing.sheet import FONT, SMALL, SMALLEST
-from ..rates import Rate
+from ..drawing.page_layout import FONT, SMALL, SMALLEST
+from ..evidence import Rate
 from .paper import LENIENT, LETTERS, NOT_RUN, STRICT, Grid, axes_of, check_lenient, check_rates, letter, rate_axis
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def success_lines(
     rates : mapping of str to Rate or None
         The rate of each value, in the order in which the values are drawn, at equal distances; None where nothing was run.
     default : str, optional
-        The value to mark.
+        The value to highlight.
     lenient : mapping, optional
-        The same trials by a rule that counts more as success: a dashed line with open marks.
+        The same trials by a rule that counts more as success: a dashed line with open markers.
     ax : matplotlib Axes, optional
         Draw here. A new figure when left out.
     title, xlabel : str
@@ -88,7 +88,7 @@ def success_panels(rates: Grid, *, defaults: Mapping[str, str] | None = None, le
     rates : mapping of str to mapping of str to Rate or None
         For each parameter the rate of each of its values.
     defaults : mapping of str to str, optional
-        The value to mark of each parameter.
+        For each parameter the value to highlight.
     lenient : mapping, optional
         The same trials by a rule that counts more as success.
 

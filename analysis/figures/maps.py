@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..drawing.colours import FAINT, INK
-from ..drawing.sheet import SMALL, SMALLEST, TEXT
-from ..rates import Rate
+from ..drawing.page_layout import SMALL, SMALLEST, TEXT
+from ..evidence import Rate
 from .paper import LETTERS, NOT_RUN, Grid, axes_of, check_beside, check_grid, letter, shades, widest
 
 if TYPE_CHECKING:

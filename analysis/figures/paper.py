@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..drawing.colours import FAINT, INK
-from ..drawing.sheet import FONT, SMALL, TEXT, text_width
-from ..rates import Rate
+from ..drawing.page_layout import FONT, SMALL, TEXT, text_width
+from ..evidence import Rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +41,7 @@ def letter(ax: Axes, title: str, xlabel: str, ylabel: str, pad: float = 6.0) -> 
 
 
 def rate_axis(ax: Axes) -> None:
-    """An axis of rates from 0 to 1, a little longer, so that a bar of height 0 and a mark at 1 are seen whole."""
+    """An axis of rates from 0 to 1, a little longer, so that a bar of height 0 and a marker at 1 are seen whole."""
     ax.set(ylim=(-0.015, 1.03), yticks=TICKS)
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color=FAINT, alpha=0.2, linewidth=0.5)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..drawing.colours import FAINT, INK, NEGATIVE, POSITIVE
-from ..drawing.sheet import FONT, SMALLEST
+from ..drawing.page_layout import FONT, SMALLEST
 from .paper import axes_of, letter
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ BEYOND = 2.0  # from the outermost points to the next power of ten, at least so 
 ALONE = range(-1, 2)  # exponents of the axes without points
 TICKS = 6  # at most
 LEAST = 5e-324  # the smallest number above 0
-CROWD = 200  # units from which on their marks shrink and fade,
+CROWD = 200  # units from which on their markers shrink and fade,
 FAINTEST = 0.4  # to this opacity at the least
 
 
@@ -73,21 +73,21 @@ def score_scatter(
     pairs = {name: _pair(name, *pair) for name, pair in scores.items()}
     ax = axes_of(ax, 3.2, 3.2)
     ax.set(xscale="log", yscale="log")
-    marks: dict[str, PathCollection] = {}
+    series: dict[str, PathCollection] = {}
     for (name, (across, up)), look in zip(pairs.items(), LOOKS, strict=False):
         shown = (across > 0) & (up > 0)
         zeros = len(shown) - int(shown.sum())
         label = f"{name}: {shown.sum()} units{f', {zeros} more with a 0' * (zeros > 0)}"
         share = min(1.0, CROWD / max(1, int(shown.sum())))
         size = {"s": look["s"] * share, "linewidths": look["linewidths"] * share**0.5, "alpha": max(FAINTEST, share)}
-        marks[label] = ax.scatter(across[shown], up[shown], **{**look, **size}, gid=name, label=label, zorder=3)
+        series[label] = ax.scatter(across[shown], up[shown], **{**look, **size}, gid=name, label=label, zorder=3)
     decades = _decades(pairs)
     ends, ticks = (_power(decades[0]), _power(decades[-1])), [_power(decade) for decade in decades[:: -(-len(decades) // TICKS)]]
     ax.plot(ends, ends, color=FAINT, linewidth=0.6, gid="equal")
     ax.set(xlim=ends, ylim=ends, xticks=ticks, yticks=ticks)
     ax.minorticks_off()
     ax.spines[["top", "right"]].set_visible(False)
-    _letters(ax, marks, title, xlabel, ylabel)
+    _letters(ax, series, title, xlabel, ylabel)
     return ax
 
 
@@ -117,17 +117,17 @@ def _power(decade: int) -> float:
     return max(10.0**decade, LEAST)
 
 
-def _letters(ax: Axes, marks: Mapping[str, PathCollection], title: str, xlabel: str, ylabel: str) -> None:
+def _letters(ax: Axes, series: Mapping[str, PathCollection], title: str, xlabel: str, ylabel: str) -> None:
     """Names of the axes, and between the title and the points the legend."""
-    letter(ax, title, xlabel, ylabel, pad=1.5 * SMALLEST * len(marks) + 6)
-    # Names are given, since matplotlib leaves out marks whose own begin with "_".
+    letter(ax, title, xlabel, ylabel, pad=1.5 * SMALLEST * len(series) + 6)
+    # Names are given, since matplotlib leaves out series whose names begin with "_".
     legend = ax.legend(
-        list(marks.values()), list(marks),
+        list(series.values()), list(series),
         loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, handletextpad=0.2, labelspacing=0.3, handlelength=1.2,
         frameon=False, prop={"family": FONT, "size": SMALLEST},
     )  # fmt: skip
-    for mark in legend.legend_handles:
-        if mark is not None:
-            mark.set_alpha(1.0)
+    for marker in legend.legend_handles:
+        if marker is not None:
+            marker.set_alpha(1.0)
     for text in legend.get_texts():
         text.set(parse_math=False, color=INK)

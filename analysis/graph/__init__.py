@@ -1,6 +1,11 @@
-"""The sparse network as a weighted, directed, layered graph: the currency of this package."""
+"""The sparse network as a weighted, directed, layered graph: the currency of this package; and where its weight runs."""
 
 from .functions import ACTIVATIONS as ACTIVATIONS
 from .functions import LOSSES as LOSSES
 from .layered import LayeredGraph as LayeredGraph
-from .layered import as_graph as as_graph
+from .path_weights import PathSeparation as PathSeparation
+from .path_weights import carrying_units as carrying_units
+from .path_weights import path_products as path_products
+from .path_weights import path_separation as path_separation
+from .reading import as_graph as as_graph
+from .reading import several_networks as several_networks

@@ -1,4 +1,4 @@
-"""Numbers as they come in: read as arrays of floats, or refused."""
+"""Numbers as they come in: read as arrays of floats, or refused; and brought into range."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-__all__ = ["checked_array", "checked_matrix", "kept"]
+__all__ = ["checked_array", "checked_matrix", "kept", "near_one"]
 
 
 def checked_array(values: Any, name: str) -> NDArray[np.float64]:
@@ -51,3 +51,14 @@ def kept(array: NDArray[np.float64]) -> NDArray[np.float64]:
     copy = np.array(array)
     copy.setflags(write=False)
     return copy
+
+
+def near_one(strengths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Strengths times the power of two that brings the largest into [1/2, 1): no digit changes, and squares and products stay in range.
+
+    Examples
+    --------
+    >>> near_one(np.array([0.0, 3.0, 4.0])).tolist()
+    [0.0, 0.375, 0.5]
+    """
+    return np.ldexp(strengths, -np.frexp(strengths.max(initial=0))[1])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -14,9 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from .arrays import checked_array
 from .functions import known_loss
-
-if TYPE_CHECKING:
-    from .layered import LayeredGraph
 
 __all__ = ["adjacency_weights", "networkx_fields", "networkx_graph"]
 
@@ -70,16 +67,17 @@ def networkx_fields(graph: nx.DiGraph) -> dict[str, Any]:
     }
 
 
-def networkx_graph(network: LayeredGraph) -> nx.DiGraph:
-    """The network as a ``networkx.DiGraph``: see :meth:`LayeredGraph.to_networkx`."""
-    graph = nx.DiGraph(activations=" ".join(network.activations), loss=network.loss)
-    for layer, width in enumerate(network.widths):
-        for index in range(width):
-            bias = 0.0 if layer == 0 else float(network.biases[layer - 1][index])
-            graph.add_node((layer, index), layer=layer, bias=bias, name=network.unit_name(layer, index))
-    for layer, weight in enumerate(network.weights):
-        for source, target in np.argwhere(weight):
-            graph.add_edge((layer, int(source)), (layer + 1, int(target)), weight=float(weight[source, target]))
+def networkx_graph(
+    weights: Sequence[NDArray[np.float64]], biases: Sequence[NDArray[np.float64]], unit_name: Callable[[int, int], str], **facts: str
+) -> nx.DiGraph:
+    """The ``networkx.DiGraph`` of a network, with ``facts`` as graph attributes: see :meth:`LayeredGraph.to_networkx`."""
+    graph = nx.DiGraph(**facts)
+    for layer, values in enumerate([np.zeros(len(weights[0])), *biases]):
+        for index, bias in enumerate(values.tolist()):
+            graph.add_node((layer, index), layer=layer, bias=bias, name=unit_name(layer, index))
+    for layer, weight in enumerate(weights):
+        for source, target in np.argwhere(weight).tolist():
+            graph.add_edge((layer, source), (layer + 1, target), weight=float(weight[source, target]))
     return graph
 
 

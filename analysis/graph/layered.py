@@ -1,8 +1,7 @@
-"""The layered graph itself: what it holds, what it computes, and what can be read as one."""
+"""The layered graph itself: what it holds, and what it computes."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,12 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from .arrays import checked_array, checked_matrix, kept
 from .conversion import adjacency_weights, networkx_fields, networkx_graph
-from .functions import ACTIVATIONS, LOSSES, known_loss
+from .functions import ACTIVATIONS, LOSSES
 
 if TYPE_CHECKING:
     import igraph
 
-__all__ = ["LayeredGraph", "as_graph"]
+__all__ = ["LayeredGraph"]
 
 # L weight layers connect L + 1 unit layers of widths n_0 (inputs) ... n_L (outputs).
 
@@ -236,7 +235,7 @@ class LayeredGraph:
 
     def decisions(self, outputs: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Where outputs say yes: of classes (``loss="ce"``) the largest of a row, the first of equal ones; of bits those above 0, or above
-        1/2 where they are probabilities or were learnt as real values (``loss="mse"``).
+        1/2 where they are probabilities or were learned as real values (``loss="mse"``).
         """
         if self.loss == "ce":
             return np.arange(outputs.shape[1]) == outputs.argmax(axis=1)[:, None]
@@ -244,7 +243,7 @@ class LayeredGraph:
 
     def to_networkx(self) -> nx.DiGraph:
         """A ``networkx.DiGraph`` over units ``(layer, index)`` with ``layer``, ``bias``, ``name`` and edge ``weight``."""
-        return networkx_graph(self)
+        return networkx_graph(self.weights, self.biases, self.unit_name, activations=" ".join(self.activations), loss=self.loss)
 
     def to_igraph(self) -> igraph.Graph:
         """An ``igraph.Graph`` with the same vertices, in the same order, and attributes as :meth:`to_networkx`."""
@@ -259,45 +258,6 @@ class LayeredGraph:
         if layer == 0:
             return self.input_names[index]
         return self.output_names[index] if layer == len(self.weights) else f"h{layer}.{index}"
-
-
-def as_graph(network: Any) -> LayeredGraph:
-    """A :class:`LayeredGraph` of anything that can be read as one.
-
-    Parameters
-    ----------
-    network : LayeredGraph, networkx.DiGraph, igraph.Graph, sequence of matrices (n_out, n_in), or an object with ``weights``
-        An object with ``weights`` (such as a ``SparseNetwork``) may also have ``biases``, ``activations``, ``input_names``,
-        ``output_names`` and ``loss``.
-
-    Raises
-    ------
-    TypeError
-        When ``network`` is none of these.
-    ValueError
-        When it is not a layered graph.
-
-    Examples
-    --------
-    >>> as_graph([[[1.0, 1.0]], [[1.0]]]).widths
-    (2, 1, 1)
-    """
-    if isinstance(network, LayeredGraph):
-        return network
-    if isinstance(network, nx.Graph):
-        return LayeredGraph.from_networkx(network)
-    if "igraph" in sys.modules and isinstance(network, sys.modules["igraph"].Graph):
-        return LayeredGraph.from_igraph(network)
-    if hasattr(network, "weights"):
-        fields = ("biases", "activations", "input_names", "output_names")
-        loss = known_loss(getattr(network, "loss", None))
-        return LayeredGraph.from_weights(network.weights, **{f: getattr(network, f, ()) for f in fields}, loss=loss)
-    if isinstance(network, Sequence) and not isinstance(network, (str, bytes)):
-        return LayeredGraph.from_weights(network)
-    raise TypeError(
-        "the network must be a SparseNetwork, a LayeredGraph, a sequence of weight matrices (n_out, n_in), a networkx.DiGraph "
-        f"or an igraph.Graph; got {type(network).__name__}"
-    )
 
 
 def _names(names: Sequence[str], count: int, prefix: str) -> tuple[str, ...]:

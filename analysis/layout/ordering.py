@@ -85,8 +85,8 @@ def order_units(groups: Labels, edges: Matrices, group_order: Sequence[int]) -> 
         path = range(1, len(layers)) if upward else range(len(layers) - 2, -1, -1)
         for i in path:
             matrix = edges[i - 1].T if upward else edges[i]
-            goals = _barycentres(layers[i], layers[i - 1 if upward else i + 1], matrix)
-            layers[i] = _sorted(layers[i], rank[groups[i]], goals)
+            targets = _barycentres(layers[i], layers[i - 1 if upward else i + 1], matrix)
+            layers[i] = _sorted(layers[i], rank[groups[i]], targets)
         swapped = _swap_neighbours(layers, groups, edges)
         if (total := _total(swapped, edges)) < fewest:
             best, fewest = swapped, total
@@ -136,9 +136,9 @@ def _sift(start: list[int], cost: Callable[[list[int]], Cost], budget: int) -> l
             return best
 
 
-def _sorted(layer: list[int], ranks: NDArray, goals: NDArray) -> list[int]:
-    """Units by the rank of their group, then by their goal; where both are equal they stay in order."""
-    return sorted(layer, key=lambda unit: (ranks[unit], goals[unit]))
+def _sorted(layer: list[int], ranks: NDArray, targets: NDArray) -> list[int]:
+    """Units by the rank of their group, then by their target place; where both are equal they stay in order."""
+    return sorted(layer, key=lambda unit: (ranks[unit], targets[unit]))
 
 
 def _total(layers: list[list[int]], edges: Matrices) -> int:
@@ -148,11 +148,11 @@ def _total(layers: list[list[int]], edges: Matrices) -> int:
 def _barycentres(layer: list[int], other: list[int], edge: NDArray) -> NDArray[np.float64]:
     """Mean place, from 0 to 1, of each unit's neighbours in the other layer; its own place where it has none."""
     places = (np.arange(len(other)) + 0.5) / len(other)
-    goals = np.zeros(len(edge))
+    targets = np.zeros(len(edge))
     for i, unit in enumerate(layer):
         row = edge[unit][other]
-        goals[unit] = places[row].mean() if row.any() else (i + 0.5) / len(layer)
-    return goals
+        targets[unit] = places[row].mean() if row.any() else (i + 0.5) / len(layer)
+    return targets
 
 
 def _swap_neighbours(layers: list[list[int]], groups: Labels, edges: Matrices) -> list[list[int]]:

@@ -173,10 +173,10 @@ def _align_units(
     for i in (*range(len(layers)), *range(len(layers) - 2, -1, -1)):
         for run in _runs(layers[i], groups[i]):
             group = groups[i][run[0]]
-            goals = np.array([_mean_neighbour(i, unit, groups, edges, offsets, centres) for unit in run]) - centres[group]
+            targets = np.array([_mean_neighbour(i, unit, groups, edges, offsets, centres) for unit in run]) - centres[group]
             steps = np.arange(len(run)) / rows[i]
             # Isotonic regression of what is left after the steps is the exact least-squares place; clipping keeps it so.
-            placed = isotonic_regression(goals - steps).x
+            placed = isotonic_regression(targets - steps).x
             offsets[i][run] = np.clip(placed, -rooms[group], rooms[group] - steps[-1]) + steps
     return offsets
 

@@ -1,1 +1,5 @@
 """What a hierarchy says, in words: as text, and as one HTML file with the picture."""
+
+from .files import write_report as write_report
+from .page import report_html as report_html
+from .text import report_text as report_text

@@ -33,7 +33,7 @@ class Grouping:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The outcome of ``compare``; printed, it is a report.
+    """The result of ``compare``; printed, it is a report.
 
     Attributes
     ----------
@@ -150,7 +150,7 @@ def _ends(found: Hierarchy, truth: nx.DiGraph) -> dict[object, Ends]:
 
 
 def _pairs(found: Hierarchy, truth: nx.DiGraph, ends: dict[object, Ends]) -> tuple[list[tuple[int, object]], bool]:
-    """Modules with equal ends; where the whole graphs are alike, so that hidden-only modules are told apart by what they read."""
+    """Modules with equal ends; where the whole graphs are alike, so that hidden-only modules are distinguished by what they read."""
     graph = found.to_networkx()
     known = nx.DiGraph(truth.edges)
     known.add_nodes_from((node, {"inputs": e[0], "outputs": e[1]}) for node, e in ends.items())

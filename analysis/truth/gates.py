@@ -30,7 +30,7 @@ SEPARABLE = 1e6  # inverse strength of regularisation: nearly none, so that what
 
 @dataclass(frozen=True, eq=False)
 class FunctionMap:
-    """The outcome of ``function_map``; printed, it is a table.
+    """The result of ``function_map``; printed, it is a table.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ def function_map(hierarchy: Hierarchy, truth: nx.DiGraph) -> FunctionMap:
     *Read-out*, with :func:`best_readout`, from the top units of a module: those by which other modules read it, and its outputs,
     these as the bits that they decide. It is made and measured on all rows of the table: with every possible row at hand there is
     nothing to hold out. Chance is 0.5 only for few units: from u units any bit of u + 1 patterns in general position can be read,
-    so the number of units is told beside each module.
+    so the number of units is printed beside each module.
 
     *Lesion*: all units of the module are held at their mean over the table, its outputs too. An output loses twice the drop of
     its balanced accuracy, at least 0, so that 1 leaves it at chance; constant outputs have nothing to lose.

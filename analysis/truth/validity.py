@@ -113,7 +113,7 @@ def judge_decomposition(found: Hierarchy, modules: Sequence[Ends], table: TruthT
     network computes the table, also when they split its rows into the same levels, and constant units do not count; so known
     weights may excuse a unit but never blame one.
 
-    The number of patterns that the leaving units really take is told but decides nothing. More patterns than classes need not
+    The number of patterns that the leaving units really take is reported but decides nothing. More patterns than classes need not
     say more: training leaves surplus levels in sparse networks too, which the readers threshold away, and the same modules would
     be valid as a mask and not with weights. And fewer units than bits, one analog unit that carries two functions, pass no
     more than they must; ``levels`` shows them.

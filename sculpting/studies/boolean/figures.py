@@ -23,7 +23,7 @@ from .published import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from analysis.rates import Rate
+    from analysis import Rate
 
 __all__ = ["FIGURES"]
 
@@ -94,6 +94,6 @@ def _bars(
 
 
 def _known(count: Count) -> Rate:
-    from analysis.rates import Rate
+    from analysis import Rate
 
     return Rate(*count)

@@ -22,7 +22,7 @@ def target_table(rows: Sequence[Row]) -> str:
 
 
 def _line(rows: Sequence[Row], target: Target) -> list[str]:
-    from analysis.rates import Rate
+    from analysis import Rate
 
     found = [rows_of(rows, cell.tasks, cell.depth) for cell in target.cells]
     strict, lenient = ([rate_of(some, verdicts) for some in found] for verdicts in ((target.verdict,), (target.verdict, "valid")))

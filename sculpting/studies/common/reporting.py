@@ -15,7 +15,7 @@ from .success_rates import NOT_RUN
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from analysis.rates import Rate
+    from analysis import Rate
 
 __all__ = ["consensus_rows", "draw_found", "hours", "pictures", "spread", "with_interval"]
 
@@ -42,7 +42,7 @@ def with_interval(rate: Rate | None) -> str:
 
     Examples
     --------
-    >>> from analysis.rates import Rate
+    >>> from analysis import Rate
     >>> with_interval(Rate(15, 16)), with_interval(None)
     ('15/16 (0.72-0.99)', 'not run')
     """
@@ -64,7 +64,7 @@ def spread(values: Iterable[float | None], form: str) -> str:
 
 def pictures(**figures: Axes) -> dict[str, bytes]:
     """Each figure as ``NAME.svg`` and ``NAME.png``."""
-    from analysis.drawing.encoding import picture_bytes
+    from analysis.drawing import picture_bytes
 
     return {f"{name}.{kind}": picture_bytes(ax, kind) for name, ax in figures.items() for kind in ("svg", "png")}
 

@@ -9,7 +9,7 @@ from ...store import Row
 from .settings import SEEDS
 
 if TYPE_CHECKING:
-    from analysis.rates import Rate
+    from analysis import Rate
 
 __all__ = ["LENIENT", "NOT_RUN", "STRICT", "Count", "counts_text", "layers", "rate_of", "reached", "rows_of", "table"]
 
@@ -28,7 +28,7 @@ def rows_of(
 
 def rate_of(rows: Sequence[Row], verdicts: Sequence[str] = STRICT) -> Rate | None:
     """How many rows are right by any of the verdicts; None when there are no rows."""
-    from analysis.rates import Rate
+    from analysis import Rate
 
     return Rate(sum(any(row[verdict] for verdict in verdicts) for row in rows), len(rows)) if rows else None
 
@@ -38,7 +38,7 @@ def counts_text(rates: Sequence[Rate | None]) -> str:
 
     Examples
     --------
-    >>> from analysis.rates import Rate
+    >>> from analysis import Rate
     >>> counts_text([Rate(11, 12), Rate(12, 12)]), counts_text([Rate(11, 12), Rate(4, 4), None])
     ('11, 12 of 12', '11/12, 4/4, not run')
     >>> counts_text([Rate(162, 180)]), counts_text([None, None])
@@ -59,7 +59,7 @@ def reached(rate: Rate | None, target: Rate) -> str:
 
     Examples
     --------
-    >>> from analysis.rates import Rate
+    >>> from analysis import Rate
     >>> [reached(Rate(right, 11), Rate(11, 12)) for right in (11, 10, 9)]
     ['yes', 'open', 'no']
     """

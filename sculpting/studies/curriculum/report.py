@@ -17,7 +17,7 @@ from .published import BROAD_BY, BROAD_TARGET, MINUTES, NARROW_AT, NARROW_BITS, 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from analysis.rates import Rate
+    from analysis import Rate
 
 __all__ = ["curriculum_report", "curriculum_summary"]
 
@@ -83,7 +83,7 @@ def _composite(rows: Sequence[Row], arm: str) -> list[Row]:
 
 def _targets(rows: Sequence[Row]) -> list[list[str]]:
     """A line for each target of the reduced study."""
-    from analysis.rates import Rate
+    from analysis import Rate
 
     broad, narrow = _composite(rows, "broad"), _composite(rows, "narrow")
     early, later = (
@@ -120,7 +120,7 @@ def _time(rows: Sequence[Row]) -> list[str]:
 
 
 def _line(rows: Sequence[Row], protocol: str, arm: str) -> list[str]:
-    from analysis.rates import Rate
+    from analysis import Rate
 
     known, some = PROTOCOLS[protocol].arms[arm], _composite(rows, arm)
     facts = [NAMES[arm], str(known.width), _short(known.samples)]
@@ -154,7 +154,7 @@ def _atomic_first(rows: Sequence[Row], arm: str) -> str:
 
 
 def _rate(verdicts: Sequence[bool]) -> Rate | None:
-    from analysis.rates import Rate
+    from analysis import Rate
 
     return Rate(sum(verdicts), len(verdicts)) if verdicts else None
 
@@ -167,9 +167,8 @@ def _short(samples: float) -> str:
 
 def _figure(rows: Sequence[Row], protocol: str) -> Axes:
     """The composite's loss by samples, a line for each seed."""
-    from analysis.drawing.colours import FAINT
-    from analysis.drawing.sheet import FONT, SMALL
-    from analysis.figures.paper import axes_of, letter
+    from analysis.drawing import FAINT, FONT, SMALL
+    from analysis.figures import axes_of, letter
 
     known = PROTOCOLS[protocol]
     ax = axes_of(None, 5.2, 3.2)

@@ -67,7 +67,7 @@ def target_table(rows: Sequence[Row]) -> str:
 
 
 def _line(rows: Sequence[Row], target: Target) -> list[str]:
-    from analysis.rates import Rate
+    from analysis import Rate
 
     found = [_judged(row) for row in consensus_rows(rows, 1, task=target.task, size=target.size) if row["depth"] in target.depths]
     ours, least = rate_of(found, (target.verdict,)), target.least and Rate(*target.least)

@@ -106,8 +106,8 @@ def _cell(row: Row) -> str:
 
 def _figure(rows: Sequence[Row]) -> Axes:
     """Bars of single seeds by task, size and depth, all widths together."""
+    from analysis import Rate
     from analysis.figures import success_bars
-    from analysis.rates import Rate
 
     rates, known = {}, {}
     for task, size, depth in _groups(rows):

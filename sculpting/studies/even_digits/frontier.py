@@ -88,8 +88,8 @@ def frontier_figure(rows: Sequence[Row], protocol: str) -> Axes:
     from matplotlib.lines import Line2D
     from matplotlib.ticker import NullLocator
 
-    from analysis.drawing.sheet import FONT, SMALL
-    from analysis.figures.paper import axes_of, letter
+    from analysis.drawing import FONT, SMALL
+    from analysis.figures import axes_of, letter
 
     known = PROTOCOLS[protocol]
     ax = axes_of(None, 5.2, 3.6)

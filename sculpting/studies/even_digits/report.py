@@ -101,7 +101,7 @@ def even_summary(rows: Sequence[Row], protocol: str) -> str:
 
 def _targets(rows: Sequence[Row], protocol: str) -> list[list[str]]:
     """A line for each method that should need fewer images than scratch at every size, and one for the time."""
-    from analysis.rates import Rate
+    from analysis import Rate
 
     sizes, lines = PROTOCOLS[protocol].sizes, []
     for method in BELOW:
@@ -138,7 +138,7 @@ def _where_distillation_wins(rows: Sequence[Row], sizes: Sequence[int]) -> str:
 
 
 def _line(rows: Sequence[Row], method: str, size: int) -> list[str]:
-    from analysis.rates import Rate
+    from analysis import Rate
 
     point, published = frontier(rows, method, size), published_near(method, size)
     if point is None:

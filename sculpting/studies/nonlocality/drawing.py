@@ -52,9 +52,8 @@ def accuracy_figure(rows: Sequence[Row]) -> Figure:
     """Mean accuracies by sparsity, with a band from the worst to the best seed."""
     from matplotlib.patches import Patch
 
-    from analysis.drawing.colours import FAINT
-    from analysis.drawing.sheet import FONT, SMALL
-    from analysis.figures.paper import letter
+    from analysis.drawing import FAINT, FONT, SMALL
+    from analysis.figures import letter
 
     figure, panels = _panels(rows, 2.1)
     for width, network, ax in panels:
@@ -88,8 +87,8 @@ def attribution_figure(rows: Sequence[Row]) -> Figure:
 
 def score_figure(rows: Sequence[Row], size: str) -> Figure:
     """Heat maps of the first seed's ablation scores, a column for each hidden unit and a row for each code."""
-    from analysis.drawing.sheet import SMALL
-    from analysis.figures.paper import LETTERS, letter, shades
+    from analysis.drawing import SMALL
+    from analysis.figures import LETTERS, letter, shades
 
     figure, panels = _panels(rows, 1.5)
     names = ["+".join(map(str, code)) for code in SIZES[size].codes]
@@ -108,8 +107,8 @@ def score_figure(rows: Sequence[Row], size: str) -> Figure:
 
 def network_figure(rows: Sequence[Row], read: Read, size: str) -> Figure:
     """The first seed's networks, not yet pruned."""
-    from analysis.drawing.sheet import FONT, SMALL
-    from analysis.figures.paper import letter
+    from analysis.drawing import FONT, SMALL
+    from analysis.figures import letter
 
     known = SIZES[size]
     controls = [i < known.m // 2 for i in range(known.m)]
@@ -159,7 +158,7 @@ def draw_network(network: SparseNetwork, of_a: Sequence[bool], ax: Axes) -> None
     """
     from matplotlib.collections import LineCollection
 
-    from analysis.drawing.colours import FAINT, INK, NEGATIVE, POSITIVE
+    from analysis.drawing import FAINT, INK, NEGATIVE, POSITIVE
 
     weights = network.weights
     places = [_places(layer, width) for layer, width in enumerate((weights[0].shape[1], *map(len, weights)))]

@@ -98,7 +98,7 @@ def _targets(rows: Sequence[Row], width: int) -> list[list[str]]:
 
 def _target(rows: Sequence[Row], width: int, network: str, what: str, right: Callable[[Row], bool]) -> list[str]:
     """A line: of how many seeds every row is right."""
-    from analysis.rates import Rate
+    from analysis import Rate
 
     verdicts = {
         seed: all(right(row) for row in rows_of(rows, width, network) if row["seed"] == seed)

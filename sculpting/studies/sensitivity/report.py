@@ -14,7 +14,7 @@ from .cells import ordered, value_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from analysis.rates import Rate
+    from analysis import Rate
 
 __all__ = ["sensitivity_report", "sensitivity_summary"]
 

@@ -1,4 +1,4 @@
-"""One network, or several: what the first argument of a call holds."""
+"""What can be read as a network: one, or several."""
 
 from __future__ import annotations
 
@@ -8,9 +8,49 @@ from typing import Any
 
 import networkx as nx
 
-from .graph import LayeredGraph
+from .functions import known_loss
+from .layered import LayeredGraph
 
-__all__ = ["several_networks"]
+__all__ = ["as_graph", "several_networks"]
+
+
+def as_graph(network: Any) -> LayeredGraph:
+    """A :class:`LayeredGraph` of anything that can be read as one.
+
+    Parameters
+    ----------
+    network : LayeredGraph, networkx.DiGraph, igraph.Graph, sequence of matrices (n_out, n_in), or an object with ``weights``
+        An object with ``weights`` (such as a ``SparseNetwork``) may also have ``biases``, ``activations``, ``input_names``,
+        ``output_names`` and ``loss``.
+
+    Raises
+    ------
+    TypeError
+        When ``network`` is none of these.
+    ValueError
+        When it is not a layered graph.
+
+    Examples
+    --------
+    >>> as_graph([[[1.0, 1.0]], [[1.0]]]).widths
+    (2, 1, 1)
+    """
+    if isinstance(network, LayeredGraph):
+        return network
+    if isinstance(network, nx.Graph):
+        return LayeredGraph.from_networkx(network)
+    if "igraph" in sys.modules and isinstance(network, sys.modules["igraph"].Graph):
+        return LayeredGraph.from_igraph(network)
+    if hasattr(network, "weights"):
+        fields = ("biases", "activations", "input_names", "output_names")
+        loss = known_loss(getattr(network, "loss", None))
+        return LayeredGraph.from_weights(network.weights, **{f: getattr(network, f, ()) for f in fields}, loss=loss)
+    if isinstance(network, Sequence) and not isinstance(network, (str, bytes)):
+        return LayeredGraph.from_weights(network)
+    raise TypeError(
+        "the network must be a SparseNetwork, a LayeredGraph, a sequence of weight matrices (n_out, n_in), a networkx.DiGraph "
+        f"or an igraph.Graph; got {type(network).__name__}"
+    )
 
 
 def several_networks(networks: Any) -> list[Any] | None:

@@ -41,7 +41,7 @@ class Names:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class PageLayout:
     """Sizes and places of one picture."""
 
     layout: Layout
@@ -84,8 +84,8 @@ class Sheet:
         return left, bottom, right, top + (PLAIN if self.label_below(region) else LABELLED)
 
 
-def plan_sheet(hierarchy: Hierarchy, layout: Layout, title: str | None, frames: Frames = NO_FRAMES) -> Sheet:
-    """The sheet on which everything has room."""
+def plan_page(hierarchy: Hierarchy, layout: Layout, title: str | None, frames: Frames = NO_FRAMES) -> PageLayout:
+    """The layout of a page on which everything has room."""
     depth = len(hierarchy.graph.weights)
     extent = max([x + 0.55 for x, _ in layout.positions.values()] + [r.right for r in layout.regions.values()])
     step = min(STEP, WIDEST / extent)
@@ -104,7 +104,7 @@ def plan_sheet(hierarchy: Hierarchy, layout: Layout, title: str | None, frames: 
     bottom = MARGIN + legend + 6 + below + NEAR + LABELLED
     baselines = tuple(bottom + np.concatenate([[0.0], np.cumsum(heights[:-1])]))
     top = baselines[-1] + rises[-1] + LABELLED + NEAR + outputs.height + (2 * TEXT if title else 0.0) + MARGIN
-    return Sheet(layout, inputs, outputs, step, baselines, tuple(rises), left + (width - needed) / 2, width, float(top), frames)
+    return PageLayout(layout, inputs, outputs, step, baselines, tuple(rises), left + (width - needed) / 2, width, float(top), frames)
 
 
 def radius_at(step: float) -> float:
@@ -137,7 +137,7 @@ def captions_of(depth: int) -> list[str]:
 def region_label(module: Module, room: float, width: float, pixels: bool = False) -> str:
     """Number and contents of a module where ``room`` points are free, its number where ``width`` points are, or nothing.
 
-    Inputs that are pixels are told alone where there is no room for more.
+    Where the room is too small, pixels are named without the other units.
     """
     hidden = len(module.units) - len(module.inputs) - len(module.outputs)
     counts = [(len(module.inputs), "pixel" if pixels else "input"), (hidden, "hidden"), (len(module.outputs), "output")]

@@ -1,4 +1,4 @@
-"""Layered networks whose modules are known because they were planted: known answers for every detector."""
+"""Layered networks whose modules are known because they were planted: a ground truth for every detector."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .graph import LayeredGraph
-from .hierarchy import Hierarchy
+from ..graph import LayeredGraph
+from ..hierarchy import Hierarchy
 
 __all__ = ["planted_hierarchy"]
 
@@ -141,7 +141,7 @@ def _needed(blocks: Sequence[_Block]) -> int:
 def _blocks(labels: Sequence[NDArray[np.int64]], reads: Sequence[_Choices], spans: Sequence[int]) -> list[_Block]:
     blocks = []
     for level, (modules, span) in enumerate(zip(labels, spans, strict=True)):
-        # Only two single units are told apart by the tests of the detector, and outputs need no telling apart.
+        # The tests of the detector can separate two single units but no more; outputs are separate anyway.
         several = 2 if len(modules) > 2 else 1
         for layer in range(span):
             ports = reads[level] if layer == 0 else ()

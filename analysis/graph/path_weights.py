@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ttest_ind
 
-from .detection.features import near_one
-from .graph import as_graph
+from .arrays import near_one
+from .reading import as_graph
 
 __all__ = ["PathSeparation", "carrying_units", "path_products", "path_separation"]
 

@@ -1,4 +1,4 @@
-"""What all marks of a picture share: which lies upon which, how texts are set, how thick lines are."""
+"""Style shared by all elements of a picture: stacking order, texts and line widths."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .sheet import FONT
+from .page_layout import FONT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

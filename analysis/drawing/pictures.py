@@ -1,0 +1,131 @@
+"""The picture of a hierarchy, on axes and in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..files import write_file
+from ..hierarchy import VIEWS, Hierarchy, check_hierarchy
+from ..texts import checked_title
+from .dot import render_dot, to_dot
+from .encoding import picture_bytes
+from .images import PixelMap, pixel_maps
+from .native import paint
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["draw"]
+
+PICTURES = (".svg", ".pdf", ".png")
+SUFFIXES = {"native": (*PICTURES, ".html", ".dot"), "graphviz": (*PICTURES, ".dot")}
+
+
+def draw(
+    hierarchy: Hierarchy,
+    path: str | Path | None = None,
+    *,
+    ax: Axes | None = None,
+    engine: str = "native",
+    title: str | None = None,
+    image: tuple[int, int] | None = None,
+) -> Axes | None:
+    """Draw a hierarchy; returns the axes, and writes a file where a path is given.
+
+    Parameters
+    ----------
+    hierarchy : Hierarchy
+        What :func:`detect_modules` or :func:`consensus` found.
+    path : str or Path, optional
+        Where to write; the suffix decides: ``.svg``, ``.pdf``, ``.png``, ``.html`` (a report with the picture) or ``.dot``.
+    ax : matplotlib Axes, optional
+        Draw here; line widths and texts shrink with the room. A new figure when left out.
+    engine : {"native", "graphviz"}
+        What arranges and draws. ``"graphviz"`` needs the program ``dot`` for all but ``.dot``.
+    title : str, optional
+        Stands above the picture.
+    image : (int, int), optional
+        Height and width of the image whose pixels the inputs are, row by row from the top left. The pixels of a module are then drawn as
+        a map of the whole image, and not as a circle each; see the notes. Not with ``engine="graphviz"`` or ``.dot``.
+
+    Returns
+    -------
+    matplotlib Axes, or None with ``engine="graphviz"``, which draws on no axes
+
+    Raises
+    ------
+    TypeError
+        When ``hierarchy`` is none, ``ax`` no axes, or ``title`` no string.
+    ValueError
+        When the suffix or engine is unknown, or ``engine="graphviz"`` gets no path, or an ``ax``; when ``image`` has more or fewer
+        pixels than there are inputs, or goes with Graphviz.
+    RuntimeError
+        When ``engine="graphviz"`` finds no ``dot``.
+
+    Notes
+    -----
+    In a map a pixel p is as dark as its summed weight, ``s(p) = sum over u of |w(p, u)|``, over all units u of modules that read it,
+    divided by the largest ``s`` of all pixels of the network: shades compare within a picture, not between pictures. Pixels of other
+    modules, removed ones and ones that nothing reads are blank. A line from a map to a unit u is as wide as the sum of ``|w(p, u)|``
+    over the pixels of the map; it has the colour of the module, since the signs are added up. Of more than eight modules with pixels,
+    the eight with the most get a map, and the picture says what is left out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from analysis import Hierarchy, LayeredGraph
+    >>> graph = LayeredGraph.from_weights([[[1.0, -1.0]], [[1.0]]])
+    >>> labels = (np.array([0, 0]), np.array([0]), np.array([1]))
+    >>> ax = draw(Hierarchy(graph, labels, labels), title="a XOR b")
+    >>> [text.get_text() for text in ax.texts][:2]
+    ['M0', 'M1']
+    """
+    check_hierarchy(hierarchy)
+    suffix, title = _check(path, ax, engine), checked_title(title)
+    maps = _maps(hierarchy, path, engine, image)
+    if engine == "graphviz":
+        assert path is not None
+        content = to_dot(hierarchy, title).source.encode() if suffix == ".dot" else render_dot(hierarchy, suffix[1:], title)
+        write_file(path, content)
+        return None
+    ax = paint(hierarchy, ax, title, maps)
+    if path is not None:
+        write_file(path, _content(hierarchy, ax, suffix, title, image))
+    return ax
+
+
+def _check(path: str | Path | None, ax: Axes | None, engine: str) -> str:
+    if engine not in SUFFIXES:
+        raise ValueError(f"engine must be one of {list(SUFFIXES)}; got {engine!r}")
+    if engine == "graphviz" and (path is None or ax is not None):
+        raise ValueError(
+            f'engine="graphviz" must have a path to write to and no ax; got path={path!r} and {"an" if ax is not None else "no"} ax. '
+            'Use engine="native" to draw on axes'
+        )
+    if ax is not None and not hasattr(ax, "add_patch"):
+        raise TypeError(f"ax must be matplotlib Axes; got {type(ax).__name__}")
+    suffix = Path(path).suffix.lower() if path is not None else ""
+    if path is not None and suffix not in SUFFIXES[engine]:
+        raise ValueError(f"path must end in one of {list(SUFFIXES[engine])} with engine={engine!r}; got {str(path)!r}")
+    return suffix
+
+
+def _maps(hierarchy: Hierarchy, path: str | Path | None, engine: str, image: tuple[int, int] | None) -> tuple[PixelMap, ...]:
+    if image is None:
+        return ()
+    if engine == "graphviz" or Path(path or "").suffix.lower() == ".dot":
+        raise ValueError(
+            f'image must go with engine="native" and no ".dot" file, since Graphviz draws no maps of pixels; '
+            f"got image={image!r}, engine={engine!r} and path={str(path)!r}. Leave image out to draw each input as a unit"
+        )
+    return pixel_maps(hierarchy, image)
+
+
+def _content(hierarchy: Hierarchy, ax: Axes, suffix: str, title: str | None, image: tuple[int, int] | None) -> bytes:
+    if suffix == ".html":
+        report: str = VIEWS["page"](hierarchy, title=title or "Modules and hierarchy", image=image)
+        return report.encode()
+    if suffix == ".dot":
+        return to_dot(hierarchy, title).source.encode()
+    return picture_bytes(ax, suffix[1:])

@@ -1,0 +1,76 @@
+"""The facts of a hierarchy that the text and the page give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..drawing.images import PixelMap
+from ..drawing.page_layout import captions_of
+from ..hierarchy import Hierarchy
+from ..layout.ordering import drawn_edges
+
+__all__ = ["COLUMNS", "PIXEL_COLUMNS", "TITLE", "facts_of", "headline_of", "pixel_headline", "pixel_row", "rows_of"]
+
+TITLE = "Modules and hierarchy"
+COLUMNS = ("module", "inputs", "outputs", "hidden units", "reads from")
+PIXEL_COLUMNS = ("module", "pixels", "rows", "columns", "left half", "right half")
+LISTED = 24  # names; longer lists are cut
+
+
+def headline_of(hierarchy: Hierarchy) -> str:
+    count = len(hierarchy.modules)
+    return f"{count} module{'' if count == 1 else 's'} in a network of widths {'-'.join(map(str, hierarchy.graph.widths))}"
+
+
+def facts_of(hierarchy: Hierarchy) -> list[tuple[str, str]]:
+    graph = hierarchy.graph
+    undrawn = graph.edge_count - sum(int(edge.sum()) for edge in drawn_edges(hierarchy))
+    lost = f"; {undrawn} of them at removed units, not drawn" if undrawn else ""
+    captions = captions_of(len(graph.weights))
+    units = [
+        f"{(a >= 0).sum()} of {len(a)} {'in ' if caption.startswith('hidden') else ''}{caption}"
+        for a, caption in zip(hierarchy.labels, captions, strict=True)
+    ]
+    facts = [
+        ("edges", f"{graph.edge_count} of {sum(w.size for w in graph.weights)} (density {graph.density:.3f}){lost}"),
+        ("units", ", ".join(units)),
+    ]
+    accuracy = getattr(hierarchy.network, "accuracy", None)
+    if accuracy is not None:
+        facts.append(("accuracy", f"{float(accuracy):.4f}"))
+    if hierarchy.support is not None:
+        interval = "" if hierarchy.support_interval is None else " (95 % interval {:.2f} to {:.2f})".format(*hierarchy.support_interval)
+        facts.append(("support", f"{hierarchy.support:.3f} of the votes{interval}"))
+    return facts
+
+
+def rows_of(hierarchy: Hierarchy) -> list[tuple[str, ...]]:
+    """A row for each module, in the order of ``COLUMNS``; empty where there is nothing."""
+    graph, flow = hierarchy.graph, hierarchy.to_networkx()
+    rows: list[tuple[str, ...]] = []
+    for module in hierarchy.modules:
+        layers = np.bincount([layer for layer, _ in module.units], minlength=len(graph.weights) + 1)
+        hidden = [f"{count} in layer {layer}" for layer, count in enumerate(layers) if count and 0 < layer < len(graph.weights)]
+        inputs = _list([graph.input_names[i] for i in module.inputs])
+        outputs = _list([graph.output_names[i] for i in module.outputs])
+        sources = _list([f"M{index}" for index in sorted(flow.predecessors(module.index))])
+        rows.append((f"M{module.index}", inputs, outputs, ", ".join(hidden), sources))
+    return rows
+
+
+def pixel_headline(maps: Sequence[PixelMap], image: tuple[int, int]) -> str:
+    height, width = image
+    return f"{sum(one.count for one in maps)} of {height * width} read, of an image {height} high and {width} wide"
+
+
+def pixel_row(pixels: PixelMap) -> tuple[str, ...]:
+    """In the order of ``PIXEL_COLUMNS``."""
+    spans = ("{} to {}".format(*span) for span in (pixels.rows, pixels.columns))
+    return f"M{pixels.module}", str(pixels.count), *spans, *(f"{share:.2f}" for share in pixels.halves)
+
+
+def _list(names: Sequence[str]) -> str:
+    shown = [*names[:LISTED], f"… ({len(names)} in all)"] if len(names) > LISTED else names
+    return ", ".join(shown)

@@ -1,0 +1,53 @@
+"""The report as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..files import write_file
+from ..hierarchy import Hierarchy
+from .facts import TITLE
+from .page import report_html
+from .text import NOTHING, report_text
+
+__all__ = ["write_report"]
+
+
+def write_report(
+    hierarchy: Hierarchy,
+    path: str | Path,
+    comparison: Any = None,
+    title: str = TITLE,
+    evidence: Mapping[str, Any] = NOTHING,
+    *,
+    image: tuple[int, int] | None = None,
+) -> Path:
+    """Write the report to ``path``, whose suffix is ``.html`` or ``.txt``; returns the path.
+
+    The other parameters are those of :func:`report_html`.
+
+    Raises
+    ------
+    TypeError
+        When ``hierarchy`` is none, or ``title`` no string.
+    ValueError
+        When the suffix is another, or ``image`` has more or fewer pixels than the network has inputs.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from analysis import LayeredGraph
+    >>> labels = (np.array([0, 0]), np.array([0]))
+    >>> with TemporaryDirectory() as folder:
+    ...     write_report(Hierarchy(LayeredGraph.from_weights([[[1.0, 1.0]]]), labels, labels), f"{folder}/report.txt").name
+    'report.txt'
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".html", ".txt"):
+        raise ValueError(f"path must end in .html or .txt; got {str(path)!r}")
+    if suffix == ".html":
+        return write_file(path, report_html(hierarchy, comparison, title, evidence, image=image).encode())
+    return write_file(path, f"{report_text(hierarchy, comparison, evidence, image=image)}\n".encode())
