@@ -18,7 +18,7 @@ SEEDS = 32
 
 def run(seed: int, seeds: int) -> SculptResult:
     task = tasks.boolean([6, 3, 3, 3])
-    return sculpt(task.model(24, 2), task, seed=seed, seeds=seeds, unit_steps=[70, 35], edge_steps=[2.5, 1], progress=False)
+    return sculpt(task.model(24, 2), task, seed=seed, seeds=seeds, unit_steps=[0.7, 0.35], edge_steps=[0.025, 0.01], progress=False)
 
 
 def edges(results: Iterable[SculptResult]) -> dict[tuple, tuple[bytes, ...]]:

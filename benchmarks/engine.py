@@ -26,12 +26,15 @@ from plain import mlp, seconds_per_step, train_round
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from sculpting import sculpt, tasks
+from sculpting.data import Data
 from sculpting.mlp.memory import bytes_of_member
 from sculpting.mlp.packing import packings
-from sculpting.mlp.population import Population, Shape
+from sculpting.mlp.population import Population
 from sculpting.mlp.scores import UNIT_SCORES
-from sculpting.mlp.training import Data, Round, train
+from sculpting.mlp.training import train
+from sculpting.models.shape import Shape
 from sculpting.randomness import keys, uniforms
+from sculpting.settings import RoundSettings
 from sculpting.tasks import Task
 
 # As published: ReLU units, one rate, no noise inside, steps that only halve, chains that end at the first item that cannot go.
@@ -61,7 +64,7 @@ def side_by_side(baseline: Callable[[], float], measure: Callable[[], float], co
 def member_step(name: list[int], hidden: tuple[int, ...], batch: int, steps: int, members: int) -> float:
     """Process seconds of a member-step over the whole protocol."""
     task = tasks.boolean(name)
-    options = {**PUBLISHED, "steps": steps, "batch_size": batch, "unit_steps": [70], "edge_steps": [2.5], "progress": False}
+    options = {**PUBLISHED, "steps": steps, "batch_size": batch, "unit_steps": [0.7], "edge_steps": [0.025], "progress": False}
     start = time.process_time()
     result = sculpt(task.model(hidden, activation="relu"), task, seeds=members, **options)
     seconds = time.process_time() - start
@@ -124,7 +127,7 @@ def mnist_task(rows: int = 2048) -> Task:
 
 def mnist_step(data: Data, population: Population, steps: int = 24) -> float:
     start = time.perf_counter()
-    train(population, data, Round(steps, 512, 1e-3), keys(["one"]))
+    train(population, data, RoundSettings(steps, 512, 1e-3), keys(["one"]))
     return (time.perf_counter() - start) / steps
 
 
@@ -173,7 +176,7 @@ def members_on_threads(members: int = 16, steps: int = 47) -> list[str]:
     def measure(population: Population, inside: int, threads: int) -> float:
         torch.set_num_threads(inside)
         start = time.perf_counter()
-        train(population, data, Round(steps, 64, 1e-3, hidden_noise=0.3), keys(range(members)), threads=threads)
+        train(population, data, RoundSettings(steps, 64, 1e-3, hidden_noise=0.3), keys(range(members)), threads=threads)
         torch.set_num_threads(1)
         return (time.perf_counter() - start) / steps
 
@@ -252,7 +255,11 @@ def throughput(device: str, counts: tuple[int, ...] = (1_000, 10_000, 100_000)) 
 
     At least: values, mask, gradient, two moments and the best values read and written once a step, and a batch's inputs read once.
     """
-    data, shape, settings = Data.of(tasks.boolean([6, 3, 3, 3]), device), Shape((6, 24, 3), ("relu", "identity")), Round(30, 32, 0.05)
+    data, shape, settings = (
+        Data.of(tasks.boolean([6, 3, 3, 3]), device),
+        Shape((6, 24, 3), ("relu", "identity")),
+        RoundSettings(30, 32, 0.05),
+    )
     each = 4 * (12 * shape.size + settings.batch_size * (len(data.x) + len(data.y)))
     bandwidth = copied_bytes_a_second(device)
     lines = ["| members | member-steps a second, median | all | share of the bandwidth |", "|---|---|---|---|"]
@@ -292,9 +299,9 @@ def peak(members: int) -> None:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
-def wide() -> tuple[Data, Shape, Round]:
+def wide() -> tuple[Data, Shape, RoundSettings]:
     shape = Shape((8, 60, 60, 60, 8), ("relu", "relu", "relu", "identity"))
-    return Data.of(tasks.boolean([8, 2, 1, 2, 8])), shape, Round(16, 32, 0.05, input_noise=0.1)
+    return Data.of(tasks.boolean([8, 2, 1, 2, 8])), shape, RoundSettings(16, 32, 0.05, input_noise=0.1)
 
 
 def memory(few: int = 256, many: int = 1280) -> list[str]:

@@ -16,7 +16,7 @@ bits = x > 0.5
 y = (bits[:, 0] ^ bits[:, 1]).float() + 2 * (bits[:, 2] & bits[:, 3]).float()
 
 model = nn.Sequential(nn.Linear(6, 24), nn.ReLU(), nn.Linear(24, 24), nn.ReLU(), nn.Linear(24, 1))
-result = sculpt(model, (x, y), min_accuracy=0.97, seeds=4, steps=200, learning_rate=0.02, unit_steps=[50, 25], edge_steps=[5, 2])
+result = sculpt(model, (x, y), min_accuracy=0.97, seeds=4, steps=200, learning_rate=0.02, unit_steps=[0.5, 0.25], edge_steps=[0.05, 0.02])
 print(result)
 
 found = consensus(result.candidates)

@@ -15,7 +15,7 @@ from sculpting import sculpt, tasks
 figure = Figure(figsize=(11, 5), layout="constrained")
 for ax, codes in zip(figure.subplots(1, 2), ([[0], [1]], [[0], [1], [0, 1]]), strict=True):
     task = tasks.cmsp(m=2, k=2, n=6, codes=codes, outputs="each")
-    result = sculpt(task.model(width=24, hidden_layers=2), task, seeds=2, unit_steps=[50], edge_steps=[2], progress=False)
+    result = sculpt(task.model(width=24, hidden_layers=2), task, seeds=2, unit_steps=[0.5], edge_steps=[0.02], progress=False)
     found = consensus(result.candidates)
     told = compare(found, task.truth(hidden_layers=2))
     groups = [" ".join(task.input_names[i] for i in module.inputs) for module in found.modules if module.inputs]

@@ -14,7 +14,7 @@ task = tasks.mnist_pair(**images)
 inputs, columns = task.x.shape[1], task.image[1]
 
 model = task.model(width=inputs // 2, hidden_layers=2, activation="clipped_relu")
-result = sculpt(model, task, seeds=2, tolerance=0.02, unit_steps=[50], edge_steps=[2.5], progress=False)
+result = sculpt(model, task, seeds=2, tolerance=0.02, unit_steps=[0.5], edge_steps=[0.025], progress=False)
 found = consensus(result.candidates, merge_threshold=0.6)
 sides = [{"left" if pixel % columns < columns // 2 else "right" for pixel in module.inputs} for module in found.modules]
 

@@ -5,10 +5,12 @@ from .executors import cluster as cluster
 from .executors import workers as workers
 from .models.chain import read_model as read_model
 from .models.network import SparseNetwork as SparseNetwork
-from .schedule.pruning import Attempt as Attempt
-from .sculptor import SculptResult as SculptResult
-from .sculptor import StopReason as StopReason
+from .results import SculptResult as SculptResult
+from .results import StopReason as StopReason
+from .schedule.history import Attempt as Attempt
 from .sculptor import sculpt as sculpt
+from .settings import ScheduleSettings as ScheduleSettings
+from .settings import TrainingSettings as TrainingSettings
 from .store import write_rows as write_rows
 from .study import CellResult as CellResult
 from .study import Study as Study

@@ -19,7 +19,7 @@ from .sculptor import sculpt
 from .studies import STUDIES
 from .studies.common.evidence import evidence_of
 from .studies.common.selection import accuracies_on_test, select
-from .studies.common.settings import IMAGE_THRESHOLD, THRESHOLD, settings_for
+from .studies.common.settings import IMAGE_THRESHOLD, THRESHOLD
 from .study import run
 from .tasks import EXEMPLARS, Task, boolean, boolean_tasks, named
 from .tasks.named import MAKERS
@@ -160,7 +160,6 @@ def sculpt_task(options: argparse.Namespace) -> None:
     checkpoint = folder / "sculpt.checkpoint"
     result = sculpt(
         model, task, seeds=options.seeds, seed=options.seed, device=options.device, checkpoint=checkpoint, progress=not options.quiet,
-        **settings_for(task),
     )  # fmt: skip
     if not result.candidates:
         checkpoint.unlink(missing_ok=True)

@@ -1,38 +1,43 @@
-"""What ``sculpt`` is given, checked at the door."""
+"""What ``sculpt`` and ``narrow`` are given, checked where it enters."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from numbers import Integral, Real
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from numbers import Integral
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .mlp.scores import EDGE_SCORES, UNIT_SCORES
-from .mlp.training import Round
-from .models.chain import Chain
+from .models.chain import Chain, read_model
+from .settings import ScheduleSettings, TrainingSettings
 from .tasks.task import Task
 
 __all__ = [
-    "DENSE_ROUNDS", "DENSE_ROUNDS_UNMARKED", "EDGE_STEPS", "EPOCHS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "LEAST_STEPS", "MOST_STEPS",
-    "UNIT_STEPS",
-    "check_amounts", "check_arguments", "check_chains", "check_counts", "check_finite", "check_inputs", "check_spread", "device_of",
-    "rates_of", "round_of", "steps_of",
+    "EDGE_STEPS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "UNIT_STEPS",
+    "check_accuracy", "check_amounts", "check_choice", "check_counts", "check_finite", "check_inputs", "check_schedule", "check_spread",
+    "check_training", "device_of", "read_models", "settings_of", "steps_of",
 ]  # fmt: skip
 
-UNIT_STEPS: tuple[float, ...] = tuple(range(70, 0, -5))
-EDGE_STEPS: tuple[float, ...] = (2.5, 2.0, 1.5, 1.0, 0.5)
-LARGE_UNIT_STEPS: tuple[float, ...] = (50, 20)
-LARGE_EDGE_STEPS: tuple[float, ...] = (2.0, 1.0)
-DENSE_ROUNDS, DENSE_ROUNDS_UNMARKED = 10, 50  # where it is known how accurate to be, and where a network is trained while it gains
-EPOCHS, LEAST_STEPS, MOST_STEPS = 30, 60, 120  # of a round: so many epochs, between so many steps
+UNIT_STEPS: tuple[float, ...] = tuple(round(0.05 * i, 2) for i in range(14, 0, -1))
+EDGE_STEPS: tuple[float, ...] = (0.025, 0.02, 0.015, 0.01, 0.005)
+LARGE_UNIT_STEPS: tuple[float, ...] = (0.5, 0.2)
+LARGE_EDGE_STEPS: tuple[float, ...] = (0.02, 0.01)
 LARGE = 20_000  # weights from which on a network takes the smaller grid: a round takes seconds, not milliseconds
 
 
-def check_chains(chains: Sequence[Chain]) -> None:
-    """Refuse models that cannot stand in one population."""
+def read_models(model: nn.Module | Sequence[nn.Module]) -> list[Chain]:
+    """One model or several as chains of layers that fit into one population.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a model cannot be read, there is none, or they differ in more than widths.
+    """
+    models: Sequence[Any] = model if isinstance(model, (list, tuple)) else [model]
+    chains = [read_model(each) for each in models]
     if not chains:
         raise ValueError("model must be a module or a list of at least one; got an empty one")
     first = chains[0].shape
@@ -43,43 +48,91 @@ def check_chains(chains: Sequence[Chain]) -> None:
                 "models that are sculpted together must have the same inputs, outputs, depth and activations, and differ in widths only; "
                 f"got {chain.shape.widths} {list(chain.shape.activations)} beside {first.widths} {list(first.activations)}"
             )
+    return chains
 
 
-def steps_of(
-    chains: Sequence[Chain], unit_steps: Sequence[float] | None, edge_steps: Sequence[float] | None
-) -> tuple[list[float], list[float]]:
+def settings_of(
+    task: Task, training: TrainingSettings | None, schedule: ScheduleSettings | None, given: Mapping[str, Any]
+) -> tuple[TrainingSettings, ScheduleSettings]:
+    """The settings of a call: those of the task, or in their place others, and in either the fields that were given by name.
+
+    Raises
+    ------
+    TypeError
+        When ``training`` or ``schedule`` is something else, or a name is no field of either.
+    """
+    for name, value, kind in (("training", training, TrainingSettings), ("schedule", schedule, ScheduleSettings)):
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{name} must be {kind.__name__}; got {type(value).__name__}")
+    of_training, of_schedule = ({field.name for field in fields(kind)} for kind in (TrainingSettings, ScheduleSettings))
+    unknown = sorted(given.keys() - of_training - of_schedule)
+    if unknown:
+        known = f"fields of TrainingSettings, {sorted(of_training)}, or of ScheduleSettings, {sorted(of_schedule)}"
+        raise TypeError(f"settings must be {known}; got {unknown[0]!r}")
+    return (
+        replace(training or task.training, **{name: value for name, value in given.items() if name in of_training}),
+        replace(schedule or task.schedule, **{name: value for name, value in given.items() if name in of_schedule}),
+    )
+
+
+def steps_of(chains: Sequence[Chain], settings: ScheduleSettings) -> tuple[list[float], list[float]]:
     """The first steps of chains of units and of edges: as given, otherwise by the size of the largest model."""
     large = max(len(chain.shape.weight_positions()) for chain in chains) > LARGE
     usual = (LARGE_UNIT_STEPS, LARGE_EDGE_STEPS) if large else (UNIT_STEPS, EDGE_STEPS)
     found = [
-        _percentages("unit_steps", usual[0] if unit_steps is None else unit_steps),
-        _percentages("edge_steps", usual[1] if edge_steps is None else edge_steps),
+        _fractions("unit_steps", usual[0] if settings.unit_steps is None else settings.unit_steps),
+        _fractions("edge_steps", usual[1] if settings.edge_steps is None else settings.edge_steps),
     ]
     if not any(found):
         raise ValueError("unit_steps and edge_steps are both empty, so there is nothing to prune; give at least one step")
     return found[0], found[1]
 
 
-def _percentages(name: str, values: Any) -> list[float]:
+def _fractions(name: str, values: Any) -> list[float]:
     try:
         steps = [0.0] if isinstance(values, str) else [float(value) for value in values]
     except (TypeError, ValueError):
         steps = [0.0]
-    if not all(0 < step < 100 for step in steps):
-        raise ValueError(f"{name} must be a sequence of percentages in (0, 100); got {values!r}")
+    if not all(0 < step < 1 for step in steps):
+        percent = ". For percentages, divide by 100" if any(1 <= step <= 100 for step in steps) else ""
+        raise ValueError(f"{name} must be a sequence of fractions in (0, 1), such as (0.5, 0.2); got {values!r}{percent}")
     return steps
 
 
-def rates_of(learning_rate: Any) -> list[float]:
-    """One learning rate or several."""
-    one = isinstance(learning_rate, Real) or getattr(learning_rate, "ndim", 1) == 0
+def check_training(settings: TrainingSettings) -> None:
+    """Refuse settings of training rounds that are out of range."""
     try:
-        rates = [float(rate) for rate in ([learning_rate] if one else learning_rate)]
+        rates = settings.learning_rates
     except (TypeError, ValueError):
-        rates = []
-    if not rates or not all(0 < rate < math.inf for rate in rates):
-        raise ValueError(f"learning_rate must be positive, one number or a sequence of them; got {learning_rate!r}")
-    return rates
+        rates = ()
+    if not rates or isinstance(settings.learning_rate, str) or not all(0 < rate < math.inf for rate in rates):
+        raise ValueError(f"learning_rate must be positive, one number or a sequence of them; got {settings.learning_rate!r}")
+    optional = {name: getattr(settings, name) for name in ("steps", "batch_size", "rate_width")}
+    check_counts(least_rows=settings.least_rows, **{name: value for name, value in optional.items() if value is not None})
+    check_amounts(weight_decay=settings.weight_decay, input_noise=settings.input_noise, hidden_noise=settings.hidden_noise)
+    if not 0 <= settings.final_rate <= 1:
+        raise ValueError(f"final_rate must be a fraction of the learning rate, in [0, 1]; got {settings.final_rate}")
+
+
+def check_schedule(settings: ScheduleSettings) -> None:
+    """Refuse settings of the pruning schedule that are out of range; scores and steps are checked where they are looked up."""
+    optional = {name: getattr(settings, name) for name in ("double_after", "dense_rounds")}
+    given = {name: value for name, value in optional.items() if value is not None}
+    check_counts(unit_tries=settings.unit_tries, edge_tries=settings.edge_tries, **given)
+    if not 0 <= settings.tolerance < 1:
+        raise ValueError(f"tolerance must be a fraction in [0, 1), such as 0.005 for half a percentage point; got {settings.tolerance}")
+
+
+def check_accuracy(min_accuracy: float | None) -> None:
+    """Refuse what is no accuracy."""
+    if min_accuracy is not None and not 0 < min_accuracy <= 1:
+        raise ValueError(f"min_accuracy must be a fraction in (0, 1]; got {min_accuracy}")
+
+
+def check_choice(name: str, value: object, known: Sequence[str]) -> None:
+    """Refuse a name that is not known."""
+    if value not in known:
+        raise ValueError(f"{name} must be one of {sorted(known)}; got {value!r}")
 
 
 def check_finite(chain: Chain) -> None:
@@ -107,30 +160,6 @@ def check_inputs(chain: Chain, task: Task) -> None:
             raise ValueError(f"{kind}_names of the task must be {count} different names or none; got {list(names)}")
 
 
-def check_arguments(
-    chain: Chain,
-    task: Task,
-    min_accuracy: float | None,
-    tolerance: float,
-    scores: tuple[str, str],
-    initial: str,
-) -> None:
-    """Refuse what does not fit the model or the data, or is not known."""
-    check_inputs(chain, task)
-    check_spread(task.loss, task.y_check, "that decide acceptance")
-    if min_accuracy is not None and not 0 < min_accuracy <= 1:
-        raise ValueError(f"min_accuracy must be a fraction in (0, 1]; got {min_accuracy}")
-    if not 0 <= tolerance < 1:
-        raise ValueError(f"tolerance must be a fraction in [0, 1), such as 0.005 for half a percentage point; got {tolerance}")
-    for name, score, known in zip(("unit_score", "edge_score"), scores, (UNIT_SCORES, EDGE_SCORES), strict=True):
-        if score not in known:
-            raise ValueError(f"{name} must be one of {sorted(known)}; got {score!r}")
-    if initial not in ("fresh", "model"):
-        raise ValueError(f"initial must be 'fresh' or 'model'; got {initial!r}")
-    if initial == "model":
-        check_finite(chain)
-
-
 def check_counts(**counts: int) -> None:
     """Refuse what is no whole number of at least 1."""
     for name, value in counts.items():
@@ -143,32 +172,6 @@ def check_amounts(**amounts: float) -> None:
     for name, value in amounts.items():
         if not 0 <= value < math.inf:
             raise ValueError(f"{name} must be at least 0, and finite; got {value}")
-
-
-def round_of(
-    task: Task,
-    rates: Sequence[float],
-    batch_size: int | None,
-    *,
-    steps: int | None,
-    final_rate: float,
-    rate_width: int | None,
-    least_rows: int,
-    weight_decay: float,
-    noises: tuple[float, float],
-) -> tuple[Round, int]:
-    """The settings of a round, and how often each row stands in an epoch; ``noises`` are those on inputs and on hidden units."""
-    check_counts(least_rows=least_rows, **({} if rate_width is None else {"rate_width": rate_width}))
-    copies = max(1, least_rows // len(task.x))
-    batch = min(64, max(1, copies * len(task.x) // 2)) if batch_size is None else batch_size
-    check_counts(batch_size=batch)
-    if steps is None:
-        steps = min(max(EPOCHS * -(-copies * len(task.x) // batch), LEAST_STEPS), MOST_STEPS)
-    check_counts(steps=steps)
-    check_amounts(weight_decay=weight_decay, input_noise=noises[0], hidden_noise=noises[1])
-    if not 0 <= final_rate <= 1:
-        raise ValueError(f"final_rate must be a fraction of the learning rate, in [0, 1]; got {final_rate}")
-    return Round(steps, batch, rates[0], final_rate, weight_decay, *noises, rate_width=rate_width), copies
 
 
 def device_of(name: str | torch.device) -> torch.device:

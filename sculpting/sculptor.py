@@ -3,122 +3,51 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
+from .data import Data
+from .engine import Items
+from .mlp.engine import MLPEngine
 from .mlp.population import Population
-from .mlp.scores import EDGE_SCORES, UNIT_SCORES
-from .mlp.training import Data
-from .models.chain import Chain, read_model
-from .models.network import SparseNetwork, by_edges, networks_of
+from .mlp.scores import EDGE_SCORES, UNIT_SCORES, ScoreFunction
+from .models.chain import Chain
+from .models.network import SparseNetwork, by_edges
 from .options import (
-    DENSE_ROUNDS,
-    DENSE_ROUNDS_UNMARKED,
-    check_arguments,
-    check_chains,
+    check_accuracy,
+    check_choice,
     check_counts,
+    check_finite,
+    check_inputs,
+    check_schedule,
+    check_spread,
+    check_training,
     device_of,
-    rates_of,
-    round_of,
+    read_models,
+    settings_of,
     steps_of,
 )
 from .randomness import check_seed, keys
-from .schedule.checkpoint import Checkpoint, digest
-from .schedule.pruning import Attempt, ChainName, Gate, Pruning, RoundRecord, Standing, edges_of, units_of
-from .schedule.pruning_schedule import Carving
+from .results import SculptResult, StopReason
+from .schedule.acceptance import AcceptanceCriterion
+from .schedule.chains import ChainName, ChainState, as_percent
+from .schedule.checkpoint import Checkpoint
+from .schedule.pruning_schedule import PruningSchedule
+from .schedule.rounds import Rounds
+from .settings import ScheduleSettings, TrainingSettings
 from .tasks.own_data import as_task
 from .tasks.task import Task
 
-__all__ = ["SculptResult", "StopReason", "sculpt"]
+__all__ = ["sculpt"]
 
-CLOSE = 1e-9  # accuracies are ratios of counts
 SMALL = 2_000_000  # parameters in flight below which one thread is faster than several
 
 Progress = bool | Callable[[int, int], None]
-
-
-class StopReason(Enum):
-    """Why sculpting ended; the value says it in a sentence."""
-
-    FINEST_STEP = "Every chain ended where removing one more edge lost the accuracy, or would have left none."
-    UNITS_ONLY = "Every chain ended where removing one more unit lost the accuracy, or would have left none; no edge steps were asked for."
-    NOTHING_ACCEPTED = (
-        "No network reached the accuracy that was asked for, dense or pruned: give more steps a round, a wider model or more seeds, "
-        "or lower min_accuracy."
-    )
-    NOTHING_LEARNT = (
-        "No dense network answered better than a constant does, so nothing was pruned: put all inputs on one scale, change learning_rate, "
-        "steps or the model (with initial='model', train it first), or say by min_accuracy what is enough."
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class SculptResult:
-    """What sculpting found.
-
-    Attributes
-    ----------
-    candidates : tuple of SparseNetwork
-        The last accepted network of every chain that has one, from the sparsest on.
-    dense : tuple of SparseNetwork
-        The trained networks that pruning started from, one for each model, learning rate and seed, whether accurate enough or not.
-    rounds : tuple of RoundRecord
-        Every training round in columns; ``history`` has them row by row.
-    min_accuracy : float
-        What a network had to reach to be accepted.
-    stop_reason : StopReason
-    seeds : tuple of int
-    """
-
-    candidates: tuple[SparseNetwork, ...]
-    dense: tuple[SparseNetwork, ...] = field(repr=False)
-    rounds: tuple[RoundRecord, ...] = field(repr=False)
-    min_accuracy: float
-    stop_reason: StopReason
-    seeds: tuple[int, ...]
-
-    @cached_property
-    def history(self) -> tuple[Attempt, ...]:
-        """Every attempt: chain, phase, density asked, density, accuracy, accepted, seconds."""
-        return tuple(attempt for part in self.rounds for attempt in part.attempts(self.min_accuracy))
-
-    @property
-    def network(self) -> SparseNetwork | None:
-        """The sparsest accepted candidate: the published rule. None when nothing was accepted; ``stop_reason`` says so."""
-        return self.candidates[0] if self.candidates else None
-
-    @property
-    def accuracy(self) -> float:
-        """Of the sparsest candidate; without one, the best that was reached."""
-        return self.candidates[0].accuracy if self.candidates else max(max(part.accuracy) for part in self.rounds)
-
-    @property
-    def density(self) -> float:
-        """Edges left in the sparsest candidate as a fraction of all, in [0, 1]; 1 without one."""
-        return self.candidates[0].density if self.candidates else 1.0
-
-    def __str__(self) -> str:
-        rounds, accepted = len(self.history), sum(a.accepted for a in self.history)
-        lines = [f"{len(self.candidates)} candidates from {len(self.seeds)} seeds, {rounds} rounds of which {accepted} were accepted"]
-        if self.candidates:
-            first = self.candidates[0]
-            units = "-".join(map(str, first.unit_counts))
-            lines += [
-                f"sparsest   {first.edge_count} edges, density {first.density:.4f}, units {units} of {'-'.join(map(str, first.widths))}",
-                f"accuracy   {first.accuracy:.4f} (accepted from {self.min_accuracy:.4f})",
-            ]
-        else:
-            lines.append(f"accuracy   {self.accuracy:.4f} at best (accepted from {self.min_accuracy:.4f})")
-        return "\n".join([*lines, self.stop_reason.value])
 
 
 def sculpt(
@@ -128,31 +57,16 @@ def sculpt(
     seeds: int = 4,
     seed: int = 0,
     min_accuracy: float | None = None,
-    tolerance: float = 0.005,
-    unit_steps: Sequence[float] | None = None,
-    edge_steps: Sequence[float] | None = None,
-    unit_score: str = "loss_sensitivity",
-    edge_score: str | None = None,
-    double_after: int | None = 4,
-    unit_tries: int = 10,
-    edge_tries: int = 4,
-    dense_rounds: int | None = None,
+    training: TrainingSettings | None = None,
+    schedule: ScheduleSettings | None = None,
     initial: str = "fresh",
     loss: str | None = None,
     validation: Any = None,
-    steps: int | None = None,
-    batch_size: int | None = None,
-    learning_rate: float | Sequence[float] = 0.1,
-    final_rate: float = 0.05,
-    rate_width: int | None = 12,
-    least_rows: int = 64,
-    weight_decay: float = 1e-4,
-    input_noise: float | None = None,
-    hidden_noise: float | None = None,
     device: str | torch.device | None = None,
     max_members: int | None = None,
     checkpoint: str | Path | None = None,
     progress: Progress = True,
+    **settings: Any,
 ) -> SculptResult:
     """Sparse networks that do what the data asks: units pruned first, then edges, for as long as the accuracy holds.
 
@@ -170,28 +84,11 @@ def sculpt(
     min_accuracy : float in (0, 1], optional
         What a network must reach to be accepted. Otherwise 1 for a complete truth table of bits or classes, and for other data the best
         that a dense network of the population reaches, whatever its model and learning rate, less the ``tolerance``, and in any case
-        more than a constant answer does; where no dense network reaches that, nothing is pruned.
-    tolerance : float in [0, 1)
-        Accuracy that may be lost, 0.005 = half a percentage point, where no accuracy is asked for and the data are no complete table:
-        half of it while units are pruned, so that edges can go too.
-    unit_steps, edge_steps : sequence of float in (0, 100), optional
-        First steps of the chains, in percent of all hidden units and of all weights: a chain of unit pruning for each seed and
-        unit step, and from each of these a chain of edge pruning for each edge step. Either may be empty. When left out, 70, 65, ... 5
-        and 2.5, 2, ... 0.5, so 70 candidates a seed; for models of more than 20,000 weights 50, 20 and 2, 1.
-    unit_score : {"loss_sensitivity", "ablation", "weight_sum", "random"}
-    edge_score : {"magnitude", "ablation", "loss_sensitivity", "random"}, optional
-        What is pruned first: the least magnitude of a weight, as published, or the least loss without it, see
-        ``sculpting.mlp.ablation.edge_ablation``. What the task says when left out: ablation for a complete truth table, magnitude for other
-        data and for parities.
-    double_after : int, optional
-        Double a chain's step after so many acceptances in a row. As published, steps only halve, so that a chain whose first steps fail
-        may lose thousands of edges one by one, alone, long after the others have ended; 4 ended two such runs 8 and 15 times sooner.
-    unit_tries, edge_tries : int
-        How many units or edges are tried in turn, from the lowest score on, before a chain ends that can spare none of them: 1 as
-        published; with more, fewer chains end beside a sparser network.
-    dense_rounds : int, optional
-        Rounds of dense training at the most: until a network is accurate enough, 10 when left out, or, where that is not known before,
-        until three rounds in a row have gained nothing, 50 when left out.
+        more than the best constant prediction; where no dense network reaches that, nothing is pruned.
+    training : TrainingSettings, optional
+        Settings of the training rounds; those of the task when left out.
+    schedule : ScheduleSettings, optional
+        Settings of the pruning schedule; those of the task when left out.
     initial : {"fresh", "model"}
         Draw Kaiming-normal weights for each seed, or start all seeds from the model's own weights as they are; seeds then
         differ in noise and data order.
@@ -199,24 +96,20 @@ def sculpt(
     validation : pair (x, y) or float, optional
         Rows that decide acceptance, or the fraction of the data held out for it: 0.2, drawn with ``seed``. A complete truth
         table of bits or classes is used whole.
-    steps, batch_size, learning_rate, final_rate, rate_width, least_rows, weight_decay, input_noise, hidden_noise
-        Of a training round (Adam): gradient steps, 30 epochs but from 60 to 120 steps when left out; rows in a batch, half of the rows
-        but at most 64 when left out; one learning rate or several, each for every seed; the fraction of it that is left at the end, along
-        half a cosine, 1 for a constant rate as published; the most live units of a layer at which all of the rate holds, which halves
-        above and with every doubling, None for never; rows that an epoch holds at least, as often as the data fit into it; coupled L2;
-        standard deviations of the Gaussian noise on the inputs and on the sums of hidden units, 0.1 and 0.3 for a complete truth table
-        and otherwise 0 when left out. Noise inside works against short cuts: units that carry several bits.
     device : str or torch.device, optional
         Where to compute; otherwise where the model is. On a CPU small networks take one thread; those of which more than 20,000 parameters
         are left are trained side by side on as many as ``torch.get_num_threads()`` says, which may change the result by rounding.
     max_members : int, optional
-        How many networks are trained at once at the most; otherwise as many as fit into half of the memory that is free and, on a CPU,
+        How many networks are trained at once at most; otherwise as many as fit into half of the memory that is free and, on a CPU,
         into the caches: 16 MiB for what a step touches. It changes the result by no more than the rounding of batched products does.
     checkpoint : str or Path, optional
         A file that is written between rounds, at most every ten seconds. Where it is there already, the same call goes on from it, to
         the same result as without the interruption.
     progress : bool or callable
         A bar, nothing, or ``progress(chains finished, chains in all)``.
+    **settings
+        Single fields of ``TrainingSettings`` and ``ScheduleSettings`` by their names, such as ``steps=300``, ``learning_rate=0.03`` and
+        ``unit_steps=(0.5, 0.2)``.
 
     Returns
     -------
@@ -231,99 +124,137 @@ def sculpt(
     --------
     >>> from sculpting import tasks
     >>> task = tasks.from_gates({"y": "(a & b) | c"})
-    >>> result = sculpt(task.model(width=6, hidden_layers=1), task, seeds=1, unit_steps=[50], edge_steps=[5], progress=False)
+    >>> result = sculpt(task.model(width=6, hidden_layers=1), task, seeds=1, unit_steps=[0.5], edge_steps=[0.05], progress=False)
     >>> result.accuracy, result.stop_reason.name
     (1.0, 'FINEST_STEP')
 
     References
     ----------
-    Patil, Michael and Dovrolis, "Neural Sculpting", NeurIPS 2023. Where this differs: the retraining before edge pruning has to
-    pass the same gate, ties between scores never prune more than asked, and no network is handed over that was not accepted.
+    Patil, Michael and Dovrolis, "Neural Sculpting", NeurIPS 2023. Where this differs: the retraining before edge pruning must be
+    accepted too, ties between scores never prune more than asked, and no network is returned that was not accepted.
     """
-    models = list(model) if isinstance(model, (list, tuple)) else [model]
-    chains, seed = [read_model(m) for m in models], check_seed(seed)
-    check_chains(chains)
+    chains, seed = read_models(model), check_seed(seed)
     task = as_task(data, loss=loss, validation=validation, seed=seed, outputs=chains[0].shape.widths[-1])
     chains = [chain.for_loss(task.loss) for chain in chains]
-    rates = rates_of(learning_rate)
-    unit_steps, edge_steps = steps_of(chains, unit_steps, edge_steps)
-    edge_score = task.edge_score if edge_score is None else edge_score
-    check_arguments(chains[0], task, min_accuracy, tolerance, (unit_score, edge_score), initial)
-    optional = (("max_members", max_members), ("double_after", double_after), ("dense_rounds", dense_rounds))
-    given = {name: value for name, value in optional if value is not None}
-    check_counts(seeds=seeds, unit_tries=unit_tries, edge_tries=edge_tries, **given)
-    settings, copies = round_of(
-        task, rates, batch_size, steps=steps, final_rate=final_rate, rate_width=rate_width, least_rows=least_rows,
-        weight_decay=weight_decay,
-        noises=(
-            task.input_noise if input_noise is None else input_noise,
-            task.hidden_noise if hidden_noise is None else hidden_noise,
-        ),
-    )  # fmt: skip
+    training, schedule = settings_of(task, training, schedule, settings)
+    _check(chains, task, training, schedule, initial, min_accuracy)
+    check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
     place = device_of(chains[0].device if device is None else device)
-    threads = torch.get_num_threads() if place.type == "cpu" else 1
-    gate = Gate(Data.of(task, place, copies), settings, torch.tensor(rates, dtype=torch.float64), max_members, threads=threads)
-    if min_accuracy is not None or task.complete:
-        gate.min_accuracy = 1.0 if min_accuracy is None else min_accuracy
-    elif edge_steps:
-        gate.reserve = tolerance / 2
-    if dense_rounds is None:
-        dense_rounds = DENSE_ROUNDS if gate.min_accuracy > -math.inf else DENSE_ROUNDS_UNMARKED
-    numbers = range(seed, seed + seeds)
-    names = [ChainName(s, model=m, rate=r) for m in range(len(chains)) for r in range(len(rates)) for s in numbers]
-    phases = units_of(UNIT_SCORES[unit_score]), edges_of(EDGE_SCORES[edge_score])
-    units, edges = (Pruning(items, gate, double_after, tries) for items, tries in zip(phases, (unit_tries, edge_tries), strict=True))
-    carving = Carving(gate, units, edges, unit_steps, edge_steps)
-    population = Population.padded([_dense(chain, [*numbers] * len(rates), initial, place) for chain in chains])
-    kept = None
-    if checkpoint is not None:
-        schedule = (unit_steps, edge_steps, unit_score, edge_score, double_after, unit_tries, edge_tries, dense_rounds, initial)
-        facts = (names, rates, task.loss, settings, copies, gate.min_accuracy, tolerance, schedule, population.shape)
-        data_parts = (population.values.cpu(), population.mask.cpu(), task.x, task.y, task.x_check, task.y_check)
-        kept = Checkpoint(checkpoint, digest(facts, data_parts))
+    names, population = _dense(chains, range(seed, seed + seeds), len(training.learning_rates), initial, place)
+    first_steps = steps_of(chains, schedule)
+    criterion = _criterion(task, schedule.tolerance, min_accuracy, reserve=bool(first_steps[1]))
+    engine, rates = _engine(task, training, schedule, place, max_members), torch.tensor(training.learning_rates, dtype=torch.float64)
+    pruning = PruningSchedule(Rounds(engine, criterion, rates), schedule, *first_steps)
+    kept = None if checkpoint is None else Checkpoint(checkpoint, *_call(pruning, names, population, task, training, initial))
     with (
         torch.inference_mode(),
-        _threads(len(names) * max(1, len(unit_steps)) * population.shape.size),
-        _bar(progress, len(names) * (len(unit_steps) + max(1, len(unit_steps)) * len(edge_steps))) as finished,
+        _threads(len(names) * max(1, len(pruning.unit_steps)) * population.shape.size),
+        _bar(progress, pruning.chains(len(names))) as finished,
     ):
-        if kept is None or not kept.read(carving, population.shape, place):
-            asked = gate.min_accuracy > -math.inf
-            standing = gate.dense(population, names, initial == "model", dense_rounds)
-            if asked:
-                carving.begin(standing)
-            elif _set_mark(gate, standing, tolerance, task.constant_accuracy()):
-                carving.begin(replace(standing, accepted=standing.accuracy >= gate.min_accuracy))
-            else:
-                carving.dense = standing
-        while carving.advance():
-            finished(carving.ended)
+        if kept is None or not kept.read(pruning, population):
+            pruning.begin(population, names, trained=initial == "model")
+        while pruning.advance():
+            finished(pruning.ended)
             if kept is not None:
-                kept.write(carving)
-    dense, found = (_networks(standing, chains, rates, task) for standing in (carving.dense, carving.standing))
+                kept.write(pruning)
+    return _result(pruning, chains, task, nothing_learnt=min_accuracy is None and not task.complete)
+
+
+def _check(
+    chains: Sequence[Chain],
+    task: Task,
+    training: TrainingSettings,
+    schedule: ScheduleSettings,
+    initial: str,
+    min_accuracy: float | None,
+) -> None:
+    """Refuse what does not fit the model or the data, or is out of range."""
+    check_training(training)
+    check_schedule(schedule)
+    check_choice("unit_score", schedule.unit_score, [*UNIT_SCORES])
+    check_choice("edge_score", schedule.edge_score, [*EDGE_SCORES])
+    check_inputs(chains[0], task)
+    check_spread(task.loss, task.y_check, "that decide acceptance")
+    check_accuracy(min_accuracy)
+    check_choice("initial", initial, ("fresh", "model"))
+    if initial == "model":
+        for chain in chains:
+            check_finite(chain)
+
+
+def _dense(
+    chains: Sequence[Chain], numbers: Sequence[int], rates: int, initial: str, device: torch.device
+) -> tuple[list[ChainName], Population]:
+    """What is trained first: a member for each model, learning rate and seed."""
+    names = [ChainName(s, model=m, rate=r) for m in range(len(chains)) for r in range(rates) for s in numbers]
+    parts = []
+    for chain in chains:
+        if initial == "fresh":
+            population = Population.fresh(chain.shape, keys([("initial", s) for s in [*numbers] * rates], device))
+            parts.append(population.masked(population.mask * chain.mask.to(device)))
+        else:
+            flats = (flat.to(device).repeat(len(numbers) * rates, 1) for flat in (chain.values, chain.mask))
+            parts.append(Population.of(chain.shape, *flats))
+    return names, Population.padded(parts)
+
+
+def _criterion(task: Task, tolerance: float, min_accuracy: float | None, reserve: bool) -> AcceptanceCriterion:
+    """What is accepted; half of the tolerance is kept for the edges where the dense networks say what is needed."""
+    if min_accuracy is not None or task.complete:
+        return AcceptanceCriterion(1.0 if min_accuracy is None else min_accuracy)
+    return AcceptanceCriterion(tolerance=tolerance, constant=task.constant_accuracy(), reserve=tolerance / 2 * reserve)
+
+
+def _engine(task: Task, training: TrainingSettings, schedule: ScheduleSettings, device: torch.device, max_members: int | None) -> MLPEngine:
+    scores: dict[Items, ScoreFunction] = {"units": UNIT_SCORES[schedule.unit_score], "edges": EDGE_SCORES[schedule.edge_score]}
+    data = Data.of(task, device, training.copies(len(task.x)))
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    return MLPEngine(data, training.of_round(len(task.x)), scores, max_members, threads)
+
+
+def _call(
+    pruning: PruningSchedule[Population],
+    names: list[ChainName],
+    population: Population,
+    task: Task,
+    training: TrainingSettings,
+    initial: str,
+) -> tuple[object, list[Tensor]]:
+    """What tells a call from others, for its checkpoint."""
+    settings, rows = pruning.settings, len(task.x)
+    steps = ([as_percent(step) for step in part] for part in (pruning.unit_steps, pruning.edge_steps))
+    schedule = (
+        *steps, settings.unit_score, settings.edge_score, settings.double_after, settings.unit_tries, settings.edge_tries,
+        pruning.dense_rounds, initial,
+    )  # fmt: skip
+    facts = (
+        names, [*training.learning_rates], task.loss, training.of_round(rows), training.copies(rows),
+        pruning.rounds.criterion.min_accuracy, settings.tolerance, schedule, population.shape,
+    )  # fmt: skip
+    return facts, [population.values.cpu(), population.mask.cpu(), task.x, task.y, task.x_check, task.y_check]
+
+
+def _result(pruning: PruningSchedule[Population], chains: Sequence[Chain], task: Task, nothing_learnt: bool) -> SculptResult:
+    rounds = pruning.rounds
+    dense, found = (_networks(rounds, state, chains, task) for state in (pruning.dense, pruning.state))
     candidates = by_edges([network for network, accepted in found if accepted])
-    nothing = StopReason.NOTHING_ACCEPTED if min_accuracy is not None or task.complete else StopReason.NOTHING_LEARNT
-    reason = nothing if not candidates else StopReason.FINEST_STEP if edge_steps else StopReason.UNITS_ONLY
-    return SculptResult(candidates, tuple(network for network, _ in dense), tuple(gate.rounds), gate.min_accuracy, reason, tuple(numbers))
+    if candidates:
+        reason = StopReason.FINEST_STEP if pruning.edge_steps else StopReason.UNITS_ONLY
+    else:
+        reason = StopReason.NOTHING_LEARNT if nothing_learnt else StopReason.NOTHING_ACCEPTED
+    seeds = tuple(dict.fromkeys(network.origin["seed"] for network, _ in dense))
+    return SculptResult(
+        candidates, tuple(network for network, _ in dense), tuple(rounds.history), rounds.criterion.min_accuracy, reason, seeds
+    )
 
 
-def _dense(chain: Chain, numbers: Sequence[int], initial: str, device: torch.device) -> Population:
-    if initial == "fresh":
-        population = Population.fresh(chain.shape, keys([("initial", s) for s in numbers], device))
-        return population.masked(population.mask * chain.mask.to(device))
-    return Population.of(chain.shape, *(flat.to(device).repeat(len(numbers), 1) for flat in (chain.values, chain.mask)))
-
-
-def _set_mark(gate: Gate, standing: Standing, tolerance: float, constant: float) -> bool:
-    """Ask for the accuracy of the best dense network, less the tolerance, and for more than a constant answer's; whether it has that."""
-    best = float(standing.accuracy.nan_to_num(nan=-math.inf).max())
-    gate.min_accuracy = max(best - tolerance, constant + 2 * CLOSE)
-    return best > constant + CLOSE
-
-
-def _networks(standing: Standing | None, chains: Sequence[Chain], rates: Sequence[float], task: Task) -> list[tuple[SparseNetwork, bool]]:
+def _networks(
+    rounds: Rounds[Population], state: ChainState[Population] | None, chains: Sequence[Chain], task: Task
+) -> list[tuple[SparseNetwork, bool]]:
     """The network of every chain, and whether it was accepted."""
-    if standing is None:
+    if state is None:
         return []
+    rates = rounds.rates.tolist()
     facts = [
         {
             "head": chains[name.model].head,
@@ -336,9 +267,9 @@ def _networks(standing: Standing | None, chains: Sequence[Chain], rates: Sequenc
                 "learning_rate": rates[name.rate], "widths": list(chains[name.model].shape.widths), **task.origin,
             },
         }
-        for name, accuracy in zip(standing.names, standing.accuracy.tolist(), strict=True)
+        for name, accuracy in zip(state.names, state.accuracy.tolist(), strict=True)
     ]  # fmt: skip
-    return list(zip(networks_of(standing.population, facts), standing.accepted.tolist(), strict=True))
+    return list(zip(rounds.engine.export(state.members, facts), state.accepted.tolist(), strict=True))
 
 
 @contextlib.contextmanager

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from sculpting.mlp.training import Data, Round
+from sculpting.data import Data
 from sculpting.randomness import fold, normals, permutations
+from sculpting.settings import RoundSettings
 
 LOSS = {
     "bce": F.binary_cross_entropy_with_logits,
@@ -36,7 +37,9 @@ def noised(model: nn.Sequential, x: Tensor, noise: list[Tensor]) -> Tensor:
     return x
 
 
-def train_one(model: nn.Sequential, masks: dict[str, Tensor], data: Data, loss: str, settings: Round, key: Tensor) -> tuple[float, float]:
+def train_one(
+    model: nn.Sequential, masks: dict[str, Tensor], data: Data, loss: str, settings: RoundSettings, key: Tensor
+) -> tuple[float, float]:
     """Train a masked model in place to its best epoch; returns accuracy and loss there. ``key`` is the member's own, of shape (1, 2)."""
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     all_x, all_y, x_check, y_check = (part.t() for part in (data.x[:-1], data.y, data.x_check[:-1], data.y_check))

@@ -10,13 +10,16 @@ from test_narrow_scores import data_for, network
 from torch import Tensor
 
 from sculpting import sculpt, tasks
+from sculpting.data import Data
 from sculpting.mlp import ablation
 from sculpting.mlp.ablation import edge_ablation
+from sculpting.mlp.engine import MLPEngine
 from sculpting.mlp.population import Population
 from sculpting.mlp.scores import EDGE_SCORES
-from sculpting.mlp.training import Data, Round, evaluate
+from sculpting.mlp.training import evaluate
 from sculpting.randomness import keys
-from sculpting.schedule.pruning import Gate, edges_of
+from sculpting.schedule.pruning import least_important
+from sculpting.settings import RoundSettings, ScheduleSettings
 
 
 def losses_by_hand(population: Population, data: Data) -> Tensor:
@@ -89,12 +92,11 @@ def test_what_nearly_nothing_is_lost_without_goes_first_however_large_it_is() ->
     for weight, entries in zip(shape.weights(values), ([[0.2, 0.2], [9.0, 9.0]], [[30.0, 0.1]]), strict=True):
         weight[0] = torch.tensor(entries)
     shape.biases(values)[-1][0, 0] = -10.0
-    gate, key = Gate(data, Round()), keys([0])
     population = Population.of(shape, values)
     gone = {}
     for name in ("magnitude", "ablation"):
-        mask = gate.pruned(population, edges_of(EDGE_SCORES[name]), torch.tensor([1]), torch.tensor([0]), key)
-        gone[name] = torch.nonzero(mask[0, shape.weight_positions()] == 0).flatten().tolist()
+        scores = MLPEngine(data, RoundSettings(), {"edges": EDGE_SCORES[name]}).score(population, "edges", keys([0]))
+        gone[name] = torch.nonzero(least_important(scores, torch.tensor([0]), torch.tensor([1]))[0]).flatten().tolist()
     assert gone["magnitude"] == [5]
     assert gone["ablation"] == [int(losses_by_hand(population, data).argmin())]
     assert gone["ablation"][0] in (2, 3)
@@ -104,7 +106,7 @@ def test_chains_that_prune_by_ablation_end_at_smaller_networks() -> None:
     task = tasks.boolean([4, 1, 2, 16])
     counts = {
         score: sorted(network.edge_count for network in sculpt(
-            task.model(24, 2), task, seeds=2, unit_steps=[50, 30], edge_steps=[2.0, 1.0], edge_score=score, edge_tries=1, progress=False
+            task.model(24, 2), task, seeds=2, unit_steps=[0.5, 0.3], edge_steps=[0.02, 0.01], edge_score=score, edge_tries=1, progress=False
         ).candidates)
         for score in ("magnitude", "ablation")
     }  # fmt: skip
@@ -118,13 +120,18 @@ def test_chains_that_prune_by_ablation_end_at_smaller_networks() -> None:
     [
         (tasks.boolean([4, 1, 2, 16]), "ablation"),
         (tasks.cmsp(2, 2), "magnitude"),
-        (replace(tasks.boolean([4, 1, 2, 16]), edge_score="magnitude"), "magnitude"),
+        (replace(tasks.boolean([4, 1, 2, 16]), schedule=ScheduleSettings(edge_score="magnitude")), "magnitude"),
     ],
     ids=["table", "parities", "as the task says"],
 )
 def test_edges_are_scored_as_the_task_says_unless_the_call_does(task: tasks.Task, score: str) -> None:
     def accuracies(edge_score: str | None) -> list[float]:
-        options = {"unit_steps": [], "edge_steps": [5.0], "min_accuracy": 0.6, "edge_score": edge_score}
+        options = {
+            "unit_steps": [],
+            "edge_steps": [0.05],
+            "min_accuracy": 0.6,
+            **({} if edge_score is None else {"edge_score": edge_score}),
+        }
         result = sculpt(task.model(8, 1), task, **options, seeds=2, edge_tries=1, steps=4, progress=False)
         return [attempt.accuracy for attempt in result.history if attempt.phase == "edges"]
 

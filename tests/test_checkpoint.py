@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from sculpting import SculptResult, sculpt, tasks
 from sculpting.schedule import checkpoint
+from sculpting.schedule.rounds import Rounds
 
 TASK = tasks.boolean("both")
 MODEL = TASK.model(width=10, hidden_layers=2)
-CALL: dict[str, Any] = {"seeds": 2, "unit_steps": [50, 20], "edge_steps": [2.5], "steps": 30}
+CALL: dict[str, Any] = {"seeds": 2, "unit_steps": [0.5, 0.2], "edge_steps": [0.025], "steps": 30}
 
 
 class Stopped(Exception):  # noqa: N818 (nothing goes wrong)
@@ -52,11 +54,9 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, call: d
 
 
 def test_it_may_be_stopped_again_and_again_and_trains_no_round_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sculpting.schedule.pruning import Gate
-
     trained: list[int] = []
-    attempt = Gate.attempt
-    monkeypatch.setattr(Gate, "attempt", lambda gate, trials: (trained.append(len(trials)), attempt(gate, trials))[1])
+    attempt = Rounds.attempt
+    monkeypatch.setattr(Rounds, "attempt", lambda rounds, proposals: (trained.append(len(proposals)), attempt(rounds, proposals))[1])
     whole = sculpt(MODEL, TASK, **CALL, progress=False)
     once = len(trained)
     for _ in range(3):
@@ -73,7 +73,7 @@ def test_it_may_be_stopped_again_and_again_and_trains_no_round_twice(tmp_path: P
 def test_the_accuracy_that_the_dense_networks_set_is_kept(tmp_path: Path) -> None:
     x = torch.rand(60, 3, generator=torch.Generator().manual_seed(0))
     model = torch.nn.Sequential(torch.nn.Linear(3, 6), torch.nn.ReLU(), torch.nn.Linear(6, 1))
-    call: dict[str, Any] = {"seeds": 1, "unit_steps": [50], "edge_steps": [10], "progress": False}
+    call: dict[str, Any] = {"seeds": 1, "unit_steps": [0.5], "edge_steps": [0.1], "progress": False}
     whole = sculpt(model, (x, x.sum(dim=1)), **call)
     again = [sculpt(model, (x, x.sum(dim=1)), **call, checkpoint=tmp_path / "run").min_accuracy for _ in range(2)]
     assert again == [whole.min_accuracy] * 2
@@ -89,7 +89,7 @@ def test_writing_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"seeds": 3}, {"seed": 1}, {"steps": 31}, {"unit_tries": 3}, {"edge_steps": [2.0]}, {"min_accuracy": 0.9}, {"learning_rate": 0.05}],
+    [{"seeds": 3}, {"seed": 1}, {"steps": 31}, {"unit_tries": 3}, {"edge_steps": [0.02]}, {"min_accuracy": 0.9}, {"learning_rate": 0.05}],
 )
 def test_the_checkpoint_of_another_call_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     stop_after(2, tmp_path / "run")
@@ -125,3 +125,31 @@ def test_a_checkpoint_that_was_cut_off_is_refused(tmp_path: Path) -> None:
         (tmp_path / "run").write_bytes(content[:end])
         with pytest.raises(ValueError, match="is not a checkpoint of sculpting"):
             sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=tmp_path / "run")
+
+
+FIRST = Path(__file__).parent / "data"
+
+
+@pytest.mark.parametrize(("name", "edges"), [("checkpoint_v1", [4]), ("checkpoint_split_v1", [16, 29])])
+def test_a_checkpoint_of_the_first_version_goes_on_to_the_same_result(name: str, edges: list[int], tmp_path: Path) -> None:
+    """Written by version 0.1.0 after 4 of 8 rounds and after 8 of 17, with steps in percent, on one machine: elsewhere the rest may differ
+    by rounding, and so by an edge or a round."""
+    call: dict[str, Any] = {"seeds": 1, "unit_steps": [0.5], "edge_steps": [0.05]}
+    if name == "checkpoint_v1":
+        data: Any = tasks.from_gates({"y": "(a & b) | c"})
+        model: torch.nn.Module = data.model(width=6, hidden_layers=1)
+    else:
+        x = torch.tensor(np.random.default_rng(0).uniform(-1, 1, (60, 3)).astype(np.float32))
+        data = x, x[:, :1] * x[:, 1:2] + 0.5 * x[:, 2:]
+        model = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+        call = {"seeds": 2, "unit_steps": [0.4], "edge_steps": [0.1], "loss": "mse", "steps": 40, "learning_rate": 0.05}
+    path = tmp_path / "run"
+    path.write_bytes((FIRST / f"{name}.safetensors").read_bytes())
+    left: list[int] = []
+    result = sculpt(model, data, **call, checkpoint=path, progress=lambda done, total: left.append(done))
+    every: list[int] = []
+    whole = sculpt(model, data, **call, progress=lambda done, total: every.append(done))
+    assert 0 < len(left) < len(every) - 2
+    assert result.min_accuracy == pytest.approx(whole.min_accuracy, abs=0.01)
+    assert sorted(n.edge_count for n in result.candidates) == pytest.approx(edges, abs=3)
+    assert {(n.origin["unit_step"], n.origin["edge_step"]) for n in result.candidates} == {(*call["unit_steps"], *call["edge_steps"])}

@@ -14,10 +14,11 @@ from test_figures import check_texts
 
 from sculpting import SparseNetwork, cli
 from sculpting.cli import main
+from sculpting.data import Data
 from sculpting.mlp import memory
 from sculpting.mlp.population import Population
 from sculpting.mlp.scores import unit_sensitivity
-from sculpting.mlp.training import Data, evaluate
+from sculpting.mlp.training import evaluate
 from sculpting.narrow import Lasso, ablation_scores, attribution_scores, learn, score_correlation
 from sculpting.store import Row
 from sculpting.studies.even_digits import cells as even_cells

@@ -18,12 +18,15 @@ from test_figures import check_texts
 
 from sculpting import SparseNetwork, cli, tasks
 from sculpting.cli import main
+from sculpting.data import Data
 from sculpting.mlp.batched_mlp import Pass
-from sculpting.mlp.population import Population, Shape
-from sculpting.mlp.training import Data, Round, evaluate, train
+from sculpting.mlp.population import Population
+from sculpting.mlp.training import Hooks, evaluate, train
+from sculpting.models.shape import Shape
 from sculpting.narrow import Lasso, ablation_scores, attribution_scores, learn, prune_units, score_correlation
 from sculpting.narrow.attribution import ATTRIBUTIONS
 from sculpting.randomness import fold, keys
+from sculpting.settings import RoundSettings
 from sculpting.store import Row
 from sculpting.studies.common.agreement import AGREEMENT_COLUMNS, KINDS, agreement_of, rounded
 from sculpting.studies.curriculum import cells as curriculum_cells
@@ -152,9 +155,9 @@ def test_a_cell_says_when_each_code_was_learnt_and_ends_when_all_have_the_sum(sm
 
 
 def test_training_is_as_published_and_seconds_are_shared(small: pytest.MonkeyPatch) -> None:
-    given: list[Round] = []
+    given: list[RoundSettings] = []
 
-    def spy(population: Population, data: Data, settings: Round, *arguments: Any, **options: Any) -> Any:
+    def spy(population: Population, data: Data, settings: RoundSettings, *arguments: Any, **options: Any) -> Any:
         given.append(settings)
         return train(population, data, settings, *arguments, **options)
 
@@ -163,7 +166,7 @@ def test_training_is_as_published_and_seconds_are_shared(small: pytest.MonkeyPat
     small.setattr(curriculum_cells, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     rows = curriculum_cell("shallow", 0, 1, "reduced")
     assert [row["seconds"] for row in rows] == [1.0] * 6
-    assert given == [Round(100, 300, 5e-3, final_rate=1.0, weight_decay=0.0, epsilon=1e-5, check_every=50, keep_last=True)]
+    assert given == [RoundSettings(100, 300, 5e-3, final_rate=1.0, weight_decay=0.0, epsilon=1e-5, check_every=50, keep_last=True)]
     small.undo()
     assert curriculum_cells.LEARNING_RATE == 1e-3
 
@@ -214,9 +217,9 @@ def test_the_first_fresh_rows_under_the_mark_are_those_of_the_next_batch_to_lear
         losses[steps * size] = float((torch.nn.functional.cross_entropy(z, y, reduction="none")[0] / math.log(2))[code == 2].mean())
         return steps * size == reached
 
-    settings = Round(500, size, 5e-3, final_rate=1.0, weight_decay=0.0, epsilon=1e-5, check_every=1, keep_last=True)
+    settings = RoundSettings(500, size, 5e-3, final_rate=1.0, weight_decay=0.0, epsilon=1e-5, check_every=1, keep_last=True)
     start = Population.uniform(Shape((5, 24, 24, 2), ("relu", "relu", "identity")), fold(key, 0))
-    train(start, Data.of(task), settings, fold(key, 1), watch=watch)
+    train(start, Data.of(task), settings, fold(key, 1), hooks=Hooks(watch=watch))
     assert losses.pop(reached) < 0.1 <= min(losses.values())
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sculpting.studies.common.answers import accuracies_on_test
+from sculpting.studies.common.sampled_report import draw_found
 from test_figures import check_texts
 
 from analysis import Hierarchy, LayeredGraph, compare, consensus, detect_modules
@@ -20,9 +22,7 @@ from sculpting import SculptResult, SparseNetwork, cli, sculpt, tasks
 from sculpting.cli import main
 from sculpting.store import Row
 from sculpting.studies.common import sampled
-from sculpting.studies.common.answers import accuracies_on_test
 from sculpting.studies.common.sampled import network_path, settings_of_sampled
-from sculpting.studies.common.sampled_report import draw_found
 from sculpting.studies.digits import cells as digit_cells
 from sculpting.studies.digits import published as digit_targets
 from sculpting.studies.digits import report as digit_report

@@ -96,11 +96,11 @@ def test_a_table_is_a_table_and_a_sample_is_none(outputs: str) -> None:
         assert task.x.is_contiguous()
         assert task.loss == "bce"
     assert table.complete
-    assert (table.input_noise, table.hidden_noise) == (0.1, 0.3)
+    assert table.training == sample.training
+    assert (table.training.steps, table.training.input_noise, table.training.hidden_noise) == (300, 0.1, 0.3)
     assert table.x_check is table.x
     assert table.x_test is None
     assert not sample.complete
-    assert (sample.input_noise, sample.hidden_noise) == (0, 0)
     assert sample.x_test is not None
     assert len(sample.x) == len(sample.x_check) == len(sample.x_test) == 30
 
@@ -416,14 +416,14 @@ def test_gates_are_mapped_where_the_table_is_complete_and_refused_where_not() ->
 def test_it_is_sculpted_and_compared(outputs: str, rows: int | None) -> None:
     task = tasks.cmsp(2, 2, n=5, outputs=outputs, rows=rows)
     model = task.model(width=6, hidden_layers=2)
-    result = sculpt(model, task, seeds=1, min_accuracy=0.4, unit_steps=[50], edge_steps=[], steps=5, progress=False)
+    result = sculpt(model, task, seeds=1, min_accuracy=0.4, unit_steps=[0.5], edge_steps=[], steps=5, progress=False)
     assert result.network is not None
     hierarchy = detect_modules(result.network)
     assert hierarchy.graph.input_names == task.input_names
     comparison = compare(hierarchy, task.truth(hidden_layers=2))
     assert (comparison.valid is None) == (outputs == "one")
     if rows is None:
-        missed = sculpt(model, task, seeds=1, unit_steps=[50], edge_steps=[], steps=1, progress=False)
+        missed = sculpt(model, task, seeds=1, unit_steps=[0.5], edge_steps=[], steps=1, progress=False)
         assert missed.min_accuracy == 1
 
 

@@ -8,9 +8,10 @@ from itertools import chain
 import pytest
 import torch
 
-from sculpting.mlp.batches import batches, table_of
+from sculpting.data import table_of
+from sculpting.mlp.batches import batches
 from sculpting.mlp.memory_layout import buffer, lie_last, pay_last, product, put_last
-from sculpting.mlp.population import Shape
+from sculpting.models.shape import Shape
 from sculpting.randomness import keys, normals
 
 
@@ -96,7 +97,8 @@ def test_batches_do_not_depend_on_how_rows_of_data_lie_in_memory(kept: torch.Ten
     x, y = torch.rand(10, 3), torch.rand(10, 2)
     found = []
     for many in (64, 1):
-        monkeypatch.setattr("sculpting.mlp.batches.MANY_COLUMNS", many)
+        for module in ("data", "mlp.batches"):
+            monkeypatch.setattr(f"sculpting.{module}.MANY_COLUMNS", many)
         table = table_of(x, y)
         assert table.shape == (6, 10)
         assert (table.stride(1) == 1) == (many > 1)

@@ -10,26 +10,27 @@ import pytest
 import torch
 
 from sculpting import tasks
+from sculpting.data import Data
 from sculpting.mlp import memory
 from sculpting.mlp.memory import bytes_of_member, is_out_of_memory, members_that_fit
-from sculpting.mlp.population import Shape
-from sculpting.mlp.training import Data, Round
+from sculpting.models.shape import Shape
+from sculpting.settings import RoundSettings
 
 DATA = Data.of(tasks.boolean("both"))
 SMALL, LARGE = (Shape((6, width, 3), ("relu", "identity")) for width in (8, 80))
 
 
 def test_members_fill_half_of_the_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    need = bytes_of_member(SMALL, DATA, Round())
+    need = bytes_of_member(SMALL, DATA, RoundSettings())
     monkeypatch.setattr(memory, "AMPLE", 3 * need)
     for free, expected in ((0, 1), (2 * need, 1), (20 * need, 10), (2000 * need, 600)):
         monkeypatch.setattr(memory, "_free_bytes", lambda device, free=free: free)
-        assert members_that_fit(600, SMALL, DATA, Round()) == expected
-        assert members_that_fit(3, SMALL, DATA, Round()) == 3
+        assert members_that_fit(600, SMALL, DATA, RoundSettings()) == expected
+        assert members_that_fit(3, SMALL, DATA, RoundSettings()) == 3
 
 
 def test_on_a_cpu_what_a_step_of_all_members_goes_over_stays_in_the_caches(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Round(batch_size=16)
+    settings = RoundSettings(batch_size=16)
     each = 4 * (5 * SMALL.size + 3 * (8 + 3) * 16)  # bytes of parameters and of all layers' sums, units and slopes
     for cache, expected in ((0, 1), (each, 1), (5 * each + 4, 5), (5 * each - 4, 4), (5000 * each, 600)):
         monkeypatch.setattr(memory, "CACHE", cache)
@@ -39,11 +40,11 @@ def test_on_a_cpu_what_a_step_of_all_members_goes_over_stays_in_the_caches(monke
 
 
 def test_larger_networks_batches_and_noise_need_more() -> None:
-    least = bytes_of_member(SMALL, DATA, Round(batch_size=8))
-    assert bytes_of_member(LARGE, DATA, Round(batch_size=8)) > least
-    assert bytes_of_member(SMALL, DATA, Round(batch_size=512)) > least
-    assert bytes_of_member(SMALL, DATA, Round(batch_size=8, input_noise=0.1)) > least
-    assert bytes_of_member(SMALL, DATA, Round(batch_size=8, hidden_noise=0.1)) > least
+    least = bytes_of_member(SMALL, DATA, RoundSettings(batch_size=8))
+    assert bytes_of_member(LARGE, DATA, RoundSettings(batch_size=8)) > least
+    assert bytes_of_member(SMALL, DATA, RoundSettings(batch_size=512)) > least
+    assert bytes_of_member(SMALL, DATA, RoundSettings(batch_size=8, input_noise=0.1)) > least
+    assert bytes_of_member(SMALL, DATA, RoundSettings(batch_size=8, hidden_noise=0.1)) > least
 
 
 def test_the_machine_says_what_is_free() -> None:

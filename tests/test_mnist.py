@@ -270,5 +270,5 @@ def test_the_real_images_come_in_both_sizes(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_sculpted_networks_of_images_know_their_size() -> None:
     task = tasks.mnist_pair(source="digits", size=4, pairs=100, validation=100, test=100)
-    result = sculpt(task.model(8, 1), task, seeds=1, unit_steps=[50], edge_steps=[5], min_accuracy=0.5, steps=8, progress=False)
+    result = sculpt(task.model(8, 1), task, seeds=1, unit_steps=[0.5], edge_steps=[0.05], min_accuracy=0.5, steps=8, progress=False)
     assert result.network.origin["image"] == [4, 8]

@@ -9,10 +9,13 @@ import pytest
 import torch
 
 from sculpting import tasks
-from sculpting.mlp.population import Population, Shape
-from sculpting.mlp.training import Data, Round, train
+from sculpting.data import Data
+from sculpting.mlp.population import Population
+from sculpting.mlp.training import train
+from sculpting.models.shape import Shape
 from sculpting.narrow import learn, learning
 from sculpting.randomness import keys
+from sculpting.settings import RoundSettings
 from sculpting.tasks import mnist_even
 from sculpting.tasks.digits import Digits, read_digits
 from sculpting.tasks.mnist_even import EVEN, mnist_digits
@@ -114,9 +117,9 @@ def test_members_that_have_reached_the_target_are_not_watched() -> None:
 
 def test_noise_on_the_inputs_is_that_of_the_round(monkeypatch: pytest.MonkeyPatch) -> None:
     population, data, key = fresh(2)
-    given: list[Round] = []
+    given: list[RoundSettings] = []
 
-    def spy(population: Population, data: Data, settings: Round, *arguments: Any, **options: Any) -> Any:
+    def spy(population: Population, data: Data, settings: RoundSettings, *arguments: Any, **options: Any) -> Any:
         given.append(settings)
         return train(population, data, settings, *arguments, **options)
 

@@ -14,8 +14,10 @@ from test_training import alone, as_row, data_for, make
 from torch import Tensor, nn
 
 from sculpting import SparseNetwork
-from sculpting.mlp.population import Population, Shape
-from sculpting.mlp.training import Data, evaluate, gradient
+from sculpting.data import Data
+from sculpting.mlp.population import Population
+from sculpting.mlp.training import evaluate, gradient
+from sculpting.models.shape import Shape
 from sculpting.narrow import Lasso, NarrowResult, distillation_loss, distilled, learn, narrow
 from sculpting.narrow.runs import shares_of
 from sculpting.randomness import keys
@@ -302,8 +304,8 @@ def test_accuracies_are_told_of_the_test_rows_and_stopping_goes_by_those_for_val
         ({"method": "distill", "sparsity": 0.99}, r"units must be whole numbers in 2...32: .*; got 1"),
         ({"units": []}, r"units must be whole numbers in 1...32: .*; got none"),
         ({"units": 1, "scope": "layer"}, r"units must be whole numbers in 2...32: .*, and one in each layer; got 1"),
-        ({"learning_rate": [0.1, 0.2]}, r"learning_rate must be one number here; got \[0.1, 0.2\]"),
-        ({"learning_rate": float("inf")}, "learning_rate must be positive, one number or a sequence of them; got inf"),
+        ({"learning_rate": [0.1, 0.2]}, r"learning_rate must be one positive number; got \[0.1, 0.2\]"),
+        ({"learning_rate": float("inf")}, "learning_rate must be one positive number; got inf"),
         ({"max_members": -1}, "max_members must be a whole number of at least 1; got -1"),
         ({"seed": 1.5}, "seed must be a whole number of at least 0; got 1.5"),
         ({"units": 2.5}, r"units must be whole numbers in 1...32: .*; got 2.5"),

@@ -15,18 +15,21 @@ from test_training import alone, as_row, data_for, make
 from torch import Tensor, nn
 
 from sculpting import SparseNetwork
+from sculpting.data import Data
 from sculpting.mlp.batched_mlp import Pass
-from sculpting.mlp.population import Population, Shape
+from sculpting.mlp.export import network_of
+from sculpting.mlp.population import Population
 from sculpting.mlp.scores import unit_random
-from sculpting.mlp.training import Data, Round, evaluate, train
+from sculpting.mlp.training import Hooks, evaluate, train
 from sculpting.models.chain import read_model
-from sculpting.models.network import network_of
+from sculpting.models.shape import Shape
 from sculpting.narrow import ablation_scores
 from sculpting.narrow.groups import group_norms, without_groups
 from sculpting.narrow.lasso import Lasso
 from sculpting.narrow.learning import Learnt, learn
 from sculpting.narrow.prune import lowest, prune_units
 from sculpting.randomness import keys
+from sculpting.settings import RoundSettings
 from sculpting.tasks import cmsp
 
 PAIRS = [(bias, normalised) for bias in (True, False) for normalised in (True, False)]
@@ -159,8 +162,8 @@ def test_a_round_with_the_penalty_is_that_of_a_network_alone(
     gone[:, [1, 4, 9]] = True
     population = without_groups(population, gone)
     lasso = Lasso(strength, step, bias, normalised)
-    settings_ = Round(12, 20, 0.02, 1.0, 0.0, rate_width=None, keep_last=True)
-    trained, _ = train(population, data, lasso.in_round(settings_), keys(range(5)))
+    settings_ = RoundSettings(12, 20, 0.02, 1.0, 0.0, rate_width=None, keep_last=True)
+    trained, _ = train(population, data, settings_, keys(range(5)), hooks=lasso.hooks)
     assert not bool((trained.values * (1 - population.mask)).any())
     for member in range(5):
         model, masks = alone(population, member)
@@ -360,9 +363,13 @@ def test_without_a_target_members_are_handed_over_as_they_are_at_the_end_and_not
 def test_a_round_with_a_target_ends_when_all_have_reached_it(keep_last: bool) -> None:
     population, data, key = parities()
     seen: dict[int, list[float]] = {}
-    settings_ = Round(4000, 4, 0.01, 1.0, 0.0, rate_width=None, check_every=20, keep_last=keep_last, target=0.75)
+    settings_ = RoundSettings(4000, 4, 0.01, 1.0, 0.0, rate_width=None, check_every=20, keep_last=keep_last, target=0.75)
     trained, score = train(
-        population, data, settings_, key, watch=lambda _, part, now, steps: bool(seen.update({steps: now.accuracy.tolist()}))
+        population,
+        data,
+        settings_,
+        key,
+        hooks=Hooks(watch=lambda _, part, now, steps: bool(seen.update({steps: now.accuracy.tolist()}))),
     )
     first = [next(steps for steps, row in seen.items() if row[member] >= 0.75) for member in range(4)]
     assert max(seen) == max(first) < 4000

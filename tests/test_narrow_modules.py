@@ -59,13 +59,13 @@ def sculpted(small: SparseNetwork, m: int, kept: Sequence[int], **settings: Any)
 
 def test_what_only_the_forgotten_codes_read_is_disconnected() -> None:
     small = narrowed_to(broad_network(2, [[0], [1], [0, 1]], 32), 2, [0], [[1], [0, 1]])
-    found = sculpted(small, 2, [0], unit_steps=[50], edge_steps=[2])
+    found = sculpted(small, 2, [0], unit_steps=[0.5], edge_steps=[0.02])
     check_disconnected(found, small, 2, [0])
 
 
 def test_sculpting_goes_on_from_the_narrowed_weights() -> None:
     small = narrowed_to(broad_network(2, [[0], [1]], 16), 2, [1], [[0]])
-    found = sculpted(small, 2, [1], unit_steps=[50], edge_steps=[5], steps=1, learning_rate=1e-12, input_noise=0.0, hidden_noise=0.0)
+    found = sculpted(small, 2, [1], unit_steps=[0.5], edge_steps=[0.05], steps=1, learning_rate=1e-12, input_noise=0.0, hidden_noise=0.0)
     assert found.dense[0].accuracy == 1.0
     for before, after in zip(small.weights, found.dense[0].weights, strict=True):
         assert after == pytest.approx(before, abs=1e-6)

@@ -14,15 +14,18 @@ from torch import Tensor, nn
 import sculpting.mlp.ablation as ablation
 from sculpting import SparseNetwork
 from sculpting.activations import ACTIVATIONS
+from sculpting.data import Data
 from sculpting.losses import LOSSES
 from sculpting.mlp.ablation import unit_ablation
-from sculpting.mlp.population import Population, Shape
-from sculpting.mlp.training import Data, Round, evaluate, train
+from sculpting.mlp.population import Population
+from sculpting.mlp.training import evaluate, train
 from sculpting.models.chain import read_model
+from sculpting.models.shape import Shape
 from sculpting.narrow import ablation_scores, attribution_scores, score_correlation
 from sculpting.narrow.attribution import unit_attribution
 from sculpting.narrow.groups import group_norms, group_sums, without_groups
 from sculpting.randomness import keys, uniforms
+from sculpting.settings import RoundSettings
 from sculpting.tasks import Task, cmsp
 
 ROWS = 20
@@ -345,7 +348,7 @@ def test_scores_that_cannot_be_compared_are_refused() -> None:
 def test_attribution_ranks_the_units_of_trained_parity_networks_much_as_ablation_does() -> None:
     task, seeds = cmsp(m=3, k=2), range(3)
     shape, data = read_model(task.model(width=48, hidden_layers=2, activation="relu")).shape, Data.of(task)
-    settings = Round(steps=600, batch_size=64, learning_rate=0.005, rate_width=None)
+    settings = RoundSettings(steps=600, batch_size=64, learning_rate=0.005, rate_width=None)
     trained, score = train(Population.fresh(shape, keys(seeds)), data, settings, keys(seeds))
     assert float(score.accuracy.min()) > 0.99
     composite = (task.x[:, :3] == 1).all(dim=1)

@@ -19,8 +19,9 @@ from analysis import LayeredGraph
 from analysis.graph import as_graph
 from sculpting import SparseNetwork
 from sculpting.activations import ACTIVATIONS
-from sculpting.mlp.population import Population, Shape
-from sculpting.models.network import network_of
+from sculpting.mlp.export import network_of
+from sculpting.mlp.population import Population
+from sculpting.models.shape import Shape
 from sculpting.randomness import keys
 
 
@@ -30,7 +31,7 @@ def random_network(seed: int, activation: str = "relu", head: str | None = None,
     weights = tuple(rng.normal(size=(b, a)) * (rng.random((b, a)) < kept) for a, b in pairwise(widths))
     biases = tuple(rng.normal(size=b) for b in widths[1:])
     names = tuple("abc"), ("left", "right")
-    return SparseNetwork(weights, biases, (activation, activation, "identity"), head, 0.75, *names, {"seed": seed, "edge_step": 2.5})
+    return SparseNetwork(weights, biases, (activation, activation, "identity"), head, 0.75, *names, {"seed": seed, "edge_step": 0.025})
 
 
 def test_a_network_keeps_what_it_was_given() -> None:
@@ -141,7 +142,7 @@ def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="without its header"):
         SparseNetwork.load(tmp_path / "other")
     save_file({"a": np.zeros(2)}, tmp_path / "later", {"format": "neural-sculpting network", "version": "99"})
-    with pytest.raises(ValueError, match="version 99; this library reads version 1"):
+    with pytest.raises(ValueError, match="version 99; this library reads versions 1 to 2"):
         SparseNetwork.load(tmp_path / "later")
     facts = {"activations": ["relu", "identity"], "head": None, "accuracy": 1.0, "input_names": [], "output_names": [], "origin": {}}
     header = {"format": "neural-sculpting network", "version": "1", "network": json.dumps(facts)}
@@ -187,3 +188,10 @@ def test_graph_of_a_network_has_its_names_and_one_transpose() -> None:
     np.testing.assert_array_equal(graph.weights[0], network.weights[0].T)
     assert graph.loss == "bce"
     assert as_graph(replace(network, loss="ce")).loss == "ce"
+
+
+def test_a_network_of_the_first_version_is_read_and_its_steps_are_fractions() -> None:
+    """Written by version 0.1.0."""
+    network = SparseNetwork.load(Path(__file__).parent / "data" / "network_v1.safetensors")
+    assert (network.origin["unit_step"], network.origin["edge_step"]) == (0.4, 0.1)
+    assert (network.widths, network.edge_count, network.loss) == ((3, 8, 1), 16, "mse")

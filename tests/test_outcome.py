@@ -24,7 +24,7 @@ PUBLISHED = {
 def test_edges_and_units_left_agree_with_the_published_code(name: str) -> None:
     task, known = tasks.boolean(name), PUBLISHED[name]
     setting = {"steps": 30, "batch_size": known["batch"], "learning_rate": 0.05, "final_rate": 1.0, "rate_width": None, "least_rows": 1}
-    schedule = {"unit_steps": [70], "edge_steps": [2.5], "double_after": None, "dense_rounds": 1, "unit_tries": 1, "edge_tries": 1}
+    schedule = {"unit_steps": [0.7], "edge_steps": [0.025], "double_after": None, "dense_rounds": 1, "unit_tries": 1, "edge_tries": 1}
     published = {**setting, **schedule, "hidden_noise": 0.0, "edge_score": "magnitude"}
     result = sculpt(task.model(width=24, hidden_layers=1, activation="relu"), task, seeds=SEEDS, **published, progress=False)
     assert len(result.candidates) == SEEDS

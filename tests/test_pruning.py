@@ -12,12 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-import sculpting.schedule.pruning as pruning
-from sculpting.mlp.population import Population, Shape
+from sculpting.data import Data
+from sculpting.engine import Evaluation, Items
+from sculpting.mlp.engine import MLPEngine
+from sculpting.mlp.packing import packings
+from sculpting.mlp.population import Population
 from sculpting.mlp.scores import EDGE_SCORES, UNIT_SCORES, edge_sensitivity, unit_sensitivity
-from sculpting.mlp.training import Data, Round, Score, gradient
+from sculpting.mlp.training import gradient
+from sculpting.models.shape import Shape
 from sculpting.randomness import keys
-from sculpting.schedule.pruning import Attempt, ChainName, Gate, Pruning, Standing, edges_of, units_of
+from sculpting.schedule.acceptance import AcceptanceCriterion
+from sculpting.schedule.chains import ChainName, ChainState
+from sculpting.schedule.history import Attempt
+from sculpting.schedule.pruning import Pruning, least_important
+from sculpting.schedule.rounds import Rounds
+from sculpting.settings import RoundSettings
 from sculpting.tasks import Task
 
 
@@ -32,44 +41,50 @@ def data_of(population: Population, loss: str = "bce", rows: int = 12) -> Data:
     return Data.of(Task(x, y, loss, x, y))
 
 
-def judged(monkeypatch: pytest.MonkeyPatch, accurate: Callable[[Population], Tensor]) -> None:
-    """Replace training by a rule on how much is left."""
-
-    def train(population: Population, *rest: Any, **options: Any) -> tuple[Population, Score]:
-        accuracy = accurate(population).double()
-        return population, Score(accuracy, torch.zeros(len(population)))
-
-    monkeypatch.setattr(pruning, "train", train)
-
-
-def standing_of(population: Population, accepted: bool = True) -> Standing:
+def state_of(population: Population, accepted: bool = True) -> ChainState[Population]:
     flags = torch.full((len(population),), accepted)
-    return Standing(population, flags.double(), flags, [ChainName(i) for i in range(len(population))])
+    return ChainState(population, flags.double(), flags, [ChainName(i) for i in range(len(population))])
 
 
-def carve(chains: Pruning, gate: Gate) -> Standing:
-    while (trial := chains.propose()) is not None:
-        chains.settle(gate.attempt([trial])[0])
-    assert chains.standing is not None
-    return chains.standing
+class ByRule(MLPEngine):
+    """Members are not trained; how accurate they are is a rule on what is left of them."""
+
+    rule: Callable[[Population], Tensor]
+
+    def train(self, members: Population, key: Tensor, learning_rate: Tensor) -> tuple[Population, Evaluation]:
+        return members, Evaluation(self.rule(members).double(), torch.zeros(len(members)))
 
 
-def attempts_of(gate: Gate) -> list[Attempt]:
-    return [attempt for part in gate.rounds for attempt in part.attempts(gate.min_accuracy)]
+def rounds_of(population: Population, rule: Callable[[Population], Tensor]) -> Rounds[Population]:
+    engine = ByRule(data_of(population), RoundSettings(), {"units": UNIT_SCORES["weight_sum"], "edges": EDGE_SCORES["magnitude"]})
+    object.__setattr__(engine, "rule", rule)
+    return Rounds(engine, AcceptanceCriterion(1.0), torch.tensor([0.1], dtype=torch.float64))
 
 
-def run(population: Population, step: float, units: bool, data: Data) -> tuple[Standing, list[Attempt]]:
-    gate = Gate(data, Round(), min_accuracy=1.0)
-    chains = Pruning(units_of(UNIT_SCORES["weight_sum"]) if units else edges_of(EDGE_SCORES["magnitude"]), gate)
-    chains.add(standing_of(population), [step] * len(population))
-    return carve(chains, gate), attempts_of(gate)
+def carve(chains: Pruning[Population], rounds: Rounds[Population]) -> ChainState[Population]:
+    while (proposal := chains.propose()) is not None:
+        chains.settle(rounds.attempt([proposal])[0])
+    assert chains.state is not None
+    return chains.state
 
 
-def test_unit_attempts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+def attempts_of(rounds: Rounds[Population]) -> list[Attempt]:
+    return [attempt for part in rounds.history for attempt in part.attempts(rounds.criterion.min_accuracy)]
+
+
+def run(
+    population: Population, step: float, items: Items, rule: Callable[[Population], Tensor], **options: Any
+) -> tuple[ChainState[Population], list[Attempt]]:
+    rounds = rounds_of(population, rule)
+    chains = Pruning(items, rounds.engine, **options)
+    chains.add(state_of(population), [step] * len(population))
+    return carve(chains, rounds), attempts_of(rounds)
+
+
+def test_unit_attempts_by_hand() -> None:
     """Twenty units, six needed, steps of 50 %: 10 gone; all 20 refused untrained; then 5, 2.5, 1.25 and 1 more units at a time."""
-    judged(monkeypatch, lambda p: torch.cat(p.alive(), dim=1).sum(dim=1) >= 6)
     population = population_of((3, 12, 8, 2))
-    standing, history = run(population, 50, True, data_of(population))
+    state, history = run(population, 0.5, "units", lambda p: torch.cat(p.alive(), dim=1).sum(dim=1) >= 6)
     attempts = [(round((1 - a.asked) * 20, 6), a.accepted) for a in history]
     assert attempts == [
         (10, True),
@@ -81,49 +96,39 @@ def test_unit_attempts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
         (14.75, True),
         (15.75, False),
     ]
-    assert int(torch.cat(standing.population.alive(), dim=1).sum()) == 6
+    assert int(torch.cat(state.members.alive(), dim=1).sum()) == 6
 
 
-def test_edge_attempts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_edge_attempts_by_hand() -> None:
     """Ten edges, four needed, steps of 40 %: 4 gone, 8 refused, 6 gone, 7 refused by halves of one edge at the least."""
-    judged(monkeypatch, lambda p: p.edges() >= 4)
     population = population_of((3, 2, 2))
-    standing, history = run(population, 40, False, data_of(population))
+    state, history = run(population, 0.4, "edges", lambda p: p.edges() >= 4)
     assert [(round((1 - a.asked) * 10, 6), a.accepted) for a in history] == [(4, True), (8, False), (6, True), (8, False), (7, False)]
     magnitude = population.values[0, population.shape.weight_positions()].abs()
-    left = standing.population.mask[0, population.shape.weight_positions()] > 0
+    left = state.members.mask[0, population.shape.weight_positions()] > 0
     assert int(left.sum()) == 4
     assert float(magnitude[left].min()) > float(magnitude[~left].max())
 
 
-def test_doubled_steps_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """21 edges, five needed, one at a time, doubled after two acceptances; 22 are refused untrained, and refusals start the count anew."""
-    judged(monkeypatch, lambda p: p.edges() >= 5)
-    population = population_of((4, 3, 3))
-    gate = Gate(data_of(population), Round(), min_accuracy=1.0)
-    chains = Pruning(edges_of(EDGE_SCORES["magnitude"]), gate, double_after=2)
-    chains.add(standing_of(population), [1.0])
-    carve(chains, gate)
-    asked = [(round((1 - a.asked) * 21), a.accepted) for a in attempts_of(gate)]
+def test_doubled_steps_by_hand() -> None:
+    """21 edges, five needed, one at a time, doubled after two acceptances; 22 are refused untrained, and refusals start the count again."""
+    _, history = run(population_of((4, 3, 3)), 0.01, "edges", lambda p: p.edges() >= 5, double_after=2)
+    asked = [(round((1 - a.asked) * 21), a.accepted) for a in history]
     accepted = [(gone, True) for gone in (1, 2, 4, 6, 10, 14)]
     assert asked == [*accepted, (18, False), (16, True), (18, False), (17, False)]
 
 
-def test_at_the_finest_step_items_are_tried_in_turn_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_the_finest_step_items_are_tried_in_turn_by_hand() -> None:
     """Ten edges of which the lowest, the third and the two highest are needed: with one try a chain ends at the first, with three it finds
     all others, goes on from the place of the last acceptance, and ends when the three lowest are refused one after the other."""
     population = population_of((3, 2, 2))
     places = population.shape.weight_positions()
     order = places[population.values[0, places].abs().argsort()]
     needed = order[[0, 2, 8, 9]]
-    judged(monkeypatch, lambda p: p.mask[:, needed].amin(dim=1) > 0)
 
     def carved(tries: int) -> tuple[Tensor, list[tuple[int, bool]]]:
-        gate = Gate(data_of(population), Round(), min_accuracy=1.0)
-        chains = Pruning(edges_of(EDGE_SCORES["magnitude"]), gate, tries=tries)
-        chains.add(standing_of(population), [10.0])
-        mask = carve(chains, gate).population.mask[0]
-        return mask, [(round((1 - a.asked) * 10), a.accepted) for a in attempts_of(gate)]
+        state, history = run(population, 0.1, "edges", lambda p: p.mask[:, needed].amin(dim=1) > 0, tries=tries)
+        return state.members.mask[0], [(round((1 - a.asked) * 10), a.accepted) for a in history]
 
     assert carved(1)[1] == [(1, False)]
     mask, attempts = carved(3)
@@ -133,80 +138,99 @@ def test_at_the_finest_step_items_are_tried_in_turn_by_hand(monkeypatch: pytest.
     assert attempts == [(1, False), (1, True), (2, False), *((n, True) for n in range(2, 7)), (7, False), (7, False), (7, False)]
 
 
-def test_a_chain_ends_only_where_one_more_item_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chain_ends_only_where_one_more_item_is_refused() -> None:
     for needed in range(1, 20):
-        judged(monkeypatch, lambda p, needed=needed: p.edges() >= needed)
-        population = population_of((4, 3, 3))
-        for step in (0.5, 2.5, 33.0, 90.0):
-            standing, _ = run(population, step, False, data_of(population))
-            assert int(standing.population.edges()) == needed
+        for step in (0.005, 0.025, 0.33, 0.9):
+            state, _ = run(population_of((4, 3, 3)), step, "edges", lambda p, needed=needed: p.edges() >= needed)
+            assert int(state.members.edges()) == needed
 
 
-def test_chains_advance_each_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    judged(monkeypatch, lambda p: p.edges() >= (p.values[:, 0] > 0) * 5 + 3)
+def test_chains_advance_each_by_itself() -> None:
+    def rule(p: Population) -> Tensor:
+        return p.edges() >= (p.values[:, 0] > 0) * 5 + 3
+
     population = population_of((4, 3, 3), members=6)
-    data = data_of(population)
-    together, _ = run(population, 10, False, data)
+    together, _ = run(population, 0.1, "edges", rule)
     for i in range(6):
-        alone, _ = run(population.select([i]), 10, False, data)
-        assert torch.equal(alone.population.mask[0], together.population.mask[i])
+        alone, _ = run(population.select([i]), 0.1, "edges", rule)
+        assert torch.equal(alone.members.mask[0], together.members.mask[i])
 
 
-def test_chains_that_begin_later_make_the_same_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
-    judged(monkeypatch, lambda p: p.edges() >= 4)
+def test_chains_that_begin_later_make_the_same_attempts() -> None:
     population = population_of((4, 3, 3), members=4)
-    data = data_of(population)
-    together, history = run(population, 10, False, data)
-    gate = Gate(data, Round(), min_accuracy=1.0)
-    chains = Pruning(edges_of(EDGE_SCORES["magnitude"]), gate)
-    standing = standing_of(population)
-    chains.add(standing.select(torch.tensor([0, 1])), [10.0, 10.0])
+    together, history = run(population, 0.1, "edges", lambda p: p.edges() >= 4)
+    rounds = rounds_of(population, lambda p: p.edges() >= 4)
+    chains, state = Pruning("edges", rounds.engine), state_of(population)
+    chains.add(state.select(torch.tensor([0, 1])), [0.1, 0.1])
     for _ in range(2):
-        chains.settle(gate.attempt([chains.propose()])[0])
-    chains.add(standing.select(torch.tensor([2, 3])), [10.0, 10.0])
-    assert torch.equal(carve(chains, gate).population.mask, together.population.mask)
-    assert sorted(a[:-1] for a in attempts_of(gate)) == sorted(a[:-1] for a in history)
+        chains.settle(rounds.attempt([chains.propose()])[0])
+    chains.add(state.select(torch.tensor([2, 3])), [0.1, 0.1])
+    assert torch.equal(carve(chains, rounds).members.mask, together.members.mask)
+    assert sorted(a[:-1] for a in attempts_of(rounds)) == sorted(a[:-1] for a in history)
 
 
-def test_nothing_accepted_leaves_the_chain_where_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    judged(monkeypatch, lambda p: torch.zeros(len(p)))
+def test_nothing_accepted_leaves_the_chain_where_it_started() -> None:
     population = population_of((3, 4, 2))
-    data = data_of(population)
-    gate = Gate(data, Round(), min_accuracy=1.0)
-    chains = Pruning(edges_of(EDGE_SCORES["magnitude"]), gate)
-    chains.add(standing_of(population, accepted=False), [20.0])
-    standing = carve(chains, gate)
-    assert torch.equal(standing.population.values, population.values)
-    assert not standing.accepted.any()
-    assert not any(a.accepted for a in attempts_of(gate))
+    rounds = rounds_of(population, lambda p: torch.zeros(len(p)))
+    chains = Pruning("edges", rounds.engine)
+    chains.add(state_of(population, accepted=False), [0.2])
+    state = carve(chains, rounds)
+    assert torch.equal(state.members.values, population.values)
+    assert not state.accepted.any()
+    assert not any(a.accepted for a in attempts_of(rounds))
+
+
+@pytest.mark.parametrize(("step", "whole"), [(0.07, 7.0), (0.55, 55.0), (0.29, 29.0), (0.025, 2.5)])
+def test_steps_of_whole_items_stay_whole(step: float, whole: float) -> None:
+    population = population_of((10, 5, 10))  # 100 edges
+    chains = Pruning("edges", rounds_of(population, lambda p: p.edges() >= 1).engine)
+    chains.add(state_of(population), [step])
+    assert chains.step.tolist() == [whole]
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 1000), st.floats(0.3, 60), st.booleans())
-def test_masks_only_shrink_and_never_by_more_than_asked(seed: int, step: float, units: bool) -> None:
+@given(st.integers(0, 1000), st.floats(0.003, 0.6), st.sampled_from(["units", "edges"]))
+def test_masks_only_shrink_and_never_by_more_than_asked(seed: int, step: float, items: Items) -> None:
     population = Population.fresh(Shape((3, 5, 4, 2), ("relu", "relu", "identity")), keys([("s", seed, i) for i in range(3)]))
-    data = data_of(population)
-    items = units_of(UNIT_SCORES["random"]) if units else edges_of(EDGE_SCORES["random"])
-    total = int(items.total(population)[0])
+    engine = MLPEngine(data_of(population), RoundSettings(), {"units": UNIT_SCORES["random"], "edges": EDGE_SCORES["random"]})
+    total = int(engine.count(population, items)[0][0])
     removed = 0.0
     for _ in range(4):
-        removed += max(step * total / 100, 1)
+        removed += max(step * total, 1)
         if removed >= total:
             break
-        mask = Gate(data, Round()).pruned(
-            population, items, torch.full((3,), math.floor(removed + 1e-9)), torch.zeros(3), keys([("k", seed, i) for i in range(3)])
-        )
-        assert bool((mask <= population.mask).all())
-        population = population.masked(mask)
-        gone = total - items.alive(population).sum(dim=1)
-        assert gone.tolist() == [math.floor(removed + 1e-9)] * 3
+        scores = engine.score(population, items, keys([("k", seed, i) for i in range(3)]))
+        assert scores.shape == (3, total)
+        assert torch.equal(torch.isinf(scores).sum(dim=1), total - engine.count(population, items)[1])
+        alive = engine.count(population, items)[1]
+        fewer = engine.remove(population, items, least_important(scores, torch.zeros(3).long(), alive - total + math.floor(removed + 1e-9)))
+        assert bool((fewer.mask <= population.mask).all())
+        population = fewer
+        assert (total - engine.count(population, items)[1]).tolist() == [math.floor(removed + 1e-9)] * 3
 
 
 def test_equal_scores_go_in_the_order_of_the_items() -> None:
     population = Population.of(Shape((2, 6, 1), ("relu", "identity")), torch.ones(1, 25))
-    items = units_of(UNIT_SCORES["weight_sum"])
-    mask = Gate(data_of(population), Round()).pruned(population, items, torch.tensor([2]), torch.tensor([0]), keys([0]))
-    assert population.masked(mask).alive()[0][0].tolist() == [False, False, True, True, True, True]
+    engine = rounds_of(population, torch.ones_like).engine
+    removed = least_important(engine.score(population, "units", keys([0])), torch.tensor([0]), torch.tensor([2]))
+    assert engine.remove(population, "units", removed).alive()[0][0].tolist() == [False, False, True, True, True, True]
+
+
+@pytest.mark.parametrize("items", ["units", "edges"])
+def test_packed_members_score_as_they_do_whole(items: Items, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FEW_PARAMETERS", "STEP_COST"):
+        monkeypatch.setattr(f"sculpting.mlp.packing.{name}", 0)
+    population = population_of((3, 9, 8, 2), members=4)
+    gone = torch.zeros(4, 17, dtype=torch.bool)
+    for member, units in enumerate(([], [0, 3, 9], [1, 2, 4, 5, 6, 10, 11, 12, 13, 14], [16])):
+        gone[member, units] = True
+    population = population.masked(population.without_units(gone))
+    engine = rounds_of(population, torch.ones_like).engine
+    assert len([*packings(population)]) > 1
+    scores = UNIT_SCORES["weight_sum"] if items == "units" else EDGE_SCORES["magnitude"]
+    alive = torch.cat(population.alive(), dim=1) if items == "units" else population.live_edges()
+    expected = scores(population, engine.data, keys(range(4))).masked_fill(~alive, torch.inf)
+    torch.testing.assert_close(engine.score(population, items, keys(range(4))), expected)
 
 
 def test_a_pruned_unit_loses_its_weights_on_both_sides_and_its_bias() -> None:
@@ -221,7 +245,7 @@ def test_a_pruned_unit_loses_its_weights_on_both_sides_and_its_bias() -> None:
 def test_a_unit_that_loses_its_last_incoming_edge_loses_its_bias_and_an_output_keeps_it() -> None:
     population = Population.of(Shape((2, 2, 1), ("relu", "identity")), torch.ones(1, 9))
     gone = torch.tensor([[True, True, False, False, True, True]])
-    pruned = population.masked(pruning._without_edges(population, gone))
+    pruned = population.masked(population.without_edges(gone))
     assert pruned.biases[0][0].tolist() == [0, 1]
     assert pruned.biases[1][0].tolist() == [1]
 

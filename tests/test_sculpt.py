@@ -13,19 +13,21 @@ import pytest
 import torch
 from torch import nn
 
-from sculpting import SculptResult, StopReason, sculpt, sculptor, tasks
+from sculpting import ScheduleSettings, SculptResult, StopReason, sculpt, tasks
+from sculpting.data import Data
+from sculpting.engine import Evaluation
 from sculpting.mlp import training
-from sculpting.mlp.batched_mlp import Score
-from sculpting.mlp.population import Population, Shape
+from sculpting.mlp.engine import MLPEngine
+from sculpting.mlp.population import Population
 from sculpting.mlp.scores import EDGE_SCORES, UNIT_SCORES
-from sculpting.mlp.training import Data, Round
 from sculpting.models.chain import read_model
+from sculpting.models.shape import Shape
 from sculpting.options import EDGE_STEPS, LARGE_EDGE_STEPS, LARGE_UNIT_STEPS, UNIT_STEPS, steps_of
 from sculpting.randomness import keys
-from sculpting.schedule import pruning
-from sculpting.schedule.pruning import ChainName, Gate, Standing
+from sculpting.schedule import chains, pruning
+from sculpting.schedule.acceptance import AcceptanceCriterion
 
-QUICK: dict[str, Any] = {"seeds": 2, "unit_steps": [50, 25], "edge_steps": [5, 2], "progress": False}
+QUICK: dict[str, Any] = {"seeds": 2, "unit_steps": [0.5, 0.25], "edge_steps": [0.05, 0.02], "progress": False}
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +68,8 @@ def test_the_history_tells_every_attempt(both: SculptResult) -> None:
 
 
 def test_the_default_grid_is_the_published_one() -> None:
-    assert list(UNIT_STEPS) == [70, 65, 60, 55, 50, 45, 40, 35, 30, 25, 20, 15, 10, 5]
-    assert sorted(EDGE_STEPS) == [0.5, 1.0, 1.5, 2.0, 2.5]
+    assert list(UNIT_STEPS) == [0.7, 0.65, 0.6, 0.55, 0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2, 0.15, 0.1, 0.05]
+    assert sorted(EDGE_STEPS) == [0.005, 0.01, 0.015, 0.02, 0.025]
 
 
 def test_the_same_call_gives_the_same_result_and_the_global_generator_stays(both: SculptResult) -> None:
@@ -201,7 +203,7 @@ def test_a_printed_result_says_what_matters(both: SculptResult) -> None:
 
 def test_widths_and_learning_rates_side_by_side_are_those_of_calls_of_their_own() -> None:
     task = tasks.boolean("both")
-    grid = {**QUICK, "seeds": 2, "unit_steps": [50], "edge_steps": [5, 2]}
+    grid = {**QUICK, "seeds": 2, "unit_steps": [0.5], "edge_steps": [0.05, 0.02]}
     models, rates = [task.model(width=9, hidden_layers=1), task.model(width=24, hidden_layers=1)], [0.05, 0.1]
     together = sculpt(models, task, **{**grid, "learning_rate": rates})
     assert {(c.origin["model"], c.origin["learning_rate"]) for c in together.candidates} == {(m, r) for m in (0, 1) for r in rates}
@@ -224,7 +226,7 @@ def test_widths_and_learning_rates_side_by_side_are_those_of_calls_of_their_own(
 
 def test_dense_networks_are_trained_until_they_are_accepted_and_no_longer() -> None:
     task = tasks.boolean("both")
-    few = {**QUICK, "steps": 12, "seeds": 6, "unit_steps": [50], "edge_steps": []}
+    few = {**QUICK, "steps": 12, "seeds": 6, "unit_steps": [0.5], "edge_steps": []}
     model = task.model(8, 1, activation="relu")
     dense = [
         [[a for a in sculpt(model, task, **few, dense_rounds=rounds).history if a.phase == "dense" and a.chain.seed == s] for s in range(6)]
@@ -241,7 +243,7 @@ def test_dense_networks_are_trained_until_they_are_accepted_and_no_longer() -> N
 
 def test_without_a_mark_dense_networks_are_trained_until_three_rounds_gain_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.rand(60, 3, generator=torch.Generator().manual_seed(0))
-    call: dict[str, Any] = {**QUICK, "steps": 12, "seeds": 6, "unit_steps": [50], "edge_steps": []}
+    call: dict[str, Any] = {**QUICK, "steps": 12, "seeds": 6, "unit_steps": [0.5], "edge_steps": []}
     model = nn.Sequential(nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 1))
     for tolerance, most in ((0.005, 12), (0.02, 40)):
         result = sculpt(model, (x, x.sum(dim=1)), **call, tolerance=tolerance, dense_rounds=most)
@@ -278,7 +280,7 @@ def test_half_of_the_tolerance_is_kept_for_the_edges() -> None:
 def test_a_plateau_of_accuracy_is_no_end_while_the_loss_falls() -> None:
     """All zeros are right in nine of ten bits, and that is all that the first rounds get."""
     task = tasks.named("mnist-pair:source=digits,size=4,pairs=1000,validation=500,test=100")
-    result = sculpt(task.model(16, 1), task, seeds=1, unit_steps=[50], edge_steps=[], steps=4, progress=False)
+    result = sculpt(task.model(16, 1), task, seeds=1, unit_steps=[0.5], edge_steps=[], steps=4, progress=False)
     reached = [a.accuracy for a in result.history if a.phase == "dense"]
     assert reached[:3] == pytest.approx([0.9] * 3, abs=2e-3)
     assert result.dense[0].accuracy > 0.92
@@ -287,7 +289,7 @@ def test_a_plateau_of_accuracy_is_no_end_while_the_loss_falls() -> None:
 def test_where_nothing_was_learnt_nothing_is_pruned() -> None:
     x = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
     model = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1))
-    call: dict[str, Any] = {"seeds": 2, "unit_steps": [50], "edge_steps": [10], "dense_rounds": 1, "steps": 1, "progress": False}
+    call: dict[str, Any] = {"seeds": 2, "unit_steps": [0.5], "edge_steps": [0.1], "dense_rounds": 1, "steps": 1, "progress": False}
     for y, constant in ((x.sum(dim=1), 0.0), ((x.sum(dim=1) > 1.5).float(), 0.9)):
         result = sculpt(model, (x, y), **call, learning_rate=1e-9)
         assert result.stop_reason == StopReason.NOTHING_LEARNT
@@ -297,7 +299,7 @@ def test_where_nothing_was_learnt_nothing_is_pruned() -> None:
         assert result.min_accuracy == pytest.approx(constant, abs=0.1)
         assert {attempt.phase for attempt in result.history} == {"dense"}
         assert not any(attempt.accepted for attempt in result.history)
-        assert "No dense network answered better than a constant does" in str(result)
+        assert "No dense network beat the best constant prediction" in str(result)
     asked = sculpt(model, (x, x.sum(dim=1)), **call, learning_rate=1e-9, min_accuracy=0.5)
     assert asked.stop_reason == StopReason.NOTHING_ACCEPTED
     diverged = sculpt(model, (x, 1e25 * x.sum(dim=1)), **call)
@@ -305,19 +307,27 @@ def test_where_nothing_was_learnt_nothing_is_pruned() -> None:
 
 
 def test_a_model_that_overflows_does_not_count() -> None:
-    gate = Gate(Data.of(tasks.boolean([4, 2, 4])), Round())
-    population = Population.of(Shape((2, 1), ("identity",)), torch.zeros(2, 3))
-    standing = Standing(population, torch.tensor([torch.nan, 0.9]), torch.ones(2, dtype=torch.bool), [ChainName(0), ChainName(1)])
-    assert sculptor._set_mark(gate, standing, tolerance=0.1, constant=0.5)
-    assert gate.min_accuracy == pytest.approx(0.8)
-    assert sculptor._set_mark(gate, standing, tolerance=0.1, constant=0.85)
-    assert 0.85 < gate.min_accuracy < 0.85 + 1e-6  # a constant answer would lose no more than the tolerance
+    accuracies = torch.tensor([torch.nan, 0.9], dtype=torch.float64)
+    criterion = AcceptanceCriterion(tolerance=0.1, constant=0.5)
+    assert not criterion.known
+    assert criterion.follow(accuracies)
+    assert criterion.min_accuracy == pytest.approx(0.8)
+    assert criterion.accepts(accuracies, "edges").tolist() == [False, True]
+    close = AcceptanceCriterion(tolerance=0.1, constant=0.85)
+    assert close.follow(accuracies)
+    assert 0.85 < close.min_accuracy < 0.85 + 1e-6  # a constant answer would lose no more than the tolerance
+    assert not AcceptanceCriterion(tolerance=0.1, constant=0.9).follow(accuracies)
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
     task = tasks.boolean([4, 2, 4])
-    plain = sculpt(task.model(6, 1), task, seed=3, seeds=1, unit_steps=[50, 25], edge_steps=[5], learning_rate=0.125, progress=False)
-    numbers: dict[str, Any] = {"seed": np.int64(3), "seeds": np.int32(1), "unit_steps": np.array([50, 25]), "edge_steps": torch.tensor([5])}
+    plain = sculpt(task.model(6, 1), task, seed=3, seeds=1, unit_steps=[0.5, 0.25], edge_steps=[0.05], learning_rate=0.125, progress=False)
+    numbers: dict[str, Any] = {
+        "seed": np.int64(3),
+        "seeds": np.int32(1),
+        "unit_steps": np.array([0.5, 0.25]),
+        "edge_steps": torch.tensor([0.05], dtype=torch.float64),
+    }
     same = sculpt(task.model(np.int64(6), 1), task, **numbers, learning_rate=np.float32(0.125), progress=False)
     assert [n.origin for n in same.candidates] == [n.origin for n in plain.candidates]
     for one, other in zip(same.candidates, plain.candidates, strict=True):
@@ -329,10 +339,10 @@ def test_numbers_of_numpy_are_numbers() -> None:
 
 def test_networks_of_many_weights_take_the_smaller_grid() -> None:
     few, many = (read_model(nn.Sequential(nn.Linear(n, 100), nn.ReLU(), nn.Linear(100, 1))) for n in (199, 200))
-    assert steps_of([few], None, None) == (list(UNIT_STEPS), list(EDGE_STEPS))
-    assert steps_of([few, many], None, None) == (list(LARGE_UNIT_STEPS), list(LARGE_EDGE_STEPS))
-    assert steps_of([many], [30], None) == ([30], list(LARGE_EDGE_STEPS))
-    assert steps_of([many], None, []) == (list(LARGE_UNIT_STEPS), [])
+    assert steps_of([few], ScheduleSettings()) == (list(UNIT_STEPS), list(EDGE_STEPS))
+    assert steps_of([few, many], ScheduleSettings()) == (list(LARGE_UNIT_STEPS), list(LARGE_EDGE_STEPS))
+    assert steps_of([many], ScheduleSettings(unit_steps=[0.3])) == ([0.3], list(LARGE_EDGE_STEPS))
+    assert steps_of([many], ScheduleSettings(edge_steps=())) == (list(LARGE_UNIT_STEPS), [])
 
 
 def test_random_edge_scores_differ_from_layer_to_layer() -> None:
@@ -343,7 +353,7 @@ def test_random_edge_scores_differ_from_layer_to_layer() -> None:
 
 def test_doubled_steps_need_fewer_rounds_from_fine_steps() -> None:
     task = tasks.boolean("both")
-    grid = {**QUICK, "seeds": 1, "unit_steps": [5], "edge_steps": [0.5], "unit_tries": 1, "edge_tries": 1}
+    grid = {**QUICK, "seeds": 1, "unit_steps": [0.05], "edge_steps": [0.005], "unit_tries": 1, "edge_tries": 1}
     plain, doubled = (sculpt(task.model(width=24, hidden_layers=1), task, double_after=after, **grid) for after in (None, 2))
     assert len(doubled.rounds) < len(plain.rounds) / 1.5
     assert all(bool(((n.model()(task.x) > 0) == (task.y > 0.5)).all()) for n in doubled.candidates)
@@ -370,20 +380,21 @@ def test_padding_changes_no_score(score: str) -> None:
 
 def test_a_retraining_below_the_mark_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retrained members are spoilt; what comes out is what the unit phase had accepted."""
-    honest = pruning.train
+    honest = MLPEngine.train
 
-    def train(population: Population, data: Data, settings: Round, *rest: Any) -> tuple[Population, Score]:
-        trained, score = honest(population, data, settings, *rest)
+    def train(engine: MLPEngine, members: Population, *rest: Any) -> tuple[Population, Evaluation]:
+        trained, found = honest(engine, members, *rest)
         if phases[-1] == "retrain":
-            return Population.of(trained.shape, trained.values * 0), Score(score.accuracy * 0, score.loss)
-        return trained, score
+            return Population.of(trained.shape, trained.values * 0), Evaluation(found.accuracy * 0, found.loss)
+        return trained, found
 
     phases: list[str] = []
-    keyed = pruning._round_key
-    monkeypatch.setattr(pruning, "train", train)
-    monkeypatch.setattr(pruning, "_round_key", lambda key, phase, number: (phases.append(phase), keyed(key, phase, number))[1])
+    keyed = chains.round_keys
+    monkeypatch.setattr(MLPEngine, "train", train)
+    for module in (chains, pruning):
+        monkeypatch.setattr(module, "round_keys", lambda key, phase, number: (phases.append(phase), keyed(key, phase, number))[1])
     task = tasks.boolean("both")
-    result = sculpt(task.model(width=24, hidden_layers=1), task, **{**QUICK, "seeds": 1, "unit_steps": [50], "edge_steps": []})
+    result = sculpt(task.model(width=24, hidden_layers=1), task, **{**QUICK, "seeds": 1, "unit_steps": [0.5], "edge_steps": []})
     assert [a.accepted for a in result.history if a.phase == "retrain"] == [False]
     assert bool(((result.network.model()(task.x) > 0) == (task.y > 0.5)).all())
 
@@ -393,8 +404,13 @@ def test_fewer_members_at_once_begin_alike(both: SculptResult, monkeypatch: pyte
     sizes: list[int] = []
     honest = training._train
     monkeypatch.setattr(training, "_train", lambda population, *rest: (sizes.append(len(population)), honest(population, *rest))[1])
-    scored = pruning._without_lowest
-    monkeypatch.setattr(pruning, "_without_lowest", lambda population, *rest: (sizes.append(len(population)), scored(population, *rest))[1])
+    scored = UNIT_SCORES["loss_sensitivity"]
+
+    def spy(population: Population, *rest: Any) -> torch.Tensor:
+        sizes.append(len(population))
+        return scored(population, *rest)
+
+    monkeypatch.setitem(UNIT_SCORES, "loss_sensitivity", spy)
     few = sculpt(task.model(width=24, hidden_layers=1), task, max_members=3, **QUICK)
     assert max(sizes) == 3
     # Later rounds may part by the rounding of batched products; the first of every chain may not.

@@ -14,7 +14,7 @@ from test_sculpt import QUICK
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from sculpting import SparseNetwork, sculpt, tasks
+from sculpting import SparseNetwork, TrainingSettings, sculpt, tasks
 
 
 class Branching(nn.Module):
@@ -259,7 +259,10 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
             r"input_names of the task must be 6 different names or none; got \[",
         ),
         (GOOD, replace(NAMED, output_names=("y",) * 3), {}, ValueError, "output_names of the task must be 3 different names or none"),
-        (GOOD, (X, Y), {"unit_steps": "70"}, ValueError, "unit_steps must be a sequence of percentages"),
+        (GOOD, (X, Y), {"unit_steps": "70"}, ValueError, "unit_steps must be a sequence of fractions"),
+        (GOOD, (X, Y), {"stps": 9}, TypeError, r"settings must be fields of TrainingSettings, \[.*'steps'.*; got 'stps'"),
+        (GOOD, (X, Y), {"training": {"steps": 9}}, TypeError, "training must be TrainingSettings; got dict"),
+        (GOOD, (X, Y), {"schedule": TrainingSettings()}, TypeError, "schedule must be ScheduleSettings; got TrainingSettings"),
         (GOOD, (X, Y), {"seeds": True}, ValueError, "seeds must be a whole number of at least 1; got True"),
         (GOOD, (X, Y), {"learning_rate": []}, ValueError, r"learning_rate must be positive, one number or a sequence of them; got \[\]"),
         (GOOD, (X, Y), {"loss": "hinge"}, ValueError, r"loss must be one of \['bce', 'ce', 'mse'\]; got 'hinge'"),
@@ -274,14 +277,20 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (GOOD, (X, Y), {"validation": (X[:, :5], Y)}, ValueError, "validation must have 6 inputs, as the data has; got 5"),
         (GOOD, (X, Y), {"min_accuracy": 0}, ValueError, r"min_accuracy must be a fraction in \(0, 1\]; got 0"),
         (GOOD, (X, Y), {"min_accuracy": 97}, ValueError, r"min_accuracy must be a fraction in \(0, 1\]; got 97"),
-        (GOOD, (X, Y), {"unit_steps": [0]}, ValueError, r"unit_steps must be a sequence of percentages in \(0, 100\)"),
-        (GOOD, (X, Y), {"edge_steps": [100]}, ValueError, r"edge_steps must be a sequence of percentages in \(0, 100\)"),
+        (GOOD, (X, Y), {"unit_steps": [0]}, ValueError, r"unit_steps must be a sequence of fractions in \(0, 1\).*got \[0\]$"),
+        (
+            GOOD,
+            (X, Y),
+            {"edge_steps": [50, 20]},
+            ValueError,
+            "edge_steps must be a sequence of fractions .*divide by 100",
+        ),
         (GOOD, (X, Y), {"edge_steps": 2}, ValueError, "edge_steps must be a sequence"),
         (GOOD, (X, Y), {"unit_steps": [], "edge_steps": []}, ValueError, "nothing to prune"),
         (GOOD, (X, Y), {"unit_score": "size"}, ValueError, "unit_score must be one of .*got 'size'"),
         (GOOD, (X, Y), {"edge_score": "size"}, ValueError, "edge_score must be one of .*got 'size'"),
         (GOOD, (X, Y), {"edge_score": ""}, ValueError, "edge_score must be one of .*got ''"),
-        (GOOD, (X, Y), {"initial": "given"}, ValueError, "initial must be 'fresh' or 'model'"),
+        (GOOD, (X, Y), {"initial": "given"}, ValueError, r"initial must be one of \['fresh', 'model'\]; got 'given'"),
         (GOOD, (X, Y), {"seeds": 0}, ValueError, "seeds must be a whole number of at least 1; got 0"),
         (GOOD, (X, Y), {"tolerance": -0.1}, ValueError, r"tolerance must be a fraction in \[0, 1\), such as 0.005 .*; got -0.1"),
         (GOOD, (X, Y), {"unit_tries": 0}, ValueError, "unit_tries must be a whole number of at least 1; got 0"),
@@ -303,7 +312,7 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (GOOD, (X, Y), {"input_noise": -1}, ValueError, "input_noise must be at least 0, and finite; got -1"),
         (GOOD, (X, Y), {"hidden_noise": -0.1}, ValueError, "hidden_noise must be at least 0, and finite; got -0.1"),
         (GOOD, (X, Y), {"weight_decay": float("inf")}, ValueError, "weight_decay must be at least 0, and finite; got inf"),
-        (GOOD, (X, Y), {"unit_steps": "55"}, ValueError, "unit_steps must be a sequence of percentages .*; got '55'"),
+        (GOOD, (X, Y), {"unit_steps": "55"}, ValueError, "unit_steps must be a sequence of fractions .*; got '55'"),
         (GOOD, (X, Y), {"seed": 1.5}, ValueError, "seed must be a whole number of at least 0; got 1.5"),
         (GOOD, (X.to(torch.complex64), Y), {}, TypeError, "data must be real numbers; got x of torch.complex64"),
         (GOOD, (X, torch.full((20, 3), 1e39, dtype=torch.float64)), {}, ValueError, "y must be finite, as float32; got 60 NaN"),
@@ -328,6 +337,6 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
 def test_bad_input_gets_one_clear_error_before_any_training(
     model: Any, data: Any, options: dict[str, Any], error: type[Exception], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sculpting.schedule.pruning.train", lambda *a, **k: pytest.fail("training began"))
+    monkeypatch.setattr("sculpting.mlp.engine.train", lambda *a, **k: pytest.fail("training began"))
     with pytest.raises(error, match=text):
         sculpt(model, data, **{**QUICK, **options})

@@ -8,12 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from sculpting.mlp.batched_mlp import Score
+from sculpting.data import Data
+from sculpting.engine import Evaluation
 from sculpting.mlp.best_epoch import Snapshots
 from sculpting.mlp.memory_layout import put_last
-from sculpting.mlp.population import Population, Shape
-from sculpting.mlp.training import Data, Round, evaluate, train
+from sculpting.mlp.population import Population
+from sculpting.mlp.training import evaluate, train
+from sculpting.models.shape import Shape
 from sculpting.randomness import keys
+from sculpting.settings import RoundSettings
 from sculpting.tasks import boolean
 
 TASK = boolean([4, 2, 4])
@@ -30,8 +33,8 @@ def courses(count: int, members: int = 5) -> list[Tensor]:
 
 
 def handed_over(
-    places: list[Tensor], count: int, settings: Round, *, last: bool = False, at_once: bool = False
-) -> tuple[Tensor, Score, int]:
+    places: list[Tensor], count: int, settings: RoundSettings, *, last: bool = False, at_once: bool = False
+) -> tuple[Tensor, Evaluation, int]:
     """What is handed over of members that stood there, when so many evaluations were foreseen, and how many were made together."""
     values = put_last(places[0]) if last else places[0].clone()
     snapshots = Snapshots(Population.of(SHAPE, values), DATA, settings, count, at_once)
@@ -61,7 +64,7 @@ def test_the_best_is_the_same_however_many_are_evaluated_together(
     expected, which = by_hand(places)
     assert len(set(which)) > 2
     monkeypatch.setattr("sculpting.mlp.best_epoch.FLOATS", fit * 5 * (SHAPE.size + 3 * 7 * 16))
-    best, top, found = handed_over(places, count, Round(), last=last)
+    best, top, found = handed_over(places, count, RoundSettings(), last=last)
     assert found == together
     assert torch.equal(best, expected)
     again = evaluate(Population.of(SHAPE, expected), DATA)
@@ -72,45 +75,45 @@ def test_the_best_is_the_same_however_many_are_evaluated_together(
 def test_a_round_that_ends_early_hands_over_what_was_taken_until_then() -> None:
     places = courses(7)
     for taken in (1, 2, 5):
-        assert torch.equal(handed_over(places[:taken], 7, Round())[0], by_hand(places[:taken])[0])
+        assert torch.equal(handed_over(places[:taken], 7, RoundSettings())[0], by_hand(places[:taken])[0])
 
 
 def test_the_last_and_the_first_at_the_target_are_told_one_by_one() -> None:
     places = courses(6)[:3]
     nowhere = [torch.full_like(places[0], torch.nan)]
-    best, top, _ = handed_over([*places[:2], *nowhere], 3, Round(keep_last=True))
+    best, top, _ = handed_over([*places[:2], *nowhere], 3, RoundSettings(keep_last=True))
     assert torch.equal(best, places[1])
-    best, top, _ = handed_over(nowhere, 1, Round())
+    best, top, _ = handed_over(nowhere, 1, RoundSettings())
     assert torch.equal(top.accuracy, torch.full((5,), -torch.inf, dtype=torch.float64))
-    best, _, together = handed_over(places, 3, Round(keep_last=True))
+    best, _, together = handed_over(places, 3, RoundSettings(keep_last=True))
     assert torch.equal(best, places[-1])
     assert together == 1
     accuracies = torch.stack([evaluate(Population.of(SHAPE, place), DATA).accuracy for place in places])
     target = float(accuracies.median())
-    best, top, together = handed_over(places, 3, Round(keep_last=True, target=target))
+    best, top, together = handed_over(places, 3, RoundSettings(keep_last=True, target=target))
     for member, reached in enumerate(accuracies.t() >= target):
         first = int(reached.float().argmax()) if bool(reached.any()) else 2
         assert torch.equal(best[member], places[first][member])
         assert top.accuracy[member] == accuracies[first, member]
     assert together == 1
-    assert handed_over(places, 3, Round(target=target))[2] == 1
-    assert handed_over(places, 3, Round(), at_once=True)[2] == 1
-    assert handed_over(places, 3, Round())[2] == 3
+    assert handed_over(places, 3, RoundSettings(target=target))[2] == 1
+    assert handed_over(places, 3, RoundSettings(), at_once=True)[2] == 1
+    assert handed_over(places, 3, RoundSettings())[2] == 3
 
 
 def test_where_the_best_stands_by_accuracy_then_loss_then_order() -> None:
     nan, inf = math.nan, math.inf
     accuracies = [[0.5, 1.0, nan, 0.5, 0.5, nan], [0.5, 1.0, 0.1, 0.9, 0.9, nan], [0.4, 1.0, 0.0, 0.9, 0.9, nan]]
     losses = [[1.0, 0.3, 0.0, 0.0, 0.0, 1.0], [1.0, 0.2, 5.0, inf, nan, 1.0], [0.0, 0.2, 1.0, nan, nan, 1.0]]
-    score = Score(torch.tensor(accuracies, dtype=torch.float64).flatten(), torch.tensor(losses).flatten())
+    score = Evaluation(torch.tensor(accuracies, dtype=torch.float64).flatten(), torch.tensor(losses).flatten())
     assert score.first_best(6).tolist() == [0, 7, 8, 9, 10, 5]
 
 
 def test_a_round_is_the_same_with_snapshots_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     population, key = Population.fresh(Shape((4, 12, 4), ("relu", "identity")), keys(range(40))), keys(range(40))
-    together, score = train(population, DATA, Round(30, 8), key)
+    together, score = train(population, DATA, RoundSettings(30, 8), key)
     monkeypatch.setattr("sculpting.mlp.best_epoch.FLOATS", 1)
-    alone, score_alone = train(population, DATA, Round(30, 8), key)
+    alone, score_alone = train(population, DATA, RoundSettings(30, 8), key)
     same = (together.values == alone.values).all(dim=1)
     assert float(same.float().mean()) > 0.9  # a loss that rounds otherwise may choose another epoch
     assert torch.equal(score.accuracy, score_alone.accuracy)

@@ -360,10 +360,10 @@ def test_a_complete_table_is_recognised_and_used_whole() -> None:
     whole = as_task((x, (x[:, 0] > 0).float()))
     assert whole.complete
     assert len(whole.x_check) == 8
-    assert whole.input_noise > 0
-    assert whole.hidden_noise > 0
+    assert whole.training.input_noise > 0
+    assert whole.training.hidden_noise > 0
     classes = as_task((x, (x[:, 0] > 0).long()), outputs=2)
-    assert (classes.loss, classes.complete, len(classes.x_check), classes.edge_score) == ("ce", True, 8, "ablation")
+    assert (classes.loss, classes.complete, len(classes.x_check), classes.schedule.edge_score) == ("ce", True, 8, "ablation")
     assert not as_task((x, torch.rand(8))).complete
     twice = torch.cat([x[:7], x[:1]])
     assert not as_task((twice, (twice[:, 0] > 0).float())).complete
@@ -382,5 +382,5 @@ def test_noise_is_of_truth_tables_and_models_are_of_the_activation_of_the_task()
     assert isinstance(table.model(4, 1, activation="relu")[1], nn.ReLU)
     assert isinstance(tasks.cmsp(2, 2).model(4, 1)[1], nn.Hardtanh)
     assert isinstance(tasks.cmsp(2, 2).model(4, 1, activation="tanh")[1], nn.Tanh)
-    assert (some.input_noise, some.hidden_noise, table.input_noise, table.hidden_noise) == (0.0, 0.0, 0.1, 0.3)
-    assert (some.edge_score, table.edge_score, tasks.boolean("both").edge_score) == ("magnitude", "ablation", "ablation")
+    assert [(task.training.input_noise, task.training.hidden_noise) for task in (some, table)] == [(0.0, 0.0), (0.1, 0.3)]
+    assert [task.schedule.edge_score for task in (some, table, tasks.boolean("both"))] == ["magnitude", "ablation", "ablation"]

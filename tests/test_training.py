@@ -16,17 +16,20 @@ from torch import nn
 
 from sculpting import tasks
 from sculpting.activations import ACTIVATIONS
+from sculpting.data import Data
+from sculpting.engine import Evaluation
 from sculpting.losses import LOSSES
 from sculpting.mlp import training
-from sculpting.mlp.batched_mlp import Pass, Score
+from sculpting.mlp.batched_mlp import Pass
 from sculpting.mlp.batches import fresh_batches
+from sculpting.mlp.engine import MLPEngine
 from sculpting.mlp.packing import packings
-from sculpting.mlp.population import Population, Shape
+from sculpting.mlp.population import Population
 from sculpting.mlp.scores import EDGE_SCORES
-from sculpting.mlp.training import Data, Round, evaluate, gradient, train
-from sculpting.options import round_of
+from sculpting.mlp.training import Hooks, evaluate, gradient, rate_shares, train
+from sculpting.models.shape import Shape
 from sculpting.randomness import keys, permutations, uniforms
-from sculpting.schedule.pruning import Gate, edges_of
+from sculpting.settings import RoundSettings, TrainingSettings
 from sculpting.tasks import Task
 
 
@@ -74,17 +77,17 @@ def test_wide_members_learn_more_slowly_by_how_many_units_live() -> None:
         for matrix in population.shape.matrices(masks)[:1]:
             matrix[row, live:] = 0
         population.shape.weights(masks)[1][row, :, live:] = 0
-    shares = Round(rate_width=12).share_of_rate(population.masked(masks))
+    shares = rate_shares(population.masked(masks), 12)
     assert shares.tolist() == [0.25, 0.25, 0.5, 0.5, 1.0]
-    assert Round(rate_width=None).share_of_rate(population).tolist() == [1.0] * 5
+    assert rate_shares(population, None).tolist() == [1.0] * 5
 
 
 def test_a_member_trains_at_its_share_of_the_rate() -> None:
     population, data = make((4, 24, 3), 2), data_for("bce", (4, 3))
-    slow, _ = train(population, data, Round(6, 8, 0.1, rate_width=12), keys([0, 1]))
-    plain, _ = train(population, data, Round(6, 8, 0.05, rate_width=None), keys([0, 1]))
+    slow, _ = train(population, data, RoundSettings(6, 8, 0.1, rate_width=12), keys([0, 1]))
+    plain, _ = train(population, data, RoundSettings(6, 8, 0.05, rate_width=None), keys([0, 1]))
     assert torch.equal(slow.values, plain.values)
-    assert not torch.equal(slow.values, train(population, data, Round(6, 8, 0.1, rate_width=None), keys([0, 1]))[0].values)
+    assert not torch.equal(slow.values, train(population, data, RoundSettings(6, 8, 0.1, rate_width=None), keys([0, 1]))[0].values)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -106,7 +109,7 @@ def test_gradients_are_those_of_autograd(loss: str, activation: str, hidden: tup
 def test_a_round_is_that_of_the_network_alone(loss: str, batch_size: int, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sculpting.mlp.memory_layout.MANY", many)
     population, data = make((4, 6, 5, 3), 3), data_for(loss, (4, 3))
-    settings_ = Round(steps=12, batch_size=batch_size, learning_rate=0.02, weight_decay=0.01, input_noise=0.1, hidden_noise=0.2)
+    settings_ = RoundSettings(steps=12, batch_size=batch_size, learning_rate=0.02, weight_decay=0.01, input_noise=0.1, hidden_noise=0.2)
     key = keys(["a", "b", "c"])
     trained, score = train(population, data, settings_, key)
     for member in range(3):
@@ -120,16 +123,16 @@ def test_a_round_is_that_of_the_network_alone(loss: str, batch_size: int, many: 
 
 def test_each_member_may_have_its_own_learning_rate() -> None:
     population, data, key = make((4, 6, 3), 2), data_for("bce", (4, 3)), keys(["a", "b"])
-    both, _ = train(population, data, Round(steps=5), key, torch.tensor([0.1, 0.001]))
+    both, _ = train(population, data, RoundSettings(steps=5), key, torch.tensor([0.1, 0.001]))
     for member, rate in enumerate((0.1, 0.001)):
-        one, _ = train(population.select([member]), data, Round(steps=5, learning_rate=rate), key[member : member + 1])
+        one, _ = train(population.select([member]), data, RoundSettings(steps=5, learning_rate=rate), key[member : member + 1])
         torch.testing.assert_close(both.values[member], one.values[0])
 
 
 def test_pruned_parameters_stay_exactly_zero_and_training_leaves_its_start_alone() -> None:
     population, data = make((4, 8, 3), 5, kept=0.4), data_for("mse", (4, 3))
     before = population.values.clone()
-    trained, _ = train(population, data, Round(steps=20, weight_decay=0.1), keys(range(5)))
+    trained, _ = train(population, data, RoundSettings(steps=20, weight_decay=0.1), keys(range(5)))
     assert torch.equal(population.values, before)
     assert float(trained.values[population.mask == 0].abs().max()) == 0.0
     assert not torch.equal(trained.values, before)
@@ -140,19 +143,21 @@ def test_pruned_parameters_stay_exactly_zero_and_training_leaves_its_start_alone
 def test_members_never_influence_one_another(others: int, seed: int) -> None:
     population, data = make((3, 6, 2), others + 1, seed=seed), data_for("bce", (3, 2))
     key = keys([("round", seed, i) for i in range(others + 1)])
-    together, _ = train(population, data, Round(steps=6, input_noise=0.1, hidden_noise=0.2), key)
-    single, _ = train(population.select([others]), data, Round(steps=6, input_noise=0.1, hidden_noise=0.2), key[others:])
+    together, _ = train(population, data, RoundSettings(steps=6, input_noise=0.1, hidden_noise=0.2), key)
+    single, _ = train(population.select([others]), data, RoundSettings(steps=6, input_noise=0.1, hidden_noise=0.2), key[others:])
     torch.testing.assert_close(together.values[others], single.values[0], rtol=1e-4, atol=1e-5)
 
 
 def test_what_comes_out_of_a_round_is_fit_for_autograd_and_for_change() -> None:
     kept: list[torch.Tensor] = []
 
-    def watch(members: torch.Tensor, part: Population, score: Score, steps: int) -> bool:
+    def watch(members: torch.Tensor, part: Population, score: Evaluation, steps: int) -> bool:
         kept.append(part.values.clone())
         return False
 
-    trained, score = train(make((3, 4, 2), 2), data_for("mse", (3, 4, 2)), Round(4, 10, 0.01), keys([0, 1]), watch=watch)
+    trained, score = train(
+        make((3, 4, 2), 2), data_for("mse", (3, 4, 2)), RoundSettings(4, 10, 0.01), keys([0, 1]), hooks=Hooks(watch=watch)
+    )
     for values in (trained.values, score.loss, *kept):
         values.add_(1).requires_grad_().square().sum().backward()
         assert bool((values.grad == 2 * values).all())
@@ -161,12 +166,12 @@ def test_what_comes_out_of_a_round_is_fit_for_autograd_and_for_change() -> None:
 def test_a_round_ends_at_its_target_whatever_who_watches_says() -> None:
     seen: list[int] = []
 
-    def watch(members: torch.Tensor, part: Population, score: Score, steps: int) -> bool:
+    def watch(members: torch.Tensor, part: Population, score: Evaluation, steps: int) -> bool:
         seen.append(steps)
         return False
 
-    settings = Round(8, 10, 0.01, target=0.0, check_every=2)
-    train(make((3, 4, 2), 2), data_for("bce", (3, 4, 2)), settings, keys([0, 1]), watch=watch)
+    settings = RoundSettings(8, 10, 0.01, target=0.0, check_every=2)
+    train(make((3, 4, 2), 2), data_for("bce", (3, 4, 2)), settings, keys([0, 1]), hooks=Hooks(watch=watch))
     assert seen == [2]
 
 
@@ -174,7 +179,9 @@ def test_the_best_epoch_is_kept_by_accuracy_then_loss() -> None:
     population, data = make((4, 8, 3), 4), data_for("bce", (4, 3))
     scores = []
     for epochs in range(1, 9):
-        trained, score = train(population, data, Round(steps=epochs, batch_size=20, learning_rate=0.3, final_rate=1.0), keys(range(4)))
+        trained, score = train(
+            population, data, RoundSettings(steps=epochs, batch_size=20, learning_rate=0.3, final_rate=1.0), keys(range(4))
+        )
         found = evaluate(trained, data)
         assert torch.equal(found.accuracy, score.accuracy)
         torch.testing.assert_close(found.loss, score.loss)
@@ -187,10 +194,11 @@ def test_the_best_epoch_is_kept_by_accuracy_then_loss() -> None:
 def test_a_round_drawn_in_pieces_is_the_same_round(columns: int, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sculpting.mlp.memory_layout.MANY", many)
     population, data = make((4, 6, 3), 3), data_for("bce", (4, 3))
-    whole, _ = train(population, data, Round(steps=10, batch_size=6, input_noise=0.1, hidden_noise=0.2), keys(range(3)))
+    whole, _ = train(population, data, RoundSettings(steps=10, batch_size=6, input_noise=0.1, hidden_noise=0.2), keys(range(3)))
     monkeypatch.setattr("sculpting.mlp.batches.CHUNK_FLOATS", 1)
-    monkeypatch.setattr("sculpting.mlp.batches.MANY_COLUMNS", columns)
-    pieces, _ = train(population, data, Round(steps=10, batch_size=6, input_noise=0.1, hidden_noise=0.2), keys(range(3)))
+    for module in ("data", "mlp.batches"):
+        monkeypatch.setattr(f"sculpting.{module}.MANY_COLUMNS", columns)
+    pieces, _ = train(population, data, RoundSettings(steps=10, batch_size=6, input_noise=0.1, hidden_noise=0.2), keys(range(3)))
     torch.testing.assert_close(whole.values, pieces.values, rtol=1e-4, atol=1e-6)
 
 
@@ -202,7 +210,7 @@ def test_members_trained_one_after_the_other_keep_their_noise(monkeypatch: pytes
         population.shape.biases(population.mask)[0][member, first : first + 4] = 0
         population.shape.weights(population.mask)[1][member, :, first : first + 4] = 0
     population = population.masked(population.mask)
-    settings_ = Round(steps=10, hidden_noise=0.3)
+    settings_ = RoundSettings(steps=10, hidden_noise=0.3)
     together, _ = train(population, data, settings_, keys(range(3)))
     apart, _ = train(population, data, settings_, keys(range(3)), max_members=1)
     torch.testing.assert_close(together.values, apart.values, rtol=1e-4, atol=1e-6)
@@ -210,7 +218,7 @@ def test_members_trained_one_after_the_other_keep_their_noise(monkeypatch: pytes
 
 def test_members_are_trained_side_by_side_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "WORTH_A_THREAD", 0)
-    population, data, settings_ = make((4, 12, 3), 5), data_for("bce", (4, 3)), Round(steps=10, input_noise=0.1, hidden_noise=0.3)
+    population, data, settings_ = make((4, 12, 3), 5), data_for("bce", (4, 3)), RoundSettings(steps=10, input_noise=0.1, hidden_noise=0.3)
     whole, score = train(population, data, settings_, keys(range(5)))
     honest, seen, both = training._train, [], threading.Barrier(2, timeout=60)
 
@@ -251,9 +259,9 @@ def test_members_of_other_sizes_are_trained_side_by_side_too(monkeypatch: pytest
         return honest(part, *rest)
 
     data = data_for("bce", (4, 3))
-    whole, _ = train(population, data, Round(steps=4), keys(range(2)))
+    whole, _ = train(population, data, RoundSettings(steps=4), keys(range(2)))
     monkeypatch.setattr(training, "_train", met)
-    spread, _ = train(population, data, Round(steps=4), keys(range(2)), threads=2)
+    spread, _ = train(population, data, RoundSettings(steps=4), keys(range(2)), threads=2)
     torch.testing.assert_close(spread.values, whole.values, rtol=1e-4, atol=1e-6)
 
 
@@ -265,12 +273,12 @@ def test_small_members_are_trained_together_on_one_thread(monkeypatch: pytest.Mo
         return honest(part, *rest)
 
     monkeypatch.setattr(training, "_train", spy)
-    train(make((4, 12, 3), 4), data_for("bce", (4, 3)), Round(steps=4), keys(range(4)), threads=2)
+    train(make((4, 12, 3), 4), data_for("bce", (4, 3)), RoundSettings(steps=4), keys(range(4)), threads=2)
     monkeypatch.setattr(training, "WORTH_A_THREAD", 0)
-    train(make((4, 12, 3), 4), data_for("bce", (4, 3)), Round(steps=4), keys(range(4)), threads=2, max_members=1)
+    train(make((4, 12, 3), 4), data_for("bce", (4, 3)), RoundSettings(steps=4), keys(range(4)), threads=2, max_members=1)
     assert seen == [(4, True)] + [(1, True)] * 4
     seen.clear()
-    train(make((4, 12, 3), 4), data_for("bce", (4, 3)), Round(steps=4), keys(range(4)), threads=2, max_members=3)
+    train(make((4, 12, 3), 4), data_for("bce", (4, 3)), RoundSettings(steps=4), keys(range(4)), threads=2, max_members=3)
     assert seen == [(1, False)] * 4  # never two and two at once
 
 
@@ -279,7 +287,7 @@ def test_memory_that_runs_out_on_threads_halves_their_members_and_other_errors_c
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "WORTH_A_THREAD", 0)
-    population, data, settings_ = make((4, 12, 3), 6), data_for("bce", (4, 3)), Round(steps=4)
+    population, data, settings_ = make((4, 12, 3), 6), data_for("bce", (4, 3)), RoundSettings(steps=4)
     whole, _ = train(population, data, settings_, keys(range(6)))
     honest = training._train
 
@@ -312,12 +320,12 @@ def test_leaving_out_dead_inputs_changes_nothing(many: int, monkeypatch: pytest.
     population, data = make((10, 6, 3), 3), data_for("bce", (10, 3))
     population.shape.weights(population.mask)[0][:, :, [0, 3, 4]] = 0
     population = population.masked(population.mask)
-    whole, _ = train(population, data, Round(steps=10, input_noise=0.5), keys(range(3)))
+    whole, _ = train(population, data, RoundSettings(steps=10, input_noise=0.5), keys(range(3)))
     monkeypatch.setattr("sculpting.mlp.packing.MANY_INPUTS", 2)
     monkeypatch.setattr("sculpting.mlp.packing.FEW_PARAMETERS", 0)
     (packing,) = packings(population)
     assert packing.shape.widths[0] == 7
-    fewer, _ = train(population, data, Round(steps=10, input_noise=0.5), keys(range(3)))
+    fewer, _ = train(population, data, RoundSettings(steps=10, input_noise=0.5), keys(range(3)))
     torch.testing.assert_close(whole.values, fewer.values, rtol=1e-4, atol=1e-6)
 
 
@@ -366,11 +374,11 @@ def test_a_few_parameters_are_trained_as_they_are(monkeypatch: pytest.MonkeyPatc
     (whole,) = packings(population)
     assert whole.shape == population.shape
     assert [part.members.tolist() for part in whole.split(1)] == [[0], [1]]
-    apart, _ = train(population, data, Round(steps=10, hidden_noise=0.2), keys(range(2)))
+    apart, _ = train(population, data, RoundSettings(steps=10, hidden_noise=0.2), keys(range(2)))
     monkeypatch.setattr("sculpting.mlp.packing.FEW_PARAMETERS", 0)
     (smaller,) = packings(population)
     assert smaller.shape.size < population.shape.size
-    packed, _ = train(population, data, Round(steps=10, hidden_noise=0.2), keys(range(2)))  # noise belongs to units, not to places
+    packed, _ = train(population, data, RoundSettings(steps=10, hidden_noise=0.2), keys(range(2)))  # noise belongs to units, not to places
     torch.testing.assert_close(apart.values, packed.values, rtol=1e-4, atol=1e-6)
 
 
@@ -403,18 +411,18 @@ def test_dead_inputs_are_left_out_of_large_networks_only() -> None:
     assert packed.shape.widths[0] == len(packed.inputs) == 5
     assert whole.inputs is None
     data = data_for("bce", (100, 3))
-    trained, _ = train(large.masked(large.mask), data, Round(steps=4, input_noise=0.1), keys(range(2)))
+    trained, _ = train(large.masked(large.mask), data, RoundSettings(steps=4, input_noise=0.1), keys(range(2)))
     assert float(trained.values[large.mask == 0].abs().max()) == 0.0
     # Where no input is read any more, one is kept beside the biases.
     large.shape.weights(large.mask)[0][:] = 0
     (blind,) = packings(large)
     assert blind.shape.widths[0] == 1
-    constant, score = train(large.masked(large.mask), data, Round(steps=4), keys(range(2)))
+    constant, score = train(large.masked(large.mask), data, RoundSettings(steps=4), keys(range(2)))
     assert float(constant.weights[0].abs().max()) == 0.0
     assert bool(score.loss.isfinite().all())
-    edges = edges_of(EDGE_SCORES["magnitude"])
-    gone = edges.total(large) - large.edges() + 1
-    assert Gate(data, Round()).pruned(large, edges, gone, torch.zeros(2), keys(range(2))).shape == large.mask.shape
+    engine = MLPEngine(data, RoundSettings(), {"edges": EDGE_SCORES["magnitude"]})
+    scores = engine.score(large, "edges", keys(range(2)))
+    assert torch.equal(scores < torch.inf, large.live_edges())
 
 
 def test_fresh_weights_are_kaiming_normal_with_zero_biases() -> None:
@@ -439,7 +447,7 @@ def test_rows_that_a_sample_draws_are_trained_on_as_rows_of_data_are(widths: tup
         return data.x[:-1, places].transpose(0, 1), data.y[:, places].transpose(0, 1)
 
     for noise in (0.0, 0.2):
-        settings_ = Round(12, batch, 0.02, hidden_noise=noise)
+        settings_ = RoundSettings(12, batch, 0.02, hidden_noise=noise)
         dealt, _ = train(population, data, settings_, keys(range(members)))
         drawn, _ = train(population, replace(data, sample=sample), settings_, keys(range(members)))
         torch.testing.assert_close(drawn.values, dealt.values, rtol=0, atol=0 if widths[0] < 64 else 1e-5)  # other strides round otherwise
@@ -455,7 +463,7 @@ def test_noise_on_inputs_is_added_to_fresh_rows_too() -> None:
     assert drawn.std() == pytest.approx(noise, rel=0.4)
     assert len(drawn.flatten().unique()) > 50
     assert all(bool((x[:, -1] == 1).all()) for x, _ in batches_)
-    quiet, loud = (train(population, zeros, Round(5, input_noise=size), key)[0].values for size in (0.0, noise))
+    quiet, loud = (train(population, zeros, RoundSettings(5, input_noise=size), key)[0].values for size in (0.0, noise))
     assert not torch.equal(quiet, loud)
 
 
@@ -473,15 +481,7 @@ def test_rows_of_a_small_table_stand_several_times_in_an_epoch() -> None:
     assert torch.equal(thrice.y, once.y.repeat(1, 3))
     assert torch.equal(thrice.x_check, once.x_check)
     for rows, size, steps in ((256, None, 120), (128, None, 60), (16, None, 60), (256, 8, 120), (160, None, 90), (256, 256, 60)):
-        x = torch.rand(rows, 4)
-        y = (x > 0.5).float()
-        some = replace(task, x=x, y=y, x_check=x, y_check=y)
-        settings_, _ = round_of(
-            some, [0.1], size, steps=None, final_rate=0.05, rate_width=12, least_rows=64, weight_decay=0.0, noises=(0.1, 0.3)
-        )
-        assert settings_.steps == steps
+        assert TrainingSettings(batch_size=size).of_round(rows).steps == steps
     for least, size, expected in ((64, None, (32, 4)), (64, 8, (8, 4)), (63, None, (24, 3)), (1, None, (8, 1)), (17, None, (8, 1))):
-        settings_, copies = round_of(
-            task, [0.1], size, steps=60, final_rate=0.05, rate_width=12, least_rows=least, weight_decay=0.0, noises=(0.1, 0.3)
-        )
-        assert (settings_.batch_size, copies) == expected
+        given = TrainingSettings(batch_size=size, least_rows=least)
+        assert (given.of_round(len(task.x)).batch_size, given.copies(len(task.x))) == expected

@@ -9,10 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..data import Data
+from ..models.shape import Shape
 from .batched_mlp import Pass
 from .memory_layout import buffer
-from .population import Population, Shape
-from .training import Data
+from .population import Population
 
 __all__ = ["edge_ablation", "unit_ablation"]
 

@@ -7,40 +7,17 @@ that products run over many of them at once: with 8 units and 32 rows that was m
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..activations import ACTIVATIONS
+from ..engine import Evaluation
 from ..losses import Loss
+from ..models.shape import Shape
 from .memory_layout import buffer, lie_last, product
-from .population import Shape
 
-__all__ = ["Pass", "Score"]
-
-
-@dataclass(frozen=True, eq=False)
-class Score:
-    """Accuracy (float64, ``(N,)``) and mean loss (``(N,)``) on the validation rows."""
-
-    accuracy: Tensor
-    loss: Tensor
-
-    def better_than(self, other: Score) -> Tensor:
-        """Bool ``(N,)``: more accurate, or as accurate with less loss."""
-        return (self.accuracy > other.accuracy) | ((self.accuracy == other.accuracy) & (self.loss < other.loss))
-
-    def first_best(self, members: int) -> Tensor:
-        """Of several evaluations of so many members, one after the other: where each member's best stands, the earliest of equal ones."""
-        accuracy = self.accuracy.view(-1, members).nan_to_num(nan=-torch.inf)
-        loss = self.loss.view(-1, members).nan_to_num(nan=torch.finfo(self.loss.dtype).max)
-        best = loss.masked_fill_(accuracy < accuracy.amax(dim=0), torch.inf).argmin(dim=0)
-        return best * members + torch.arange(members, device=best.device)
-
-    def updated(self, rows: Tensor, other: Score) -> Score:
-        """The other's score where ``rows``, bool ``(N,)``, and elsewhere this one."""
-        return Score(torch.where(rows, other.accuracy, self.accuracy), torch.where(rows, other.loss, self.loss))
+__all__ = ["Pass"]
 
 
 class Pass:
@@ -100,11 +77,11 @@ class Pass:
             # Written through a copy: bmm(out=) into a view with gaps between members was measured four times slower.
             torch.mul(product(slope, below.transpose(1, 2), self.last), factors[layer], out=into[layer])
 
-    def score(self, x: Tensor, y: Tensor, loss: Loss) -> Score:
+    def score(self, x: Tensor, y: Tensor, loss: Loss) -> Evaluation:
         """Accuracy and mean loss; where the loss is not a number, as the outputs of weights that overflow are none, nor is the accuracy."""
         z = self.outputs(self.forward(x)[0][-1])
         mean = loss.mean(z, y)
-        return Score(loss.accuracy(z, y).masked_fill_(mean.isnan(), torch.nan), mean)
+        return Evaluation(loss.accuracy(z, y).masked_fill_(mean.isnan(), torch.nan), mean)
 
     def _buffers_for(self, rows: int) -> list[tuple[Tensor, Tensor]]:
         """What the upper layers read, the constant 1 for the biases included, and the units without it."""

@@ -10,22 +10,13 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from ..data import MANY_COLUMNS, with_rest
 from ..randomness import fold, normals, permutations
 from .memory_layout import put_last
 
-__all__ = ["batches", "fresh_batches", "hidden_noise", "table_of", "with_rest"]
+__all__ = ["batches", "fresh_batches", "hidden_noise"]
 
-MANY_COLUMNS = 64  # from here on whole rows are copied: 1,571 columns were drawn six times faster so
 CHUNK_FLOATS = 300_000  # drawn at once: a megabyte, so that it stays in the cache
-
-
-def table_of(x: Tensor, y: Tensor) -> Tensor:
-    """What batches are drawn from, ``(c, S)``, of rows ``x (S, n)`` and ``y (S, k)``: inputs, the constant 1 for the biases, targets.
-
-    Where there are many columns, the numbers of a row lie side by side in memory.
-    """
-    table = torch.cat([x, x.new_ones(len(x), 1), y], dim=1).t()
-    return table if len(table) >= MANY_COLUMNS else table.contiguous()
 
 
 def batches(
@@ -100,11 +91,6 @@ def hidden_noise(units: list[Tensor], rows: int, size: int, epochs: int, noise: 
         drawn = drawn.unflatten(0, (-1, members)).transpose(0, 1) if last else drawn.unflatten(0, (members, -1))
         for epoch in drawn.unbind(2):
             yield from (list(batch.split(counts, dim=1)) for batch in epoch.split(size, dim=2))
-
-
-def with_rest(kept: Tensor, inputs: int, width: int) -> Tensor:
-    """The positions of kept inputs and of all ``width - inputs`` rows that follow the inputs: the constant 1, and targets if there are."""
-    return torch.cat([kept, torch.arange(inputs, width, device=kept.device)])
 
 
 def _draw(table: Tensor, columns: bool, places: Tensor, last: bool, space: dict[int, Tensor]) -> Tensor:

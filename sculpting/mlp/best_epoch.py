@@ -6,18 +6,17 @@ N = members, P = parameters of a member, n = inputs, k = outputs, S = validation
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from .batched_mlp import Pass, Score
+from ..data import Data
+from ..engine import Evaluation
+from ..settings import RoundSettings
+from .batched_mlp import Pass
 from .memory import ACTIVATION_COPIES
 from .memory_layout import lie_last
 from .population import Population
-
-if TYPE_CHECKING:
-    from .training import Data, Round
 
 __all__ = ["Snapshots"]
 
@@ -39,7 +38,7 @@ class Snapshots:
         The members, which training changes in place.
     data : Data
         What they are evaluated on.
-    settings : Round
+    settings : RoundSettings
         Says whether it is the last evaluation that counts, or the first that reaches a target.
     count : int
         How many evaluations there will be.
@@ -48,13 +47,13 @@ class Snapshots:
 
     Attributes
     ----------
-    score, top : Score
+    score, top : Evaluation
         Of the last evaluation, and of what is handed over.
     best : Tensor of shape (N, P)
         What is handed over.
     """
 
-    def __init__(self, population: Population, data: Data, settings: Round, count: int, at_once: bool) -> None:
+    def __init__(self, population: Population, data: Data, settings: RoundSettings, count: int, at_once: bool) -> None:
         self.shape, self.values, self.data, self.settings = population.shape, population.values, data, settings
         members, size = self.values.shape
         each = members * (size + ACTIVATION_COPIES * sum(self.shape.widths[1:]) * data.x_check.shape[1])
@@ -66,7 +65,7 @@ class Snapshots:
             self.taken = self.values.new_empty(size, slots).t() if lie_last(self.values) else self.values.new_empty(slots, size)
         self.passes, self.waiting = Pass(self.shape, self.taken), 0
         self.best, none = self.values.clone(), self.values.new_full((members,), torch.inf)
-        self.score = self.top = Score(-none.double(), none)
+        self.score = self.top = Evaluation(-none.double(), none)
 
     def take(self) -> None:
         """Another evaluation, of the members as they are now."""
@@ -77,7 +76,7 @@ class Snapshots:
         if self.waiting == self.together:
             self._evaluate(self.passes, self.taken)
 
-    def finish(self) -> tuple[Tensor, Score]:
+    def finish(self) -> tuple[Tensor, Evaluation]:
         """What is handed over, values and score, when all evaluations were taken."""
         if self.waiting:
             taken = self.taken[: self.waiting * len(self.values)]
@@ -88,7 +87,7 @@ class Snapshots:
         self.score = passes.score(self.data.x_check, self.data.y_check, self.data.loss)
         if self.waiting > 1:
             places = self.score.first_best(len(self.values))
-            self.score = Score(self.score.accuracy[places], self.score.loss[places])
+            self.score = Evaluation(self.score.accuracy[places], self.score.loss[places])
             # Members last: along memory.
             taken = taken.t().index_select(1, places).t() if lie_last(taken) else taken.index_select(0, places)
         self.waiting = 0

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
-from .population import Shape
-
-if TYPE_CHECKING:
-    from .training import Data, Round
+from ..data import Data
+from ..models.shape import Shape
+from ..settings import RoundSettings
 
 __all__ = ["bytes_of_member", "is_out_of_memory", "keep_freed", "members_that_fit"]
 
@@ -27,7 +25,7 @@ KEPT = 28 << 20  # bytes; glibc raises its thresholds for blocks of up to 32 MiB
 FLOAT = 4
 
 
-def bytes_of_member(shape: Shape, data: Data, settings: Round) -> int:
+def bytes_of_member(shape: Shape, data: Data, settings: RoundSettings) -> int:
     """Peak bytes that training one more member takes: its parameters, its rows of an epoch, its activations in training and validation.
 
     An estimate from above, measured in ``benchmarks/engine.py``.
@@ -39,7 +37,7 @@ def bytes_of_member(shape: Shape, data: Data, settings: Round) -> int:
     return FLOAT * (PARAMETER_COPIES * shape.size + drawn + active)
 
 
-def members_that_fit(wanted: int, shape: Shape, data: Data, settings: Round) -> int:
+def members_that_fit(wanted: int, shape: Shape, data: Data, settings: RoundSettings) -> int:
     """How many of the members wanted fit into half of the free memory and, on a CPU, what a step goes over into caches; at least one."""
     each = bytes_of_member(shape, data, settings)
     if data.x.device.type == "cpu":

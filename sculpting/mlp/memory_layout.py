@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from .population import Shape
+from ..models.shape import Shape
 
 __all__ = ["buffer", "lie_last", "pay_last", "product", "put_last"]
 

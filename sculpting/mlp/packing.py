@@ -12,8 +12,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from ..models.shape import Shape
 from ..sorting import sorted_positions
-from .population import Population, Shape
+from .population import Population
 
 __all__ = ["Packing", "packings"]
 

@@ -5,65 +5,17 @@ N = members, P = parameters of one member, n_l = width of layer l (0 = inputs), 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
+from ..models.shape import Shape
 from ..randomness import normals, uniforms
 
-__all__ = ["Population", "Shape"]
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Where each weight and bias of a multilayer perceptron lies in one flat row of P parameters.
-
-    Layer after layer a matrix ``(n_out, n_in + 1)``, row by row, whose last column holds the biases: fed a constant 1 beside its
-    inputs, a layer is one product.
-    """
-
-    widths: tuple[int, ...]
-    activations: tuple[str, ...]
-
-    @cached_property
-    def starts(self) -> tuple[int, ...]:
-        """Where each layer's matrix starts, and the end, which is P."""
-        return (0, *accumulate(n_out * (n_in + 1) for n_in, n_out in pairwise(self.widths)))
-
-    @property
-    def size(self) -> int:
-        """P, the number of parameters."""
-        return self.starts[-1]
-
-    def matrices(self, flat: Tensor) -> list[Tensor]:
-        """Views of shape ``(N, n_out, n_in + 1)`` into ``flat`` of shape ``(N, P)``, one for each layer: weights, then the bias."""
-        return [
-            flat[:, first:last].view(-1, n_out, n_in + 1)
-            for (first, last), (n_in, n_out) in zip(pairwise(self.starts), pairwise(self.widths), strict=True)
-        ]
-
-    def weights(self, flat: Tensor) -> list[Tensor]:
-        """Views of shape ``(N, n_out, n_in)``, one for each layer."""
-        return [matrix[:, :, :-1] for matrix in self.matrices(flat)]
-
-    def biases(self, flat: Tensor) -> list[Tensor]:
-        """Views of shape ``(N, n_out)``, one for each layer."""
-        return [matrix[:, :, -1] for matrix in self.matrices(flat)]
-
-    def places_in(self, wider: Shape, device: torch.device | str = "cpu") -> Tensor:
-        """Where each parameter lies in the flat row of a wider shape: int64 of shape ``(P,)``. Units come first, padding after them."""
-        rows = wider.matrices(torch.arange(wider.size, device=device).unsqueeze(0))
-        pairs = zip(rows, pairwise(self.widths), strict=True)
-        return torch.cat([torch.cat([m[0, :out, :into], m[0, :out, -1:]], dim=1).flatten() for m, (into, out) in pairs])
-
-    def weight_positions(self, device: torch.device | str = "cpu") -> Tensor:
-        """Where the weights lie in a flat row: int64, one for each weight of the shape."""
-        places = self.weights(torch.arange(self.size, device=device).unsqueeze(0))
-        return torch.cat([part.flatten() for part in places])
+__all__ = ["Population"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +80,11 @@ class Population:
         return len(self.values)
 
     @property
+    def device(self) -> torch.device:
+        """Where the members are."""
+        return self.values.device
+
+    @property
     def weights(self) -> list[Tensor]:
         """Views of shape ``(N, n_out, n_in)``, one for each weight layer."""
         return self.shape.weights(self.values)
@@ -173,6 +130,23 @@ class Population:
             weights[layer + 1] *= kept.unsqueeze(1)
         return mask
 
+    def live_edges(self) -> Tensor:
+        """Which weights have not been pruned: bool ``(N, E)``, layer after layer."""
+        return torch.cat([mask.flatten(1) for mask in self.shape.weights(self.mask)], dim=1) > 0
+
+    def without_edges(self, gone: Tensor) -> Tensor:
+        """The mask ``(N, P)`` that is left without some weights, bool ``(N, E)``.
+
+        A hidden unit that has lost its last incoming edge loses its bias too.
+        """
+        mask = self.mask.clone()
+        weights = self.shape.weights(mask)
+        for weight, part in zip(weights, gone.split([w[0].numel() for w in weights], dim=1), strict=True):
+            weight *= ~part.view_as(weight)
+        for weight, bias in list(zip(weights, self.shape.biases(mask), strict=True))[:-1]:
+            bias *= weight.amax(dim=2)
+        return mask
+
     def select(self, members: Tensor | Sequence[int]) -> Population:
         """A copy of some members, in the order given; a member may be taken more than once."""
         rows = torch.as_tensor(members, dtype=torch.int64, device=self.values.device)
@@ -183,6 +157,21 @@ class Population:
         """These members, then the others."""
         pairs = ((self.values, other.values), (self.mask, other.mask), (self.own, other.own))
         return Population(self.shape, *(torch.cat(pair) for pair in pairs))
+
+    def replaced(self, rows: Tensor, other: Population) -> Population:
+        """The same members, of which those at ``rows`` are the others now."""
+        rows = rows.to(self.device)
+        values, mask = self.values.index_copy(0, rows, other.values), self.mask.index_copy(0, rows, other.mask)
+        return replace(self, values=values, mask=mask)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Values, masks and widths, by name."""
+        return {"values": self.values, "mask": self.mask, "own": self.own}
+
+    def restored(self, tensors: Mapping[str, Tensor]) -> Population:
+        """Members of the same shape, from what :meth:`tensors` gave."""
+        values, mask = (tensors[name].to(self.device) for name in ("values", "mask"))
+        return Population(self.shape, values, mask, tensors["own"].cpu())
 
     def masked(self, mask: Tensor) -> Population:
         """The same members under a mask of shape ``(N, P)`` that may only be smaller."""

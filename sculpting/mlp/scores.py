@@ -12,11 +12,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from ..data import Data
 from ..randomness import fold, uniforms
 from .ablation import edge_ablation, unit_ablation
 from .batched_mlp import Pass
 from .population import Population
-from .training import Data, gradient
+from .training import gradient
 
 __all__ = ["EDGE_SCORES", "UNIT_SCORES", "ScoreFunction"]
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..activations import ACTIVATIONS
-from ..mlp.population import Shape
+from .shape import Shape
 
 __all__ = ["Chain", "read_model"]
 

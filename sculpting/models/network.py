@@ -19,13 +19,14 @@ from torch import Tensor, nn
 from ..activations import ACTIVATIONS
 from ..files import write_file
 from ..losses import LOSSES
-from ..mlp.population import Population
 from .chain import HEADS
 
-__all__ = ["SparseNetwork", "by_edges", "network_of", "networks_of"]
+__all__ = ["SparseNetwork", "by_edges"]
 
 FORMAT = "neural-sculpting network"
-VERSION = 1
+VERSION = 2
+READ = (1, VERSION)  # the first had the steps of its origin in percent
+STEPS = ("unit_step", "edge_step")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class SparseNetwork:
         On the rows that decided acceptance: the fraction of right bits or classes, or the coefficient of determination.
     input_names, output_names : tuple of str
     origin : dict
-        Where it comes from: ``seed``, ``unit_step`` and ``edge_step`` in percent, ``widths`` of the model, ``task``, and of pixels
+        Where it comes from: ``seed``, ``unit_step`` and ``edge_step`` as fractions, ``widths`` of the model, ``task``, and of pixels
         the ``image``, height and width.
     loss : {"bce", "ce", "mse"} or None
         What it was trained by, which says how its outputs decide; None where it is not known.
@@ -208,8 +209,9 @@ class SparseNetwork:
             raise ValueError(f"{path} is not a network: expected a file written by SparseNetwork.save; got {error}") from error
         if header.get("format") != FORMAT:
             raise ValueError(f"{path} is not a network: expected a file written by SparseNetwork.save; got one without its header")
-        if header.get("version") != str(VERSION):
-            raise ValueError(f"{path} is of version {header.get('version')}; this library reads version {VERSION}. Install a newer one")
+        version = header.get("version")
+        if version not in [str(number) for number in READ]:
+            raise ValueError(f"{path} is of version {version}; this library reads versions {READ[0]} to {VERSION}. Install a newer one")
         try:
             facts = json.loads(header["network"])
             count = len(facts["activations"])
@@ -217,27 +219,11 @@ class SparseNetwork:
                 raise ValueError(f"expected weights and biases of {count} layers, as many as activations; got {len(tensors)} arrays")
             parts = [tuple(tensors[f"{kind}.{i}"] for i in range(count)) for kind in ("weights", "biases")]
             names: dict[str, Any] = {name: tuple(facts.pop(name)) for name in ("activations", "input_names", "output_names")}
+            if version == "1":
+                facts["origin"] |= {name: facts["origin"][name] / 100 for name in STEPS if facts["origin"].get(name)}
             return cls(weights=parts[0], biases=parts[1], **names, **facts)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a whole network: {error}") from error
-
-
-def network_of(population: Population, member: int, **facts: Any) -> SparseNetwork:
-    """One member of a population as a network of its own widths; ``facts`` are further attributes of the network."""
-    return networks_of(population.select([member]), [facts])[0]
-
-
-def networks_of(population: Population, facts: Sequence[dict[str, Any]]) -> list[SparseNetwork]:
-    """All members, each with further attributes of its own."""
-    found, starts, widths = [], population.shape.starts, population.shape.widths
-    for row, own, known in zip(population.values.cpu().numpy(), population.own.tolist(), facts, strict=True):
-        weights, biases = [], []
-        for (first, last), n_in, (into, out) in zip(pairwise(starts), widths, pairwise(own), strict=False):
-            matrix = row[first:last].reshape(-1, n_in + 1)
-            weights.append(matrix[:out, :into])
-            biases.append(matrix[:out, -1])
-        found.append(SparseNetwork(tuple(weights), tuple(biases), population.shape.activations, **known))
-    return found
 
 
 def by_edges(networks: Sequence[SparseNetwork]) -> tuple[SparseNetwork, ...]:

@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..data import Data
 from ..mlp.population import Population
 from ..mlp.scores import ScoreFunction, unit_sensitivity
-from ..mlp.training import Data, gradient
+from ..mlp.training import gradient
 from ..models.network import SparseNetwork
 from .groups import by_layer, group_sums, read_pair
 

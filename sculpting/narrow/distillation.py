@@ -13,11 +13,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from ..data import Data, table_of
 from ..losses import LOSSES, Loss
 from ..mlp.batched_mlp import Pass
-from ..mlp.batches import table_of
 from ..mlp.population import Population
-from ..mlp.training import Data
 
 __all__ = ["distillation_loss", "distilled"]
 

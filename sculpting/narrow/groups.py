@@ -14,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..mlp.population import Population, Shape
-from ..mlp.training import Data
+from ..data import Data
+from ..mlp.population import Population
 from ..models.chain import Chain, read_model
 from ..models.network import SparseNetwork
+from ..models.shape import Shape
 from ..options import check_finite, check_inputs
 from ..tasks.own_data import as_task
 from ..tasks.task import Task

@@ -6,13 +6,14 @@ N = members, H = hidden units of one member, P = parameters of a member, n_l = w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..mlp.population import Population, Shape
-from ..mlp.training import Round
+from ..mlp.population import Population
+from ..mlp.training import Hooks
+from ..models.shape import Shape
 from .groups import group_sums, without_groups
 
 __all__ = ["Lasso"]
@@ -93,9 +94,10 @@ class Lasso:
         """The sum over groups of weight x norm, ``(N,)``, which the strength is to multiply."""
         return (self._weights(population.shape, population.mask) * self.norms(population)).sum(dim=1)
 
-    def in_round(self, settings: Round) -> Round:
-        """The settings of a training round with the penalty in it."""
-        return replace(settings, after_step=self.shrink) if self.step == "proximal" else replace(settings, before_step=self.add_slope)
+    @property
+    def hooks(self) -> Hooks:
+        """What puts the penalty into a training round."""
+        return Hooks(after_step=self.shrink) if self.step == "proximal" else Hooks(before_step=self.add_slope)
 
     def add_slope(self, population: Population, gradient: Tensor) -> None:
         """Add the slope of the penalty, 0 for a group that is 0, to a gradient ``(N, P)``, in place."""

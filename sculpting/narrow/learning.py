@@ -13,12 +13,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..mlp.batched_mlp import Score
+from ..data import Data
+from ..engine import Evaluation
 from ..mlp.memory import members_that_fit
 from ..mlp.population import Population
-from ..mlp.training import Data, Round, evaluate, train
+from ..mlp.training import Hooks, evaluate, train
 from ..options import check_amounts, check_counts
-from ..schedule.pruning import TOLERANCE
+from ..schedule.acceptance import CLOSE
+from ..settings import RoundSettings
 from .lasso import Lasso
 
 __all__ = ["Check", "Learnt", "check_target", "evaluate_in_parts", "learn"]
@@ -42,7 +44,7 @@ class Learnt:
     population : Population
         Each member as it was when it reached the target; the others, or all where there is none, as they are at the end: at the last
         evaluation at which their loss was a number, or as they came.
-    score : Score
+    score : Evaluation
         There, on the validation rows.
     examples : Tensor of shape (N,), float64
         Rows that training consumed until the target was reached, 0 where it was before; NaN where it was not, or there is none.
@@ -51,7 +53,7 @@ class Learnt:
     """
 
     population: Population
-    score: Score
+    score: Evaluation
     examples: Tensor
     history: tuple[Check, ...]
 
@@ -99,7 +101,7 @@ def learn(
     lasso : Lasso, optional
         A penalty on the way.
     weight_decay, epsilon, input_noise, max_members
-        As for ``Round`` and ``train``.
+        As for ``RoundSettings`` and ``train``.
     watch : function of (members, population, examples), optional
         Called after every evaluation in training: which rows of ``population`` are trained together, how they are now, without pruned
         units, and the rows that they have consumed; when it returns true their training ends.
@@ -137,16 +139,16 @@ def learn(
             raise ValueError(f"{name} must be positive, and finite; got {next(n for n in numbers if not 0 < n < math.inf):g}")
     check_target(target)
     rates = rates.expand(len(population))
-    settings = Round(
+    settings = RoundSettings(
         steps, batch_size, final_rate=1.0, weight_decay=weight_decay, input_noise=input_noise, rate_width=None, epsilon=epsilon,
-        check_every=check_every, keep_last=True, target=None if target is None else target - TOLERANCE,
+        check_every=check_every, keep_last=True, target=None if target is None else target - CLOSE,
     )  # fmt: skip
     start = evaluate_in_parts(population, data, max_members)
     seen = [{0: Check(member, 0, *pair)} for member, pair in enumerate(zip(start.accuracy.tolist(), start.loss.tolist(), strict=True))]
     mark = float("inf") if settings.target is None else settings.target
     going = torch.nonzero(~(start.accuracy >= mark)).flatten()
 
-    def note(members: Tensor, part: Population, score: Score, done: int) -> bool:
+    def note(members: Tensor, part: Population, score: Evaluation, done: int) -> bool:
         rows = _consumed(done, data, batch_size)
         for member, accuracy, loss in zip(going[members].tolist(), score.accuracy.tolist(), score.loss.tolist(), strict=True):
             seen[member][rows] = Check(member, rows, accuracy, loss)  # written again where memory ran out and training began anew
@@ -154,10 +156,10 @@ def learn(
 
     values, score = population.values.clone(), start
     if len(going) and steps:
-        settings = settings if lasso is None else lasso.in_round(settings)
-        part, reached = train(population.select(going), data, settings, key[going], rates[going.cpu()], max_members, watch=note)
+        hooks = replace(Hooks() if lasso is None else lasso.hooks, watch=note)
+        part, reached = train(population.select(going), data, settings, key[going], rates[going.cpu()], max_members, hooks=hooks)
         values[going] = part.values
-        score = Score(start.accuracy.index_copy(0, going, reached.accuracy), start.loss.index_copy(0, going, reached.loss))
+        score = Evaluation(start.accuracy.index_copy(0, going, reached.accuracy), start.loss.index_copy(0, going, reached.loss))
     histories = [_until(list(checks.values()), mark) for checks in seen]
     examples = [float(checks[-1].examples) if checks[-1].accuracy >= mark else float("nan") for checks in histories]
     history = tuple(check for checks in histories for check in checks)
@@ -170,11 +172,11 @@ def check_target(target: float | None) -> None:
         raise ValueError(f"target must be an accuracy in (0, 1]; got {target}")
 
 
-def evaluate_in_parts(population: Population, data: Data, max_members: int | None = None) -> Score:
+def evaluate_in_parts(population: Population, data: Data, max_members: int | None = None) -> Evaluation:
     """The score of every member on the validation rows, no more at once than fit into the free memory."""
-    size = max_members or members_that_fit(len(population), population.shape, data, Round())
+    size = max_members or members_that_fit(len(population), population.shape, data, RoundSettings())
     parts = [evaluate(population.select(rows), data) for rows in torch.arange(len(population)).split(size)]
-    return Score(torch.cat([part.accuracy for part in parts]), torch.cat([part.loss for part in parts]))
+    return Evaluation(torch.cat([part.accuracy for part in parts]), torch.cat([part.loss for part in parts]))
 
 
 def _until(checks: list[Check], mark: float) -> list[Check]:

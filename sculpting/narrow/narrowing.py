@@ -5,18 +5,19 @@ N = members (seeds x sizes), H = hidden units of the model, n_l = width of layer
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import torch
 from torch import nn
 
-from ..mlp.population import Shape
 from ..models.chain import Chain
 from ..models.network import SparseNetwork
-from ..options import check_counts, check_inputs, check_spread, device_of, rates_of
+from ..models.shape import Shape
+from ..options import check_counts, check_inputs, check_spread, device_of
 from ..randomness import check_seed
 from ..tasks.own_data import as_task
 from ..tasks.task import Task
@@ -134,8 +135,8 @@ def narrow(
     seed = check_seed(seed)
     if not isinstance(lasso, Lasso):
         raise TypeError(f"lasso must be a Lasso, such as Lasso(1.0); got {type(lasso).__name__}")
-    if len(rates_of(learning_rate)) > 1:
-        raise ValueError(f"learning_rate must be one number here; got {learning_rate!r}")
+    if isinstance(learning_rate, bool) or not isinstance(learning_rate, Real) or not 0 < learning_rate < math.inf:
+        raise ValueError(f"learning_rate must be one positive number; got {learning_rate!r}")
     check_scope(scope)
     check_target(target)
     chain = read_finite(model)

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ..mlp.export import network_of
 from ..mlp.population import Population
-from ..models.network import SparseNetwork, network_of
+from ..models.network import SparseNetwork
 from .groups import read_finite, without_groups
 
 __all__ = ["TOLERANCE", "check_scope", "check_sparsity", "lowest", "lowest_of", "prune_units"]

@@ -13,12 +13,13 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from ..data import Data
 from ..mlp.ablation import unit_ablation
-from ..mlp.population import Population, Shape
+from ..mlp.export import network_of
+from ..mlp.population import Population
 from ..mlp.scores import ScoreFunction, unit_random
-from ..mlp.training import Data
 from ..models.chain import Chain
-from ..models.network import network_of
+from ..models.shape import Shape
 from ..randomness import fold, keys
 from ..tasks.task import Task
 from .attribution import unit_attribution

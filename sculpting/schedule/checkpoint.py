@@ -9,33 +9,36 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from ..engine import M
 from ..files import check_folder, write_file
-from ..mlp.population import Population, Shape
-from .pruning import ChainName, Pruning, RoundRecord, Standing
-from .pruning_schedule import Carving
+from .chains import ChainName, ChainState
+from .history import RoundRecord
+from .pruning import Pruning
+from .pruning_schedule import PruningSchedule
 
 __all__ = ["Checkpoint", "digest"]
 
-FORMAT, VERSION = "neural-sculpting checkpoint", "1"
+FORMAT, VERSION = "neural-sculpting checkpoint", "2"
 SECONDS = 10.0  # between two writings
-COUNTERS = ("removed", "step", "number", "key", "streak", "kept", "misses", "active", "told", "total")
+COUNTERS = ("removed", "step", "number", "key", "streak", "kept", "misses", "active", "reported", "total")
+# Names of version 1, which had steps in percent, and another name and two more fields for the settings of a round.
+FIRST_NAMES = {".told": ".reported", ".standing.": ".state."}
 
 
-def digest(facts: object, tensors: Iterable[Tensor]) -> str:
-    """A short text that differs between calls whose facts, by their ``repr``, or tensors differ."""
-    told = hashlib.sha256(repr(facts).encode())
+def digest(facts: str, tensors: Iterable[Tensor]) -> str:
+    """A short text that differs between calls whose facts or tensors differ."""
+    found = hashlib.sha256(facts.encode())
     for tensor in tensors:
-        told.update(tensor.contiguous().numpy().tobytes())
-    return told.hexdigest()
+        found.update(tensor.contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 class Checkpoint:
-    """A file between two rounds of a call of ``sculpt``, which ``call``, its ``digest``, tells from others.
+    """A file between two rounds of a call of ``sculpt``, which ``facts`` and ``tensors`` tell from others.
 
     Raises
     ------
@@ -43,29 +46,32 @@ class Checkpoint:
         When no file can be written there.
     """
 
-    def __init__(self, path: str | Path, call: str) -> None:
-        self.path, self.call, self.written = Path(path), call, time.monotonic()
+    def __init__(self, path: str | Path, facts: object, tensors: Iterable[Tensor]) -> None:
+        self.path, self.written = Path(path), time.monotonic()
         if self.path.is_dir():
             raise ValueError(f"checkpoint must be a file, or not there yet; got the folder {path}")
         check_folder(self.path.parent, "checkpoint")
+        now, tensors = repr(facts), list(tensors)
+        first = now.replace("RoundSettings(", "Round(").replace("target=None)", "target=None, before_step=None, after_step=None)")
+        self.calls = {version: digest(text, tensors) for version, text in (("1", first), (VERSION, now))}
 
-    def write(self, carving: Carving) -> None:
+    def write(self, schedule: PruningSchedule[M]) -> None:
         """Put where the chains are on disk, whole or not at all; at most every ten seconds."""
         if time.monotonic() - self.written < SECONDS:
             return
         tensors: dict[str, Tensor] = {}
-        state: dict[str, Any] = {"call": self.call, "min_accuracy": carving.gate.min_accuracy}
-        state["rounds"] = [vars(record) for record in carving.gate.rounds]
-        for name, phase in (("units", carving.units), ("edges", carving.edges)):
+        state: dict[str, Any] = {"call": self.calls[VERSION], "min_accuracy": schedule.rounds.criterion.min_accuracy}
+        state["rounds"] = [vars(record) for record in schedule.rounds.history]
+        for name, phase in (("units", schedule.units), ("edges", schedule.edges)):
             tensors |= {f"{name}.{counter}": getattr(phase, counter) for counter in COUNTERS}
-            state[name] = _take(f"{name}.standing", phase.standing, tensors)
-        state |= {name: _take(name, getattr(carving, name), tensors) for name in ("dense", "done")}
+            state[name] = _take(f"{name}.state", phase.state, tensors)
+        state |= {name: _take(name, getattr(schedule, name), tensors) for name in ("dense", "done")}
         kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         write_file(self.path, save(kept, {"format": FORMAT, "version": VERSION, "state": json.dumps(state)}))
         self.written = time.monotonic()
 
-    def read(self, carving: Carving, shape: Shape, device: torch.device) -> bool:
-        """Put the chains where the file says; False where there is none.
+    def read(self, schedule: PruningSchedule[M], like: M) -> bool:
+        """Put the chains, whose members are ``like`` these, where the file says; False where there is none.
 
         Raises
         ------
@@ -78,48 +84,57 @@ class Checkpoint:
         try:
             size = int.from_bytes(content[:8], "little")
             header = json.loads(content[8 : 8 + size])["__metadata__"]
-            tensors = {name: tensor.to(device) for name, tensor in load(content).items()}
-            known = header["format"] == FORMAT and header["version"] == VERSION
-            state = json.loads(header["state"])
+            tensors, version, state = load(content), header["version"], json.loads(header["state"])
+            known = header["format"] == FORMAT and state["call"] == self.calls.get(version)
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{self.path} is not a checkpoint of sculpting: {error}. Give another file, or remove it") from error
-        if not known or state["call"] != self.call:
+        if not known:
             raise ValueError(
                 f"{self.path} is the checkpoint of another call: its model, data or settings differ. Give another file, or remove "
-                "it to start anew"
+                "it to start again"
             )
-        carving.gate.min_accuracy = state["min_accuracy"]
-        carving.gate.rounds = [RoundRecord(**{**record, "names": _names(record["names"])}) for record in state["rounds"]]
-        for name, phase in (("units", carving.units), ("edges", carving.edges)):
-            _put_back(phase, name, tensors, _standing(f"{name}.standing", state[name], tensors, shape))
-        carving.dense, carving.done = (_standing(name, state[name], tensors, shape) for name in ("dense", "done"))
+        percent = version == "1"
+        if percent:
+            tensors = {_renamed(name): tensor for name, tensor in tensors.items()}
+        schedule.rounds.criterion.min_accuracy = state["min_accuracy"]
+        schedule.rounds.history = [RoundRecord(**{**record, "names": _names(record["names"], percent)}) for record in state["rounds"]]
+        for name, phase in (("units", schedule.units), ("edges", schedule.edges)):
+            _put_back(phase, name, tensors, _state(f"{name}.state", state[name], tensors, like, percent))
+        schedule.dense, schedule.done = (_state(name, state[name], tensors, like, percent) for name in ("dense", "done"))
         return True
 
 
-def _put_back(phase: Pruning, name: str, tensors: dict[str, Tensor], standing: Standing | None) -> None:
+def _renamed(name: str) -> str:
+    """The name of a tensor of version 1 today."""
+    for before, after in FIRST_NAMES.items():
+        name = name.replace(before, after)
+    return name
+
+
+def _put_back(phase: Pruning[M], name: str, tensors: dict[str, Tensor], state: ChainState[M] | None) -> None:
     for counter in COUNTERS:
-        kept = tensors[f"{name}.{counter}"]
-        setattr(phase, counter, kept if counter == "key" else kept.cpu())
-    phase.standing = standing
+        setattr(phase, counter, tensors[f"{name}.{counter}"])
+    phase.state = state
+    if state is not None:
+        phase.key = phase.key.to(state.members.device)
 
 
-def _take(name: str, standing: Standing | None, tensors: dict[str, Tensor]) -> list[ChainName] | None:
-    """The names of a standing; the rest of it goes to ``tensors``."""
-    if standing is None:
+def _take(name: str, state: ChainState[M] | None, tensors: dict[str, Tensor]) -> list[ChainName] | None:
+    """The names of chains; the rest of where they are goes to ``tensors``."""
+    if state is None:
         return None
-    population = standing.population
-    parts = {"values": population.values, "mask": population.mask, "own": population.own}
-    parts |= {"accuracy": standing.accuracy, "accepted": standing.accepted}
+    parts = {**state.members.tensors(), "accuracy": state.accuracy, "accepted": state.accepted}
     tensors |= {f"{name}.{part}": tensor for part, tensor in parts.items()}
-    return standing.names
+    return state.names
 
 
-def _standing(name: str, names: list[list[Any]] | None, tensors: dict[str, Tensor], shape: Shape) -> Standing | None:
+def _state(name: str, names: list[list[Any]] | None, tensors: dict[str, Tensor], like: M, percent: bool) -> ChainState[M] | None:
     if names is None:
         return None
-    values, mask, own, accuracy, accepted = (tensors[f"{name}.{part}"] for part in ("values", "mask", "own", "accuracy", "accepted"))
-    return Standing(Population(shape, values, mask, own.cpu()), accuracy.cpu(), accepted.cpu(), _names(names))
+    parts = {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
+    return ChainState(like.restored(parts), parts["accuracy"], parts["accepted"], _names(names, percent))
 
 
-def _names(names: list[list[Any]]) -> list[ChainName]:
-    return [ChainName(*name) for name in names]
+def _names(names: list[list[Any]], percent: bool) -> list[ChainName]:
+    by = 100 if percent else 1
+    return [ChainName(seed, unit and unit / by, edge and edge / by, model, rate) for seed, unit, edge, model, rate in names]

@@ -1,72 +1,108 @@
-"""All chains of a population: units, a retraining that has to pass the gate, edges."""
+"""The pruning schedule: dense networks, chains of unit pruning, a retraining that must be accepted, chains of edge pruning."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Generic
 
 import torch
 
-from .pruning import Gate, Pruning, Standing, Trial
+from ..engine import M
+from ..settings import ScheduleSettings
+from .chains import ChainName, ChainState, Proposal
+from .pruning import Pruning
+from .rounds import Rounds
 
-__all__ = ["Carving"]
+__all__ = ["DENSE_ROUNDS", "DENSE_ROUNDS_UNKNOWN", "PruningSchedule"]
+
+DENSE_ROUNDS, DENSE_ROUNDS_UNKNOWN = 10, 50  # where it is known how accurate to be, and where networks are trained while they gain
 
 
 @dataclass(eq=False)
-class Carving:
+class PruningSchedule(Generic[M]):
     """Where all chains are; every chain goes on to its next phase as soon as it can.
 
     Attributes
     ----------
-    gate : Gate
-    units, edges : Pruning
+    rounds : Rounds
+    settings : ScheduleSettings
     unit_steps, edge_steps : sequence of float
-        First steps of the chains, in percent.
-    dense : Standing or None
+        First steps of the chains, as fractions.
+    units, edges : Pruning
+    dense : ChainState or None
         The dense networks that all chains started from.
-    done : Standing or None
+    done : ChainState or None
         Chains of units that have ended, where no edge steps were asked for.
     """
 
-    gate: Gate
-    units: Pruning
-    edges: Pruning
+    rounds: Rounds[M]
+    settings: ScheduleSettings
     unit_steps: Sequence[float]
     edge_steps: Sequence[float]
-    dense: Standing | None = None
-    done: Standing | None = None
+    units: Pruning[M] = field(init=False)
+    edges: Pruning[M] = field(init=False)
+    dense: ChainState[M] | None = None
+    done: ChainState[M] | None = None
+
+    def __post_init__(self) -> None:
+        engine, settings = self.rounds.engine, self.settings
+        self.units = Pruning("units", engine, settings.double_after, settings.unit_tries)
+        self.edges = Pruning("edges", engine, settings.double_after, settings.edge_tries)
 
     @property
-    def standing(self) -> Standing | None:
-        """Where the chains of the last phase stand."""
-        return self.edges.standing if self.edge_steps else self.done
+    def state(self) -> ChainState[M] | None:
+        """Where the chains of the last phase are."""
+        return self.edges.state if self.edge_steps else self.done
 
     @property
     def ended(self) -> int:
         """How many chains of units and of edges have ended."""
         return sum(int((~pruning.active).sum()) for pruning in (self.units, self.edges))
 
-    def begin(self, dense: Standing) -> None:
-        """Start the chains of the first phase from dense networks."""
-        self.dense = dense
-        self._branch(self.units if self.unit_steps else self.edges, dense)
+    def chains(self, dense: int) -> int:
+        """How many chains of units and of edges come from so many dense networks."""
+        return dense * (len(self.unit_steps) + max(1, len(self.unit_steps)) * len(self.edge_steps))
+
+    @property
+    def dense_rounds(self) -> int:
+        """Rounds of dense training at most."""
+        if self.settings.dense_rounds is not None:
+            return self.settings.dense_rounds
+        return DENSE_ROUNDS if self.rounds.criterion.known else DENSE_ROUNDS_UNKNOWN
+
+    def begin(self, members: M, names: list[ChainName], trained: bool) -> None:
+        """Train the dense networks and start the chains of the first phase from them.
+
+        Where it is not known how accurate a network must be, the dense networks say so; where none of them beats the best constant
+        prediction, no chain is started.
+        """
+        criterion = self.rounds.criterion
+        asked = criterion.known
+        self.dense = self.rounds.dense(members, names, trained, self.dense_rounds)
+        if not asked:
+            learnt = criterion.follow(self.dense.accuracy)
+            if not learnt:
+                return
+            self.dense = replace(self.dense, accepted=self.dense.accuracy >= criterion.min_accuracy)
+        self._branch(self.units if self.unit_steps else self.edges, self.dense)
 
     def advance(self) -> bool:
         """Train one round of all that is under way, whatever phase it is in; False when nothing is."""
-        trials = [self.units.propose(), self.edges.propose()]
+        proposals = [self.units.propose(), self.edges.propose()]
         ready = self.units.finished()
         if ready is not None:
-            trials.append(Trial.unpruned(ready.population, ready.names, "retrain"))
-        under_way = [trial for trial in trials if trial is not None]
+            proposals.append(Proposal.unpruned(ready.members, ready.names, "retrain"))
+        under_way = [proposal for proposal in proposals if proposal is not None]
         if not under_way:
             return False
-        for trial, result in zip(under_way, self.gate.attempt(under_way), strict=True):
-            if trial.phase == "units":
+        for proposal, result in zip(under_way, self.rounds.attempt(under_way), strict=True):
+            if proposal.phase == "units":
                 self.units.settle(result)
-            elif trial.phase == "edges":
+            elif proposal.phase == "edges":
                 self.edges.settle(result)
             elif ready is not None:
-                # What came out of the retraining below the mark goes back to what it was.
+                # A network that the retraining made too inaccurate goes back to what it was.
                 kept = torch.nonzero(result.accepted).flatten()
                 ready = ready.replaced(kept, result.select(kept))
         if ready is not None and self.edge_steps:
@@ -75,6 +111,6 @@ class Carving:
             self.done = ready if self.done is None else self.done.joined(ready)
         return True
 
-    def _branch(self, phase: Pruning, standing: Standing) -> None:
+    def _branch(self, phase: Pruning[M], state: ChainState[M]) -> None:
         kind, steps = ("unit_step", self.unit_steps) if phase is self.units else ("edge_step", self.edge_steps)
-        phase.add(standing.branched(kind, steps), list(steps) * len(standing))
+        phase.add(state.branched(kind, steps), list(steps) * len(state))

@@ -10,7 +10,6 @@ from .gates import GateGraph as GateGraph
 from .mnist import mnist_pair as mnist_pair
 from .mnist import mnist_xor as mnist_xor
 from .mnist_even import mnist_digits as mnist_digits
-from .named import SETTINGS as SETTINGS
 from .named import named as named
 from .own_data import as_task as as_task
 from .own_data import from_table as from_table

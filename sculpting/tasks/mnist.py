@@ -6,7 +6,7 @@ S = rows, h = pixels of a side of one digit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..randomness import check_seed
+from ..settings import DEFAULT_SCHEDULE, ScheduleSettings, TrainingSettings
 from .digits import Digits, read_digits
 from .pairs import Labels, draw_pairs, hold_out
 from .pixel_truth import pair_truth, xor_truth
@@ -24,7 +25,7 @@ from .task import Task
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["check_images", "mnist_pair", "mnist_xor"]
+__all__ = ["PAIR", "XOR", "check_images", "mnist_pair", "mnist_xor"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class _Variant:
     output_names: tuple[str, ...]
     targets: Callable[[Labels, Labels], NDArray[np.bool_]]
     truth: Callable[[int, int], nx.DiGraph]
+    training: TrainingSettings
+    schedule: ScheduleSettings = DEFAULT_SCHEDULE
 
 
 def _both_one_hot(a: Labels, b: Labels) -> NDArray[np.bool_]:
@@ -46,8 +49,19 @@ def _xor_bits(a: Labels, b: Labels) -> NDArray[np.bool_]:
     return ((a ^ b)[:, None] & np.array([4, 2, 1])) > 0
 
 
-PAIR = _Variant("mnist-pair", 10, tuple(f"{side} {d}" for side in ("left", "right") for d in range(10)), _both_one_hot, pair_truth)
-XOR = _Variant("mnist-xor", 8, ("xor 4", "xor 2", "xor 1"), _xor_bits, xor_truth)
+TRAINING = TrainingSettings(steps=900, batch_size=64)
+PAIR = _Variant(
+    "mnist-pair", 10, tuple(f"{side} {d}" for side in ("left", "right") for d in range(10)), _both_one_hot, pair_truth, TRAINING
+)
+XOR = _Variant(
+    "mnist-xor",
+    8,
+    ("xor 4", "xor 2", "xor 1"),
+    _xor_bits,
+    xor_truth,
+    replace(TRAINING, learning_rate=0.03),  # docs/digits.md has the reasons of both
+    ScheduleSettings(tolerance=0.01),
+)
 
 
 def mnist_pair(
@@ -149,6 +163,7 @@ def _two_digits(
     return Task(
         x, y, "bce", x_check, y_check, name=variant.name, input_names=names, output_names=variant.output_names,
         x_test=x_test, y_test=y_test, labels_test=labels, structure=partial(variant.truth, size), image=(size, 2 * size),
+        training=variant.training, schedule=variant.schedule,
     )  # fmt: skip
 
 

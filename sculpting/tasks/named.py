@@ -11,20 +11,9 @@ from .cmsp import cmsp
 from .mnist import mnist_pair, mnist_xor
 from .task import Task
 
-__all__ = ["MAKERS", "SETTINGS", "named"]
+__all__ = ["MAKERS", "named"]
 
 MAKERS: dict[str, Callable[..., Task]] = {"mnist-pair": mnist_pair, "mnist-xor": mnist_xor, "cmsp": cmsp}
-
-# What `sculpt` is to be given for tasks that its default, which was chosen on truth tables of Boolean gates, does not learn.
-DIGITS: dict[str, Any] = {"steps": 900, "batch_size": 64}
-SETTINGS: dict[str, dict[str, Any]] = {
-    "mnist-pair": DIGITS,
-    "mnist-xor": {**DIGITS, "learning_rate": 0.03, "tolerance": 0.01},  # see docs/digits.md
-    "cmsp": {
-        "steps": 300, "batch_size": 256, "learning_rate": 0.03, "input_noise": 0.1, "hidden_noise": 0.3, "dense_rounds": 30,
-        "unit_steps": (70, 50, 30, 20, 10), "edge_steps": (2.0, 1.0, 0.5),
-    },
-}  # fmt: skip
 
 
 def named(text: str) -> Task:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..activations import ACTIVATIONS
 from ..losses import LOSSES
+from ..settings import DEFAULT_SCHEDULE, DEFAULT_TRAINING, ScheduleSettings, TrainingSettings
 from .gates import GateGraph
 from .truth import truth_graph
 
@@ -27,16 +28,19 @@ __all__ = ["TABLE", "Setting", "Task", "from_gates"]
 
 
 class Setting(TypedDict, total=False):
-    """The noises of a ``Task``, the activation of its models, and how their edges are scored."""
+    """How a kind of task is learnt and pruned: fields of ``Task``."""
 
-    input_noise: float
-    hidden_noise: float
     activation: str
-    edge_score: str
+    training: TrainingSettings
+    schedule: ScheduleSettings
 
 
 # Of a complete truth table; docs/default-setting.md has the reasons.
-TABLE: Setting = {"input_noise": 0.1, "hidden_noise": 0.3, "activation": "clipped_relu", "edge_score": "ablation"}
+TABLE: Setting = {
+    "activation": "clipped_relu",
+    "training": TrainingSettings(input_noise=0.1, hidden_noise=0.3),
+    "schedule": ScheduleSettings(edge_score="ablation"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,14 +59,12 @@ class Task:
         Whether ``x`` holds every row that the task has, as a truth table does, so that there is nothing to hold out.
     name : str
     input_names, output_names : tuple of str
-    input_noise : float
-        Standard deviation of the noise on the inputs in training.
-    hidden_noise : float
-        That of the noise on the sums of hidden units.
     activation : str
         Of the hidden units of ``model()``.
-    edge_score : str
-        What ``sculpt`` prunes edges by, unless it is told.
+    training : TrainingSettings
+        Settings of the training rounds of ``sculpt``.
+    schedule : ScheduleSettings
+        Settings of its pruning schedule.
     gates : GateGraph or None
     x_test, y_test : Tensor or None
         Rows that nothing is decided on, where the task brings some. They are drawn together with the others so that none can be in both.
@@ -87,10 +89,9 @@ class Task:
     name: str = "data"
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
-    input_noise: float = 0.0
-    hidden_noise: float = 0.0
     activation: str = "relu"
-    edge_score: str = "magnitude"
+    training: TrainingSettings = DEFAULT_TRAINING
+    schedule: ScheduleSettings = DEFAULT_SCHEDULE
     gates: GateGraph | None = None
     x_test: Tensor | None = None
     y_test: Tensor | None = None

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from ...data import Data
 from ...mlp.population import Population
-from ...mlp.training import Data
 from ...narrow.attribution import ATTRIBUTIONS
 from ...narrow.correlation import score_correlation
 from ...store import Row

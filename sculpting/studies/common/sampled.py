@@ -18,7 +18,7 @@ from ...study import CellResult
 from ...tasks import Task
 from .networks import network_bytes, network_file
 from .selection import RULES, Selected, groups_of, selected_of, share_seconds
-from .settings import SEEDS, settings_for
+from .settings import SEEDS
 
 __all__ = ["key_of_study", "sampled_cell"]
 
@@ -51,7 +51,7 @@ def sampled_cell(
         the seeds; of a cell that was killed they are at least those of all its rounds of training.
     """
     start, checkpoint = time.perf_counter(), checkpoint_of(study, name)
-    result = sculpt(task.model(width, depth), task, seeds=SEEDS, checkpoint=checkpoint, progress=False, **settings_for(task))
+    result = sculpt(task.model(width, depth), task, seeds=SEEDS, checkpoint=checkpoint, progress=False)
     selected = [selected_of(result, seeds, rule, detection) for size in (SEEDS, 1) for seeds in groups_of(SEEDS, size) for rule in RULES]
     rows = [{**one.columns, **describe(result, one), "support": one.found and one.found.support} for one in selected]
     found = selected[0].found

@@ -1,59 +1,47 @@
-"""What the rows of a study depend on: the defaults of sculpting, detection and consensus, and what tasks change of them."""
+"""What the rows of a study depend on: the settings of sculpting, and the defaults of detection and consensus."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from ...mlp.ablation import WEAKEST
-from ...options import (
-    DENSE_ROUNDS,
-    DENSE_ROUNDS_UNMARKED,
-    EDGE_STEPS,
-    EPOCHS,
-    LARGE_EDGE_STEPS,
-    LARGE_UNIT_STEPS,
-    LEAST_STEPS,
-    MOST_STEPS,
-    UNIT_STEPS,
-)  # fmt: skip
+from ...options import EDGE_STEPS, LARGE_EDGE_STEPS, LARGE_UNIT_STEPS, UNIT_STEPS
+from ...schedule.pruning_schedule import DENSE_ROUNDS, DENSE_ROUNDS_UNKNOWN
 from ...sculptor import sculpt
-from ...tasks import SETTINGS
+from ...settings import EPOCHS, LEAST_STEPS, MOST_STEPS, ScheduleSettings, TrainingSettings
 from ...tasks.task import TABLE, Task
 
-__all__ = ["IMAGE_THRESHOLD", "SEEDS", "THRESHOLD", "defaults", "settings_for", "settings_of", "settings_of_sampled"]
+__all__ = ["IMAGE_THRESHOLD", "SEEDS", "THRESHOLD", "defaults", "settings_of", "settings_of_sampled"]
 
 SEEDS = 4  # in a group: so many the published study has
 THRESHOLD, IMAGE_THRESHOLD = 0.9, 0.6  # of merging, as published for Boolean tasks and for MNIST
-# Arguments of `sculpt` that cells set themselves, or that decide no result of a complete table.
-NO_MATTER = ("seeds", "device", "max_members", "progress", "checkpoint", "tolerance")
-
-
-def settings_for(task: Task) -> Mapping[str, Any]:
-    """The recommended arguments of ``sculpt`` for a task that its defaults do not learn."""
-    return SETTINGS.get(task.name.partition(":")[0], {})
+# Arguments of `sculpt` that cells set themselves, or that decide no result.
+NO_MATTER = ("seeds", "training", "schedule", "device", "max_members", "progress", "checkpoint")
 
 
 def defaults() -> dict[str, dict[str, Any]]:
-    """The defaults of ``sculpt``, ``detect_modules`` and ``consensus``, by function and argument."""
+    """The settings of a truth table, and the defaults of ``sculpt``, ``detect_modules`` and ``consensus``, by where they belong."""
     from analysis import consensus, detect_modules
 
-    return {
+    functions = {
         function.__name__: {
             name: parameter.default
             for name, parameter in inspect.signature(function).parameters.items()
-            if parameter.default is not inspect.Parameter.empty
+            if parameter.default is not inspect.Parameter.empty and name not in NO_MATTER
         }
         for function in (sculpt, detect_modules, consensus)
     }
+    return {"training": asdict(TABLE["training"]), "schedule": asdict(TABLE["schedule"]), **functions}
 
 
 def settings_of(groups: int) -> dict[str, Any]:
     """What all rows of a study of truth tables depend on, with so many groups of four seeds.
 
-    These are the defaults of sculpting, detection and consensus, the noises of a truth table and what its edges are pruned by, the
-    activation of the models, and the constants behind ablation and votes.
+    These are the settings of sculpting, the defaults of detection and consensus, the activation of the models, and the constants behind
+    ablation and votes.
 
     Raises
     ------
@@ -64,35 +52,35 @@ def settings_of(groups: int) -> dict[str, Any]:
 
     if not isinstance(groups, int) or groups < 1:
         raise ValueError(f"groups must be a whole number of groups of four seeds, at least 1; got {groups!r}")
-    known = {
-        f"{function}.{name}": value for function, values in defaults().items() for name, value in values.items() if name not in NO_MATTER
-    }
-    table = {f"task.{name}": TABLE[name] for name in ("input_noise", "hidden_noise", "edge_score")}
-    grid = {"sculpt.unit_steps": UNIT_STEPS, "sculpt.edge_steps": EDGE_STEPS, "sculpt.dense_rounds": DENSE_ROUNDS}
-    grid |= {"sculpt.steps": {"epochs": EPOCHS, "least": LEAST_STEPS, "most": MOST_STEPS}}
+    known = {f"{part}.{name}": value for part, values in defaults().items() for name, value in values.items()}
+    # What a None of these stands for.
+    usual = {"schedule.unit_steps": UNIT_STEPS, "schedule.edge_steps": EDGE_STEPS, "schedule.dense_rounds": DENSE_ROUNDS}
+    usual |= {"training.steps": {"epochs": EPOCHS, "least": LEAST_STEPS, "most": MOST_STEPS}}
     constants = {"edge_ablation.weakest": WEAKEST, "consensus.closer": CLOSER}
-    return {"groups": groups, **known, **grid, **constants, **table, "task.model.activation": TABLE["activation"]}
+    return {"groups": groups, **known, **usual, **constants, "task.model.activation": TABLE["activation"]}
 
 
-def settings_of_sampled(makers: Mapping[str, Callable[..., Task]], **detection: Any) -> dict[str, Any]:
-    """What all rows of a study of sampled tasks depend on: beside the defaults, the arguments and the numbers of rows of each kind of task.
+def settings_of_sampled(
+    makers: Mapping[str, Callable[..., Task]], settings: Mapping[str, tuple[TrainingSettings, ScheduleSettings]], **detection: Any
+) -> dict[str, Any]:
+    """What all rows of a study of sampled tasks depend on: beside that, the settings and the numbers of rows of each kind of task.
 
     Parameters
     ----------
     makers : mapping of str to callable
         The function that makes a task, by its kind.
+    settings : mapping of str to (TrainingSettings, ScheduleSettings)
+        Those of its tasks.
     **detection
         Arguments of ``detect_modules`` that are not its defaults.
     """
     large = {
-        "sculpt.tolerance": defaults()["sculpt"]["tolerance"],
-        "sculpt.dense_rounds_unmarked": DENSE_ROUNDS_UNMARKED,
-        "sculpt.large_unit_steps": LARGE_UNIT_STEPS,
-        "sculpt.large_edge_steps": LARGE_EDGE_STEPS,
+        "schedule.dense_rounds_unknown": DENSE_ROUNDS_UNKNOWN,
+        "schedule.large_unit_steps": LARGE_UNIT_STEPS,
+        "schedule.large_edge_steps": LARGE_EDGE_STEPS,
         "task.activation": Task.activation,
-        "task.edge_score": Task.edge_score,
     }
-    given = {f"{kind}.{name}": value for kind in makers for name, value in SETTINGS.get(kind, {}).items()}
+    given = {f"{kind}.{name}": value for kind, parts in settings.items() for part in parts for name, value in asdict(part).items()}
     rows = {
         f"{kind}.{name}": parameter.default
         for kind, maker in makers.items()

@@ -11,10 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...mlp.batched_mlp import Pass, Score
-from ...mlp.population import Population, Shape
-from ...mlp.training import Data, Round, train
+from ...data import Data
+from ...engine import Evaluation
+from ...mlp.batched_mlp import Pass
+from ...mlp.population import Population
+from ...mlp.training import Hooks, train
+from ...models.shape import Shape
 from ...randomness import fold, keys
+from ...settings import RoundSettings
 from ...store import Row
 from ...tasks.cmsp import by_code, cmsp, codes_of
 from ...tasks.task import Task
@@ -138,7 +142,7 @@ def _curves(task: Task, m: int, arm: Arm, seeds: range) -> tuple[list[Curve], li
     key = keys([("curriculum", seed) for seed in seeds])
     curves: list[Curve] = [{} for _ in seeds]
 
-    def watch(members: Tensor, part: Population, score: Score, steps: int) -> bool:
+    def watch(members: Tensor, part: Population, score: Evaluation, steps: int) -> bool:
         bits = _bits(Pass(part.shape, part.values).forward(data.x_check)[0][-1], data.y_check, code)
         for member, losses in zip(members.tolist(), bits.tolist(), strict=True):
             curves[member][steps * arm.batch_size] = losses
@@ -148,12 +152,12 @@ def _curves(task: Task, m: int, arm: Arm, seeds: range) -> tuple[list[Curve], li
         losses_of_batches.append(_bits(z, y, of_batch))
         return data.loss.slope(z, y)
 
-    settings = Round(
+    settings = RoundSettings(
         arm.steps, arm.batch_size, LEARNING_RATE, final_rate=1.0, weight_decay=0.0, epsilon=EPSILON, check_every=CHECK_EVERY, keep_last=True
     )
     listening = replace(data, loss=replace(data.loss, slope=slope))
     with torch.no_grad():
-        train(Population.uniform(shape, fold(key, 0)), listening, settings, fold(key, 1), max_members=len(seeds), watch=watch)
+        train(Population.uniform(shape, fold(key, 0)), listening, settings, fold(key, 1), max_members=len(seeds), hooks=Hooks(watch=watch))
     return curves, torch.stack(losses_of_batches, dim=1).tolist()
 
 

@@ -13,15 +13,17 @@ from ...sculptor import SculptResult
 from ...store import Row
 from ...study import CellResult
 from ...tasks import Task, mnist_pair, mnist_xor
+from ...tasks.mnist import PAIR, XOR
 from ..common.sampled import sampled_cell
 from ..common.selection import Selected, accuracies_on_test
 from ..common.settings import IMAGE_THRESHOLD
 from .bits import bit_columns
 
-__all__ = ["DEPTHS", "MAKERS", "cell_name", "cells_of", "digits_cell", "widths_of"]
+__all__ = ["DEPTHS", "MAKERS", "SETTINGS", "cell_name", "cells_of", "digits_cell", "widths_of"]
 
 DEPTHS = {"mnist-pair": (2, 3), "mnist-xor": (4, 5)}  # hidden layers that show every module of the truth
 MAKERS = {"mnist-pair": mnist_pair, "mnist-xor": mnist_xor}
+SETTINGS = {variant.name: (variant.training, variant.schedule) for variant in (PAIR, XOR)}
 FULL = 28  # size from which on one width is enough of a cost
 COUNTS = ("pixels_read", "modules", "input_modules", "output_modules", "middle_modules")
 VERDICTS = ("sides_apart", "inputs_right", "outputs_right", "modules_right", "exact")

@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
+from ...data import Data
 from ...mlp.population import Population
-from ...mlp.training import Data
 from ...narrow.lasso import Lasso
 from ...narrow.learning import evaluate_in_parts
 from ...store import Row

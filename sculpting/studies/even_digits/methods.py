@@ -11,17 +11,21 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ...data import Data
 from ...mlp.ablation import unit_ablation
-from ...mlp.population import Population, Shape
+from ...mlp.export import network_of
+from ...mlp.population import Population
 from ...mlp.scores import unit_random, unit_sensitivity
-from ...mlp.training import Data, Round, train
-from ...models.network import SparseNetwork, network_of
+from ...mlp.training import train
+from ...models.network import SparseNetwork
+from ...models.shape import Shape
 from ...narrow.distillation import distilled
 from ...narrow.groups import read_finite, without_groups
 from ...narrow.lasso import Lasso
 from ...narrow.learning import Learnt, learn
 from ...narrow.prune import lowest
 from ...randomness import fold, keys
+from ...settings import RoundSettings
 from ...store import Row
 from ...tasks.task import Task
 from ..common.agreement import agreement_of, attributions_of, rounded
@@ -65,7 +69,7 @@ def trained_teacher(task: Task, width: int, epochs: int, seed: int) -> SparseNet
     """A network that has learnt to name all digits, as it was in its best epoch."""
     key, shape = key_of([seed]), _shape(task.x.shape[1], width, len(task.output_names))
     steps = epochs * -(-len(task.x) // TEACHER_BATCH)
-    settings = Round(steps, TEACHER_BATCH, TEACHER_RATE, weight_decay=0.0, input_noise=NOISE)
+    settings = RoundSettings(steps, TEACHER_BATCH, TEACHER_RATE, weight_decay=0.0, input_noise=NOISE)
     population, score = train(Population.uniform(shape, fold(key, TEACHING)), Data.of(task), settings, fold(key, ORDER_OF_TEACHING))
     return network_of(population, 0, accuracy=float(score.accuracy), origin={"seed": seed, **task.origin})
 

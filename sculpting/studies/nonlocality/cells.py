@@ -14,16 +14,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...data import Data
+from ...engine import Evaluation
 from ...mlp.ablation import unit_ablation
-from ...mlp.batched_mlp import Score
-from ...mlp.population import Population, Shape
-from ...mlp.training import Data, Round, train
-from ...models.network import network_of
+from ...mlp.export import network_of
+from ...mlp.population import Population
+from ...mlp.training import Hooks, train
+from ...models.shape import Shape
 from ...narrow.groups import read_finite, without_groups
 from ...narrow.lasso import Lasso
 from ...narrow.learning import evaluate_in_parts, learn
 from ...narrow.prune import lowest
 from ...randomness import fold, keys
+from ...settings import RoundSettings
 from ...store import Row
 from ...study import CellResult
 from ...tasks.cmsp import cmsp
@@ -132,15 +135,15 @@ def _trained(size: Size, width: int, key: Tensor) -> Population:
     """A network that has learnt all codes."""
     data = size.data(*size.codes)
     shape = Shape((len(data.x) - 1, width, width, 2), ("relu", "relu", "identity"))
-    settings = Round(
+    settings = RoundSettings(
         size.steps, size.rows * len(size.codes), LEARNING_RATE, final_rate=1.0, weight_decay=0.0, epsilon=EPSILON, check_every=CHECK_EVERY,
         keep_last=True,
     )  # fmt: skip
 
-    def watch(members: Tensor, part: Population, score: Score, steps: int) -> bool:
+    def watch(members: Tensor, part: Population, score: Evaluation, steps: int) -> bool:
         return bool((score.loss < size.until).all())
 
-    return train(Population.uniform(shape, fold(key, 0)), data, settings, fold(key, 1), watch=watch)[0]
+    return train(Population.uniform(shape, fold(key, 0)), data, settings, fold(key, 1), hooks=Hooks(watch=watch))[0]
 
 
 def _regularised(size: Size, population: Population, lasso: Lasso, key: Tensor) -> Population:

@@ -6,6 +6,7 @@ from functools import partial
 
 from ...study import Study
 from ...tasks import cmsp
+from ...tasks.cmsp import SCHEDULE, TRAINING
 from ..common.command import Command
 from ..common.sampled import key_of_study
 from ..common.settings import settings_of_sampled
@@ -37,7 +38,7 @@ def study() -> Study:
         ``support`` of a consensus; ``seconds`` (the cell's, times the row's share of the seeds). Where no candidate was accepted, verdicts
         are False, the accuracy is the best of all attempts and the rest is None.
     """
-    settings = {**settings_of_sampled({"cmsp": cmsp}), "distractors": DISTRACTORS}
+    settings = {**settings_of_sampled({"cmsp": cmsp}, {"cmsp": (TRAINING, SCHEDULE)}), "distractors": DISTRACTORS}
     return Study(cells_of(), partial(parities_cell, study=key_of_study(settings)), settings, parities_report)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...options import DENSE_ROUNDS, EPOCHS
+from ...schedule.pruning_schedule import DENSE_ROUNDS
+from ...settings import EPOCHS
 from ...store import Row
-from ...tasks import boolean
+from ...tasks.task import TABLE
 from ..boolean.cells import Selection, cell_name, rows_by_selection, shapes, task_keys
 from ..boolean.published import TUNING_TASKS
 from ..common.selection import groups_of
@@ -22,9 +23,7 @@ Values = dict[str, list[Any]]
 def values_and_defaults() -> tuple[Values, dict[str, Any]]:
     """The values of each parameter, the default among them, and the defaults."""
     known = {name: value for values in defaults().values() for name, value in values.items()}
-    task = boolean(TUNING_TASKS[0])
-    known |= {name: getattr(task, name) for name in ("input_noise", "hidden_noise", "edge_score") if known[name] is None}
-    known |= {"unit_step": None, "edge_step": None, "activation": task.activation, "dense_rounds": DENSE_ROUNDS}
+    known |= {"unit_step": None, "edge_step": None, "activation": TABLE["activation"], "dense_rounds": DENSE_ROUNDS}
     rate = known["learning_rate"]
     values: Values = {
         "activation": ["clipped_relu", "relu", "sigmoid", "tanh"],
@@ -39,8 +38,8 @@ def values_and_defaults() -> tuple[Values, dict[str, Any]]:
         "edge_score": ["ablation", "magnitude"],
         "unit_tries": [1, 4, 10],
         "edge_tries": [1, 4],
-        "unit_step": [None, 10.0, 30.0, 50.0, 70.0],
-        "edge_step": [None, 0.5, 1.0, 1.5, 2.0, 2.5],
+        "unit_step": [None, 0.1, 0.3, 0.5, 0.7],
+        "edge_step": [None, 0.005, 0.01, 0.015, 0.02, 0.025],
         "merge_threshold": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
         "halving": [0.05, 0.1, 0.2, 0.5],
         "unit_cost": [0.0, 1.0, 2.0, 4.0],

@@ -1,0 +1,110 @@
+"""What the schedule knows of an engine: how to train, evaluate, score, remove, select, join and export networks.
+
+N = members, items = hidden units or edges of a member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, Self, TypeVar
+
+import torch
+from torch import Tensor
+
+from .models.network import SparseNetwork
+
+__all__ = ["Engine", "Evaluation", "Items", "Members"]
+
+Items = Literal["units", "edges"]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Accuracy (float64, ``(N,)``) and mean loss (``(N,)``) on the validation rows."""
+
+    accuracy: Tensor
+    loss: Tensor
+
+    def better_than(self, other: Evaluation) -> Tensor:
+        """Bool ``(N,)``: more accurate, or as accurate with less loss."""
+        return (self.accuracy > other.accuracy) | ((self.accuracy == other.accuracy) & (self.loss < other.loss))
+
+    def first_best(self, members: int) -> Tensor:
+        """The position of each member's best of several evaluations, one after the other; the earliest of equal ones."""
+        accuracy = self.accuracy.view(-1, members).nan_to_num(nan=-torch.inf)
+        loss = self.loss.view(-1, members).nan_to_num(nan=torch.finfo(self.loss.dtype).max)
+        best = loss.masked_fill_(accuracy < accuracy.amax(dim=0), torch.inf).argmin(dim=0)
+        return best * members + torch.arange(members, device=best.device)
+
+    def updated(self, rows: Tensor, other: Evaluation) -> Evaluation:
+        """The other's values where ``rows``, bool ``(N,)``, is true, and these elsewhere."""
+        return Evaluation(torch.where(rows, other.accuracy, self.accuracy), torch.where(rows, other.loss, self.loss))
+
+
+class Members(Protocol):
+    """Networks of one engine, side by side. The schedule selects, joins and stores them, and never looks inside."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def select(self, members: Tensor) -> Self:
+        """A copy of some members, in the order given; a member may be taken more than once."""
+        ...
+
+    def joined(self, other: Self) -> Self:
+        """These members, then the others."""
+        ...
+
+    def replaced(self, rows: Tensor, other: Self) -> Self:
+        """The same members, of which those at ``rows`` are the others now."""
+        ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps of them."""
+        ...
+
+    def restored(self, tensors: Mapping[str, Tensor]) -> Self:
+        """Members of the same architecture as these, from what a checkpoint has kept."""
+        ...
+
+
+M = TypeVar("M", bound=Members)
+
+
+class Engine(Protocol[M]):
+    """Trains and prunes members of one architecture.
+
+    What a member becomes does not depend on who is trained beside it, but for the rounding of batched products.
+    """
+
+    def train(self, members: M, key: Tensor, learning_rate: Tensor) -> tuple[M, Evaluation]:
+        """Every member at the best epoch of a training round, and its evaluation there.
+
+        ``key (N, 2)`` holds the keys of the members' random numbers; ``learning_rate`` is float64 ``(N,)``.
+        """
+        ...
+
+    def evaluate(self, members: M) -> Evaluation:
+        """Accuracy and loss of every member on the validation rows."""
+        ...
+
+    def count(self, members: M, items: Items) -> tuple[Tensor, Tensor]:
+        """How many items each member had before any pruning, and how many are left: int64 ``(N,)``, on the CPU."""
+        ...
+
+    def score(self, members: M, items: Items, key: Tensor) -> Tensor:
+        """The importance of every item: float32 ``(N, items)``, at least 0, infinite for items that were pruned."""
+        ...
+
+    def remove(self, members: M, items: Items, removed: Tensor) -> M:
+        """The members without some of their items, bool ``(N, items)``."""
+        ...
+
+    def export(self, members: M, facts: Sequence[dict[str, Any]]) -> list[SparseNetwork]:
+        """Every member as a network, each with further attributes of its own."""
+        ...

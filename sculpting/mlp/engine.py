@@ -1,0 +1,106 @@
+"""The engine of chains of Linear layers: what the schedule asks of it.
+
+N = members, M = members of one packing, H = hidden units of one member, E = its weights, P = its parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..data import Data
+from ..engine import Evaluation, Items
+from ..models.network import SparseNetwork
+from ..models.shape import Shape
+from ..settings import RoundSettings
+from .export import networks_of
+from .memory import members_that_fit
+from .packing import Packing, packings
+from .population import Population
+from .scores import ScoreFunction
+from .training import evaluate, train
+
+__all__ = ["MLPEngine"]
+
+
+@dataclass(frozen=True, eq=False)
+class MLPEngine:
+    """Trains, scores and prunes populations of multilayer perceptrons on one set of data.
+
+    Attributes
+    ----------
+    data : Data
+    settings : RoundSettings
+    scores : mapping of "units" and "edges" to a score function
+    max_members : int, optional
+        How many members are worked on at once at most; otherwise as many as fit into memory.
+    threads : int
+        Threads that large members are trained on side by side.
+    """
+
+    data: Data
+    settings: RoundSettings
+    scores: Mapping[Items, ScoreFunction]
+    max_members: int | None = None
+    threads: int = 1
+
+    def train(self, members: Population, key: Tensor, learning_rate: Tensor) -> tuple[Population, Evaluation]:
+        """Every member at the best epoch of a training round, and its evaluation there."""
+        return train(members, self.data, self.settings, key, learning_rate, self.max_members, self.threads)
+
+    def evaluate(self, members: Population) -> Evaluation:
+        """Accuracy and loss of every member on the validation rows."""
+        return evaluate(members, self.data)
+
+    def count(self, members: Population, items: Items) -> tuple[Tensor, Tensor]:
+        """How many items each member had before any pruning, and how many are left: int64 ``(N,)``, on the CPU."""
+        if items == "units":
+            return members.hidden_counts, torch.cat(members.alive(), dim=1).sum(dim=1).cpu()
+        return members.edge_counts, members.edges().cpu()
+
+    def score(self, members: Population, items: Items, key: Tensor) -> Tensor:
+        """The importance of every item: float32 ``(N, items)``, infinite for those that were pruned.
+
+        Members are scored without what was pruned before, no more at once than a round would train.
+        """
+        total = sum(members.shape.widths[1:-1]) if items == "units" else len(members.shape.weight_positions())
+        found = torch.full((len(members), total), torch.inf, dtype=torch.float32, device=members.device)
+        for whole in packings(members):
+            size = self.max_members or members_that_fit(len(whole.members), whole.shape, self.data, self.settings)
+            for packing in whole.split(size):
+                packed = packing.pack(members)
+                alive = torch.cat(packed.alive(), dim=1) if items == "units" else packed.live_edges()
+                scores = self.scores[items](packed, self.data.checked_on(packing.inputs), key[packing.members]).float()
+                scores.masked_fill_(~alive, torch.inf)
+                if packing.places is not None:
+                    positions = _unit_positions(packing, members.shape) if items == "units" else _edge_positions(packing, members.shape)
+                    scores = scores.new_full((len(scores), total), torch.inf).scatter_(1, positions, scores)
+                found.index_copy_(0, packing.members, scores)
+        return found
+
+    def remove(self, members: Population, items: Items, removed: Tensor) -> Population:
+        """The members without some of their items, bool ``(N, items)``."""
+        return members.masked(members.without_units(removed) if items == "units" else members.without_edges(removed))
+
+    def export(self, members: Population, facts: Sequence[dict[str, Any]]) -> list[SparseNetwork]:
+        """Every member as a network, each with further attributes of its own."""
+        return networks_of(members, facts)
+
+
+def _unit_positions(packing: Packing, shape: Shape) -> Tensor:
+    """Where each packed hidden unit stands among all of the shape: int64 ``(M, H packed)``."""
+    starts = accumulate(shape.widths[1:-2], initial=0)
+    return torch.cat([units + start for units, start in zip(packing.units, starts, strict=True)], dim=1)
+
+
+def _edge_positions(packing: Packing, shape: Shape) -> Tensor:
+    """Where each packed weight stands among all of the shape: int64 ``(M, E packed)``."""
+    assert packing.places is not None
+    weights = shape.weight_positions(packing.places.device)
+    position = weights.new_zeros(shape.size).scatter_(0, weights, torch.arange(len(weights), device=weights.device))
+    return position[packing.places[:, packing.shape.weight_positions(packing.places.device)]]

@@ -1,0 +1,30 @@
+"""Members of a population as networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from ..models.network import SparseNetwork
+from .population import Population
+
+__all__ = ["network_of", "networks_of"]
+
+
+def network_of(population: Population, member: int, **facts: Any) -> SparseNetwork:
+    """One member of a population as a network of its own widths; ``facts`` are further attributes of the network."""
+    return networks_of(population.select([member]), [facts])[0]
+
+
+def networks_of(population: Population, facts: Sequence[dict[str, Any]]) -> list[SparseNetwork]:
+    """All members, each with further attributes of its own."""
+    found, starts, widths = [], population.shape.starts, population.shape.widths
+    for row, own, known in zip(population.values.cpu().numpy(), population.own.tolist(), facts, strict=True):
+        weights, biases = [], []
+        for (first, last), n_in, (into, out) in zip(pairwise(starts), widths, pairwise(own), strict=False):
+            matrix = row[first:last].reshape(-1, n_in + 1)
+            weights.append(matrix[:out, :into])
+            biases.append(matrix[:out, -1])
+        found.append(SparseNetwork(tuple(weights), tuple(biases), population.shape.activations, **known))
+    return found

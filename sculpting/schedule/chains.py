@@ -1,0 +1,109 @@
+"""Chains of attempts: their names, where they stand, and what they propose.
+
+N = chains, one member of the population each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..engine import M
+from ..randomness import fold, keys
+
+__all__ = ["PHASES", "ChainName", "ChainState", "Proposal", "as_percent", "chain_keys", "round_keys"]
+
+PHASES = ("dense", "units", "retrain", "edges")
+
+
+class ChainName(NamedTuple):
+    """Which chain of attempts a member is on. Steps are fractions, None where the chain has none (yet).
+
+    ``model`` and ``rate`` are positions among the models and learning rates that were given. They are no part of what keys the random
+    numbers, so a seed means the same noise and order whatever else is sculpted beside it.
+    """
+
+    seed: int
+    unit_step: float | None = None
+    edge_step: float | None = None
+    model: int = 0
+    rate: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class ChainState(Generic[M]):
+    """Where chains are: the last accepted network of each, or its start while nothing was accepted.
+
+    ``accuracy (N,)``, ``accepted (N,)``, and one name a chain.
+    """
+
+    members: M
+    accuracy: Tensor
+    accepted: Tensor
+    names: list[ChainName]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def select(self, chains: Tensor) -> ChainState[M]:
+        """A copy of some chains."""
+        names = [self.names[i] for i in chains.tolist()]
+        return ChainState(self.members.select(chains), self.accuracy[chains], self.accepted[chains], names)
+
+    def joined(self, other: ChainState[M]) -> ChainState[M]:
+        """These chains, then the others."""
+        return ChainState(
+            self.members.joined(other.members),
+            torch.cat([self.accuracy, other.accuracy]),
+            torch.cat([self.accepted, other.accepted]),
+            self.names + other.names,
+        )
+
+    def replaced(self, chains: Tensor, new: ChainState[M]) -> ChainState[M]:
+        """The same chains, some of them elsewhere now."""
+        accuracy, accepted = self.accuracy.index_copy(0, chains, new.accuracy), self.accepted.index_copy(0, chains, new.accepted)
+        return ChainState(self.members.replaced(chains, new.members), accuracy, accepted, self.names)
+
+    def branched(self, kind: str, steps: Sequence[float]) -> ChainState[M]:
+        """Every chain once for each step."""
+        rows = torch.arange(len(self)).repeat_interleave(len(steps))
+        names = [ChainName(**{**name._asdict(), kind: float(step)}) for name in self.names for step in steps]
+        return ChainState(self.members.select(rows), self.accuracy[rows], self.accepted[rows], names)
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal(Generic[M]):
+    """What chains try in a round, and the keys ``(N, 2)`` of its random numbers.
+
+    ``asked (N,)`` is the fraction of items that is to be left, None in a phase that prunes nothing.
+    """
+
+    members: M
+    names: list[ChainName]
+    phase: str
+    key: Tensor
+    asked: Tensor | None = None
+
+    @classmethod
+    def unpruned(cls, members: M, names: list[ChainName], phase: str, number: int = 0) -> Proposal[M]:
+        """A round of a phase that prunes nothing, after so many others."""
+        return cls(members, names, phase, round_keys(chain_keys(members, names), phase, torch.full((len(names),), number)))
+
+
+def as_percent(step: float | None) -> float | None:
+    """A fraction in percent, rounded so that 0.07 gives 7 and not 7.000000000000001: steps of whole items stay whole, and keys the same."""
+    return None if step is None else round(100 * step, 9)
+
+
+def chain_keys(members: M, names: Sequence[ChainName]) -> Tensor:
+    """Keys of chains, by seed and steps, on the members' device."""
+    return keys([(name.seed, as_percent(name.unit_step), as_percent(name.edge_step)) for name in names], members.device)
+
+
+def round_keys(key: Tensor, phase: str, number: Tensor) -> Tensor:
+    """Keys of a round, from those of the chains, the phase and how many attempts each chain has made in it."""
+    return fold(key, len(PHASES) * number + PHASES.index(phase))

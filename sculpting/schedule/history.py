@@ -1,0 +1,49 @@
+"""The history: what every attempt gave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .acceptance import CLOSE
+from .chains import ChainName
+
+__all__ = ["Attempt", "RoundRecord"]
+
+
+class Attempt(NamedTuple):
+    """One line of the history.
+
+    ``asked`` is the fraction of hidden units (phase ``"units"``) or of edges (phase ``"edges"``) that was to be left, None in
+    the phases ``"dense"`` and ``"retrain"``, which prune nothing; ``density`` the fraction of edges that were left; ``seconds``
+    the member's share of the round.
+    """
+
+    chain: ChainName
+    phase: str
+    asked: float | None
+    density: float
+    accuracy: float
+    accepted: bool
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class RoundRecord:
+    """One training round of one phase: a column for each field of ``Attempt``. ``reserve`` is what was asked above the least accuracy."""
+
+    names: list[ChainName]
+    phase: str
+    asked: list[float] | None
+    density: list[float]
+    accuracy: list[float]
+    seconds: float
+    reserve: float = 0.0
+
+    def attempts(self, min_accuracy: float) -> Iterator[Attempt]:
+        """The same, row by row."""
+        asked = [None] * len(self.names) if self.asked is None else self.asked
+        for name, left, density, accuracy in zip(self.names, asked, self.density, self.accuracy, strict=True):
+            accepted = accuracy >= min_accuracy + self.reserve - CLOSE
+            yield Attempt(name, self.phase, left, density, accuracy, accepted, self.seconds)
