@@ -16,7 +16,7 @@ columns = task.image[1]
 
 model = task.model(width=max(32, task.x.shape[1] // 4), hidden_layers=4, activation="clipped_relu")
 quick = {"steps": 300, "min_accuracy": 0.92, "unit_steps": [0.5], "edge_steps": [0.05]}
-result = sculpt(model, task, seeds=1, **{**tasks.SETTINGS["mnist-xor"], **quick}, progress=False)
+result = sculpt(model, task, seeds=1, **quick, progress=False)
 found = consensus(result.candidates, merge_threshold=0.6)
 print(f"right bits: {found.network.accuracy:.1%}, of the dense network {result.dense[0].accuracy:.1%}; {found.network.edge_count} edges")
 

@@ -14,7 +14,7 @@ from sculpting import sculpt, tasks
 from sculpting.narrow import narrow
 
 broad, keep, forget = (tasks.cmsp(m=3, k=2, codes=codes) for codes in ([[0], [1], [2], [0, 1]], [[0, 1]], [[2]]))
-settings = {**tasks.SETTINGS["cmsp"], "seeds": 2, "progress": False}
+settings = {"seeds": 2, "progress": False}
 whole = sculpt(broad.model(width=32, hidden_layers=2, activation="relu"), broad, **settings)
 
 narrowed = narrow(whole.dense[0], keep, forget, method="group-lasso", batch_size=64)

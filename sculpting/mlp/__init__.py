@@ -1,1 +1,12 @@
 """The engine of chains of Linear layers: batched members, a written-out backward pass, exact to the last bit between versions."""
+
+from .batched_mlp import Pass as Pass
+from .engine import MLPEngine as MLPEngine
+from .export import network_of as network_of
+from .export import networks_of as networks_of
+from .population import Population as Population
+from .scores import EDGE_SCORES as EDGE_SCORES
+from .scores import UNIT_SCORES as UNIT_SCORES
+from .training import Hooks as Hooks
+from .training import evaluate as evaluate
+from .training import train as train

@@ -1,1 +1,12 @@
 """The pruning schedule: chains of attempts, what is accepted, and the file that a stopped run goes on from."""
+
+from .acceptance import AcceptanceCriterion as AcceptanceCriterion
+from .chains import ChainName as ChainName
+from .chains import ChainState as ChainState
+from .chains import Proposal as Proposal
+from .checkpoint import Checkpoint as Checkpoint
+from .history import Attempt as Attempt
+from .history import RoundRecord as RoundRecord
+from .pruning import Pruning as Pruning
+from .pruning_schedule import PruningSchedule as PruningSchedule
+from .rounds import Rounds as Rounds
