@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from sculpting.store import Row
-from sculpting.study import CellResult, Read, Study, run, run_cell
+from sculpting.study import CellResult, Read, Study, _shuffled, run, run_cell
 
 CELLS = {f"cell-{i}": {"x": i} for i in range(8)}
 ROWS = [{"x": i, "square": i * i} for i in range(8) for _ in range(2)]
@@ -283,6 +283,23 @@ def test_a_cell_whose_files_are_gone_is_run_again_where_another_needs_it(tmp_pat
     assert networks(tmp_path, work) == READ
     assert work.calls == ["net", "reader"]
     assert (tmp_path / "networks" / "net-1.safetensors").read_bytes() == b"weights 1"
+
+
+def test_a_cell_can_be_needed_for_its_order_alone(tmp_path: Path) -> None:
+    begun = Counted()
+
+    def work(x: int, files: Mapping[str, bytes] | None = None) -> list[dict[str, int]]:
+        assert files in (None, {})
+        return begun(x)
+
+    last = next(iter(sorted(CELLS, key=_shuffled)))
+    ordered = Study(CELLS, work, {}, no_report, needs={last: [name for name in CELLS if name != last]})
+    assert run(ordered, tmp_path, progress=False) == ROWS
+    assert f"cell-{begun.calls[-1]}" == last
+    (tmp_path / "cells" / f"{last}.json").unlink()
+    begun.calls.clear()
+    assert run(ordered, tmp_path, progress=False) == ROWS
+    assert len(begun.calls) == 1
 
 
 def test_a_cell_that_needs_one_that_failed_is_not_run(tmp_path: Path) -> None:
