@@ -46,7 +46,7 @@ def test_sculpt_writes_everything_and_is_quiet_when_asked(sculpted: Path, capsys
 @pytest.mark.parametrize("rule", ["consensus", "sparsest"])
 def test_sculpt_reports(rule: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sculpt", "4,2,4", *SMALL, "--select", rule, "--out", str(tmp_path)]) == 0
-    told = capsys.readouterr().out
+    shown = capsys.readouterr().out
     for part in (
         "Task [4, 2, 4], 1 hidden layer of 12 units",
         rule.capitalize(),
@@ -57,16 +57,16 @@ def test_sculpt_reports(rule: str, tmp_path: Path, capsys: pytest.CaptureFixture
         "exact:",
         "wrote",
     ):
-        assert part in told
-    assert ("support:" in told) == (rule == "consensus")
+        assert part in shown
+    assert ("support:" in shown) == (rule == "consensus")
 
 
 def test_modules_and_draw_read_a_saved_network(sculpted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = str(sculpted / "network.safetensors")
     assert main(["modules", file, "--task", "both"]) == 0
-    told = capsys.readouterr().out
-    assert "modules in a network of widths 6-12-3" in told
-    assert "exact:" in told
+    shown = capsys.readouterr().out
+    assert "modules in a network of widths 6-12-3" in shown
+    assert "exact:" in shown
     for suffix in ("svg", "png", "pdf", "html", "dot"):
         assert main(["draw", file, "--out", str(tmp_path / f"m.{suffix}")]) == 0
         assert (tmp_path / f"m.{suffix}").stat().st_size > 500
@@ -75,17 +75,17 @@ def test_modules_and_draw_read_a_saved_network(sculpted: Path, tmp_path: Path, c
 def test_saved_networks_of_images_say_so_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights = (np.repeat(np.eye(2), 4, axis=1), np.eye(2))
     network = SparseNetwork(weights, (np.zeros(2), np.zeros(2)), ("relu", "identity"), origin={"seed": 0, "image": [2, 4]})
-    told = []
+    shown = []
     for name, origin in (("says", network.origin), ("silent", {"seed": 0})):
         file = str(replace(network, origin=origin).save(tmp_path / f"{name}.safetensors"))
         asked = [] if "image" in origin else ["--image", "2", "4", "--merge-threshold", "0.6"]
         assert main(["modules", file, *asked]) == 0
         assert main(["draw", file, *asked]) == 0
-        told.append((capsys.readouterr().out.splitlines()[:-1], (tmp_path / f"{name}.svg").read_bytes()))
-    assert told[0] == told[1]
-    assert "pixels" in "".join(told[0][0])
+        shown.append((capsys.readouterr().out.splitlines()[:-1], (tmp_path / f"{name}.svg").read_bytes()))
+    assert shown[0] == shown[1]
+    assert "pixels" in "".join(shown[0][0])
     assert main(["draw", file, "--out", str(tmp_path / "plain.svg")]) == 0
-    assert (tmp_path / "plain.svg").read_bytes() != told[0][1]
+    assert (tmp_path / "plain.svg").read_bytes() != shown[0][1]
     assert main(["draw", str(tmp_path / "says.safetensors"), "--out", str(tmp_path / "plain.dot")]) == 0  # Graphviz draws no maps of pixels
 
 
@@ -113,10 +113,10 @@ def test_bad_input_gets_status_two_and_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
-    told = capsys.readouterr()
-    assert text in told.err
-    assert told.err.count("\n") == 1
-    assert told.out == ""
+    shown = capsys.readouterr()
+    assert text in shown.err
+    assert shown.err.count("\n") == 1
+    assert shown.out == ""
     assert not list(tmp_path.iterdir())
 
 

@@ -69,10 +69,18 @@ def test_a_cell_of_an_earlier_version_does_not_say_which_files_it_made(store: St
     assert store.made("one") is None
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["one.safetensors", "cells/two.json", "networks/one.pt", "../networks/one.json", "networks/../one.json", "/etc/one.json", "a/b/c.json"],
+OTHER = (
+    "one.safetensors",
+    "cells/two.json",
+    "networks/one.pt",
+    "../networks/one.json",
+    "networks/../one.json",
+    "/etc/one.json",
+    "a/b/c.json",
 )
+
+
+@pytest.mark.parametrize("name", OTHER)
 def test_files_of_other_names_are_refused_before_anything_is_written(store: Store, name: str) -> None:
     with pytest.raises(ValueError, match=r"a file of cell one must be named as folder/name\.safetensors or \.json, not in cells/; got"):
         store.save("one", {}, ROWS, {"networks/one.safetensors": b"", name: b""})

@@ -36,8 +36,8 @@ NOTE = (
 )
 MIDDLE_NOTE = (
     "By hidden layer: *share*, the mean over units of the largest part that one bit of both digits has in what the unit carries of them "
-    "(1: of one bit only; 0.14: of one digit against all others); *one output*, how many units reach one output only. *Bits apart*: in a layer "
-    "below the last every unit has a share of at least 0.9, and each bit is carried."
+    "(1: of one bit only; 0.14: of one digit against all others); *one output*, how many units reach one output only. *Bits apart*: in a "
+    "layer below the last every unit has a share of at least 0.9, and each bit is carried."
 )
 
 
