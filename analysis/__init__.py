@@ -1,4 +1,4 @@
-"""Modules and hierarchy of sparse networks: find, agree, compare, doubt, draw."""
+"""Modules and hierarchy of sparse networks: detection, consensus, comparison with the truth, evidence and pictures."""
 
 from .consensus import consensus as consensus
 from .detection import BASELINES as BASELINES

@@ -1,7 +1,7 @@
-"""The structure that most seeds agree on.
+"""Consensus: the structure that most seeds agree on.
 
-The sparsest network alone is an unsound choice: one that is sparser by an edge or two may compute the task by a short cut, or have a
-unit more, while the smallest networks of most seeds show the structure of the task.
+The single sparsest network is unreliable. A network with an edge or two less may compute the task by a short cut, or with one more unit,
+while the smallest networks of most seeds show the structure of the task.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from .hierarchy import Hierarchy, first_appearance
 
 __all__ = ["consensus"]
 
-LAST_HALVING = 6.0  # a sixty-fourth of a vote; without an end, every candidate would have to be looked at
-CLOSER = 0.15  # shares within a seed fall off so much sooner than votes between seeds: candidates of one seed are kin
-UNKNOWN = 0.25  # and votes of candidates of no known seed, which may be of one or of many, so much sooner
-START = ("seed", "model", "learning_rate", "widths")  # of an origin: candidates that agree in these began as one network
+LAST_HALVING = 6.0  # 1/64 of a vote; smaller votes are zero, so that fewer candidates must be analysed
+CLOSER = 0.15  # factor on `halving` within a seed, whose candidates are alike
+UNKNOWN = 0.25  # factor on `halving` for candidates without a known seed, which may be of one seed or of many
+START = ("seed", "model", "learning_rate", "widths")  # fields of an origin; candidates that agree in all began as one network
 Structure = tuple[tuple[int, ...], tuple[int, ...], int]
 
 
 def consensus(candidates: Iterable[Any], *, halving: float = 0.2, unit_cost: float = 2.0, **detection: Any) -> Hierarchy:
-    """The module structure that most seeds agree on, those that came to smaller networks having more of a say.
+    """The module structure that most seeds agree on; seeds with smaller networks have more votes.
 
-    The size of a candidate is the number of its edges, and ``unit_cost`` for each of its hidden units. The seed that came to the smallest
-    candidate has one vote, and a vote halves with every ``halving`` by which the smallest of a seed is larger; beyond six halvings there is
-    none. A seed shares its vote among its own candidates: equally among the smallest, and half as much with every 0.15 of ``halving``.
-    Votes go first to how the inputs and the outputs are grouped; of the candidates that show the groups with most votes, to the number of
-    modules. Candidates of one seed with the same edges count once, whichever of their units are left.
+    The size of a candidate is its number of edges, plus ``unit_cost`` for each hidden unit. The seed with the smallest candidate has one
+    vote. The vote of another seed halves with every ``halving``, a fraction of that smallest size, by which its own smallest candidate is
+    larger; beyond six halvings it is zero. A seed divides its vote among its candidates: equally among the smallest, and half as much with
+    every 0.15 of ``halving``. Votes first decide how inputs and outputs are grouped. Among the candidates with the winning groups they
+    decide the number of modules. Candidates of one seed with the same edges count once, whichever of their units are left.
 
     Parameters
     ----------
     candidates : iterable of networks
-        Anything that ``detect_modules`` takes, all of the same numbers of inputs and outputs. Those that ``sculpt`` made know their
-        ``origin``: the seed, model, learning rate and widths that they began with. Any others may be of one seed or of many: each is
-        taken for a seed, of those with the same edges the first, and its vote halves with every quarter of ``halving``.
+        Anything that ``detect_modules`` takes, all with the same numbers of inputs and outputs. Candidates of ``sculpt`` have an
+        ``origin``: the seed, model, learning rate and widths that they began with. Other candidates may be of one seed or of many: each
+        counts as a seed, of those with the same edges only the first, and its vote halves with every quarter of ``halving``.
     halving : float
-        Above 0: a fraction of the size.
+        Above 0, a fraction of the smallest size.
     unit_cost : float
-        At least 0: how many edges a hidden unit counts for. Of two candidates with equally many edges the one with fewer units is the
+        At least 0: how many edges a hidden unit counts for. Of two candidates with equally many edges the one with fewer hidden units is
         smaller.
     **detection
         Passed on to ``detect_modules``.
@@ -55,21 +55,22 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.2, unit_cost: flo
     Returns
     -------
     Hierarchy
-        Of the smallest candidate that has the structure, which is its ``network``; ``support`` is the fraction of all votes for it,
-        and ``support_interval`` its Wilson 95 % interval. Structures with equal votes: the one with the smallest candidate, then
-        the first.
+        That of the smallest candidate with the winning structure, which is its ``network``. ``support`` is the fraction of all votes for
+        the structure, and ``support_interval`` its Wilson 95 % interval. Of structures with equal votes the one with the smallest
+        candidate wins, then the first.
 
     Raises
     ------
     TypeError
-        When ``candidates`` cannot be gone through, or one of them cannot be read as a network.
+        When ``candidates`` is not iterable, or one of them cannot be read as a network.
     ValueError
-        When there are no candidates, they differ in inputs or outputs, ``halving`` is not above 0, or ``unit_cost`` is below 0 or infinite.
+        When there are no candidates, their inputs or outputs differ, ``halving`` is not above 0, or ``unit_cost`` is below 0 or infinite.
 
     Notes
     -----
-    The interval of Wilson, JASA 22, 209 (1927), for votes w of seeds as for (sum w)^2 / sum w^2 equal ones (Kish, Survey Sampling, 1965,
-    11.7). The most frequent structure is chosen after the fact, so it describes how few the seeds are rather than what another would show.
+    The interval is that of Wilson, JASA 22, 209 (1927). Votes w of seeds count as (sum w)^2 / sum w^2 equal ones (Kish, Survey Sampling,
+    1965, 11.7). The structure is selected because it is the most frequent one. The interval therefore shows how few the seeds are; it
+    is no prediction for another seed.
 
     Examples
     --------
@@ -110,7 +111,7 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.2, unit_cost: flo
 
 
 def _start(network: Any) -> tuple[Any, ...] | None:
-    """What a candidate began as; None where that is not known."""
+    """The network that a candidate began as; None where it is not known."""
     origin = getattr(network, "origin", None) or {}
     return tuple(str(origin.get(name)) for name in START) if START[0] in origin else None
 
@@ -118,11 +119,11 @@ def _start(network: Any) -> tuple[Any, ...] | None:
 def _votes(
     graphs: Sequence[LayeredGraph], starts: Sequence[Hashable], halving: float, unit_cost: float
 ) -> tuple[list[int], list[float], float]:
-    """Positions of the candidates that have a vote, the smallest first, their votes, and as how many equal seeds the seeds count."""
+    """Positions of the candidates with a vote, smallest first, their votes, and the effective number of seeds."""
     families: dict[Hashable, list[tuple[float, int]]] = {}
     known: set[Hashable] = set()
     for i, (graph, start) in enumerate(zip(graphs, starts, strict=True)):
-        # Only units that carry something, and edges between them, count.
+        # Only alive units and the edges between them count.
         alive = graph.alive()
         edges = alive_edges(graph, alive)
         key = (start, *(edge.shape for edge in edges), *(np.packbits(part).tobytes() for part in (alive[0], *edges)))
@@ -152,7 +153,7 @@ def _share(size: float, least: float, halving: float) -> float:
 
 
 def _most_voted(structures: Sequence[Hashable], votes: Sequence[float], among: Sequence[int]) -> int:
-    """The first of those whose structure has the most votes."""
+    """The first candidate whose structure has the most votes."""
     cast: dict[Hashable, list[float]] = {}
     for i in among:
         cast.setdefault(structures[i], []).append(votes[i])

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Writing of files, complete or not at all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["write_file"]
 
 
 def write_file(path: str | Path, content: bytes) -> Path:
-    """Write under a temporary name beside ``path`` and rename; missing folders are created. Returns the path."""
+    """Write under a temporary name beside ``path``, then rename; missing folders are created. Returns the path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -1,4 +1,4 @@
-"""What detection finds: labels for every unit, the modules they form, and the graph between the modules."""
+"""The result of detection: the module of every unit, the modules, and the graph between them."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 __all__ = ["VIEWS", "Hierarchy", "Module", "check_hierarchy"]
 
-# How a hierarchy is drawn, printed and written as a page: "draw", "text" and "page". The functions need the class, so it cannot import
-# them; `analysis/__init__` enters them here.
+# The functions that draw and print a hierarchy: "draw", "text" and "page". They import the class, so the class cannot import them;
+# `analysis/__init__` registers them here.
 VIEWS: dict[str, Callable[..., Any]] = {}
 
 
 def check_hierarchy(value: Any) -> None:
-    """Refuse what is no hierarchy, such as the network that one is wanted of."""
+    """Refuse a value that is not a hierarchy, such as a network."""
     if not isinstance(value, Hierarchy):
-        raise TypeError(f"a Hierarchy is needed, as detect_modules(network) gives it; got {type(value).__name__}")
+        raise TypeError(f"expected a Hierarchy, such as detect_modules(network); got {type(value).__name__}")
 
 
 @dataclass(frozen=True)
 class Module:
-    """A group of units, in one layer or several, that work as one.
+    """A group of units, in one layer or several, that form a module.
 
     Attributes
     ----------
@@ -54,18 +54,18 @@ class Module:
 
 @dataclass(frozen=True, eq=False)
 class Hierarchy:
-    """Modules of a network and how they feed one another.
+    """The modules of a network and the edges between them.
 
     Attributes
     ----------
     graph : LayeredGraph
-        The network that was read.
+        The network as a graph.
     labels : tuple of int arrays, one a layer, of shape (widths[layer],)
-        The module of each unit at its original position; -1 where the unit was removed. Numbered by first appearance.
+        The module of each unit at its original position, -1 for removed units. Numbered by first appearance.
     clusters : tuple of int arrays, shapes as ``labels``
-        The cluster of each unit within its layer; -1 where the unit was removed.
+        The cluster of each unit within its layer, -1 for removed units.
     support : float or None
-        For a consensus: the fraction of the votes for this structure, in [0, 1].
+        For a consensus, the fraction of the votes for this structure, in [0, 1].
     support_interval : (float, float) or None
         Its 95 % interval.
     network : object or None
@@ -144,7 +144,7 @@ class Hierarchy:
 
 
 def first_appearance(labels: Sequence[NDArray[np.integer]]) -> tuple[NDArray[np.int64], ...]:
-    """Label arrays renumbered 0, 1, ... in the order in which labels first appear across them; -1 stays -1."""
+    """Label arrays renumbered 0, 1, ... by first appearance across all arrays; -1 stays -1."""
     flat = np.concatenate([np.asarray(a, dtype=np.int64) for a in labels])
     kept = flat[flat >= 0]
     known, first = np.unique(kept, return_index=True)

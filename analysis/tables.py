@@ -1,4 +1,4 @@
-"""Numbers with names, as lines of text."""
+"""Tables as lines of text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["table"]
 
 
 def table(rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table with row names at the left and right-aligned cells under column names.
+    """The lines of a table, with row names at the left and right-aligned cells under column names.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Titles and names as files may hold them."""
+"""Titles and names without characters that files must not contain."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 
 __all__ = ["checked_title", "clean"]
 
-# Controls but tabs and line ends, halves of surrogate pairs, and the noncharacters that XML forbids.
+# Control characters except tab and line feed, halves of surrogate pairs, and the noncharacters that XML forbids.
 FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def clean(text: str) -> str:
-    """The text with a space for each character that no file of text, XML or HTML may hold.
+    """The text with a space for each character that is not allowed in text, XML or HTML files.
 
     Examples
     --------
@@ -22,12 +22,12 @@ def clean(text: str) -> str:
 
 
 def checked_title(title: str | None) -> str | None:
-    """A title, clean; None where there is none.
+    """The title without forbidden characters; None where there is no title.
 
     Raises
     ------
     TypeError
-        When it is no string.
+        When it is not a string.
     """
     if title is not None and not isinstance(title, str):
         raise TypeError(f"title must be a string; got {type(title).__name__}")

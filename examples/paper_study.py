@@ -7,11 +7,12 @@ With `all` as argument it is the whole study, the same as `sculpting study boole
 import sys
 
 from analysis import Rate, success_bars
-from sculpting.studies.boolean.cells import boolean_study
+from sculpting import run
+from sculpting.studies import boolean
 
 whole = "all" in sys.argv[1:]
 folder, tasks, groups = ("runs/study-boolean", None, 4) if whole else ("runs/paper_study", ["both", "none"], 1)
-rows = boolean_study(folder, tasks=tasks, groups=groups)
+rows = run(boolean.study(tasks=tasks, groups=groups), folder)
 
 rates = {}
 for task in dict.fromkeys(row["task"] for row in rows):

@@ -120,7 +120,7 @@ class Store:
         """
         if not isinstance(rows, Sequence) or not all(isinstance(row, dict) for row in rows):
             raise TypeError(f"the rows of cell {cell} must be a list of dicts; got {rows!r}")
-        facts = {"arguments": dict(arguments), "rows": list(rows), **({"files": sorted(files)} if files else {})}
+        facts = {"arguments": dict(arguments), "rows": list(rows), "files": sorted(files or {})}
         plain: list[Row] = _plain(facts, f"arguments and rows of cell {cell}")["rows"]
         for name in files or {}:
             if not FILE.fullmatch(name):
@@ -132,8 +132,8 @@ class Store:
 
     def made(self, cell: str) -> list[str] | None:
         """The names of the files that a cell made; None when it is not finished, or its files are missing."""
-        names = (self._facts(cell) or {}).get("files", [])
-        return names if names and all((self.folder / name).is_file() for name in names) else None
+        names: list[str] | None = (self._facts(cell) or {}).get("files")  # cells of earlier versions do not say
+        return None if names is None or not all((self.folder / name).is_file() for name in names) else names
 
     def read(self, name: str) -> bytes | None:
         """The content of a file of the study, such as ``networks/small.safetensors``; None when there is none."""

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from sculpting import SparseNetwork, cli
+from analysis import detect_modules
+from sculpting import SparseNetwork, cli, tasks
 from sculpting.cli import main
+from sculpting.studies import STUDIES
+from sculpting.studies.common.evidence import evidence_of
 
 SMALL = ["--width", "12", "--layers", "1", "--seeds", "1"]
 
@@ -41,7 +46,7 @@ def test_sculpt_writes_everything_and_is_quiet_when_asked(sculpted: Path, capsys
 @pytest.mark.parametrize("rule", ["consensus", "sparsest"])
 def test_sculpt_reports(rule: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sculpt", "4,2,4", *SMALL, "--select", rule, "--out", str(tmp_path)]) == 0
-    told = capsys.readouterr().out
+    shown = capsys.readouterr().out
     for part in (
         "Task [4, 2, 4], 1 hidden layer of 12 units",
         rule.capitalize(),
@@ -52,16 +57,16 @@ def test_sculpt_reports(rule: str, tmp_path: Path, capsys: pytest.CaptureFixture
         "exact:",
         "wrote",
     ):
-        assert part in told
-    assert ("support:" in told) == (rule == "consensus")
+        assert part in shown
+    assert ("support:" in shown) == (rule == "consensus")
 
 
 def test_modules_and_draw_read_a_saved_network(sculpted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = str(sculpted / "network.safetensors")
     assert main(["modules", file, "--task", "both"]) == 0
-    told = capsys.readouterr().out
-    assert "modules in a network of widths 6-12-3" in told
-    assert "exact:" in told
+    shown = capsys.readouterr().out
+    assert "modules in a network of widths 6-12-3" in shown
+    assert "exact:" in shown
     for suffix in ("svg", "png", "pdf", "html", "dot"):
         assert main(["draw", file, "--out", str(tmp_path / f"m.{suffix}")]) == 0
         assert (tmp_path / f"m.{suffix}").stat().st_size > 500
@@ -70,17 +75,17 @@ def test_modules_and_draw_read_a_saved_network(sculpted: Path, tmp_path: Path, c
 def test_saved_networks_of_images_say_so_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights = (np.repeat(np.eye(2), 4, axis=1), np.eye(2))
     network = SparseNetwork(weights, (np.zeros(2), np.zeros(2)), ("relu", "identity"), origin={"seed": 0, "image": [2, 4]})
-    told = []
+    shown = []
     for name, origin in (("says", network.origin), ("silent", {"seed": 0})):
         file = str(replace(network, origin=origin).save(tmp_path / f"{name}.safetensors"))
         asked = [] if "image" in origin else ["--image", "2", "4", "--merge-threshold", "0.6"]
         assert main(["modules", file, *asked]) == 0
         assert main(["draw", file, *asked]) == 0
-        told.append((capsys.readouterr().out.splitlines()[:-1], (tmp_path / f"{name}.svg").read_bytes()))
-    assert told[0] == told[1]
-    assert "pixels" in "".join(told[0][0])
+        shown.append((capsys.readouterr().out.splitlines()[:-1], (tmp_path / f"{name}.svg").read_bytes()))
+    assert shown[0] == shown[1]
+    assert "pixels" in "".join(shown[0][0])
     assert main(["draw", file, "--out", str(tmp_path / "plain.svg")]) == 0
-    assert (tmp_path / "plain.svg").read_bytes() != told[0][1]
+    assert (tmp_path / "plain.svg").read_bytes() != shown[0][1]
     assert main(["draw", str(tmp_path / "says.safetensors"), "--out", str(tmp_path / "plain.dot")]) == 0  # Graphviz draws no maps of pixels
 
 
@@ -108,10 +113,10 @@ def test_bad_input_gets_status_two_and_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
-    told = capsys.readouterr()
-    assert text in told.err
-    assert told.err.count("\n") == 1
-    assert told.out == ""
+    shown = capsys.readouterr()
+    assert text in shown.err
+    assert shown.err.count("\n") == 1
+    assert shown.out == ""
     assert not list(tmp_path.iterdir())
 
 
@@ -136,7 +141,8 @@ def test_a_file_that_is_no_network_and_a_picture_of_no_known_kind(
 
 
 def test_usage_errors_have_status_two() -> None:
-    for arguments in ([], ["carve"], ["sculpt"], ["sculpt", "both", "--select", "best"], ["study"], ["study", "letters"]):
+    both = ["study", "parities", "--jobs", "2", "--cluster", "tcp://127.0.0.1:8786"]
+    for arguments in ([], ["carve"], ["sculpt"], ["sculpt", "both", "--select", "best"], ["study"], ["study", "letters"], both):
         with pytest.raises(SystemExit) as stopped:
             main(arguments)
         assert stopped.value.code == 2
@@ -145,3 +151,67 @@ def test_usage_errors_have_status_two() -> None:
 def test_python_m_sculpting_is_the_same_command() -> None:
     done = subprocess.run([sys.executable, "-m", "sculpting", "tasks"], capture_output=True, text=True, check=True)
     assert "6,3,3,3" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "options"),
+    [
+        ("boolean", {"tasks": None, "groups": 4}),
+        ("boolean --tasks both 4,1,4 --groups 2", {"tasks": ["both", "4,1,4"], "groups": 2}),
+        ("sensitivity --groups 2", {"groups": 2}),
+        ("digits", {"tasks": None, "sizes": [14], "source": "mnist", "data_dir": None}),
+        (
+            "digits --tasks mnist-xor --size 28 14 --source digits --data-dir data",
+            {"tasks": ["mnist-xor"], "sizes": [28, 14], "source": "digits", "data_dir": Path("data")},
+        ),
+        ("parities", {}),
+        ("curriculum --full", {"protocol": "full"}),
+        ("nonlocality", {"size": "reduced", "widths": None, "seeds": 5, "lasso": True}),
+        ("nonlocality --full --widths 64 128 --seeds 15 --no-lasso", {"size": "full", "widths": [64, 128], "seeds": 15, "lasso": False}),
+        ("even-digits", {"protocol": "reduced", "source": "mnist", "data_dir": None}),
+        ("even-digits --full --source digits --data-dir d", {"protocol": "full", "source": "digits", "data_dir": Path("d")}),
+    ],
+)
+def test_a_study_gets_its_options(
+    line: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given: list[Any] = []
+    name = line.split()[0]
+
+    def fake_run(study: str, out: Path, **options: Any) -> None:
+        given.append((study, out, options))
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "summary.md").write_text("# A summary")
+
+    monkeypatch.setitem(STUDIES, name, replace(STUDIES[name], study=lambda **options: given.append(options) or "a study"))
+    monkeypatch.setattr(cli, "run", fake_run)
+    monkeypatch.setattr(cli, "workers", lambda jobs: nullcontext(jobs))
+    monkeypatch.setattr(cli, "cluster", lambda address: nullcontext(address))
+    assert main(["study", *line.split()]) == 0
+    assert capsys.readouterr().out == f"# A summary\nrows, summary and figures are in runs/study-{name}\n"
+    assert main(["study", *line.split(), "--jobs", "3", "--out", "here", "--quiet"]) == 0
+    assert main(["study", *line.split(), "--cluster", "tcp://there:8786", "--out", "here", "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+    assert given == [
+        *(options, ("a study", Path(f"runs/study-{name}"), {"executor": 1, "progress": True})),
+        *(options, ("a study", Path("here"), {"executor": 3, "progress": False})),
+        *(options, ("a study", Path("here"), {"executor": "tcp://there:8786", "progress": False})),
+    ]
+
+
+def test_every_study_is_a_folder_of_its_name() -> None:
+    folder = Path(cli.__file__).with_name("studies")
+    assert {name.replace("-", "_") for name in STUDIES} == {path.parent.name for path in folder.glob("*/cells.py")}
+
+
+def test_chance_is_judged_by_the_threshold_that_found_the_modules() -> None:
+    """The detector of another threshold finds other modules in this network, and would be refused."""
+    task = tasks.boolean("both")
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=shape).astype(np.float32) * (rng.random(shape) < 0.5) for shape in ((6, 6), (3, 6))]
+    network = SparseNetwork(tuple(weights), tuple(np.zeros(len(w), dtype=np.float32) for w in weights), ("relu", "identity"))
+    loose, strict = (detect_modules(network, merge_threshold=threshold) for threshold in (0.6, 0.9))
+    assert len(loose.modules) != len(strict.modules)
+    for found, threshold in ((loose, 0.6), (strict, 0.9)):
+        assert set(evidence_of(found, task, task.truth(1), 0, threshold)) == {"Chance", "Lesions", "Gates"}

@@ -58,7 +58,7 @@ def test_wilson_intervals(successes: int, total: int, low: float, high: float) -
 
 @pytest.mark.parametrize(("successes", "total"), [(0, 0), (-1, 3), (4, 3), (0.5, 3), (1, 2.0), (True, 3)])
 def test_impossible_counts_are_refused(successes: int, total: int) -> None:
-    with pytest.raises(ValueError, match=rf"at least one trial .* got {successes} of {total}. Where nothing was tried, use None"):
+    with pytest.raises(ValueError, match=rf"total >= 1 .* got successes={successes} and total={total}. Use None where there are no trials"):
         Rate(successes, total)
 
 

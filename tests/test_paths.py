@@ -126,6 +126,6 @@ def test_units_that_carry_are_counted_for_weights_of_any_size(scale: float) -> N
         assert carrying_units([scale * w for w in weights], share=share) == carrying_units(weights, share=share)
 
 
-def test_path_weights_beyond_the_largest_number_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"path weights must be finite; got 1 of 2 beyond the largest number. Divide"):
+def test_path_weights_that_overflow_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"path weights must be finite; got 1 of 2 that overflow. Divide"):
         path_products([[[1e200, 1.0]], [[1e200]]])

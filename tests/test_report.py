@@ -70,7 +70,7 @@ def test_html_rows_find_their_elements():
 
 def test_only_hierarchies_have_a_report(tmp_path):
     for report in (report_text, report_html, lambda network: write_report(network, tmp_path / "a.html")):
-        with pytest.raises(TypeError, match=r"a Hierarchy is needed, as detect_modules\(network\) gives it; got LayeredGraph"):
+        with pytest.raises(TypeError, match=r"expected a Hierarchy, such as detect_modules\(network\); got LayeredGraph"):
             report(ands_and_ors().graph)
 
 

@@ -61,14 +61,14 @@ def test_one_network_and_none() -> None:
 @pytest.mark.parametrize(
     ("mixture", "places"),
     [
-        ([ONE, np.eye(2)], "a network at 0 and ndarray, which is none, at 1"),
-        ([np.eye(2), LayeredGraph.from_weights(ONE)], "a network at 1 and ndarray, which is none, at 0"),
-        ([ONE, ONE, 3], "a network at 0 and int, which is none, at 2"),
-        ([ONE, []], "a network at 0 and list, which is none, at 1"),
+        ([ONE, np.eye(2)], "a network at position 0 and ndarray at position 1"),
+        ([np.eye(2), LayeredGraph.from_weights(ONE)], "a network at position 1 and ndarray at position 0"),
+        ([ONE, ONE, 3], "a network at position 0 and int at position 2"),
+        ([ONE, []], "a network at position 0 and list at position 1"),
     ],
 )
 def test_networks_and_matrices_are_not_mixed(mixture: list, places: str) -> None:
-    with pytest.raises(TypeError, match=f"must hold networks only, or the matrices .* of one network only; got {places}"):
+    with pytest.raises(TypeError, match=f"must hold either networks or the matrices .* of one network; got {places}"):
         detect_modules(mixture)
 
 

@@ -44,7 +44,48 @@ def test_the_folder_says_what_it_holds(store: Store) -> None:
     assert sorted(str(p.relative_to(store.folder)) for p in store.folder.rglob("*.json")) == ["cells/one.json", "study.json"]
     facts = json.loads((store.folder / "study.json").read_text())
     assert facts == {"format": "neural-sculpting study", "version": 1, "settings": {"steps": 60, "grid": [2.5, 1.0], "noise": None}}
-    assert json.loads(cell_file(store).read_text()) == {"arguments": {"width": 4}, "rows": ROWS}
+    assert json.loads(cell_file(store).read_text()) == {"arguments": {"width": 4}, "rows": ROWS, "files": []}
+
+
+def test_files_of_a_cell_are_kept_beside_it(store: Store) -> None:
+    files = {"networks/one.safetensors": b"weights", "facts/one.json": b"{}"}
+    assert store.made("one") is None
+    store.save("one", {}, ROWS, files)
+    assert store.made("one") == sorted(files)
+    assert {name: store.read(name) for name in files} == files
+    (store.folder / "networks" / "one.safetensors").unlink()
+    assert store.made("one") is None
+    assert store.read("networks/one.safetensors") is None
+    store.save("two", {}, ROWS)
+    assert store.made("two") == []
+
+
+def test_a_cell_of_an_earlier_version_does_not_say_which_files_it_made(store: Store) -> None:
+    store.save("one", {}, ROWS, {"networks/one.safetensors": b"weights"})
+    facts = json.loads(cell_file(store).read_text())
+    del facts["files"]
+    cell_file(store).write_text(json.dumps(facts))
+    assert store.load("one", {}) == ROWS
+    assert store.made("one") is None
+
+
+OTHER = (
+    "one.safetensors",
+    "cells/two.json",
+    "networks/one.pt",
+    "../networks/one.json",
+    "networks/../one.json",
+    "/etc/one.json",
+    "a/b/c.json",
+)
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_files_of_other_names_are_refused_before_anything_is_written(store: Store, name: str) -> None:
+    with pytest.raises(ValueError, match=r"a file of cell one must be named as folder/name\.safetensors or \.json, not in cells/; got"):
+        store.save("one", {}, ROWS, {"networks/one.safetensors": b"", name: b""})
+    assert not (store.folder / "networks").exists()
+    assert store.load("one", {}) is None
 
 
 @pytest.mark.parametrize(

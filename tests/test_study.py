@@ -1,12 +1,10 @@
-"""Studies that are stopped, killed and started again; the order of rows; what fails, and what it says."""
+"""Studies: the order of rows, going on after a stop, failures, files that cells make and need, tables and reports."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+import csv
+import json
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -15,7 +13,8 @@ from typing import Any
 import pytest
 import torch
 
-from sculpting.study import run_study, workers
+from sculpting.store import Row
+from sculpting.study import CellResult, Read, Study, _shuffled, run, run_cell
 
 CELLS = {f"cell-{i}": {"x": i} for i in range(8)}
 ROWS = [{"x": i, "square": i * i} for i in range(8) for _ in range(2)]
@@ -46,8 +45,12 @@ def third(error: BaseException) -> Callable[[list[int]], None]:
     return before
 
 
-def study(folder: Path, work: Any = square, **options: Any) -> list[dict[str, Any]]:
-    return run_study(CELLS, work, folder, **{"settings": {}, "progress": False, **options})
+def no_report(rows: Sequence[Row], read: Read) -> dict[str, bytes]:
+    return {}
+
+
+def study(folder: Path, work: Any = square, cells: Any = CELLS, settings: Any = None, **options: Any) -> list[dict[str, Any]]:
+    return run(Study(cells, work, settings or {}, no_report), folder, **{"progress": False, **options})
 
 
 def stored(folder: Path) -> set[str]:
@@ -60,7 +63,7 @@ def test_rows_come_in_the_order_of_the_cells_which_are_begun_in_another(tmp_path
     assert sorted(first.calls) == list(range(8))
     assert first.calls != list(range(8))
     reverse = {name: CELLS[name] for name in reversed(CELLS)}
-    assert run_study(reverse, second, tmp_path / "b", settings={}, progress=False) == ROWS[::-1]
+    assert study(tmp_path / "b", second, reverse) == ROWS[::-1]
     assert second.calls == first.calls
 
 
@@ -77,34 +80,33 @@ def test_work_may_change_what_it_is_given(tmp_path: Path) -> None:
         return [{"length": len(x)}]
 
     for _ in range(2):
-        assert run_study({"one": {"x": []}}, work, tmp_path, settings={}, progress=False) == [{"length": 1}]
+        assert study(tmp_path, work, {"one": {"x": []}}) == [{"length": 1}]
 
 
 def test_a_larger_grid_adds_to_a_smaller_one(tmp_path: Path) -> None:
     part = {name: CELLS[name] for name in ("cell-5", "cell-2")}
-    assert [row["x"] for row in run_study(part, square, tmp_path, settings={}, progress=False)] == [5, 5, 2, 2]
+    assert [row["x"] for row in study(tmp_path, square, part)] == [5, 5, 2, 2]
     work = Counted()
     assert study(tmp_path, work) == ROWS
     assert sorted(work.calls) == [0, 1, 3, 4, 6, 7]
 
 
-def test_cells_that_an_earlier_call_left_are_handed_over_where_that_is_asked_for(tmp_path: Path) -> None:
+def test_rows_of_cells_that_an_earlier_run_left_come_last_unless_left_out(tmp_path: Path) -> None:
     first, second = {"b": {"x": 2}, "c": {"x": 3}}, {"a": {"x": 1}, "c": {"x": 3}}
-    run_study(first, square, tmp_path, settings={}, progress=False)
-    rows = run_study(second, square, tmp_path, settings={}, progress=False, others=True)
-    assert [row["x"] for row in rows] == [1, 1, 3, 3, 2, 2]
-    assert [row["x"] for row in run_study(second, square, tmp_path, settings={}, progress=False)] == [1, 1, 3, 3]
+    study(tmp_path, square, first)
+    assert [row["x"] for row in study(tmp_path, square, second)] == [1, 1, 3, 3, 2, 2]
+    assert [row["x"] for row in study(tmp_path, square, second, others=False)] == [1, 1, 3, 3]
 
 
 def test_a_cell_that_fails_is_named_and_loses_no_other(tmp_path: Path) -> None:
     work = Counted(third(ZeroDivisionError("no weights")))
     with pytest.raises(
         RuntimeError, match=r"cell cell-\d failed: ZeroDivisionError: no weights\. 7 of 8 cells are stored; start again"
-    ) as told:
+    ) as shown:
         study(tmp_path, work)
     failed = f"cell-{work.calls[2]}"
-    assert failed in str(told.value)
-    assert isinstance(told.value.__cause__, ZeroDivisionError)
+    assert failed in str(shown.value)
+    assert isinstance(shown.value.__cause__, ZeroDivisionError)
     assert stored(tmp_path) == CELLS.keys() - {failed}
     again = Counted()
     assert study(tmp_path, again) == ROWS
@@ -139,16 +141,16 @@ def test_cells_are_stored_as_soon_as_they_end(tmp_path: Path) -> None:
 
 def test_with_an_executor_cells_are_stored_as_they_end_and_rows_keep_their_order(tmp_path: Path) -> None:
     ended: list[int] = []
-    gates = {x: Event() for x in range(8)}
+    begin = {x: Event() for x in range(8)}
 
     def work(x: int) -> list[dict[str, int]]:
-        assert gates[x].wait(10)
+        assert begin[x].wait(10)
         ended.append(x)
         return square(x)
 
     def next_one(done: int, total: int) -> None:
         if done < total:
-            gates[7 - done].set()
+            begin[7 - done].set()
 
     with ThreadPoolExecutor(8) as executor:
         assert study(tmp_path, work, executor=executor, progress=next_one) == ROWS
@@ -187,26 +189,26 @@ def test_an_interrupt_cancels_what_has_not_begun(tmp_path: Path) -> None:
 
 
 def test_progress_tells_of_cells_that_are_done(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
+    shown: list[tuple[int, int]] = []
     with pytest.raises(KeyboardInterrupt):
-        study(tmp_path, Counted(third(KeyboardInterrupt())), progress=lambda *counts: told.append(counts))
-    assert told == [(0, 8), (1, 8), (2, 8)]
-    told.clear()
-    study(tmp_path, progress=lambda *counts: told.append(counts))
-    assert told == [(done, 8) for done in range(2, 9)]
+        study(tmp_path, Counted(third(KeyboardInterrupt())), progress=lambda *counts: shown.append(counts))
+    assert shown == [(0, 8), (1, 8), (2, 8)]
+    shown.clear()
+    study(tmp_path, progress=lambda *counts: shown.append(counts))
+    assert shown == [(done, 8) for done in range(2, 9)]
 
 
 def test_the_bar_counts_cells_and_failures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(RuntimeError):
         study(tmp_path, Counted(third(ValueError("no"))), progress=True)
-    told = capsys.readouterr()
-    assert "8/8" in told.err
-    assert "failed=1" in told.err
-    assert told.out == ""
+    shown = capsys.readouterr()
+    assert "8/8" in shown.err
+    assert "failed=1" in shown.err
+    assert shown.out == ""
     study(tmp_path, progress=True)
-    told = capsys.readouterr()
-    assert "7/8" in told.err
-    assert "0/8" not in told.err
+    shown = capsys.readouterr()
+    assert "7/8" in shown.err
+    assert "0/8" not in shown.err
     study(tmp_path, progress=False)
     assert capsys.readouterr().err == ""
 
@@ -214,11 +216,13 @@ def test_the_bar_counts_cells_and_failures(tmp_path: Path, capsys: pytest.Captur
 def test_what_is_wrong_is_said_before_any_cell_is_run(tmp_path: Path) -> None:
     work = Counted()
     with pytest.raises(ValueError, match="cells must be at least one; got none"):
-        run_study({}, work, tmp_path / "none", settings={}, progress=False)
+        study(tmp_path / "none", work, {})
     with pytest.raises(ValueError, match="the name of a cell must be"):
-        run_study({"good": {"x": 1}, "a/b": {"x": 2}}, work, tmp_path / "names", settings={}, progress=False)
+        study(tmp_path / "names", work, {"good": {"x": 1}, "a/b": {"x": 2}})
     with pytest.raises(ValueError, match="arguments of cell two must be texts, finite numbers"):
-        run_study({"one": {"x": 1}, "two": {"x": float("nan")}}, work, tmp_path / "nan", settings={}, progress=False)
+        study(tmp_path / "nan", work, {"one": {"x": 1}, "two": {"x": float("nan")}})
+    with pytest.raises(ValueError, match="cell one must need cells of its study; got two"):
+        run(Study({"one": {"x": 1}}, work, {}, no_report, needs={"one": ["two"]}), tmp_path / "needs", progress=False)
     study(tmp_path / "a", settings={"steps": 60})
     with pytest.raises(ValueError, match="steps is 60 there and 61 now"):
         study(tmp_path / "a", work, settings={"steps": 61})
@@ -228,105 +232,150 @@ def test_what_is_wrong_is_said_before_any_cell_is_run(tmp_path: Path) -> None:
     assert work.calls == []
 
 
-# --- Processes ----------------------------------------------------------------------------------------------------------------
+# --- Files --------------------------------------------------------------------------------------------------------------------
 
-KILLED = """
-import pathlib, sys, time
-from sculpting.study import run_study
-
-def work(x):
-    log = pathlib.Path(sys.argv[2])
-    log.write_text(log.read_text() + f"{x}\\n")
-    if log.read_text().count("\\n") == 3:
-        time.sleep(600)
-    return [{"x": x, "square": x * x}] * 2
-
-run_study({f"cell-{i}": {"x": i} for i in range(8)}, work, sys.argv[1], settings={}, progress=False)
-"""
-ORPHANS = """
-import os, pathlib, sys, time
-from sculpting.study import workers
-
-def work(folder):
-    (pathlib.Path(folder) / str(os.getpid())).touch()
-    time.sleep(600)
-
-if __name__ == "__main__":
-    with workers(2) as executor:
-        for _ in range(2):
-            executor.submit(work, sys.argv[1])
-"""
+NETS = {"net-0": {"x": 0}, "net-1": {"x": 1}}
+READERS = {f"reader-{i}": {"x": i} for i in range(4)}
+NEEDS = {name: ["net-0", "net-1"] for name in READERS}
 
 
-def until(true: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 60
-    while not true() and time.monotonic() < end:
-        time.sleep(0.02)
-    return true()
+class Networks:
+    """Work that makes a file, or reads those of the cells that it needs; ``calls`` has what was begun."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def __call__(self, x: int, files: Mapping[str, bytes] | None = None) -> CellResult:
+        self.calls.append("net" if files is None else "reader")
+        if files is None:
+            return CellResult([{"x": x, "read": ""}], {f"networks/net-{x}.safetensors": b"weights %d" % x})
+        return CellResult([{"x": x, "read": "+".join(content.decode() for _, content in sorted(files.items()))}])
 
 
-def test_a_killed_study_goes_on_where_it_was(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    log.touch()
-    with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "study"), str(log)]) as process:
-        assert until(lambda: log.read_text().count("\n") == 3)
-        process.kill()
-    begun = [int(x) for x in log.read_text().split()]
-    assert stored(tmp_path / "study") == {f"cell-{x}" for x in begun[:2]}
-    work = Counted()
-    assert study(tmp_path / "study", work) == ROWS
-    assert work.calls[0] == begun[2]
-    assert set(work.calls) == set(range(8)) - set(begun[:2])
+def networks(folder: Path, work: Any, **options: Any) -> list[dict[str, Any]]:
+    return run(Study({**READERS, **NETS}, work, {}, no_report, needs=NEEDS), folder, **{"progress": False, **options})
 
 
-def test_one_job_is_this_process_on_one_thread() -> None:
+READ = [*({"x": i, "read": "weights 0+weights 1"} for i in range(4)), {"x": 0, "read": ""}, {"x": 1, "read": ""}]
+
+
+@pytest.mark.parametrize("threads", [0, 3])
+def test_a_cell_begins_with_the_files_of_the_cells_that_it_needs(threads: int, tmp_path: Path) -> None:
+    work = Networks()
+    if threads:
+        with ThreadPoolExecutor(threads) as executor:
+            assert networks(tmp_path, work, executor=executor) == READ
+    else:
+        assert networks(tmp_path, work) == READ
+    assert work.calls == ["net"] * 2 + ["reader"] * 4
+    assert {path.name: path.read_bytes() for path in (tmp_path / "networks").iterdir()} == {
+        f"net-{i}.safetensors": b"weights %d" % i for i in range(2)
+    }
+
+
+def test_a_cell_whose_files_are_gone_is_run_again_where_another_needs_it(tmp_path: Path) -> None:
+    networks(tmp_path, Networks())
+    (tmp_path / "networks" / "net-1.safetensors").unlink()
+    work = Networks()
+    assert networks(tmp_path, work) == READ
+    assert work.calls == []  # nobody needs it
+    (tmp_path / "cells" / "reader-2.json").unlink()
+    assert networks(tmp_path, work) == READ
+    assert work.calls == ["net", "reader"]
+    assert (tmp_path / "networks" / "net-1.safetensors").read_bytes() == b"weights 1"
+
+
+def test_a_cell_can_be_needed_for_its_order_alone(tmp_path: Path) -> None:
+    begun = Counted()
+
+    def work(x: int, files: Mapping[str, bytes] | None = None) -> list[dict[str, int]]:
+        assert files in (None, {})
+        return begun(x)
+
+    last = min(CELLS, key=_shuffled)
+    ordered = Study(CELLS, work, {}, no_report, needs={last: [name for name in CELLS if name != last]})
+    assert run(ordered, tmp_path, progress=False) == ROWS
+    assert f"cell-{begun.calls[-1]}" == last
+    (tmp_path / "cells" / f"{last}.json").unlink()
+    begun.calls.clear()
+    assert run(ordered, tmp_path, progress=False) == ROWS
+    assert len(begun.calls) == 1
+
+
+def test_a_cell_that_needs_one_that_failed_is_not_run(tmp_path: Path) -> None:
+    def work(x: int, files: Mapping[str, bytes] | None = None) -> CellResult:
+        assert files is None
+        return CellResult([{"x": x}], {"networks/net.safetensors": b""} if x else {"networks/../../escaped.json": b""})
+
+    with pytest.raises(
+        RuntimeError, match=r"cell net-0 failed: ValueError: a file of cell net-0 must be named .*\. 1 of 6 cells are stored"
+    ):
+        networks(tmp_path, work)
+    assert stored(tmp_path) == {"net-1"}
+
+
+def test_few_files_are_held_in_a_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sculpting.study.IN_QUEUE", 10)  # bytes: fewer than one reader needs, which is still begun
+    most, running = [0], [0]
+
+    class Counting(ThreadPoolExecutor):
+        def submit(self, *arguments: Any, **options: Any) -> Any:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+            future = super().submit(*arguments, **options)
+            future.add_done_callback(lambda _: running.__setitem__(0, running[0] - 1))
+            return future
+
+    with Counting(4) as executor:
+        assert networks(tmp_path, Networks(), executor=executor) == READ
+    assert most[0] <= 2
+
+
+# --- Tables and reports -------------------------------------------------------------------------------------------------------
+
+
+def test_tables_and_the_report_are_written_for_all_rows(tmp_path: Path) -> None:
+    seen: list[tuple[list[Row], bytes | None, bytes | None]] = []
+
+    def report(rows: Sequence[Row], read: Read) -> dict[str, bytes]:
+        seen.append((list(rows), read("networks/net-0.safetensors"), read("networks/none.safetensors")))
+        return {"summary.md": b"# All\n"}
+
+    def table(rows: Sequence[Row]) -> list[Row]:
+        return [{"x": row["x"]} for row in reversed(rows)]
+
+    made = run(Study({**READERS, **NETS}, Networks(), {}, report, needs=NEEDS, table=table), tmp_path, progress=False)
+    assert made == [{"x": x} for x in (1, 0, 3, 2, 1, 0)]
+    assert seen == [(READ, b"weights 0", None)]
+    assert json.loads((tmp_path / "rows.json").read_text()) == made
+    with (tmp_path / "rows.csv").open() as file:
+        assert [row["x"] for row in csv.DictReader(file)] == ["1", "0", "3", "2", "1", "0"]
+    assert (tmp_path / "summary.md").read_text() == "# All\n"
+
+
+def test_nothing_is_reported_of_a_study_with_failures(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError):
+        study(tmp_path, Counted(third(ValueError("no"))))
+    assert not (tmp_path / "rows.csv").exists()
+
+
+# --- Threads ------------------------------------------------------------------------------------------------------------------
+
+
+def threads_of(x: int) -> list[dict[str, int]]:
+    if x == 3:
+        raise KeyError(x)
+    return [{"x": x, "threads": torch.get_num_threads()}]
+
+
+def test_a_cell_has_one_thread_and_this_process_its_threads_again() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with workers(1) as executor:
-            assert executor is None
-            assert torch.get_num_threads() == 1
+        assert run_cell(threads_of, {"x": 1}, None).rows == [{"x": 1, "threads": 1}]
         assert torch.get_num_threads() == 2
-        with pytest.raises(KeyError), workers(1):
-            raise KeyError
+        with pytest.raises(KeyError):
+            run_cell(threads_of, {"x": 3}, None)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
-
-
-@pytest.mark.parametrize("jobs", [0, -1, 1.5, "two"])
-def test_jobs_are_checked(jobs: Any) -> None:
-    with pytest.raises(ValueError, match="jobs must be a whole number of processes, at least 1; got"), workers(jobs):
-        pass
-
-
-def place(x: int) -> list[dict[str, int]]:
-    return [{"x": x, "process": os.getpid(), "threads": torch.get_num_threads()}]
-
-
-@pytest.mark.slow
-def test_jobs_are_processes_on_one_thread_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    with workers(2) as executor:
-        rows = study(tmp_path, place, executor=executor)
-    assert [row["x"] for row in rows] == list(range(8))
-    assert {row["threads"] for row in rows} == {1}
-    assert os.getpid() not in {row["process"] for row in rows}
-
-
-@pytest.mark.slow
-def test_workers_end_with_a_killed_study(tmp_path: Path) -> None:
-    (tmp_path / "script.py").write_text(ORPHANS)
-    (tmp_path / "pids").mkdir()
-    with subprocess.Popen([sys.executable, str(tmp_path / "script.py"), str(tmp_path / "pids")]) as process:
-        assert until(lambda: len(list((tmp_path / "pids").iterdir())) == 2)
-        process.kill()
-    assert until(lambda: not any(alive(int(path.name)) for path in (tmp_path / "pids").iterdir()))
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""Clusters within layers, modules across them: the published detector, its options and the baselines."""
+"""Module detection: clusters within layers, modules across layers, options of the published method, and baselines."""
 
 from .baselines import BASELINES as BASELINES
 from .baselines import detect_baseline as detect_baseline

@@ -1,4 +1,4 @@
-"""General community detection on the graphs that the module detector reads: what it is measured against."""
+"""Baselines: general community detection on the same graphs that the module detector reads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["BASELINES", "detect_baseline"]
 
 # n alive units, numbered layer after layer; e edges between them, as an array of shape (e, 2): source, target.
 
-MOST_CLUSTERS = 32  # that spectral clustering tries in a connected component
+MOST_CLUSTERS = 32  # tried by spectral clustering in a connected component
 
 
 def detect_baseline(network: Any, method: str, *, seed: int = 0) -> Hierarchy:
@@ -34,38 +34,39 @@ def detect_baseline(network: Any, method: str, *, seed: int = 0) -> Hierarchy:
     Parameters
     ----------
     network : LayeredGraph, SparseNetwork, networkx.DiGraph, igraph.Graph or sequence of matrices (n_out, n_in)
-        Only which weights are zero matters. Removed first: what :meth:`LayeredGraph.alive` calls dead, as ``detect_modules`` does.
+        Only the positions of nonzero weights matter. Units that are not alive (:meth:`LayeredGraph.alive`) are removed first, as in
+        ``detect_modules``.
     method : {"leiden", "louvain", "infomap", "spectral"}
         A key of ``BASELINES``.
     seed : int in [0, 2**32)
-        The only source of randomness: the same call gives the same labels, whatever ran before.
+        The only source of randomness: the same call gives the same labels.
 
     Returns
     -------
     Hierarchy
-        ``labels`` are the communities, -1 where the clean-up removed the unit; ``clusters`` is the part of them in each layer.
+        ``labels`` are the communities, -1 for removed units. ``clusters`` are the communities within each layer.
 
     Raises
     ------
     ValueError
-        When the method is unknown or the seed out of range, or the network is not a layered graph.
+        When the method is unknown, the seed is out of range, or the network is not a layered graph.
     TypeError
         When ``network`` cannot be read as a network.
 
     Notes
     -----
-    All see unweighted edges. What each of them makes of the graph:
+    All methods ignore the weights. What each of them optimises:
 
-    - ``"leiden"``: undirected; modularity, until nothing improves (Traag, Waltman & van Eck, Scientific Reports 2019; igraph).
+    - ``"leiden"``: undirected; modularity, iterated until stable (Traag, Waltman & van Eck, Scientific Reports 2019; igraph).
     - ``"louvain"``: undirected; modularity (Blondel et al., J. Stat. Mech. 2008; networkx).
-    - ``"infomap"``: directed; the map equation, best of ten trials (Rosvall & Bergstrom, PNAS 2008; igraph). Its walker jumps anywhere
-      from a unit without outgoing edges, so that it may join what no edge joins.
-    - ``"spectral"``: undirected; normalised cut (Shi & Malik, PAMI 2000; k-means of scikit-learn) of each connected component
-      into the number of clusters, at most 32, whose share of Newman's modularity is largest; of equal ones the fewest. The
-      eigenvectors are those of a dense (n, n) matrix.
+    - ``"infomap"``: directed; the map equation, best of ten runs (Rosvall & Bergstrom, PNAS 2008; igraph). From a unit without
+      outgoing edges its random walker jumps anywhere, so a community may contain units that no path connects.
+    - ``"spectral"``: undirected; normalised cut (Shi & Malik, PAMI 2000; k-means of scikit-learn) of each connected component. The
+      number of clusters, at most 32, is the one with the largest modularity, the smallest of equal ones. The eigenvectors are those
+      of a dense (n, n) matrix.
 
-    igraph draws from a generator common to the whole process: it is replaced for the call and then set to Python's ``random`` module,
-    igraph's own choice.
+    igraph uses one random generator for the whole Python session. It is replaced during the call, and afterwards set to Python's
+    ``random`` module, which is igraph's default.
 
     Examples
     --------
@@ -111,7 +112,7 @@ def _infomap(units: int, edges: NDArray[np.int64], seed: int) -> ArrayLike:
 def _spectral(units: int, edges: NDArray[np.int64], seed: int) -> ArrayLike:
     half = sp.csr_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(units, units))
     affinity = half + half.T
-    # A cut between components costs nothing, and modularity is a sum over clusters: each component can be cut by itself.
+    # A cut between components has no cost, and modularity is a sum over clusters: each component can be cut by itself.
     count, component = connected_components(affinity, directed=False)
     labels = np.empty(units, dtype=np.int64)
     for c in range(count):
@@ -121,7 +122,7 @@ def _spectral(units: int, edges: NDArray[np.int64], seed: int) -> ArrayLike:
 
 
 def _cut(affinity: sp.csr_array, total: float, seed: int) -> NDArray[np.int64]:
-    """The normalised cut of a connected graph, a part of one whose degrees add up to ``total``, of largest modularity."""
+    """The normalised cut of largest modularity of one connected component; ``total`` is the sum of degrees of the whole graph."""
     best = np.zeros(affinity.shape[0], dtype=np.int64)
     largest = _modularity(affinity, best, total)
     embedding = _embedding(affinity)
@@ -136,9 +137,9 @@ def _cut(affinity: sp.csr_array, total: float, seed: int) -> NDArray[np.int64]:
 def _embedding(affinity: sp.csr_array) -> NDArray[np.float64]:
     """The smoothest eigenvectors of the random walk on a connected graph, shape (n, at most 32), constant first.
 
-    As scikit-learn's ``SpectralClustering`` embeds, but by a dense solver: units with the same neighbours, of which layered graphs are
-    full, make an eigenvalue of 1 so often that the sparse one fails. From there on eigenvectors tell such units apart at
-    random, so they are left out, which also leaves at least as many different rows as columns.
+    The embedding of scikit-learn's ``SpectralClustering``, with a dense solver. Layered graphs have many units with the same neighbours;
+    these repeat the eigenvalue 1 so often that the sparse solver fails. Eigenvectors from the eigenvalue 1 on separate such units at
+    random, so they are left out. This also leaves at least as many different rows as columns.
     """
     matrix, roots = laplacian(affinity, normed=True, return_diag=True)
     values, vectors = eigh(matrix.toarray(), subset_by_index=[0, min(affinity.shape[0], MOST_CLUSTERS) - 1])
@@ -146,7 +147,7 @@ def _embedding(affinity: sp.csr_array) -> NDArray[np.float64]:
 
 
 def _modularity(affinity: sp.csr_array, labels: NDArray[np.integer], total: float) -> float:
-    """Newman's modularity, as far as these units add to it; 0 for a unit without edges."""
+    """The contribution of these units to Newman's modularity; 0 for a unit without edges."""
     member = np.eye(int(labels.max()) + 1)[labels]
     linked = affinity @ member / max(total, 1)
     return float((linked * member).sum() - (linked.sum(axis=1) @ member) @ (linked.sum(axis=1) @ member))

@@ -1,4 +1,4 @@
-"""Clusters of the units of one layer: units that reach the same part of the network belong together."""
+"""Clusters of the units of one layer: units that reach the same part of the network form a cluster."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def cluster_units(
     Parameters
     ----------
     features : array of shape (n, f), bool or floats of at least 0
-        One row a unit, as :func:`~analysis.detection.features.reach_features` gives them. Never changed.
+        One row for each unit, from :func:`~analysis.detection.features.reach_features`. Never changed.
     modularity_threshold : float in [0, 1]
-        A clustering whose distance modularity is above ``-modularity_threshold`` has to pass the separability tests.
+        A clustering whose distance modularity is above ``-modularity_threshold`` must pass the separability tests.
     linkage, distance, criterion, ties : str
         Keys of ``LINKAGES``, ``DISTANCES``, ``CRITERIA`` and ``TIES``.
 
@@ -42,25 +42,26 @@ def cluster_units(
     Notes
     -----
     Steps 2 to 4 of the detector of Patil, Michael & Dovrolis, NeurIPS 2023: average linkage of cosine distances, cut at the
-    number k of clusters in 2..n-1 of lowest distance modularity. Where k is 2 or n-1, or the modularity is weak, two tests of
-    the overlap may overrule it: the two closest units (if they look independent, all units are separate) and the
-    last two clusters (if they share what they reach, all units are one cluster). Where both fire the larger z-score wins;
-    on a tie, the single cluster. The tests are the only way to 1 and n clusters, to which no criterion gives a score, so they
-    follow every criterion, distance and linkage by the same rule; the modularity that they guard is that of the distances in
-    use, and strengths count as in :func:`~analysis.detection.separability.overruled_count`.
+    number k of clusters in 2..n-1 with the lowest distance modularity. Where k is 2 or n-1, or the modularity is weak, two overlap tests
+    may overrule it. If the two closest units look independent, all units are separate. If the last two clusters share what they reach,
+    all units are one cluster. If both tests fire, the larger z-score wins; on a tie, the single cluster.
+
+    No criterion gives a score to 1 or n clusters, so only the tests lead there. They follow every criterion, distance and linkage
+    by the same rule. The modularity compared with the threshold is that of the distances in use. Weighted features count as in
+    :func:`~analysis.detection.separability.overruled_count`.
 
     Corrected defects of the published code:
 
     - a layer with no alive unit, or one, has a result (published: an unbound number of clusters for a single input);
-    - equidistant units: a k that would cut between merges of equal distance is no candidate, since it would merge an
-      arbitrary pair. Where no candidate is left, all distances are equal, and if no test fires all units are separate (published:
-      k = n-1). Units without any distance between them are one cluster;
-    - a unit without features has distance 1 to all others and 0 to its like (published: NaN);
-    - the features of the caller are read only (published: overwritten by the second test);
+    - a k that cuts between merges of equal distance is not a candidate, since it would merge an arbitrary one of equidistant pairs.
+      Where no candidate is left, all distances are equal; if no test fires, all units are separate (published: k = n-1). Units at
+      distance 0 from one another are one cluster;
+    - a unit without features has distance 0 to other units without features, and 1 to all others (published: NaN);
+    - the given features are not changed (published: overwritten by the second test);
     - one linkage gives every k (published: a new fit, with all distances, for each k).
 
-    Units at tied distances are otherwise joined in the order of the linkage, as published, which can depend on their order. With
-    ``ties="symmetric"`` it cannot: :func:`~analysis.detection.linkages.symmetric_merges`, and
+    Otherwise units at tied distances are merged in the order of the linkage, as published. The result may then depend on the order of the
+    units. With ``ties="symmetric"`` it does not: see :func:`~analysis.detection.linkages.symmetric_merges`, and
     :func:`~analysis.detection.separability.overruled_count` for the tests.
 
     Examples

@@ -1,4 +1,4 @@
-"""How many clusters: scores of the partitions that a linkage offers, one small function a criterion, and one entry in ``CRITERIA``."""
+"""The number of clusters: scores of the partitions of a linkage. A criterion is one function and one entry in ``CRITERIA``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["CRITERIA", "Tree", "best_count", "candidate_counts", "modularity_by_
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """Features of n units, shape (n, f), their distances, shape (n, n), and a linkage of these, shape (n - 1, 4)."""
+    """Features of n units, shape (n, f), their distances, shape (n, n), and a linkage of the distances, shape (n - 1, 4)."""
 
     rows: Rows
     distances: NDArray[np.float64]
@@ -49,7 +49,7 @@ def modularity_by_count(merges: NDArray[np.float64], distances: NDArray[np.float
 
     Notes
     -----
-    With ``d`` the distances divided by their sum, ``sum_c [d(c, c) - d(c, all)^2]`` over the clusters c: Newman's modularity of
+    With ``d`` the distances divided by their sum: ``sum_c [d(c, c) - d(c, all)^2]`` over the clusters c. This is Newman's modularity of
     a distance matrix (step 3 of Patil, Michael & Dovrolis, NeurIPS 2023). Merging a and b adds ``2 [d(a, b) - d(a, all) d(b, all)]``.
 
     Examples
@@ -58,7 +58,7 @@ def modularity_by_count(merges: NDArray[np.float64], distances: NDArray[np.float
     >>> modularity_by_count(np.array([[0, 1, 0.0, 2], [2, 3, 1.0, 3]]), apart).tolist()
     [0.0, -0.5, -0.375]
     """
-    sums = distances / distances.sum()  # a cluster stands at the place of one of its units
+    sums = distances / distances.sum()  # a cluster is stored at the position of one of its units
     shares = sums.sum(axis=1).tolist()
     place = list(range(len(shares)))
     values = [-sum(share * share for share in shares)]
@@ -68,14 +68,14 @@ def modularity_by_count(merges: NDArray[np.float64], distances: NDArray[np.float
         shares.append(shares[first] + shares[second])
         place.append(a)
         sums[a] += sums[b]
-        sums[:, a] = sums[a]  # but for the diagonal, which is not read
+        sums[:, a] = sums[a]  # except the diagonal, which is not read
     return np.array(values[::-1])
 
 
 def candidate_counts(merges: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The numbers of clusters, from 2 to n-1 and falling, that part no two merges of equal distance; shape (c,).
+    """The numbers of clusters from n-1 down to 2 that do not cut between merges of equal distance; shape (c,).
 
-    Cutting between merges within ``1e-9`` would join some of equally close units and not others.
+    A cut between merges within ``1e-9`` would join some of equally close units and not others.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def candidate_counts(merges: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def best_count(counts: NDArray[np.int64], values: NDArray[np.float64]) -> int | None:
-    """The number of clusters of lowest value; the largest where several are within ``1e-9``; None where there is no candidate.
+    """The number of clusters with the lowest value, the largest of those within ``1e-9``; None where there is no candidate.
 
     Examples
     --------
@@ -99,19 +99,19 @@ def best_count(counts: NDArray[np.int64], values: NDArray[np.float64]) -> int | 
 
 
 def modularity(tree: Tree, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Distance modularity of the published detector, :func:`modularity_by_count`."""
+    """Distance modularity, the criterion of the published detector: :func:`modularity_by_count`."""
     return tree.modularity[counts - 1]
 
 
 def silhouette(tree: Tree, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean silhouette of the distances that the linkage uses, negative: in [-1, 1] (Rousseeuw 1987)."""
+    """Negative mean silhouette, of the distances that the linkage uses, in [-1, 1] (Rousseeuw 1987)."""
     return _each(tree, counts, lambda labels: -silhouette_score(tree.distances, labels, metric="precomputed"))
 
 
 def calinski_harabasz(tree: Tree, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """One over the Calinski-Harabasz score of the features (1974), the variance within clusters relative to that between them.
+    """One over the Calinski-Harabasz score of the features (1974): the variance within clusters relative to that between them.
 
-    0, the best, where all units of a cluster have the same features (scikit-learn gives this a score of 1).
+    It is 0, the best value, where all units of a cluster have the same features (scikit-learn gives such a partition the score 1).
     """
 
     def ratio(labels: NDArray[np.int64]) -> float:
@@ -122,11 +122,11 @@ def calinski_harabasz(tree: Tree, counts: NDArray[np.int64]) -> NDArray[np.float
 
 
 def davies_bouldin(tree: Tree, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Davies-Bouldin index of the features (1979): how wide two clusters are for their distance, the worst partner of each."""
+    """Davies-Bouldin index of the features (1979): the spread of two clusters over their distance, with the worst partner of each."""
     return _each(tree, counts, lambda labels: davies_bouldin_score(tree.rows, labels))
 
 
-# Values of the partitions into c numbers of clusters, shape (c,), lower is better.
+# Each gives the values of the partitions, shape (c,). Lower is better.
 CRITERIA: dict[str, Callable[[Tree, NDArray[np.int64]], NDArray[np.float64]]] = {
     "modularity": modularity,
     "silhouette": silhouette,

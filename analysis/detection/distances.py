@@ -1,4 +1,4 @@
-"""How far apart two units are, by what they reach: one small function a distance, and one entry in ``DISTANCES``."""
+"""Distances between units, from their features. A distance is one function and one entry in ``DISTANCES``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.spatial.distance import pdist, squareform
 
 __all__ = ["DISTANCES", "TOLERANCE", "cosine_distances", "differences", "euclidean_distances", "jaccard_distances", "shapes"]
 
-# n units, f features. Rows are bool (which units are reached) or floats of at least 0 (by how much).
+# n units, f features. Rows are bool (which units are reached) or floats of at least 0 (how strongly).
 
 # Distances and scores closer than this are tied: far above the rounding of a linkage, far below any true difference of small counts.
 TOLERANCE = 1e-9
@@ -21,17 +21,17 @@ Rows = NDArray[np.bool_] | NDArray[np.float64]
 def cosine_distances(rows: Rows) -> NDArray[np.float64]:
     """Cosine distances of rows, shape (n, n), in [0, 1]; 0 between two empty rows and 1 from an empty row to any other.
 
-    ``1 - <a, b> / sqrt(<a, a> <b, b>)``: of binary rows ``1 - |a & b| / sqrt(|a| |b|)``, computed from the integer overlaps, so that equal
-    overlaps give exactly equal distances.
+    ``1 - <a, b> / sqrt(<a, a> <b, b>)``, which is ``1 - |a & b| / sqrt(|a| |b|)`` for binary rows. These are computed from integer
+    overlaps, so that equal overlaps give exactly equal distances.
 
     Examples
     --------
     >>> cosine_distances(np.array([[True, True], [True, True], [False, False]])).tolist()
     [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0]]
     """
-    shared = _overlaps(shapes(rows))  # cosines do not see the scale of a row, and squares of shares do not vanish
+    shared = _overlaps(shapes(rows))  # the scale of a row does not change cosines, and squares of shares do not underflow
     sizes = shared.diagonal().astype(float)
-    distances = np.outer(sizes, sizes)  # in place from here: a layer of thousands of units has no room for copies
+    distances = np.outer(sizes, sizes)  # in place from here: copies of a layer of thousands of units take too much memory
     np.maximum(distances, 1, out=distances)
     np.divide(shared, np.sqrt(distances, out=distances), out=distances)
     np.subtract(1, distances, out=distances)
@@ -45,7 +45,7 @@ def cosine_distances(rows: Rows) -> NDArray[np.float64]:
 def jaccard_distances(rows: Rows) -> NDArray[np.float64]:
     """Jaccard distances of rows, shape (n, n), in [0, 1]; 0 between two empty rows and 1 from an empty row to any other.
 
-    ``1 - sum_j min(a_j, b_j) / sum_j max(a_j, b_j)``: of binary rows ``1 - |a & b| / |a | b|``.
+    ``1 - sum_j min(a_j, b_j) / sum_j max(a_j, b_j)``, which is ``1 - |a & b| / |a | b|`` for binary rows.
 
     Examples
     --------
@@ -53,14 +53,14 @@ def jaccard_distances(rows: Rows) -> NDArray[np.float64]:
     [0.0, 0.333, 1.0]
     """
     apart, sizes = differences(rows), rows.sum(axis=1, dtype=float)
-    # min and max of a pair add to its sum, and differ by its difference: both follow from the two.
+    # min(a, b) + max(a, b) = a + b, and max(a, b) - min(a, b) = |a - b|.
     united = np.add.outer(sizes, sizes) + apart
     united[united == 0] = 1
     return 2 * apart / united
 
 
 def euclidean_distances(rows: Rows) -> NDArray[np.float64]:
-    """Euclidean distances of rows, shape (n, n): of binary rows the root of the number of units that only one of both reaches.
+    """Euclidean distances of rows, shape (n, n); for binary rows the square root of the number of units that only one of two reaches.
 
     Examples
     --------
@@ -78,7 +78,7 @@ DISTANCES: dict[str, Callable[[Rows], NDArray[np.float64]]] = {
 
 
 def shapes(rows: Rows) -> Rows:
-    """Rows in shares of their largest entry; bool rows, and rows of zeros, as they are.
+    """Rows divided by their largest entry; bool rows and rows of zeros are not changed.
 
     Examples
     --------
@@ -92,8 +92,8 @@ def shapes(rows: Rows) -> Rows:
 
 
 def _overlaps(rows: Rows) -> NDArray[np.floating]:
-    """Products of rows, shape (n, n): of binary rows how many features two of them share, exactly."""
-    # Single precision counts to 2^24, in half the time and memory.
+    """Products of rows, shape (n, n); for binary rows the exact number of features that two of them share."""
+    # Single precision counts exactly up to 2^24, in half the time and memory.
     factors = rows.astype(np.float32) if rows.dtype == bool and rows.shape[1] < 2**24 else rows.astype(float)
     return factors @ factors.T
 

@@ -1,4 +1,4 @@
-"""What each unit reaches, and is reached from: the features that clustering works on."""
+"""Features of units for clustering: which units they reach, and which units reach them."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from ..graph.arrays import near_one
 
 __all__ = ["FEATURES", "alive_edges", "flipped", "path_features", "reach_features"]
 
-# L weight layers; a_i alive units in unit layer i; r = reach, at most L. Edges, and features, are bool (is there a path?) or floats of
+# L weight layers; a_i alive units in unit layer i; r = reach, at most L. Edges and features are bool (is there a path?) or floats of
 # at least 0 (how strong are the paths?).
 
 Edges = Sequence[NDArray[Any]]
 
-SMALL = 4096  # entries of a layer up to which its product takes less time than making it sparse
+SMALL = 4096  # entries; for smaller layers a dense product is faster than the conversion to a sparse matrix
 
-# What counts of an edge.
+# The strength of edges.
 FEATURES: dict[str, Callable[[NDArray[np.float64]], NDArray[Any]]] = {"binary": lambda weights: weights != 0, "weighted": np.abs}
 
 
 def alive_edges(graph: LayeredGraph, alive: Sequence[NDArray[np.bool_]], features: str = "binary") -> tuple[NDArray[Any], ...]:
-    """For each weight layer, which alive units are joined by an edge, or by edges of which strength.
+    """For each weight layer the edges between alive units: whether there is one, or how strong it is.
 
     Parameters
     ----------
     graph : LayeredGraph
     alive : sequence of bool arrays, one a layer, of shape (widths[i],)
-        As :meth:`LayeredGraph.alive` gives them.
+        From :meth:`LayeredGraph.alive`.
     features : {"binary", "weighted"}
 
     Returns
@@ -54,7 +54,7 @@ def alive_edges(graph: LayeredGraph, alive: Sequence[NDArray[np.bool_]], feature
 
 
 def flipped(edges: Edges) -> tuple[NDArray[Any], ...]:
-    """The edges of the network read from its outputs to its inputs.
+    """The edges of the reversed network, from outputs to inputs.
 
     Examples
     --------
@@ -65,21 +65,21 @@ def flipped(edges: Edges) -> tuple[NDArray[Any], ...]:
 
 
 def path_features(edges: Edges, *, direction: str = "outgoing", reach: int | None = None) -> tuple[NDArray[Any], ...]:
-    """For each layer the features of its units: what they reach, or also what reaches them.
+    """For each layer the features of its units: which units they reach, and with ``"both"`` also which units reach them.
 
     Parameters
     ----------
     edges : sequence of L arrays of shape (a_i, a_{i+1})
-        As :func:`alive_edges` gives them.
+        From :func:`alive_edges`.
     direction : {"outgoing", "both"}
         For incoming paths alone, give the :func:`flipped` edges.
     reach : int, optional
-        How many layers a unit is seen; all when left out.
+        How many layers the paths span at most; all when left out.
 
     Returns
     -------
     tuple of arrays of shape (a_i, f_i)
-        L of them for outgoing paths, which outputs have none of; else L + 1, outgoing before incoming.
+        L of them for outgoing paths, since outputs have none; else L + 1, with outgoing before incoming features.
 
     Examples
     --------
@@ -96,19 +96,19 @@ def path_features(edges: Edges, *, direction: str = "outgoing", reach: int | Non
 
 
 def reach_features(edges: Edges, reach: int | None = None) -> tuple[NDArray[Any], ...]:
-    """For each layer but the last, which later units each unit reaches by a directed path of at most ``reach`` layers, or how strongly.
+    """For each layer but the last, which later units a unit reaches by a path over at most ``reach`` layers, or how strongly.
 
     Parameters
     ----------
     edges : sequence of L arrays of shape (a_i, a_{i+1})
-        As :func:`alive_edges` gives them.
+        From :func:`alive_edges`.
     reach : int, optional
-        How many layers upward a unit is seen; all when left out.
+        How many layers the paths span at most; all when left out.
 
     Returns
     -------
     tuple of L arrays of shape (a_i, a_{i+1} + ... + a_{min(i+r, L)}), dtypes as ``edges``
-        One row a unit, one column a unit of the layers above, nearest layer first.
+        A row for each unit, a column for each unit of the layers above, nearest layer first.
 
     Raises
     ------
@@ -117,15 +117,15 @@ def reach_features(edges: Edges, reach: int | None = None) -> tuple[NDArray[Any]
 
     Notes
     -----
-    The union of ``A, A^2, ..., A^r`` of the binary adjacency ``A``, built from the outputs downward: a unit reaches its
-    children and what they reach. Step 1 of the detector of Patil, Michael & Dovrolis, NeurIPS 2023. Departure from the
-    published code: a row holds the layers within reach and no others, so that both separability tests count the overlap of two
-    rows over the same units (published: over all units in one test, which makes its score NaN for short reaches).
+    The union of ``A, A^2, ..., A^r`` of the binary adjacency ``A``, computed from the outputs downward: a unit reaches its children and
+    the units that they reach. Step 1 of the detector of Patil, Michael & Dovrolis, NeurIPS 2023. Departure from the published code: a
+    row contains only the layers within reach, so both separability tests count overlaps over the same units (published: one test
+    counts over all units, and its score is NaN for short reaches).
 
-    Of strengths, the feature of a unit for a later unit is the sum over all paths between the two of the product of |weight| along the
-    path: entries of ``|W_i| |W_{i+1}| ... |W_j|``. These shrink or grow with every layer, so the features of a layer for
-    each later layer are divided by their Frobenius norm: all layers count alike, and scaling the weights of a layer changes nothing.
-    (Published: weights are ignored wherever the distance is cosine.)
+    The weighted feature of a unit for a later unit is the sum over all paths between them of the product of |weight| along the path:
+    an entry of ``|W_i| |W_{i+1}| ... |W_j|``. These products shrink or grow with every layer. The features of a layer for each later
+    layer are therefore divided by their Frobenius norm, so that all layers count equally and scaling the weights of a layer changes
+    nothing. (Published: weights are ignored wherever the distance is cosine.)
 
     Examples
     --------
@@ -144,7 +144,7 @@ def reach_features(edges: Edges, reach: int | None = None) -> tuple[NDArray[Any]
         within = edges[layer : layer + depth]
         parts = [edges[layer]]
         if len(within) > 1:
-            # The children see one layer further than their parents do. A product of bools is their union, of floats their sum.
+            # Children reach one layer further than their parents. A product of bools is a union, a product of floats a sum.
             seen = features[-1][:, : sum(e.shape[1] for e in within[1:])]
             parts.append((edges[layer] if edges[layer].size < SMALL else sp.csr_array(edges[layer])) @ seen)
         features.append(_in_equal_shares(np.hstack(parts), [e.shape[1] for e in within]))

@@ -1,4 +1,4 @@
-"""Which clusters join in which order: one linkage of the units of a layer, from which every number of clusters is read."""
+"""Linkage of the units of a layer: the order in which clusters merge. Partitions into any number of clusters follow from it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Distances = NDArray[np.float64]
 
 
 def published_merges(distances: Distances, linkage: str) -> Merges:
-    """The merges of n > 1 units as SciPy makes them, two clusters at a time; of equally close pairs one that depends on their order."""
+    """The merges of n > 1 units by SciPy, two clusters at a time; the choice between equally close pairs depends on their order."""
     if len(distances) == 2:
         return np.array([[0, 1, distances[0, 1], 2]])
     return scipy_linkage(squareform(distances, checks=False), method=linkage)
 
 
 def symmetric_merges(distances: Distances, linkage: str) -> Merges:
-    """The merges of n > 1 units that do not depend on the order of the units: all clusters that are equally close join at once.
+    """Merges of n > 1 units that do not depend on the order of the units: equally close clusters merge at once.
 
     Parameters
     ----------
@@ -45,12 +45,12 @@ def symmetric_merges(distances: Distances, linkage: str) -> Merges:
 
     Notes
     -----
-    Clusters linked by pairs at the smallest distance become one, chains included, and lie at that distance: the multidendrogram of
-    Fernandez & Gomez, Journal of Classification 25, 2008.
+    All clusters that are connected by pairs at the smallest distance, chains included, merge into one at that distance. This is the
+    multidendrogram of Fernandez & Gomez, Journal of Classification 25, 2008.
 
     Examples
     --------
-    Of three units in a row, none of the outer two is nearer to the middle one:
+    Of three units in a row the outer two are equally far from the middle one:
 
     >>> row = np.array([[0.0, 1, 2, 9], [1, 0, 1, 9], [2, 1, 0, 9], [9, 9, 9, 0]])
     >>> symmetric_merges(row, "average").tolist()
@@ -58,7 +58,7 @@ def symmetric_merges(distances: Distances, linkage: str) -> Merges:
     >>> published_merges(row, "average").tolist()
     [[0.0, 1.0, 1.0, 2.0], [2.0, 4.0, 1.5, 3.0], [3.0, 5.0, 9.0, 4.0]]
     """
-    apart = distances.copy()  # a cluster stands at the place of one of its units; all other places are at infinity
+    apart = distances.copy()  # a cluster is stored at the place of one of its units; distances of the other places are infinite
     np.fill_diagonal(apart, np.inf)
     nearest = apart.min(axis=1)
     units = len(apart)
@@ -77,9 +77,7 @@ def symmetric_merges(distances: Distances, linkage: str) -> Merges:
 
 
 def replay_merges(merges: Merges, count: int) -> NDArray[np.int64]:
-    """Labels 0..count-1 of the partition into ``count`` clusters: the first n - count merges, one after the other.
-
-    Numbered in the order in which they first appear.
+    """Labels 0..count-1 of the partition into ``count`` clusters, from the first n - count merges; numbered by first appearance.
 
     Examples
     --------
@@ -94,7 +92,7 @@ def replay_merges(merges: Merges, count: int) -> NDArray[np.int64]:
     return np.array([names.setdefault(c, len(names)) for c in cluster[:units]], dtype=np.int64)
 
 
-# How far a union of clusters is from all others, from the distances of its parts, shape (parts, n), and their sizes.
+# The distances of a union of clusters to all others, from the distances of its parts, shape (parts, n), and their sizes.
 LINKAGES: dict[str, Callable[[Distances, NDArray[np.float64]], Distances]] = {
     "average": lambda parts, sizes: sizes @ parts / sizes.sum(),
     "complete": lambda parts, sizes: parts.max(axis=0),
@@ -105,7 +103,7 @@ TIES: dict[str, Callable[[Distances, str], Merges]] = {"published": published_me
 
 
 def _tied(apart: Distances, nearest: NDArray[np.float64], height: float) -> Iterator[NDArray[np.intp]]:
-    """The places of each group of clusters that are linked by pairs at the smallest distance."""
+    """The places of each group of clusters that are connected by pairs at the smallest distance."""
     places = np.flatnonzero(nearest <= height + TOLERANCE)
     count, group = connected_components(apart[np.ix_(places, places)] <= height + TOLERANCE, directed=False)
     return (places[group == i] for i in range(count))
@@ -123,7 +121,7 @@ def _write(
 
 
 def _unite(apart: Distances, union: Distances, places: NDArray[np.intp]) -> None:
-    """Put a union at its first place, and its other places at infinity; of what was there, nothing is near any more."""
+    """Store a union at its first place, and set the distances of its other places to infinity."""
     apart[places] = apart[:, places] = np.inf
     union[places] = np.inf
     apart[places[0]] = apart[:, places[0]] = union

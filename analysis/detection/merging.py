@@ -1,4 +1,4 @@
-"""Modules: clusters of neighbouring layers that are wired almost only to each other are one."""
+"""Modules: clusters of neighbouring layers merge where nearly all of their edges run between them."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def merge_clusters(
     Parameters
     ----------
     edges : sequence of L arrays of shape (a_i, a_{i+1})
-        As :func:`~analysis.detection.features.alive_edges` gives them: an edge is what is not zero.
+        From :func:`~analysis.detection.features.alive_edges`. A nonzero entry is an edge.
     clusters : sequence of L + 1 int arrays of shape (a_i,)
         The cluster of each unit within its layer, numbered 0, 1, ...
     threshold : float in [0, 1]
-        Clusters merge where their share of edges is above it.
+        Clusters merge where their shares of edges are above it.
     ties : {"published", "symmetric"}
-        What becomes of a cluster that two modules suit equally well.
+        The rule for a cluster that fits two modules equally well.
 
     Returns
     -------
     tuple of L + 1 int arrays of shape (a_i,)
-        Units of several layers that bear one label form one module.
+        Units with the same label form one module, in one layer or several.
 
     Notes
     -----
@@ -41,12 +41,12 @@ def merge_clusters(
     - (edges between them / all edges into the cluster) > threshold, and
     - (edges between them / all edges out of the module's units in that layer) > threshold, which outputs need not meet.
 
-    Edges are counted, not weighed. Tie rule, which matters for thresholds below 0.5 only: of several modules that fit, the one with
-    the largest share of the edges into the cluster is joined, and of equal ones the lowest label; or none of them, where ties are
-    symmetric, since the label depends on the order of the units. At a threshold of 1 nothing merges.
+    Edges are counted; weights are ignored. The tie rule matters for thresholds below 0.5 only: of several modules that fit, the cluster
+    joins the one with the largest share of its incoming edges, and of equal ones the one with the lowest label. With symmetric ties it
+    joins none of equal ones, since labels depend on the order of the units. At a threshold of 1 nothing merges.
 
-    Corrected defects of the published code: shares of no edges at all are 0 (published: NaN), so an output without edges is a module
-    of its own; labels are never mixed with positions.
+    Corrected defects of the published code: a share of no edges is 0 (published: NaN), so an output without edges is a module of its
+    own; labels and positions are never confused.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def _edge_counts(edge: NDArray[Any], below: NDArray[np.integer], modules: int, a
 
 
 def _joined(counts: NDArray[np.int64], threshold: float, ties: str, *, is_last: bool) -> NDArray[np.int64]:
-    """For each cluster above the module below that it joins, -1 for none; shape (c,)."""
+    """For each cluster above, the module below that it joins, or -1; shape (c,)."""
     if not len(counts):
         return np.full(counts.shape[1], -1)
     into = counts / np.maximum(counts.sum(axis=0), 1)

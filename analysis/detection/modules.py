@@ -1,4 +1,4 @@
-"""The published module detector from end to end: clean-up, features, clusters within layers, modules across them."""
+"""The published module detector: clean-up, features, clusters within layers, modules across layers."""
 
 from __future__ import annotations
 
@@ -47,59 +47,60 @@ def detect_modules(
     modularity_threshold: float = 0.2,
     reach: int | None = None,
 ) -> Any:
-    """The modules of a sparse network and how they feed one another; of several networks, a list.
+    """The modules of a sparse network and the edges between them; for several networks, a list.
 
     Parameters
     ----------
     network : LayeredGraph, SparseNetwork, networkx.DiGraph, igraph.Graph or sequence of matrices (n_out, n_in), or an iterable of these
         A sequence of matrices is one network, a sequence of sequences of matrices are several.
     features : {"binary", "weighted"}
-        What units are compared by: which units they reach (published), or the sums over paths of the product of |weight|. Weighted,
-        each layer within reach counts alike (:func:`~analysis.detection.features.reach_features`).
+        Compare units by which units they reach (published), or by the sums over paths of the product of |weight|. Weighted features
+        give each layer within reach the same norm (:func:`~analysis.detection.features.reach_features`).
     direction : {"outgoing", "incoming", "both"}
-        The paths that count: those to later units (published; outputs are a cluster each), those from earlier units (the same
-        method on the network read from its outputs to its inputs; inputs are a cluster each), or both, where inputs are
-        compared by what they reach, outputs by what reaches them, and all others by the two together.
+        The paths that count. Outgoing: paths to later units (published); each output is a cluster. Incoming: paths from earlier
+        units, the same method on the reversed network; each input is a cluster. Both: inputs are compared by their outgoing paths,
+        outputs by their incoming paths, and hidden units by both.
     linkage : {"average", "complete", "single"}
-        How far two clusters are: the mean (published), largest or smallest distance of their units. Ward's linkage is not offered: it
-        is about squared distances from means, which cosine and Jaccard distances do not have.
+        The distance of two clusters: the mean (published), largest or smallest distance of their units. Ward's linkage is not offered: it
+        needs squared distances from means, which are not defined for cosine and Jaccard distances.
     distance : {"cosine", "jaccard", "euclidean"}
-        Of the features of two units. Cosine (published) and Jaccard see which share of what two units reach they have in common; Euclidean
-        also sees how much they reach, so that of modules of unequal size it may join the smallest.
+        Between the features of two units. Cosine (published) and Jaccard distances depend on the share of reached units that two units
+        have in common. Euclidean distances also depend on the number of reached units, so they may join the smallest modules.
     criterion : {"modularity", "silhouette", "calinski_harabasz", "davies_bouldin"}
-        What picks the number of clusters of a layer, 2 to n-1: distance modularity (published) or scores of scikit-learn. The last two
-        measure the Euclidean spread of the features whatever the distance, and know nothing better than clusters of equal units: binary
-        features part all units that differ where any two do not, weighted ones most units of a small layer. All but
-        modularity score each number of clusters separately: seconds for a layer of a thousand units, two minutes for Davies-Bouldin.
+        The score that selects the number of clusters of a layer, 2 to n-1: distance modularity (published) or scores of scikit-learn. The
+        last two measure the Euclidean spread of the features for every distance, and are best for clusters of identical units: with
+        binary features they separate all units that differ as soon as two units are equal, with weighted features most units of a small
+        layer. All but modularity score each number of clusters separately: for a layer of a thousand units this takes seconds, with
+        Davies-Bouldin two minutes.
     ties : {"published", "symmetric"}
-        What becomes of equally close units: joined two at a time, where their order may decide (published), or all at once, so that
+        How equally close units merge: two at a time, where the result may depend on their order (published), or all at once, so that
         permuting the units of a layer permutes their labels and changes nothing else.
     merge_threshold : float in [0, 1]
-        Clusters of neighbouring layers merge where the share of their edges that they have in common is above it. Published: 0.9
+        Clusters of neighbouring layers merge where the shares of their edges that run between them are above it. Published: 0.9
         for Boolean tasks, 0.6 for MNIST.
     modularity_threshold : float in [0, 1]
-        A clustering of a layer with a weaker modularity has to pass the separability tests, whatever the criterion. Published: 0.2.
+        A clustering of a layer with a weaker modularity must pass the separability tests, with every criterion. Published: 0.2.
     reach : int, optional
-        How many layers upward (or downward) a unit is compared by; all when left out, as published.
+        How many layers the compared paths span at most; all when left out, as published.
 
     Returns
     -------
     Hierarchy, or list of Hierarchy
-        Labels and clusters stand at original unit positions, -1 where the clean-up removed the unit. Outputs always stay.
+        Labels and clusters are at the original positions of the units, -1 for removed units. Outputs are never removed.
 
     Raises
     ------
     ValueError
         When an argument is out of range, or the network is not a layered graph.
     TypeError
-        When ``network`` cannot be read as a network, or holds networks and other things.
+        When ``network`` cannot be read as a network, or is a mixture of networks and other objects.
 
     Notes
     -----
-    The method of Patil, Michael & Dovrolis, NeurIPS 2023, which is what the defaults are; its steps are :meth:`LayeredGraph.alive`,
+    With the defaults, the method of Patil, Michael & Dovrolis, NeurIPS 2023. Its steps are :meth:`LayeredGraph.alive`,
     :func:`~analysis.detection.features.reach_features`, :func:`~analysis.detection.clustering.cluster_units` and
-    :func:`~analysis.detection.merging.merge_clusters`, where the corrected defects of the published code are named. Any
-    network has a result: one without hidden layers, without edges, or with outputs that nothing reaches.
+    :func:`~analysis.detection.merging.merge_clusters`. Their documentation lists the corrected defects of the published code. Every
+    network has a result, also one without hidden layers, without edges, or with outputs that nothing reaches.
 
     Examples
     --------
@@ -150,7 +151,7 @@ def _hierarchy(network: Any, settings: _Settings, known: dict[Any, Partitions], 
         raise type(error)(f"{context}{error}") from error
     alive = graph.alive()
     edges = alive_edges(graph, alive, settings.features)
-    # Candidates of one run often have the same edges, and binary features see nothing else.
+    # Candidates of one run often have the same edges, and binary features depend on nothing else.
     key = tuple((edge.shape, np.flatnonzero(edge).tobytes()) for edge in edges) if settings.features == "binary" else len(known)
     if key not in known:
         known[key] = _partitions(edges, settings)
@@ -159,7 +160,7 @@ def _hierarchy(network: Any, settings: _Settings, known: dict[Any, Partitions], 
 
 
 def _partitions(edges: Sequence[NDArray[Any]], settings: _Settings) -> Partitions:
-    """The modules, and the clusters, of the alive units."""
+    """Labels and clusters of the alive units."""
     if settings.direction == "incoming":
         labels, clusters = _partitions(flipped(edges), replace(settings, direction="outgoing"))
         return labels[::-1], clusters[::-1]

@@ -1,4 +1,4 @@
-"""Whether units that the clusters would join, or clusters that they would part, share more than chance: the tests that may overrule."""
+"""Separability tests: whether the overlap of two feature sets is larger or smaller than expected by chance."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Pair = tuple[float, float, float]  # the overlap of two feature sets and their s
 
 
 class OverlapTest(NamedTuple):
-    """What the overlap of two feature sets says: ``separate`` and ``single`` may both hold, or neither; ``excess`` is a z-score."""
+    """The result of a test: ``separate`` and ``single`` may both hold, or neither; ``excess`` is a z-score."""
 
     separate: bool
     single: bool
@@ -26,22 +26,23 @@ class OverlapTest(NamedTuple):
 
 
 def overlap_test(overlap: float, first: float, second: float, total: int) -> OverlapTest:
-    """Whether two sets of features overlap less, or more, than two random sets of their sizes.
+    """Whether two feature sets overlap less, or more, than two random sets of the same sizes.
 
     Parameters
     ----------
     overlap, first, second : float
-        Features that both sets hold, and that each holds.
+        Number of features in both sets, in the first and in the second.
     total : int
-        Features that there are.
+        Number of all features.
 
     Notes
     -----
-    Sizes a and b, overlap o, probability ``x = a b / f^2`` that a feature falls into both by chance, expected overlap ``e = f x``,
-    ``excess = (o - e) / sqrt(f x (1 - x))``. ``separate``: o < max(a, b), and o <= e or o < 1. ``single``: o >= 1 and o >= e, or
-    o >= max(a, b). The score describes, it is no significance: features of a layered network are not independent.
+    For sizes a and b and overlap o, ``x = a b / f^2`` is the probability that a feature is in both sets by chance, ``e = f x`` is the
+    expected overlap, and ``excess = (o - e) / sqrt(f x (1 - x))``. ``separate``: o < max(a, b), and o <= e or o < 1. ``single``: o >= 1
+    and o >= e, or o >= max(a, b). Numbers within ``1e-9`` are equal. The score is descriptive and not a significance, since features of
+    a layered network are not independent.
+
     Step 4 of Patil, Michael & Dovrolis, NeurIPS 2023. Departure from the published code: two empty sets are equal, not separate.
-    Numbers within ``1e-9`` are equal.
 
     Examples
     --------
@@ -59,24 +60,24 @@ def overlap_test(overlap: float, first: float, second: float, total: int) -> Ove
 
 
 def overruled_count(tree: Tree, ties: str) -> int | None:
-    """The number of clusters, n or 1, that the closest units or the last clusters ask for; None where neither does.
+    """The number of clusters that the tests require: n (all separate), 1 (one cluster), or None where no test fires.
 
     Parameters
     ----------
     tree : Tree
         Of n > 1 units.
     ties : {"published", "symmetric"}
-        The closest units are the two of the first merge, or all pairs that are as close; the last clusters are the two of the last merge,
-        or all that join at its distance.
+        The closest units are the two of the first merge (published) or all pairs at that distance (symmetric). The last clusters are the
+        two of the last merge, or all that merge at its distance.
 
     Notes
     -----
-    The units are separate if every two closest units look independent; they are one cluster if each of the last clusters shares what it
-    reaches with the others together. Where both fire the larger z-score wins, of several pairs the one that speaks the least for
-    its side; on a tie, the single cluster.
+    The units are separate if each pair of closest units looks independent. They are one cluster if each of the last clusters overlaps
+    with the union of the others. If both tests fire, the larger z-score wins; of several pairs the one with the weakest score counts.
+    On a tie, the result is the single cluster.
 
-    Weighted features make sets that hold a feature to a degree, its share of the strongest of the unit: the overlap is the sum of the
-    smaller degrees, a union has the larger ones. Of binary features these are the published counts.
+    With weighted features a set contains a feature to a degree: its strength divided by the largest of the unit. The overlap is the sum
+    of the smaller degrees, and a union has the larger ones. With binary features these are the published counts.
 
     Examples
     --------
@@ -97,7 +98,7 @@ def overruled_count(tree: Tree, ties: str) -> int | None:
 
 
 def _published_pairs(tree: Tree) -> tuple[list[Pair], list[Pair]]:
-    """The closest units, and the last two clusters."""
+    """The two closest units, and the last two clusters."""
     sets, first = shapes(tree.rows), replay_merges(tree.merges, 2) == 0
     closest = sets[tree.merges[0, :2].astype(int)]
     last = (sets[side].max(axis=0) for side in (first, ~first))
@@ -109,7 +110,7 @@ def _pair(first: Rows, second: Rows) -> Pair:
 
 
 def _symmetric_pairs(tree: Tree) -> tuple[list[Pair], list[Pair]]:
-    """All pairs of closest units, and each of the last clusters with all the others together; equal pairs once."""
+    """All pairs of closest units, and each of the last clusters with the union of the others; equal pairs once."""
     sets, heights = shapes(tree.rows), tree.merges[:, 2]
     sizes = sets.sum(axis=1)
     first, second = np.nonzero(np.triu(tree.distances <= heights[0] + TOLERANCE, 1))
@@ -121,7 +122,7 @@ def _symmetric_pairs(tree: Tree) -> tuple[list[Pair], list[Pair]]:
 
 
 def _unions_of_others(sets: Rows) -> Rows:
-    """For each set the union of all others, from those of the sets before it and of the sets after it."""
+    """For each set the union of all others: of the unions of the sets before it and after it."""
     before, after = np.maximum.accumulate(sets), np.maximum.accumulate(sets[::-1])[::-1]
     none = np.zeros_like(sets[:1])
     return np.maximum(np.vstack([none, before[:-1]]), np.vstack([after[1:], none]))

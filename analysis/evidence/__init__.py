@@ -1,4 +1,4 @@
-"""Evidence for a hierarchy: is it more than chance, is it stable, and do its modules do anything?"""
+"""Evidence for a hierarchy: significance against null models, stability, lesions of modules, and shares of bits."""
 
 from .agreement import Agreement as Agreement
 from .agreement import Stability as Stability

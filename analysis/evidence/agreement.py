@@ -1,4 +1,4 @@
-"""Is a hierarchy stable? How alike candidates, or seeds, group their inputs and outputs."""
+"""Stability: how well hierarchies of several candidates or seeds agree on groups of inputs and outputs."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ LISTED = 16  # names; larger matrices are not printed
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """How alike h hierarchies group the same n units.
+    """Agreement of h hierarchies on the groups of the same n units.
 
     Attributes
     ----------
     names : tuple of str
         Of the units.
     rand_index : array of shape (h, h)
-        Adjusted Rand index of each pair of hierarchies: 1 for the same groups, about 0 for groups by chance. A unit without a
-        module counts as a group of its own.
+        Adjusted Rand index of each pair of hierarchies: 1 for equal groups, about 0 for random groups. A unit without a module counts
+        as a group of its own.
     together : array of shape (n, n)
-        Fraction of the hierarchies in which two units share a module, in [0, 1]; on the diagonal, in which the unit has one.
+        Fraction of the hierarchies in which two units share a module, in [0, 1]. On the diagonal, in which the unit has a module.
     """
 
     names: tuple[str, ...]
@@ -45,7 +45,7 @@ class Agreement:
 
 @dataclass(frozen=True, eq=False)
 class Stability:
-    """The result of ``stability``; printed, it is a short report.
+    """The result of ``stability``. Printed, it is a short report.
 
     Attributes
     ----------
@@ -70,14 +70,14 @@ class Stability:
 
 
 def stability(hierarchies: Iterable[Hierarchy]) -> Stability:
-    """How alike several hierarchies of one task group its inputs, and its outputs.
+    """How well several hierarchies of one task agree on the groups of its inputs and of its outputs.
 
-    Hidden units of networks from different seeds do not correspond to one another, so only inputs and outputs are compared.
+    Only inputs and outputs are compared, since hidden units of networks from different seeds do not correspond to one another.
 
     Parameters
     ----------
     hierarchies : iterable of Hierarchy
-        At least two, of networks with the same numbers of inputs and outputs: of candidates, seeds or detectors.
+        At least two, of networks with the same numbers of inputs and outputs; from several candidates, seeds or detectors.
 
     Returns
     -------
@@ -86,9 +86,9 @@ def stability(hierarchies: Iterable[Hierarchy]) -> Stability:
     Raises
     ------
     TypeError
-        When one of them is no hierarchy.
+        When one of them is not a hierarchy.
     ValueError
-        When there are fewer than two, or they differ in inputs or outputs.
+        When there are fewer than two, or their numbers of inputs or outputs differ.
 
     Notes
     -----
@@ -126,7 +126,7 @@ def _agreement(names: tuple[str, ...], labels: Sequence[NDArray[np.int64]]) -> A
 
 
 def _rand_index(labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    # Most hierarchies group alike, and the index is slow: it is computed once for each pair of different groupings.
+    # The index is slow and most groupings are equal: it is computed once for each pair of different groupings.
     alone = np.where(labels < 0, labels.max() + 1 + np.arange(labels.shape[1]), labels)
     kinds, kind = np.unique([first_appearance([row])[0] for row in alone], axis=0, return_inverse=True)
     index = np.array([[adjusted_rand_score(a, b) for b in kinds] for a in kinds])

@@ -1,4 +1,4 @@
-"""Is a hierarchy more than chance? Its quality against that of hierarchies found in random networks."""
+"""Significance: the quality of a hierarchy against that of hierarchies found in random networks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .quality import modularity, separation
 
 __all__ = ["Significance", "significance"]
 
-# Qualities closer than this are tied: far above rounding, far below any true difference.
+# Qualities closer than this are tied: far above rounding, far below any real difference.
 TOLERANCE = 1e-9
 LEVEL = 0.05
-FEWEST = 19  # nulls
+FEWEST = 19  # null networks, for p-values down to LEVEL
 
 
 class NullModel(NamedTuple):
-    """How a random network is made, what its hierarchy is judged by, and both in words."""
+    """A null model: how a random network is made, the quality of its hierarchy, and both in words."""
 
     make: Callable[..., LayeredGraph]
     quality: Callable[[Hierarchy], float]
@@ -54,13 +54,14 @@ NULLS = {
 
 @dataclass(frozen=True, eq=False)
 class Significance:
-    """The result of ``significance``; printed, it is a paragraph.
+    """The result of ``significance``. Printed, it is a paragraph.
 
     Attributes
     ----------
     quality : float
         Of the hierarchy.
     null_qualities : array of shape (nulls,)
+        Of the hierarchies of the random networks.
     null : str
         ``"rewired"`` or ``"shuffled"``.
     """
@@ -71,28 +72,28 @@ class Significance:
 
     @property
     def reached(self) -> int:
-        """How many nulls are at least as good."""
+        """The number of null networks with at least the same quality."""
         return int((self.null_qualities >= self.quality - TOLERANCE).sum())
 
     @property
     def tied(self) -> int:
-        """How many nulls are exactly as good, up to rounding."""
+        """The number of null networks with the same quality, up to rounding."""
         return int((np.abs(self.null_qualities - self.quality) <= TOLERANCE).sum())
 
     @property
     def p_value(self) -> float:
-        """``(1 + reached) / (1 + nulls)``: the hierarchy counts as one of the nulls, so it is never 0."""
+        """``(1 + reached) / (1 + nulls)``. The hierarchy counts as one of the nulls, so the p-value is never 0."""
         return (1 + self.reached) / (1 + len(self.null_qualities))
 
     @property
     def z_score(self) -> float:
-        """Quality less the mean of the nulls, in their standard deviations; NaN where all nulls are equal."""
+        """Quality minus the mean of the nulls, in their standard deviations; NaN where all nulls are equal."""
         spread = float(self.null_qualities.std())
         return (self.quality - float(self.null_qualities.mean())) / spread if spread > TOLERANCE else float("nan")
 
     @property
     def verdict(self) -> str:
-        """``"more than chance"`` where p <= 0.05, ``"cannot be told from chance"`` where nulls are as good but none is better,
+        """``"more than chance"`` for p <= 0.05, ``"cannot be told from chance"`` where nulls have the same quality but none a better one,
         ``"not more than chance"`` otherwise."""
         if self.p_value <= LEVEL:
             return "more than chance"
@@ -119,16 +120,16 @@ def significance(
     seed: int = 0,
     detect: Callable[[Any], Hierarchy] = detect_modules,
 ) -> Significance:
-    """Whether a hierarchy is better than those that the same detector finds in random networks.
+    """Whether a hierarchy has a better quality than those that the same detector finds in random networks.
 
     Parameters
     ----------
     hierarchy : Hierarchy
     null : {"rewired", "shuffled"}
-        The random networks: :func:`~analysis.evidence.nulls.rewired` asks whether the structure is more than the numbers of edges per
-        unit make by themselves, :func:`~analysis.evidence.nulls.shuffled` whether heavy edges keep within modules.
+        The random networks. :func:`~analysis.evidence.nulls.rewired` tests whether there is more structure than follows from the numbers
+        of edges per unit. :func:`~analysis.evidence.nulls.shuffled` tests whether large weights are within modules.
     nulls : int
-        How many; the smallest p-value is ``1 / (nulls + 1)``.
+        Number of random networks, at least 19. The smallest p-value is ``1 / (nulls + 1)``.
     seed : int
     detect : callable
         The detector that found ``hierarchy``, with its settings: ``partial(detect_modules, merge_threshold=0.6)``.
@@ -140,23 +141,23 @@ def significance(
     Raises
     ------
     TypeError
-        When ``hierarchy`` is none, or ``detect`` cannot be called.
+        When ``hierarchy`` is not a hierarchy, or ``detect`` is not callable.
     ValueError
         When ``null`` or ``nulls`` is out of range, or ``detect`` finds another hierarchy in the same network.
 
     Notes
     -----
-    Modules are detected again in every null, so the optimism of a search that takes the best of many partitions is in the nulls too,
-    and the p-value is valid for any quality: at most a fraction a of random networks has p <= a. Units that carry nothing are
-    removed first, with their edges; every unit of a null then carries something, because it keeps its edges in and out.
+    Modules are detected again in every null network. Choosing the best of many partitions is optimistic, and this optimism is then in the
+    nulls too. The p-value is valid for any quality: at most a fraction a of random networks has p <= a. Units that are not alive are
+    removed first, with their edges. Every unit of a null network is then alive, because it keeps its numbers of edges in and out.
 
-    Quality for ``"rewired"``: :func:`~analysis.evidence.quality.separation` of the clusters plus
-    :func:`~analysis.evidence.quality.modularity` of the modules. The second alone is blind to structure between modules,
-    such as inputs that only share what they feed; the first alone does not see whether layers fit each other. For ``"shuffled"``:
-    weighted modularity alone, since published clusters do not depend on the weights.
+    The quality for ``"rewired"`` is :func:`~analysis.evidence.quality.separation` of the clusters plus
+    :func:`~analysis.evidence.quality.modularity` of the modules. Modularity alone ignores structure between modules, such as inputs that
+    only share their targets. Separation alone ignores whether the clusters of neighbouring layers match. The quality for ``"shuffled"`` is
+    the weighted modularity alone, since published clusters do not depend on the weights.
 
-    A small network can be forced by its numbers of edges: six inputs with one edge each into three units of two form three pairs in
-    every rewiring. The text then says that the test cannot tell.
+    The numbers of edges may determine a small network completely. Six inputs with one edge each into three units with two form three
+    pairs in every rewiring. The printed text then says that the structure cannot be told from chance.
 
     Examples
     --------
@@ -189,7 +190,7 @@ def _checked(null: str, nulls: int) -> NullModel:
 
 
 def _carrying(hierarchy: Hierarchy) -> LayeredGraph:
-    """The network without the edges at removed units."""
+    """The network without the edges of removed units."""
     kept = [labels >= 0 for labels in hierarchy.labels]
     weights = tuple(np.where(np.outer(a, b), w, 0) for w, a, b in zip(hierarchy.graph.weights, kept, kept[1:], strict=False))
     return replace(hierarchy.graph, weights=weights)

@@ -1,4 +1,4 @@
-"""Do modules do anything? What each output loses when a module is silenced, against random sets of units."""
+"""Lesions: what each output loses when a module is silenced, against random sets of units."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ __all__ = ["Lesions", "lesions"]
 # m modules, o outputs.
 FEWEST = 100  # random sets
 LEVEL = 0.05
-# Losses closer than this are tied, changes of a value when closer than this part of the value: far above rounding, far below any true
+# Losses closer than this are tied, and changes of a value closer than this fraction of the value: far above rounding, far below any real
 # difference.
 TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class Lesions:
-    """The result of ``lesions``; printed, it is a table.
+    """The result of ``lesions``. Printed, it is a table.
 
     Attributes
     ----------
     drop, change : arrays of shape (m, o)
-        What an output loses when a module is silenced: the drop of its accuracy, a fraction, and the mean absolute change of its value.
+        The loss of an output when a module is silenced: the drop of its accuracy, a fraction, and the mean absolute change of its value.
     focus : array of shape (m,)
-        Whether the change is of few outputs: the sum of the squared shares of the outputs in it, from 1/o for equal shares to 1 for one
-        output that bears all. 0 where nothing changes.
+        Whether few outputs change: the sum of the squared shares of the outputs in the total change. It runs from 1/o for equal shares to
+        1 for a single output, and is 0 where nothing changes.
     drop_p, change_p : arrays of shape (m, o)
-        Empirical p-value: the fraction of random sets of as many units in each layer that cost the output at least as much.
+        Empirical p-value: the fraction of random sets, with as many units in each layer, with at least the same loss of the output.
     focus_p : array of shape (m,)
-        The fraction of these random sets whose change is as focused.
+        The fraction of these random sets with at least the same focus.
     sets : tuple of int
         For each module, the number of random sets.
     exhaustive : tuple of bool
-        For each module, whether these are all there are; the module itself is then one of them.
+        For each module, whether these are all possible sets; the module itself is then one of them.
     units : tuple of int
-        For each module, how many units were silenced: 0 where it consists of outputs.
+        For each module, the number of silenced units: 0 for a module of outputs only.
     rows : int
         Of the data.
     names : tuple of str
@@ -83,20 +83,20 @@ class Lesions:
 
 
 def lesions(hierarchy: Hierarchy, x: ArrayLike, *, y: ArrayLike | None = None, random_sets: int = 200, seed: int = 0) -> Lesions:
-    """What every output loses when a module is silenced, against random sets of as many units.
+    """The loss of every output when a module is silenced, against random sets of as many units.
 
-    A module is silenced by holding its inputs and hidden units at their mean over ``x``. Its outputs are what is measured, and stay.
+    A module is silenced by holding its inputs and hidden units at their mean over ``x``. Its outputs are not silenced; they are measured.
 
     Parameters
     ----------
     hierarchy : Hierarchy
-        Its graph is replayed, so it has to have the biases and activations of the network.
+        Its graph is evaluated, so it must have the biases and activations of the network.
     x : array of shape (rows, inputs)
-        Such as a whole truth table.
+        For example a whole truth table.
     y : array of shape (rows, outputs), optional
-        The right bits, 0 or 1; of classes one-hot. When left out, the decisions of the network itself.
+        The correct bits, 0 or 1; one-hot for classes. The decisions of the network itself when left out.
     random_sets : int
-        At least 100. Where there are no more sets than this, all of them are taken.
+        At least 100. If there are no more possible sets than this, all of them are used.
     seed : int
 
     Returns
@@ -106,25 +106,24 @@ def lesions(hierarchy: Hierarchy, x: ArrayLike, *, y: ArrayLike | None = None, r
     Raises
     ------
     TypeError
-        When ``hierarchy`` is none.
+        When ``hierarchy`` is not a hierarchy.
     ValueError
         When ``x``, ``y`` or ``random_sets`` does not fit.
 
     Notes
     -----
-    How outputs decide follows from what the network was trained by: see ``LayeredGraph.decisions``; of classes, the accuracy of an output
-    is how often it is rightly chosen or passed over. Random sets are drawn from the
-    units that have a module, as many in each layer as the module has. Of n drawn sets of which k cost at least as much,
-    ``p = (1 + k) / (1 + n)``; where all sets are taken the module is one of them and ``p = k / n``. P-values are not corrected for
-    their number.
+    The decisions of outputs follow from the loss that the network was trained with: see ``LayeredGraph.decisions``. For classes, the
+    accuracy of an output is how often it is correctly chosen or not chosen. Random sets are drawn from the units that have a module, with
+    as many units in each layer as the module has. If k of n drawn sets have at least the same loss, ``p = (1 + k) / (1 + n)``. If all sets
+    are used, the module is one of them and ``p = k / n``. P-values are not corrected for multiple tests.
 
-    Where outputs depend on most units, most random sets damage an output as much as a module does, and ``drop_p`` is large. That a
-    module serves some outputs and leaves the others alone, which few random sets do, is what ``focus`` and ``focus_p`` tell.
+    Where outputs depend on most units, most random sets damage an output as much as a module does, and ``drop_p`` is large. ``focus`` and
+    ``focus_p`` show whether a module affects some outputs and not the others, which few random sets do.
 
     Examples
     --------
-    Two pairs of inputs, each added up by an output of its own, which decides whether either is 1. When the pair is silenced the
-    output always has its mean, 1, and decides wrongly in one of four rows:
+    Each of two outputs adds up a pair of inputs and decides whether either is 1. When the pair is silenced the output always has its
+    mean, 1, which is wrong in one of four rows:
 
     >>> from analysis import LayeredGraph, detect_modules
     >>> graph = LayeredGraph.from_weights([[[1, 1, 0, 0], [0, 0, 1, 1]], [[1, 0], [0, 1]]])
@@ -139,7 +138,7 @@ def lesions(hierarchy: Hierarchy, x: ArrayLike, *, y: ArrayLike | None = None, r
     kept = [np.flatnonzero(labels >= 0) for labels in hierarchy.labels[:-1]]
     held = [[np.flatnonzero(labels == m.index) for labels in hierarchy.labels[:-1]] for m in hierarchy.modules]
     sizes = [tuple(len(units) for units in h) for h in held]
-    # Modules of equal sizes are held against the same random sets.
+    # Modules of equal sizes are compared with the same random sets.
     chance = {size: np.array([losses_of(replay, s) for s in _random_sets(kept, size, random_sets, rng)]) for size in dict.fromkeys(sizes)}
     exhaustive = [_set_count(kept, size) <= random_sets for size in sizes]
     losses = np.array([losses_of(replay, h) for h in held])

@@ -1,4 +1,4 @@
-"""Random networks that are like a given one in everything but the structure in question."""
+"""Null models: random networks that equal a given one except for the structure in question."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["rewired", "shuffled"]
 
 # E edges of one layer, between n source and m target units.
 
-# Rounds of trades. A unit with one edge changes hands in half of the rounds, which mixes n of them as n/4 random transpositions a
-# round do: n log(n) / 2 transpositions are enough, so 2 log(n) rounds, which is 30 for n of three million.
+# Rounds of trades. An edge of a unit with one edge moves in half of the rounds. This mixes n such units like n/4 random transpositions a
+# round; n log(n) / 2 transpositions are enough, so 2 log(n) rounds, which is 30 for n of three million.
 ROUNDS = 30
 
 
@@ -30,16 +30,16 @@ def rewired(network: Any, *, seed: int | np.random.Generator = 0) -> LayeredGrap
     Returns
     -------
     LayeredGraph
-        Of the same shape. A weight travels with its edge, which keeps its target: every unit also keeps its incoming weights.
+        Of the same shape. An edge keeps its weight and its target, so every unit also keeps its incoming weights.
 
     Notes
     -----
-    Each layer on its own: in every round the source units are paired at random, and the edges of a pair that only one of the two
-    has are dealt to the two again, each receiving as many as before. A deal and its reverse are equally likely and any arrangement can
-    be reached, so after enough rounds (30) all arrangements are equally likely: the global curveball trades of Carstens, Berger &
-    Strona, MethodsX 2018, after Strona et al., Nature Communications 2014.
+    Each layer is rewired separately. In every round the source units are paired at random. The edges to targets that only one unit of a
+    pair has are redistributed between the two at random, each unit keeping its number of edges. A trade and its reverse are equally likely,
+    and every arrangement can be reached, so after enough rounds (30) all arrangements are equally likely. These are the global curveball
+    trades of Carstens, Berger & Strona, MethodsX 2018, after Strona et al., Nature Communications 2014.
 
-    A network without units that carry nothing stays so: a unit carries something exactly where it has edges on the sides it needs.
+    If all units are alive they stay so: a unit is alive exactly where it has edges on the sides it needs.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def rewired(network: Any, *, seed: int | np.random.Generator = 0) -> LayeredGrap
 
 
 def shuffled(network: Any, *, seed: int | np.random.Generator = 0) -> LayeredGraph:
-    """The same edges, with the weights of each layer dealt to them at random.
+    """A network with the same edges, and the weights of each layer permuted at random among them.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def _rewired_layer(weight: NDArray[np.float64], rng: np.random.Generator) -> NDA
         partner = _partners(len(weight), rng)
         free = np.flatnonzero(~joined[partner[source], target])
         pair = np.minimum(source, partner[source])[free]
-        # The ends that each pair has to give, and its edges in random order: both sorted by pair, so each pair deals its own.
+        # The free edge ends of each pair, and its edges in random order; both sorted by pair, so that trades stay within pairs.
         ends = source[free][np.argsort(pair, kind="stable")]
         dealt = free[np.argsort(pair + rng.random(len(pair)))]
         joined[source[free], target[free]] = False
@@ -95,7 +95,7 @@ def _rewired_layer(weight: NDArray[np.float64], rng: np.random.Generator) -> NDA
 
 
 def _partners(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """A random pairing of units 0..count-1; of an odd number one is its own partner."""
+    """A random pairing of units 0..count-1; for an odd number one unit is its own partner."""
     order = rng.permutation(count)
     half = count // 2
     partner = np.arange(count)

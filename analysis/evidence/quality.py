@@ -1,4 +1,4 @@
-"""How good a partition is, as a number that null models can be compared by."""
+"""Quality of a hierarchy, for the comparison with null models."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ __all__ = ["modularity", "separation"]
 
 
 def separation(hierarchy: Hierarchy) -> float:
-    """How far apart the clusters of a layer are in what they reach, as the mean over layers; at most 1/2, and 0 for one cluster.
+    """How different the clusters of a layer are in the units they reach: mean over layers, at most 1/2, 0 for one cluster.
 
     Parameters
     ----------
     hierarchy : Hierarchy
-        Of which the ``clusters`` count, in every layer but the outputs.
+        Its ``clusters`` count, in every layer but the outputs.
 
     Notes
     -----
-    The distance modularity that the published detector minimises (Patil, Michael & Dovrolis, NeurIPS 2023), with its sign turned:
-    ``sum_c [d(c, all)^2 - d(c, c)]`` with ``d`` the cosine distances of the units' reach divided by their sum. A layer of
-    equal units counts 0.
+    The negative of the distance modularity that the published detector minimises (Patil, Michael & Dovrolis, NeurIPS 2023):
+    ``sum_c [d(c, all)^2 - d(c, c)]``, where ``d`` are the cosine distances of the units' reach features divided by their sum. A layer of
+    equal units counts as 0.
 
     Examples
     --------
@@ -38,20 +38,20 @@ def separation(hierarchy: Hierarchy) -> float:
 
 
 def modularity(hierarchy: Hierarchy, *, weighted: bool = False) -> float:
-    """How many more edges run within modules than chance would have it, as a fraction of all edges.
+    """The fraction of edges within modules minus the fraction expected by chance.
 
     Parameters
     ----------
     hierarchy : Hierarchy
-        Of which the ``labels`` count: edges between modules lower the value, and edges at removed units are left out.
+        Its ``labels`` count: edges between modules lower the value, and edges of removed units are left out.
     weighted : bool
-        Whether an edge counts by its ``|weight|`` instead of 1.
+        Whether an edge counts as its ``|weight|`` instead of 1.
 
     Notes
     -----
     ``sum over layers and pairs of [A_ij - k_i k_j / m_layer] delta(c_i, c_j), divided by m``: the bipartite modularity of Barber,
-    Physical Review E 76, 066102 (2007), summed over the layers; ``k_i`` are outgoing and ``k_j`` incoming totals in that layer, ``m``
-    the total of all layers. 0 without edges.
+    Physical Review E 76, 066102 (2007), summed over the layers. ``k_i`` are outgoing and ``k_j`` incoming totals in a layer, ``m_layer``
+    is the total of the layer and ``m`` that of all layers. The value is 0 without edges.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Successes of trials, and how far the true rate may lie from what was seen."""
+"""Success rates of trials, with their confidence intervals."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Z = 1.959963984540054  # 97.5 % point of the standard normal distribution
 
 
 def wilson(fraction: float, total: float) -> tuple[float, float]:
-    """Lowest and highest true rate where a fraction of so many trials succeeded: the 95 % interval, within [0, 1].
+    """The Wilson 95 % confidence interval of a success rate, within [0, 1].
 
     For a fraction p of n trials and z = 1.96: (p + z^2 / 2n ± z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n). ``total`` may be an
-    effective number, such as that of weighted trials. Source: Wilson, J. Am. Stat. Assoc. 22, 209 (1927).
+    effective number, as for weighted trials. Source: Wilson, J. Am. Stat. Assoc. 22, 209 (1927).
 
     Examples
     --------
@@ -30,18 +30,18 @@ def wilson(fraction: float, total: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Rate:
-    """So many successes of so many trials; printed, ``11/12``.
+    """Number of successes and of trials. Printed, such as ``11/12``.
 
     Parameters
     ----------
     successes : int
     total : int
-        Trials, at least 1.
+        Number of trials, at least 1.
 
     Raises
     ------
     ValueError
-        When there is no trial, there are more successes than trials, or either is no whole number.
+        When there is no trial, there are more successes than trials, or either is not an integer.
 
     Examples
     --------
@@ -57,9 +57,8 @@ class Rate:
         whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in (self.successes, self.total))
         if not whole or self.total < 1 or not 0 <= self.successes <= self.total:
             raise ValueError(
-                f"a rate must have at least one trial and from none to all of them successes, in whole numbers; "
-                f"got {self.successes!r} of {self.total!r}. "
-                "Where nothing was tried, use None"
+                "a rate must be integers with total >= 1 and 0 <= successes <= total; "
+                f"got successes={self.successes!r} and total={self.total!r}. Use None where there are no trials"
             )
 
     def __str__(self) -> str:
@@ -72,5 +71,5 @@ class Rate:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Lowest and highest true rate: see ``wilson``."""
+        """The 95 % confidence interval: see ``wilson``."""
         return wilson(self.fraction, self.total)

@@ -1,4 +1,4 @@
-"""Networks with silenced units, and what their outputs lose."""
+"""Networks with silenced units, and the losses of their outputs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Held", "Replay", "losses_of", "replayed", "silenced"]
 # L weight layers; o outputs. For each unit layer but the outputs, the positions of the silenced units.
 Held = Sequence[NDArray[np.int64]]
 
-TOLERANCE = 1e-12  # a change of a smaller part of the largest output is rounding
+TOLERANCE = 1e-12  # smaller changes, as a fraction of the largest output, are rounding
 
 
 class Replay(NamedTuple):
-    """A network on its data, undamaged: inputs, means of the units of each layer, outputs, and which of these should decide 1."""
+    """An intact network on its data: inputs, mean of each unit by layer, outputs, and the correct decisions of the outputs."""
 
     graph: LayeredGraph
     x: NDArray[np.float64]
@@ -30,7 +30,7 @@ class Replay(NamedTuple):
 
 
 def silenced(graph: LayeredGraph, held: Held, means: Sequence[NDArray[np.float64]]) -> LayeredGraph:
-    """The network in which some inputs and hidden units always have their mean value.
+    """The network in which some inputs and hidden units are held at their mean.
 
     Parameters
     ----------
@@ -38,11 +38,11 @@ def silenced(graph: LayeredGraph, held: Held, means: Sequence[NDArray[np.float64
     held : sequence of L int arrays
         For each layer but the outputs, the positions of the units to silence.
     means : sequence of arrays of shape (widths[i],)
-        What they are held at.
+        The mean of every unit of the layer.
 
     Notes
     -----
-    A unit acts through its outgoing edges alone, so holding it is moving ``mean * weight`` into the biases of the units it feeds.
+    A unit acts through its outgoing edges only, so holding it is adding ``mean * weight`` to the biases of its targets.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def silenced(graph: LayeredGraph, held: Held, means: Sequence[NDArray[np.float64
 
 
 def replayed(graph: LayeredGraph, x: ArrayLike, y: ArrayLike | None) -> Replay:
-    """The network on its data; ``y`` are the right bits, or None for the network's own decisions.
+    """The network on its data. ``y`` are the correct bits, or None for the network's own decisions.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def replayed(graph: LayeredGraph, x: ArrayLike, y: ArrayLike | None) -> Replay:
 def losses_of(replay: Replay, held: Held) -> NDArray[np.float64]:
     """Drop of accuracy of each output, mean absolute change of each output, and focus: shape (2 o + 1,).
 
-    ``held``: for each layer but the outputs, the positions of the silenced units.
+    ``held`` are the positions of the silenced units, for each layer but the outputs.
 
     Examples
     --------

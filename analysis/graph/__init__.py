@@ -1,4 +1,4 @@
-"""The sparse network as a weighted, directed, layered graph: the currency of this package; and where its weight runs."""
+"""Sparse networks as weighted, directed, layered graphs: reading, conversion, evaluation and path weights."""
 
 from .functions import ACTIVATIONS as ACTIVATIONS
 from .functions import LOSSES as LOSSES

@@ -1,4 +1,4 @@
-"""Numbers as they come in: read as arrays of floats, or refused; and brought into range."""
+"""Input values as arrays of floats: conversion, checks and scaling."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["checked_array", "checked_matrix", "kept", "near_one"]
 
 
 def checked_array(values: Any, name: str) -> NDArray[np.float64]:
-    """Values as an array of floats, which may share their memory.
+    """Values as an array of floats. It may share memory with the values.
 
     Raises
     ------
     TypeError
-        When they are no real numbers.
+        When values are not real numbers.
     ValueError
         When entries are masked.
     """
@@ -35,7 +35,7 @@ def checked_array(values: Any, name: str) -> NDArray[np.float64]:
 
 
 def checked_matrix(values: Any, name: str) -> NDArray[np.float64]:
-    """Values as a matrix of finite floats, with at least one row and column; it may share their memory."""
+    """Values as a matrix of finite floats, with at least one row and column. It may share memory with the values."""
     array = checked_array(values, name)
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"{name} must be a matrix with at least one row and one column; got shape {array.shape}")
@@ -45,7 +45,10 @@ def checked_matrix(values: Any, name: str) -> NDArray[np.float64]:
 
 
 def kept(array: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A copy that nobody writes to, as the array lies in memory; the array itself where it is one, as in a graph made from a graph."""
+    """A read-only copy with the same memory order.
+
+    An array that owns its data and is read-only already is returned itself, as in a graph made from another graph.
+    """
     if array.flags.owndata and not array.flags.writeable:
         return array
     copy = np.array(array)
@@ -54,7 +57,9 @@ def kept(array: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def near_one(strengths: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Strengths times the power of two that brings the largest into [1/2, 1): no digit changes, and squares and products stay in range.
+    """``strengths`` times the power of two that brings the largest into [1/2, 1).
+
+    Scaling by a power of two is exact, and keeps squares and products within the range of floating-point numbers.
 
     Examples
     --------

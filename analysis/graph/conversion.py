@@ -1,4 +1,4 @@
-"""Layered graphs read from adjacencies and from networkx, and written to networkx."""
+"""Conversion of layered graphs from adjacency matrices, and from and to networkx."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["adjacency_weights", "networkx_fields", "networkx_graph"]
 def adjacency_weights(adjacency: ArrayLike | sp.sparray | sp.spmatrix, widths: Sequence[int]) -> tuple[NDArray[np.float64], ...]:
     """The weights of a square adjacency over all units: see :meth:`LayeredGraph.from_adjacency`."""
     matrix = sp.coo_array(adjacency if sp.issparse(adjacency) else checked_array(adjacency, "adjacency"))
-    # As floats before entries of one place are added up, which small integers have no room for.
+    # Converted to floats before duplicate entries are added up: small integer types would overflow.
     matrix.data = checked_array(matrix.data, "adjacency")
     if not all(isinstance(width, Integral) and width > 0 for width in widths):
         raise ValueError(f"widths must be positive integers, the number of units in each layer; got {list(widths)}")
@@ -30,7 +30,7 @@ def adjacency_weights(adjacency: ArrayLike | sp.sparray | sp.spmatrix, widths: S
         raise ValueError(f"adjacency must have shape {(int(starts[-1]),) * 2} for widths {list(widths)}; got {matrix.shape}")
     layer_of = np.repeat(np.arange(len(widths)), widths)
     edges = matrix.tocsr()
-    source, target = edges.nonzero()  # which passes over stored zeros
+    source, target = edges.nonzero()  # which skips stored zeros
     _check_layered(layer_of[source], layer_of[target], source, target)
     return tuple(edges[starts[i] : starts[i + 1], starts[i + 1] : starts[i + 2]].toarray() for i in range(len(widths) - 1))
 

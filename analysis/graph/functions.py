@@ -1,4 +1,4 @@
-"""What units and outputs of a network compute, by name: activations, and losses, which say how outputs decide."""
+"""Activation functions by name, and the losses that a network may be trained with."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ LOSSES = ("bce", "ce", "mse")
 
 
 def known_loss(loss: Any) -> str:
-    """A loss that is known by name; that of bits where there is none, or a number that others keep under that name."""
+    """``loss`` where it is one of ``LOSSES``, else ``"bce"``: other graphs may store a number, or nothing, under that name."""
     return loss if isinstance(loss, str) and loss in LOSSES else LOSSES[0]

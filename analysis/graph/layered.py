@@ -1,4 +1,4 @@
-"""The layered graph itself: what it holds, and what it computes."""
+"""The layered graph: its weights, its properties and the function it computes."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class LayeredGraph:
     input_names, output_names : tuple of str, optional
         ``x0, x1, ...`` and ``y0, y1, ...`` when left out.
     loss : {"bce", "ce", "mse"}
-        What the network was trained by, which says how outputs decide: see :meth:`decisions`.
+        The loss that the network was trained with. It determines the decisions of the outputs: see :meth:`decisions`.
 
     Raises
     ------
     TypeError
-        When weights or biases are no real numbers.
+        When weights or biases are not real numbers.
     ValueError
-        When shapes do not chain, values are not finite or masked, or a name does not fit.
+        When shapes do not match, values are masked or not finite, or names do not fit.
 
     Examples
     --------
@@ -98,7 +98,9 @@ class LayeredGraph:
 
     @classmethod
     def from_weights(cls, matrices: Sequence[ArrayLike], **fields: Any) -> LayeredGraph:
-        """The graph of PyTorch-oriented matrices of shape ``(n_out, n_in)``, first layer first: the one transpose of the library.
+        """The graph of weight matrices of shape ``(n_out, n_in)``, the orientation of PyTorch, first layer first.
+
+        This is the only place in the library where weights are transposed.
 
         Examples
         --------
@@ -129,7 +131,7 @@ class LayeredGraph:
         Raises
         ------
         ValueError
-            When the shape does not fit ``widths``, or an edge does not run from one layer to the next. Stored zeros are no edges.
+            When the shape does not fit ``widths``, or an edge does not run from one layer to the next. Stored zeros are not edges.
 
         Examples
         --------
@@ -140,17 +142,17 @@ class LayeredGraph:
 
     @classmethod
     def from_networkx(cls, graph: nx.DiGraph) -> LayeredGraph:
-        """The graph of a ``networkx.DiGraph``; an edge without ``weight`` weighs 1, one of weight 0 is none.
+        """The graph of a ``networkx.DiGraph``.
 
-        The layer of a node is its attribute ``layer``, or the first entry of a node ``(layer, index)``, or, where neither is
-        given, its topological generation, for which edges of weight 0 count too. Names of inputs and outputs come from ``name`` or
-        the node itself.
+        An edge without ``weight`` has the weight 1; an edge of weight 0 is left out. The layer of a node is its attribute ``layer``, or
+        the first entry of a node ``(layer, index)``. Where neither is given it is the topological generation, for which edges of weight 0
+        count too. Names of inputs and outputs come from ``name`` or from the node itself.
 
         Raises
         ------
         ValueError
-            When the graph is undirected, has a cycle, an edge does not run from one layer to the next, or, where layers are topological
-            generations, not every path ends in the last.
+            When the graph is undirected or has a cycle, or an edge does not run from one layer to the next. Where layers are
+            topological generations, also when a path ends before the last layer.
 
         Examples
         --------
@@ -189,10 +191,10 @@ class LayeredGraph:
         return self.edge_count / sum(w.size for w in self.weights)
 
     def alive(self) -> tuple[NDArray[np.bool_], ...]:
-        """For each layer which units carry anything: a path leads on from every input, and through every hidden unit; outputs always do.
+        """For each layer which units are alive: inputs with a path to an output, hidden units on a path from input to output, all outputs.
 
-        The published clean-up repeats its sweep ten times; what it comes to are the units on a path from an input to an output,
-        found here by going through the layers once from either end.
+        The published clean-up repeats its sweep ten times. It converges to the same units, found here by one pass over the layers in each
+        direction.
         """
         edges = [w != 0 for w in self.weights]
         leads = [np.ones(self.widths[-1], dtype=bool)]
@@ -224,7 +226,7 @@ class LayeredGraph:
         return tuple(layers)
 
     def evaluate(self, x: ArrayLike) -> NDArray[np.float64]:
-        """What the network that the graph stands for computes: outputs of shape (rows, outputs) for ``x`` of shape (rows, inputs).
+        """The outputs of the network, shape (rows, outputs), for ``x`` of shape (rows, inputs).
 
         Examples
         --------
@@ -234,8 +236,10 @@ class LayeredGraph:
         return self.unit_values(x)[-1]
 
     def decisions(self, outputs: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Where outputs say yes: of classes (``loss="ce"``) the largest of a row, the first of equal ones; of bits those above 0, or above
-        1/2 where they are probabilities or were learned as real values (``loss="mse"``).
+        """Which outputs decide 1, shape as ``outputs``.
+
+        With ``loss="ce"`` the outputs are classes, and the largest of a row is chosen, the first of equal ones. Otherwise they are bits,
+        with the threshold 0, or 1/2 where the outputs are probabilities (sigmoid) or were trained as real values (``loss="mse"``).
         """
         if self.loss == "ce":
             return np.arange(outputs.shape[1]) == outputs.argmax(axis=1)[:, None]

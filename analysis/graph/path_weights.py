@@ -1,4 +1,4 @@
-"""Where the weight of a network runs: edge-weight products along paths, and the units that carry them."""
+"""Path weights: products of edge weights along paths, and the units that carry them."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ Groups = Sequence[Sequence[int]]
 
 @dataclass(frozen=True, eq=False)
 class PathSeparation:
-    """How much more weight runs from each group of inputs to its own outputs than to the others; printed, a line for each group.
+    """Path weight from each group of inputs to its own outputs and to the others; printed, it has a line for each group.
 
     Attributes
     ----------
     statistic, p_value : arrays of shape (g,)
-        Two-sample t statistic, positive where more runs to the own outputs (the figures of the paper have the other sign), and its
-        two-sided p-value. Infinite where all entries of either side are equal; NaN where those of both are one value.
+        Two-sample t statistic and its two-sided p-value. The statistic is positive where the own outputs get more weight (the figures
+        of the paper have the opposite sign). It is infinite where the entries within each side are equal. Both are NaN where all
+        entries of both sides are equal.
     own, other : arrays of shape (g,)
-        Mean entry of :func:`path_products` to the own outputs, and to the others.
+        Mean entry of :func:`path_products` to the own outputs, and to the other outputs.
     """
 
     statistic: NDArray[np.float64]
@@ -48,7 +49,7 @@ class PathSeparation:
 
 
 def path_products(network: Any) -> NDArray[np.float64]:
-    """The weight that runs from each input to each output: the sum over all paths of the product of |weight| along the path.
+    """The path weight from each input to each output: the sum over all paths of the product of |weight| along the path.
 
     Parameters
     ----------
@@ -77,20 +78,20 @@ def path_products(network: Any) -> NDArray[np.float64]:
         products = reduce(np.matmul, _sizes(network))
     if not np.isfinite(products).all():
         raise ValueError(
-            f"path weights must be finite; got {int((~np.isfinite(products)).sum())} of {products.size} beyond the largest number. "
+            f"path weights must be finite; got {int((~np.isfinite(products)).sum())} of {products.size} that overflow. "
             "Divide the weights of a layer by a constant, which scales all of them"
         )
     return products
 
 
 def path_separation(network: Any, input_groups: Groups, output_groups: Groups) -> PathSeparation:
-    """Whether more weight runs from each group of inputs to its own group of outputs than to the other outputs.
+    """Compare the path weight from each group of inputs to its own outputs with that to the other outputs.
 
     Parameters
     ----------
     network : LayeredGraph, or anything that :func:`~analysis.graph.as_graph` reads
     input_groups, output_groups : sequences of g sequences of int
-        Positions; the outputs of a group are those that its inputs are meant for. Groups may overlap.
+        Positions, one group of outputs for each group of inputs. Groups may overlap.
 
     Raises
     ------
@@ -100,8 +101,8 @@ def path_separation(network: Any, input_groups: Groups, output_groups: Groups) -
     Notes
     -----
     For each group, Student's t-test (equal variances) between the entries of :func:`path_products` from its inputs to its outputs and those
-    from its inputs to all other outputs: the structural figures for Patil, Michael & Dovrolis, NeurIPS 2023. Entries that share edges
-    are not independent, so the p-value describes rather than tests.
+    from its inputs to all other outputs, as in the structural figures of Patil, Michael & Dovrolis, NeurIPS 2023. Entries that share
+    edges are not independent, so the p-value is descriptive.
 
     Examples
     --------
@@ -119,7 +120,7 @@ def path_separation(network: Any, input_groups: Groups, output_groups: Groups) -
                 f"{pair[1].size} for group {i}"
             )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # equal entries, of which the docstring says what comes out
+        warnings.simplefilter("ignore", RuntimeWarning)  # equal entries: see the docstring of PathSeparation
         tests = [ttest_ind(own.ravel(), other.ravel()) for own, other in pairs]
     return PathSeparation(
         statistic=np.array([test.statistic for test in tests]),
@@ -130,7 +131,7 @@ def path_separation(network: Any, input_groups: Groups, output_groups: Groups) -
 
 
 def carrying_units(network: Any, *, share: float = 0.9) -> tuple[int, ...]:
-    """For each layer, inputs first, the fewest units through which a given share of all path weight runs.
+    """For each layer, inputs first, the smallest number of units that carry a given share of the path weight.
 
     Parameters
     ----------
@@ -149,8 +150,8 @@ def carrying_units(network: Any, *, share: float = 0.9) -> tuple[int, ...]:
 
     Notes
     -----
-    Through a unit runs the weight of all paths from the inputs to it times that of all paths from it to the outputs; in every layer
-    these sum to the same total. Patil, Michael & Dovrolis, NeurIPS 2023, count the units that carry 90 %.
+    A unit carries the weight of all paths from the inputs to it, times that of all paths from it to the outputs. In every layer these
+    sum to the same total. Patil, Michael & Dovrolis, NeurIPS 2023, count the units that carry 90 %.
 
     Examples
     --------
@@ -171,7 +172,7 @@ def _sizes(network: Any) -> list[NDArray[np.float64]]:
 
 def _fewest(carried: NDArray[np.float64], share: float) -> int:
     most = np.sort(carried)[::-1].cumsum()
-    # Rounding of the sums must not ask for a further unit.
+    # Rounding of the sums must not add a unit.
     return int((most < share * most[-1] * (1 - 1e-12)).sum()) + 1 if most[-1] > 0 else 0
 
 

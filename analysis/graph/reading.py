@@ -1,4 +1,4 @@
-"""What can be read as a network: one, or several."""
+"""Reading of networks in every supported form, one or several."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["as_graph", "several_networks"]
 
 
 def as_graph(network: Any) -> LayeredGraph:
-    """A :class:`LayeredGraph` of anything that can be read as one.
+    """The :class:`LayeredGraph` of a network in any supported form.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def as_graph(network: Any) -> LayeredGraph:
 
 
 def several_networks(networks: Any) -> list[Any] | None:
-    """The networks of an iterable of them; None where ``networks`` is one network, or nothing of the kind.
+    """The items of an iterable of networks; None where ``networks`` is one network, or no network at all.
 
     A sequence of matrices is one network; a sequence of sequences of matrices are several. An empty sequence is read as a network
     without matrices.
@@ -83,8 +83,8 @@ def several_networks(networks: Any) -> list[Any] | None:
         return items
     if len(wrong) < len(items):
         raise TypeError(
-            "a list must hold networks only, or the matrices (n_out, n_in) of one network only; got a network at "
-            f"{next(i for i in range(len(items)) if i not in wrong)} and {type(items[wrong[0]]).__name__}, which is none, at {wrong[0]}"
+            "a list must hold either networks or the matrices (n_out, n_in) of one network; got a network at position "
+            f"{next(i for i in range(len(items)) if i not in wrong)} and {type(items[wrong[0]]).__name__} at position {wrong[0]}"
         )
     return None
 
@@ -95,7 +95,7 @@ def _is_graph(value: Any) -> bool:
 
 
 def _depth(value: Any) -> int:
-    """How deep arrays are nested: 2 for a matrix, 3 for a sequence of matrices."""
+    """Nesting depth of arrays: 2 for a matrix, 3 for a sequence of matrices."""
     if hasattr(value, "ndim"):
         return int(value.ndim)
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):

@@ -1,4 +1,4 @@
-"""What was found against the ground truth: verdicts, valid decompositions, the gate of each module, and planted hierarchies."""
+"""Comparison with the ground truth: verdicts, valid decompositions, the gate of each module, and planted hierarchies."""
 
 from .comparison import Comparison as Comparison
 from .comparison import Grouping as Grouping

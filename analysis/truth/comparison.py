@@ -1,4 +1,4 @@
-"""What was found against the ground truth."""
+"""Comparison of a found hierarchy with the ground truth."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .validity import Boundary, Ends, Verdict, judge_decomposition
 __all__ = ["Comparison", "Grouping", "compare"]
 
 
-LISTED = 24  # names; longer lists are cut
+LISTED = 24  # names; longer lists are shortened
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """How the inputs, or the outputs, are grouped: exactly as in the truth, and the adjusted Rand index.
+    """Agreement with the truth in how inputs, or outputs, are grouped: whether it is exact, and the adjusted Rand index.
 
-    The index is 1 for the same groups and about 0 for groups by chance.
+    The index is 1 for equal groups and about 0 for random groups.
     """
 
     exact: bool
@@ -33,14 +33,14 @@ class Grouping:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The result of ``compare``; printed, it is a report.
+    """The result of ``compare``. Printed, it is a report.
 
     Attributes
     ----------
     exact : bool
-        Every module of the truth was found, with its inputs and outputs, and nothing else.
+        Every module of the truth was found, with its inputs and outputs, and no other module.
     connected : bool
-        Exact, and the modules read one another as in the truth.
+        Exact, and the modules are connected as in the truth.
     matched : tuple of (int, node)
         Index of the found module, and node of the truth.
     missing : tuple of node
@@ -48,11 +48,11 @@ class Comparison:
     inputs, outputs : Grouping
     valid : bool or None
         Exact and connected, or another valid decomposition of the function, by the rules of
-        :func:`~analysis.truth.validity.judge_decomposition`. None when the truth carries no truth table.
+        :func:`~analysis.truth.validity.judge_decomposition`. None where the truth has no truth table.
     reasons : tuple of str
         Why the decomposition is not valid.
     boundaries : tuple of Boundary
-        What passes out of each module that others read: the inputs it depends on, the classes it must tell apart, the units that do.
+        For each module that others read: the inputs it depends on, the classes it must distinguish, and the units that do.
     """
 
     exact: bool
@@ -72,33 +72,35 @@ class Comparison:
 
 
 def compare(found: Hierarchy, truth: nx.DiGraph) -> Comparison:
-    """How a found hierarchy differs from the ground truth, and whether it is another valid decomposition or simply wrong.
+    """How a found hierarchy differs from the ground truth, and whether it is another valid decomposition or wrong.
 
-    Modules are the same when they hold the same inputs and the same outputs; names of modules and positions of hidden units do not matter.
+    Two modules are equal if they have the same inputs and the same outputs. Names of modules and positions of hidden units do not matter.
 
     Parameters
     ----------
     found : Hierarchy
     truth : networkx.DiGraph
-        Nodes with ``inputs`` and ``outputs`` (positions), and possibly ``name`` and ``function``; edges where a module reads another.
-        With ``truth.graph["some_inputs"]`` true, inputs that reach nothing in the network count neither for it nor against it, so that a
-        module is found when some of its inputs are; a module none of whose inputs are read is missing all the same.
-        For the verdict on validity, the graph attributes ``truth.graph["x"]`` and ``truth.graph["y"]``: the complete truth table,
-        arrays of 0 and 1 of shapes (2^n, n) and (2^n, k). Truth graphs of the package's tasks carry them.
+        Nodes have ``inputs`` and ``outputs`` (positions), and optionally ``name`` and ``function``. An edge runs from each module to the
+        modules that read it.
+
+        The graph attributes ``truth.graph["x"]`` and ``truth.graph["y"]`` are needed for the verdict on validity. They are the complete
+        truth table, arrays of 0 and 1 of shapes (2^n, n) and (2^n, k). Truth graphs of the library's tasks have them.
+
+        With ``truth.graph["some_inputs"]`` true, inputs without a path in the network are ignored, so that a module is found when some of
+        its inputs are. A module none of whose inputs are read is still missing.
 
     Raises
     ------
     TypeError
-        When ``found`` is no hierarchy.
+        When ``found`` is not a hierarchy.
     ValueError
-        When the truth is no such graph, speaks of inputs or outputs that the network does not have, or carries a table that is not
-        complete.
+        When the truth is not such a graph, names inputs or outputs that the network does not have, or has an incomplete truth table.
 
     Notes
     -----
-    The ground truth of a function need not be unique: ``[4,1,2,k]`` is published as one module of all inputs, but {x0, x3} and
-    {x1, x2} each matter through 3 of their 4 assignments only, so that a network that takes them apart is right too. The rules
-    are those of :func:`~analysis.truth.validity.judge_decomposition`.
+    The ground truth of a function need not be unique. ``[4,1,2,k]`` is published as one module of all inputs. But only 3 classes of the 4
+    assignments of {x0, x3} matter, and as many of {x1, x2}, so a network with a module for each pair is right too. The rules are those
+    of :func:`~analysis.truth.validity.judge_decomposition`.
 
     Examples
     --------
@@ -150,7 +152,7 @@ def _ends(found: Hierarchy, truth: nx.DiGraph) -> dict[object, Ends]:
 
 
 def _pairs(found: Hierarchy, truth: nx.DiGraph, ends: dict[object, Ends]) -> tuple[list[tuple[int, object]], bool]:
-    """Modules with equal ends; where the whole graphs are alike, so that hidden-only modules are distinguished by what they read."""
+    """Pairs of equal modules, and whether the graphs are isomorphic; if so, the pairs of modules of hidden units match too."""
     graph = found.to_networkx()
     known = nx.DiGraph(truth.edges)
     known.add_nodes_from((node, {"inputs": e[0], "outputs": e[1]}) for node, e in ends.items())
@@ -181,7 +183,7 @@ def _grouping(labels: NDArray[np.int64], groups: Sequence[tuple[int, ...]]) -> G
 
 
 def _alone(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What belongs to no module counts as a group of its own."""
+    """Labels in which each unit without a module is a group of its own."""
     return np.where(labels < 0, len(labels) + np.arange(len(labels)) + labels.max(initial=0), labels)
 
 
@@ -225,5 +227,5 @@ def _describe(found: Hierarchy, inputs: Sequence[int], outputs: Sequence[int], m
 
 
 def _some(names: list[str]) -> list[str]:
-    """Names to print: of a long list the first, and how many there are."""
+    """The names to print; of a long list the first three and their number."""
     return names if len(names) <= LISTED else [*names[:3], f"... {len(names)} in all"]

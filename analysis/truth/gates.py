@@ -1,4 +1,4 @@
-"""Which gate of the task each module carries: what can be read off it, and what its loss costs."""
+"""The gate of the task that each module carries, by read-out and by lesion."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ __all__ = ["FunctionMap", "best_readout", "function_map"]
 
 # g gates, m modules, k outputs, R rows of the truth table, u units, P different patterns of them.
 
-# Values of a unit that differ by less than this part of its range differ by rounding.
+# Differences between values of a unit below this fraction of its range are rounding.
 ROUNDING = 6  # decimals
-TOLERANCE = 1e-9  # of losses: far above rounding, far below any true difference
-SEPARABLE = 1e6  # inverse strength of regularisation: nearly none, so that what can be separated is
+TOLERANCE = 1e-9  # of losses: far above rounding, far below any real difference
+SEPARABLE = 1e6  # inverse strength of regularisation: nearly none, so that separable patterns are separated
 
 
 @dataclass(frozen=True, eq=False)
 class FunctionMap:
-    """The result of ``function_map``; printed, it is a table.
+    """The result of ``function_map``. Printed, it is a table.
 
     Attributes
     ----------
     gates : tuple of str
-        Rows: the gates that the outputs use, without constants; of copies (equal or complementary bits) the first.
+        Rows: the gates that outputs use, without constants. Of copies (equal or complementary bits) only the first.
     modules : tuple of int
         Columns: the indices of the modules.
     readout : array of shape (g, m)
         Balanced accuracy of the best linear read-out of the gate from the top units of the module, in [0.5, 1].
     effect : array of shape (g, m)
-        What the outputs that use the gate lose when the module is silenced, in [0, 1]: 1 leaves them at chance.
+        Mean loss of the outputs that use the gate when the module is silenced, in [0, 1]; 1 is chance level.
     exactness : array of shape (g, m)
-        Of the outputs that use the gate or lose something when the module is silenced, the fraction of which both is true.
+        Of the outputs that use the gate or lose accuracy when the module is silenced, the fraction that do both (Jaccard index).
     carriers : dict of str to int
-        The module that carries the gate. Gates that nothing carries are left out.
+        The module that carries each gate. Gates without a carrier are left out.
     score : float
         In [0, 1].
     units : tuple of int
-        For each module, how many units the read-out sees.
+        For each module, the number of units that the read-out uses.
     accuracy : float
-        Fraction of the bits of the truth table that the network gets right.
+        Fraction of the output bits of the truth table that the network computes correctly.
     """
 
     gates: tuple[str, ...]
@@ -87,11 +87,11 @@ def function_map(hierarchy: Hierarchy, truth: nx.DiGraph) -> FunctionMap:
     Parameters
     ----------
     hierarchy : Hierarchy
-        Of a network with its weights and biases; its graph is replayed.
+        Its graph must have the weights, biases and activations of the network, since it is evaluated.
     truth : networkx.DiGraph
-        With the graph attributes ``x`` and ``y`` (the truth table), ``gates`` (the bits of each gate, in the order of the rows of
-        ``x``, by name) and ``users`` (the positions of the outputs that read the gate, by name), as truth graphs of tasks made of
-        gates have them. Its modules do not matter here.
+        With the graph attributes ``x`` and ``y`` (the truth table), ``gates`` (name to the bits of the gate, in the order of the rows
+        of ``x``) and ``users`` (name to the positions of the outputs that use the gate). Truth graphs of tasks made of gates have
+        them. The modules of the truth are ignored.
 
     Returns
     -------
@@ -100,24 +100,23 @@ def function_map(hierarchy: Hierarchy, truth: nx.DiGraph) -> FunctionMap:
     Raises
     ------
     ValueError
-        When the truth is no such graph, has no gates or no table, or its table, gates or users do not fit the network or each other.
+        When the truth is not such a graph, lacks gates or a table, or its table, gates or users do not fit the network or each other.
 
     Notes
     -----
-    *Read-out*, with :func:`best_readout`, from the top units of a module: those by which other modules read it, and its outputs,
-    these as the bits that they decide. It is made and measured on all rows of the table: with every possible row at hand there is
-    nothing to hold out. Chance is 0.5 only for few units: from u units any bit of u + 1 patterns in general position can be read,
-    so the number of units is printed beside each module.
+    *Read-out*, with :func:`best_readout`, from the top units of a module: the units that other modules read, and the decisions of its
+    outputs. The read-out is fitted and measured on all rows of the table. They are all possible rows, so none are held out. The chance
+    level is 0.5 only for few units: any bit of u + 1 patterns in general position can be read from u units. The number of units is
+    therefore printed beside each module.
 
-    *Lesion*: all units of the module are held at their mean over the table, its outputs too. An output loses twice the drop of
-    its balanced accuracy, at least 0, so that 1 leaves it at chance; constant outputs have nothing to lose.
+    *Lesion*: all units of the module, outputs included, are held at their mean over the table. The loss of an output is twice the drop of
+    its balanced accuracy, at least 0, so 1 is chance level. The loss of constant outputs is 0.
 
-    *Carrier and score*: the carrier of a gate is the module from which it is read best; of several, the one whose loss damages most
-    exactly the outputs that use the gate (the Jaccard index ``exactness``), then the one nearest the inputs. The score is the mean
-    over the gates of ``(2 readout - 1) * exactness`` of their carriers. It is 1 when every gate can be read off a module whose
-    loss damages just the outputs that use it. Gates with different users that share a module pull it down, even where the
-    truth has them in one: the ideal network of ``[4,1,2,k]`` has 0.8. A module of inputs alone computes nothing and so carries no
-    gate; single gates can be read off their inputs anyway.
+    *Carrier and score*: the carrier of a gate is the module with the best read-out of it. Of equal ones it is the module with the largest
+    ``exactness``, then the one nearest the inputs. The score is the mean over the gates of ``(2 readout - 1) * exactness`` of their
+    carriers. It is 1 if every gate can be read from a module whose lesion damages exactly the outputs that use the gate. Gates with
+    different users in one module lower the score, even where the truth has them in one module: the ideal network of ``[4,1,2,k]`` has
+    the score 0.8. A module of inputs alone computes nothing, so it carries no gate, although single gates can be read from their inputs.
 
     Examples
     --------
@@ -156,7 +155,7 @@ def function_map(hierarchy: Hierarchy, truth: nx.DiGraph) -> FunctionMap:
 
 
 def best_readout(values: ArrayLike, bits: ArrayLike) -> float:
-    """The balanced accuracy of the best linear read-out of a bit that can be found, in [0.5, 1].
+    """The balanced accuracy of the best linear read-out of a bit found here, in [0.5, 1].
 
     Parameters
     ----------
@@ -165,13 +164,13 @@ def best_readout(values: ArrayLike, bits: ArrayLike) -> float:
 
     Notes
     -----
-    The best threshold, in either sense, along each unit and along the direction of a logistic regression with balanced classes and
-    next to no regularisation (scikit-learn's ``LogisticRegression``). Exact for one unit, and where a plane separates the bit with
-    more than a tiny margin; otherwise a lower bound, as finding the best separator is NP-hard.
+    The best threshold, with either sign, along each unit and along the direction of a logistic regression with balanced classes and
+    almost no regularisation (scikit-learn's ``LogisticRegression``). The result is exact for one unit, and where a plane separates the
+    bit by more than a tiny margin. Otherwise it is a lower bound, since finding the best separator is NP-hard.
 
     Examples
     --------
-    AND can be read off two units, XOR by no direction better than by another:
+    AND can be read from two units; for XOR every direction is at chance level:
 
     >>> rows = [[0, 0], [0, 1], [1, 0], [1, 1]]
     >>> best_readout(rows, [0, 0, 0, 1]), best_readout(rows, [0, 1, 1, 0])
@@ -182,7 +181,7 @@ def best_readout(values: ArrayLike, bits: ArrayLike) -> float:
     scaled = ((units - units.min(axis=0)) / np.where(spans > 0, spans, 1)).round(ROUNDING)
     patterns, which = np.unique(scaled, axis=0, return_inverse=True)
     no, yes = (np.bincount(which[bit == side], minlength=len(patterns)) for side in (False, True))
-    # In whole numbers, so that equal read-outs are equal and a perfect one is 1.
+    # In integers, so that equal read-outs compare equal and a perfect one is exactly 1.
     excess = yes * no.sum() - no * yes.sum()
     directions = [*patterns.T]
     if len(directions) > 1:
@@ -195,7 +194,7 @@ def best_readout(values: ArrayLike, bits: ArrayLike) -> float:
 
 
 def _best_cut(scores: NDArray[np.float64], excess: NDArray[np.int64]) -> int:
-    """The largest excess of yes rows over no rows on one side of a threshold."""
+    """The largest excess of rows with bit 1 over rows with bit 0 on one side of a threshold."""
     order = np.argsort(scores)
     ends = np.append(np.diff(scores[order]) > 0, True)
     return int(np.abs(np.cumsum(excess[order])[ends]).max())
@@ -209,7 +208,7 @@ def _checked_table(hierarchy: Hierarchy, truth: nx.DiGraph) -> tuple[NDArray[np.
             f"the truth must carry x, y, gates and users as graph attributes, as task.truth(hidden_layers=2) of a task made of gates does; "
             f"got none for {missing}"
         )
-    TruthTable.of(truth)  # which refuses what is no complete table
+    TruthTable.of(truth)  # refuses an incomplete table
     x, y = (np.asarray(truth.graph[name], dtype=np.uint8) for name in ("x", "y"))
     widths = hierarchy.graph.widths
     if (x.shape[1], y.shape[1]) != (widths[0], widths[-1]):
@@ -220,7 +219,7 @@ def _checked_table(hierarchy: Hierarchy, truth: nx.DiGraph) -> tuple[NDArray[np.
 
 
 def _gates(truth: nx.DiGraph, y: NDArray[np.uint8]) -> dict[str, tuple[NDArray[np.uint8], set[int]]]:
-    """The bits of each gate to be mapped and the outputs that use it, constants and unused gates left out and copies joined."""
+    """The bits of each gate and the outputs that use it, without constants and unused gates, and with copies merged."""
     varies = (y != y[0]).any(axis=0)
     first: dict[bytes, str] = {}
     gates: dict[str, tuple[NDArray[np.uint8], set[int]]] = {}
@@ -260,28 +259,28 @@ def _top_units(hierarchy: Hierarchy, module: Module) -> Sequence[tuple[int, int]
 def _readouts(
     values: Sequence[NDArray[Any]], tops: Sequence[Sequence[tuple[int, int]]], gates: Sequence[NDArray[np.uint8]]
 ) -> NDArray[np.float64]:
-    """Of each gate from each module, shape (g, m)."""
+    """The read-out of each gate from each module, shape (g, m)."""
     read = [np.stack([values[layer][:, unit] for layer, unit in top], axis=1) for top in tops]
     return np.array([[best_readout(units, bits) for units in read] for bits in gates]).reshape(-1, len(read))
 
 
 def _effects(losses: NDArray[np.float64], users: Sequence[set[int]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Effect and exactness, shapes (g, m), from the losses of the outputs, shape (m, k)."""
+    """Effect and exactness, shapes (g, m), from the losses of the outputs by module, shape (m, k)."""
     using = np.array([[output in use for output in range(losses.shape[1])] for use in users], dtype=bool).reshape(-1, losses.shape[1])
     both, either = (pair.sum(axis=2) for pair in (using[:, None] & (losses > TOLERANCE), using[:, None] | (losses > TOLERANCE)))
     return using @ losses.T / using.sum(axis=1, keepdims=True), both / either
 
 
 def _carriers(readout: NDArray[np.float64], exactness: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The column of the module that carries each gate, and how well it fits."""
-    # Read-outs of a gate are whole numbers over one denominator, so that equal ones are equal.
+    """The column of the carrier of each gate, and its part of the score."""
+    # Read-outs of a gate are integers over one denominator, so equal ones compare equal.
     best = np.where(readout == readout.max(axis=1, keepdims=True), exactness, -1).argmax(axis=1)
     rows = np.arange(len(best))
     return best, (2 * readout[rows, best] - 1) * exactness[rows, best]
 
 
 def _losses(hierarchy: Hierarchy, module: Module, values: Sequence[NDArray[np.float64]], y: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """What each output loses without the module, shape (k,)."""
+    """The loss of each output when the module is silenced, shape (k,)."""
     held = [np.flatnonzero(labels == module.index) for labels in hierarchy.labels]
     means = [layer.mean(axis=0) for layer in values]
     after = silenced(hierarchy.graph, held[:-1], means).evaluate(values[0])
@@ -291,6 +290,6 @@ def _losses(hierarchy: Hierarchy, module: Module, values: Sequence[NDArray[np.fl
 
 
 def _balanced_accuracy(decided: NDArray[np.bool_], y: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Of each output, shape (k,); 0 for one that is constant."""
+    """The balanced accuracy of each output, shape (k,); 0 for constant outputs."""
     shares = [((decided == y) & (y == side)).sum(axis=0) / np.maximum((y == side).sum(axis=0), 1) for side in (0, 1)]
     return np.where((y != y[0]).any(axis=0), (shares[0] + shares[1]) / 2, 0)

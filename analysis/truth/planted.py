@@ -1,4 +1,4 @@
-"""Layered networks whose modules are known because they were planted: a ground truth for every detector."""
+"""Random layered networks with planted modules: a ground truth for every detector."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["planted_hierarchy"]
 
 # L + 1 unit layers; a_i units in layer i. A level of m modules spans one or several layers.
 
-DEEPEST = 3  # layers that a level spans at most
+DEEPEST = 3  # layers of a level at most
 
-_Choices = tuple[tuple[int, ...], ...]  # for each module of a level, the modules that it reads
+_Choices = tuple[tuple[int, ...], ...]  # for each module of a level, the modules it reads
 
 
 class _Layer(NamedTuple):
-    """The modules of the units of a layer, and the modules whose units they read in the layer below; both of shape (a_i,)."""
+    """For each unit of a layer, its module and the module that it reads in the layer below; both of shape (a_i,)."""
 
     labels: NDArray[np.int64]
     sources: NDArray[np.int64]
@@ -35,58 +35,58 @@ class _Block(NamedTuple):
 
     modules: NDArray[np.int64]
     reads: _Choices  # empty within a level
-    least: int  # units of each part
+    least: int  # smallest number of units of each part
 
     @property
     def parts(self) -> int:
-        """Groups of units: a module each, or, on the first layer of a level, a module and one that it reads."""
+        """Groups of units: one for each module or, in the first layer of a level, for each module and module that it reads."""
         return sum(map(len, self.reads)) or len(self.modules)
 
 
 def planted_hierarchy(modules: Sequence[int], units: int, *, cross_edges: float = 0.0, seed: int = 0) -> Hierarchy:
-    """A random layered network with its known modules.
+    """A random layered network with known modules.
 
     Parameters
     ----------
     modules : sequence of int
-        Modules on each level, from the inputs upward. A level with one module must not follow another with one: they would be one module.
+        Number of modules of each level, from the inputs upward. Two neighbouring levels of one module each would be one module.
     units : int
-        Units in all, inputs and outputs included.
+        Number of units in all, inputs and outputs included.
     cross_edges : float, at least 0
-        Additional edges, as a fraction of the planted ones, between units of neighbouring layers and different modules that are not wired.
+        Additional random edges as a fraction of the planted ones: between unwired units of neighbouring layers and different modules.
     seed : int
 
     Returns
     -------
     Hierarchy
-        The network, whose weights are zeros and ones, with the planted modules as labels; the clusters of a layer are its modules.
+        The network, with weights 0 and 1, and the planted modules as labels. The clusters of a layer are its modules.
 
     Raises
     ------
     ValueError
-        When a level has no module, two neighbouring levels have one module each, the units are too few, or there is no room
-        for so many cross edges.
+        When a level has no module, two neighbouring levels have one module each, there are too few units, or there are too few unwired
+        pairs for the cross edges.
 
     Notes
     -----
-    The modules of a level span the same one to three layers, those of the last level at least two. A module is wired completely from each
-    of its layers to the next. The first layer of a module that reads others consists of ports: the same number for each module
-    that it reads, each wired to all units of the last layer of that module and to no others. A module reads all modules of the
-    level below or, where there are as many modules as ways to choose so many of them, another choice each (three modules read in
-    pairs by three, as in the task ``[6, 3, 3, 3]``).
+    The modules of a level span the same one to three layers, those of the last level at least two. Within a module, each layer is fully
+    wired to the next. The first layer of a module that reads others consists of ports, the same number for each module that it reads.
+    A port is wired to all units of the last layer of that module and to no others. A module reads all modules of the level below, or a
+    subset of k of them if there are as many modules as such subsets, one subset for each (as three modules that read three in pairs, in
+    the task ``[6, 3, 3, 3]``).
 
-    Each of these choices makes the modules identifiable by the definition of Patil, Michael & Dovrolis, NeurIPS 2023:
+    These choices make the modules identifiable by the definition of Patil, Michael & Dovrolis, NeurIPS 2023:
 
-    - The units of a module's layer reach the same units. Those of two modules never do, since no port serves two, and however the
-      modules of a layer are parted in two, neither part reaches everything, so that the test for a single cluster never fires.
-    - Nothing merges across levels: a module reads several modules or is read by several, with like numbers of edges. Sizes within
-      a layer differ by at most a quarter, and a unit, from their mean.
-    - The modules of a layer are about equally far from one another and of about the same size. Distance modularity joins a and b where
-      ``d(a, b) < d(a, all) d(b, all)``, distances summed over units and divided by their total (see
-      :func:`~analysis.detection.clustering.modularity_by_count`): modules that share readers beside others that do not, as in a tree,
-      and modules much smaller than the others of their layer are one module by that definition.
-    - Where more than two modules meet in a layer, each has at least two units there: no number of clusters in 2..n-1 leaves all
-      units separate. Outputs are separate anyway.
+    - The units of a module in one layer reach the same units. Units of different modules never do, since a port reads one module only.
+      In no bipartition of the modules of a layer does one side reach everything, so the test for a single cluster never fires.
+    - Nothing merges across levels: a module reads several modules or is read by several, with similar numbers of edges. Sizes within
+      a layer differ from their mean by at most a quarter and one unit.
+    - The modules of a layer have about equal distances and about equal sizes. Distance modularity joins a and b where
+      ``d(a, b) < d(a, all) d(b, all)``, with distances summed over units and divided by their total (see
+      :func:`~analysis.detection.criteria.modularity_by_count`). By this definition two kinds of modules would be one: modules that share
+      readers in a layer where others do not, as in a tree, and modules much smaller than the others of their layer.
+    - Where a layer has more than two modules, each has at least two units there. Otherwise all units would have to be separate, which no
+      number of clusters in 2..n-1 allows. Outputs are separate anyway.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def _checked_modules(modules: Sequence[int]) -> list[int]:
 
 
 def _layout(counts: Sequence[int], units: int, rng: np.random.Generator) -> list[_Block]:
-    """The layers, as many for each level as the units suffice for; where they suffice for none, modules read as few as they can."""
+    """The layers: a random number for each level, reduced to fit the units. If none fit, modules read as few others as possible."""
     labels = np.split(np.arange(sum(counts)), np.cumsum(counts)[:-1])
     fewest = [1] * (len(counts) - 1) + [2]
     for narrow in (False, True):
@@ -151,7 +151,7 @@ def _blocks(labels: Sequence[NDArray[np.int64]], reads: Sequence[_Choices], span
 
 
 def _choices(below: NDArray[np.int64], above: int, narrow: bool, rng: np.random.Generator) -> _Choices:
-    """For each module above the modules that it reads: another choice of so many, where the numbers fit, or all."""
+    """For each module above, the modules that it reads: a different subset each, where the numbers fit, or all."""
     sizes = [*(k for k in range(2, len(below)) if comb(len(below), k) == above), len(below)]
     size = sizes[0] if narrow else int(rng.choice(sizes))
     if size == len(below):
@@ -160,7 +160,7 @@ def _choices(below: NDArray[np.int64], above: int, narrow: bool, rng: np.random.
 
 
 def _filled(blocks: Sequence[_Block], units: int, rng: np.random.Generator) -> list[_Layer]:
-    """Ports first, at most as many as fit into a layer of mean size; the other layers share what is left."""
+    """The units of each layer. Layers of ports get at most the mean size of a layer; the other layers share the rest."""
     mean = units / sum(len(block.modules) for block in blocks)
     left = units - _needed(blocks)
     layers: dict[int, _Layer] = {}
@@ -185,7 +185,7 @@ def _ports(block: _Block, size: int) -> _Layer:
 
 
 def _balanced(total: int, modules: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Sizes that add up to the total and are at most a quarter, and one unit, from the mean."""
+    """Sizes with the given total that differ from their mean by at most a quarter and one unit."""
     base, rest = divmod(total, modules)
     sizes = np.full(modules, base)
     order = rng.permutation(modules)
@@ -203,7 +203,7 @@ def _shuffled(layers: Sequence[_Layer], rng: np.random.Generator) -> list[_Layer
 
 
 def _add_cross_edges(edges: Sequence[NDArray[np.bool_]], fraction: float, rng: np.random.Generator) -> None:
-    """Wire random pairs that the plan leaves out, all with the same probability; within a module there are none."""
+    """Add edges between random unwired pairs, all with the same probability; within a module all pairs are wired."""
     count = round(fraction * sum(int(edge.sum()) for edge in edges))
     absent = [np.flatnonzero(~edge) for edge in edges]
     starts = np.cumsum([0, *(len(pairs) for pairs in absent)])

@@ -1,4 +1,4 @@
-"""A complete truth table, and how many classes a part of its inputs has."""
+"""Complete truth tables, and the number of classes of a subset of the inputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["TruthTable", "check_truth"]
 
 
 def check_truth(value: Any) -> None:
-    """Refuse what is no truth graph."""
+    """Refuse a value that is not a truth graph."""
     if not isinstance(value, nx.DiGraph) or value.is_multigraph():
         raise ValueError(
             f"the truth must be a networkx.DiGraph without parallel edges, such as task.truth(hidden_layers=2); got {type(value).__name__}"
@@ -31,13 +31,13 @@ class TruthTable:
     Parameters
     ----------
     x : array of shape (2^n, n)
-        Every row of 0 and 1 once, in any order; kept in lexicographic order, first column slowest.
+        Every row of 0 and 1 once, in any order; stored in lexicographic order, first column slowest.
     y : array of shape (2^n, k), of 0 and 1
 
     Raises
     ------
     ValueError
-        When it is no such table.
+        When x and y are not such a table.
     """
 
     x: NDArray[np.uint8]
@@ -58,19 +58,20 @@ class TruthTable:
 
     @classmethod
     def of(cls, truth: nx.DiGraph) -> TruthTable | None:
-        """The table that a truth graph carries as ``truth.graph["x"]`` and ``["y"]``; None where it carries none."""
+        """The table of a truth graph, from ``truth.graph["x"]`` and ``["y"]``; None where it has none."""
         parts = [truth.graph.get(name) for name in ("x", "y")]
         return None if all(part is None for part in parts) else cls(*parts)
 
     def classes(self, inputs: Sequence[int], outputs: Sequence[int]) -> int:
-        """The column multiplicity of ``inputs``: how many different functions of the other inputs their assignments leave.
+        """The column multiplicity of ``inputs``: the number of different functions of the other inputs that their assignments leave.
 
-        Two assignments of ``inputs`` are one class when every output in ``outputs`` is the same for both, whatever the other inputs
-        are. So a part of a network that reads ``inputs`` has to tell so many classes apart, and no more (Ashenhurst 1957, Curtis 1962).
+        Two assignments of ``inputs`` are in one class if every output in ``outputs`` is equal for both, for all values of the other
+        inputs. A part of a network that reads ``inputs`` must distinguish this number of classes, and no more (Ashenhurst 1957, Curtis
+        1962).
 
         Examples
         --------
-        Of four assignments of x0 and x1, three lead to the same for ``x0 & x1 & x2``:
+        Of the four assignments of x0 and x1, three are equivalent for ``x0 & x1 & x2``:
 
         >>> x = [[0, 0, 0], [0, 0, 1], [0, 1, 0], [0, 1, 1], [1, 0, 0], [1, 0, 1], [1, 1, 0], [1, 1, 1]]
         >>> TruthTable(x, [[0], [0], [0], [0], [0], [0], [0], [1]]).classes((0, 1), (0,))

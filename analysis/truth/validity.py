@@ -1,6 +1,6 @@
-"""Whether a hierarchy that is not the published one still takes the function apart, or is simply wrong.
+"""Whether a hierarchy that differs from the published one is still a valid decomposition of the function.
 
-Judged on the truth table and on how the modules are wired; never on how well a network was trained.
+The verdict depends on the truth table and on the wiring of the modules, never on how well a network was trained.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ __all__ = ["Boundary", "Verdict", "judge_decomposition"]
 
 # R = 2^n rows, n inputs, k outputs, w units of a layer.
 
-# Values of a unit over the table that lie closer than this part of their range are one level. Training leaves an AND unit slightly
-# different values on the rows where it says no; a level that means something stands far from the next.
+# Values of a unit over the table that are closer than this fraction of their range are one level. After training an AND unit has slightly
+# different values on the rows where it is 0; levels that carry information are far apart.
 LEVEL_GAP = 0.1
-ROUNDING = 1e-6  # part of the largest value of a unit
+ROUNDING = 1e-6  # fraction of the largest value of a unit
 
 Ends = tuple[tuple[int, ...], tuple[int, ...]]  # the inputs and outputs of a module
 Groups = Sequence[tuple[int, ...]]
@@ -30,7 +30,7 @@ Groups = Sequence[tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Boundary:
-    """What passes out of a module that others read.
+    """What a module passes on to the modules that read it.
 
     Attributes
     ----------
@@ -39,16 +39,16 @@ class Boundary:
     inputs : tuple of int
         The network's inputs that it depends on, by its wiring.
     classes : int
-        The column multiplicity of ``inputs`` with regard to the outputs that the module reaches; see :meth:`TruthTable.classes`.
+        The column multiplicity of ``inputs`` for the outputs that the module reaches: see :meth:`TruthTable.classes`.
     leaving : tuple of (layer, index)
         Its units with an edge to another module.
     units : int
-        How many of them are no copies of one another and not constant.
+        The number of leaving units, without copies and constants.
     computed : bool
-        Whether a hidden unit is among them. Where none is, the module passes its inputs on as they are.
+        Whether a hidden unit is among the leaving units. If not, the module passes on its inputs unchanged.
     patterns, levels : int or None
-        How many patterns the leaving units take over the table, and how many levels the one with most: more than 2 is an
-        analog code. None when the network, as a graph, does not compute the table, which includes networks known as masks only.
+        The number of patterns of the leaving units over the table, and the largest number of levels of one of them; more than 2 is
+        an analog code. None where the graph does not compute the table, as for networks of which only the masks are known.
     """
 
     module: int
@@ -63,7 +63,7 @@ class Boundary:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a decomposition is valid; if not, why; and what passes out of each module."""
+    """Whether a decomposition is valid, the reasons if it is not, and the boundary of each module."""
 
     valid: bool
     reasons: tuple[str, ...]
@@ -71,13 +71,13 @@ class Verdict:
 
 
 def judge_decomposition(found: Hierarchy, modules: Sequence[Ends], table: TruthTable) -> Verdict:
-    """Whether the modules are a valid decomposition of the function, and if not, why.
+    """Whether the modules are a valid decomposition of the function, with reasons if they are not.
 
     Parameters
     ----------
     found : Hierarchy
     modules : sequence of (inputs, outputs)
-        The network's inputs and outputs that each module of the truth holds, as tuples of positions in ascending order.
+        The network's inputs and outputs in each module of the truth, as tuples of positions in ascending order.
     table : TruthTable
 
     Returns
@@ -87,38 +87,39 @@ def judge_decomposition(found: Hierarchy, modules: Sequence[Ends], table: TruthT
     Raises
     ------
     ValueError
-        When the table has other inputs or outputs than the network.
+        When the numbers of inputs or outputs of table and network differ.
 
     Notes
     -----
-    Four rules, on the table and the wiring, so that networks known as masks only are judged too. A module depends on
-    the inputs S from which a path leads to it, and reaches the outputs O to which a path leads; ``mu(S, O)`` is the column
+    There are four rules. They use the table and the wiring only, so they also apply to networks of which only the masks are known. A
+    module depends on the inputs S with a path to it, and reaches the outputs O with a path from it. ``mu(S, O)`` is the column
     multiplicity, :meth:`TruthTable.classes`.
 
-    1. Inputs. No module holds inputs that the truth keeps apart. Where the inputs of one truth module are held by several, each
-       part of two or more inputs has ``mu < 2^|part|``: what passes out of the part is less than went in, so that the part is a
-       sub-function. Single inputs are no sub-function, so not all parts may be one.
-    2. Outputs. No module holds outputs that the truth keeps apart, and copies (equal or complementary columns) that it holds
-       together stay together. Finer is valid otherwise: the truth of a deeper network separates outputs that a shallower one
-       cannot. Outputs that are constant may be anywhere.
-    3. Reach. An output is wired to exactly the inputs on which it depends; over any other, ``mu = 1`` and nothing is to pass.
-    4. Boundaries. Of the units by which a module with hidden units is read, at most ``mu(S, O) - 1`` are no copies of one
-       another. Every function of c classes is a constant plus a weighted sum of c - 1 of their indicators, so c - 1 units can say
-       all that any reader may need, and one more says what none needs. A module of inputs alone computes nothing; rule 1 judges it.
-       Nor is a module asked that has the inputs and outputs of one of the truth's: it is a sub-function on the task's word, and
-       may leave its last OR to its readers, as the published networks of ``[8,2,1,2,k]`` nearly all do. For any other module a
-       narrow boundary is the only evidence.
+    1. Inputs. No module contains inputs that the truth separates. Where the inputs of one truth module are split among several modules,
+       each part of two or more inputs has ``mu < 2^|part|``: less information leaves the part than enters it, so the part is a
+       sub-function. Single inputs are not sub-functions, so not all parts may be single inputs.
+    2. Outputs. No module contains outputs that the truth separates. Copies (equal or complementary columns) that are together in the truth
+       stay together. Otherwise finer groups are valid: the truth of a deeper network separates outputs that a shallower one cannot.
+       Constant outputs may be anywhere.
+    3. Reach. An output is wired to exactly the inputs on which it depends. For any other input ``mu = 1``, so nothing needs to pass.
+    4. Boundaries. Of the units of a module with hidden units that other modules read, at most ``mu(S, O) - 1`` are not copies of one
+       another. Every function of c classes is a constant plus a weighted sum of c - 1 class indicators. So c - 1 units can carry all
+       that any reader needs, and one more carries what no reader needs.
 
-    Units are copies when they depend on one and the same input (two units of one bit are affine functions of each other). If the
-    network computes the table, also when they split its rows into the same levels, and constant units do not count; so known
-    weights may excuse a unit but never blame one.
+    Rule 4 has two exceptions. A module of inputs alone computes nothing, and rule 1 applies to it. A module with the inputs and outputs of
+    a truth module is a sub-function by the definition of the task; it may leave its last OR to its readers, as nearly all published
+    networks of ``[8,2,1,2,k]`` do. For any other module a narrow boundary is the only evidence.
 
-    The number of patterns that the leaving units really take is reported but decides nothing. More patterns than classes need not
-    say more: training leaves surplus levels in sparse networks too, which the readers threshold away, and the same modules would
-    be valid as a mask and not with weights. And fewer units than bits, one analog unit that carries two functions, pass no
-    more than they must; ``levels`` shows them.
+    Units are copies if they depend on the same single input (two units of one bit are affine functions of each other). If the network
+    computes the table, units that split its rows into the same levels are copies too, and constant units do not count. Known weights can
+    therefore make a hierarchy valid, but never invalid.
 
-    Rule 4 is necessary, not sufficient: whether units of unknown weights compute what the boundary has room for, nobody can tell.
+    The number of patterns of the leaving units is reported but decides nothing. More patterns than classes need not carry more
+    information: training leaves surplus levels in sparse networks too, which the readers threshold away. By such a rule the same modules
+    would be valid as a mask and invalid with weights. One analog unit that carries two functions passes on no more than necessary;
+    ``levels`` shows such units.
+
+    Rule 4 is necessary, not sufficient. With unknown weights it cannot be known what the units of a boundary compute.
 
     Examples
     --------
@@ -159,7 +160,7 @@ def _computes(graph: LayeredGraph, table: TruthTable) -> bool:
 
 
 def _dependence(graph: LayeredGraph) -> list[NDArray[np.bool_]]:
-    """For each layer which inputs a path leads from, shape (n, w)."""
+    """For each layer, which inputs have a path to each unit, shape (n, w)."""
     known = [np.eye(graph.widths[0], dtype=bool)]
     for weight in graph.weights:
         known.append(known[-1].astype(float) @ (weight != 0) > 0)
@@ -167,7 +168,7 @@ def _dependence(graph: LayeredGraph) -> list[NDArray[np.bool_]]:
 
 
 def _reached(graph: LayeredGraph) -> list[NDArray[np.bool_]]:
-    """For each layer which outputs a path leads to, shape (w, k)."""
+    """For each layer, which outputs have a path from each unit, shape (w, k)."""
     known = [np.eye(graph.widths[-1], dtype=bool)]
     for weight in reversed(graph.weights):
         known.append((weight != 0).astype(float) @ known[-1] > 0)
@@ -193,23 +194,23 @@ def _boundaries(found: Hierarchy, table: TruthTable) -> tuple[Boundary, ...]:
 
 
 def _counts(leaving: Sequence[tuple[int, int]], dependence: Sequence[NDArray[np.bool_]]) -> tuple[int, None, None]:
-    """How many units are no copies, by the wiring: several that depend on one and the same input count once."""
+    """The number of units without copies, by the wiring: units that depend on the same single input count once."""
     reads = {unit: np.flatnonzero(dependence[unit[0]][:, unit[1]]) for unit in leaving}
     return len({(0, int(inputs[0])) if len(inputs) == 1 else unit for unit, inputs in reads.items()}), None, None
 
 
 def _counts_taken(leaving: Sequence[tuple[int, int]], values: Sequence[NDArray[np.float64]]) -> tuple[int, int, int]:
-    """How many units are no copies, how many patterns they take over the table, and how many levels at most."""
+    """The number of units without copies, of their patterns over the table, and of levels of one unit at most."""
     split = np.stack([_levels(values[layer][:, unit]) for layer, unit in leaving])
     return len({row.tobytes() for row in split if row.any()}), np.unique(split, axis=1).shape[1], int(split.max()) + 1
 
 
 def _levels(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The level of a unit in each row, numbered by first appearance, so that a unit and its negation are alike."""
+    """The level of a unit in each row. Numbered by first appearance, so that a unit and its negation have equal levels."""
     order = np.argsort(values, kind="stable")
     gaps = np.diff(values[order])
     span = values.max() - values.min()
-    # Rounding is no level: a unit that always says the same spreads by less than any weight could mean, for its size.
+    # Rounding makes no levels: the values of a constant unit differ by a tiny fraction of their size only.
     apart = gaps > max(LEVEL_GAP * span, ROUNDING * np.abs(values).max())
     levels = np.empty(len(values), dtype=np.int64)
     levels[order] = np.concatenate([[0], np.cumsum(apart)])

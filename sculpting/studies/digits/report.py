@@ -32,12 +32,12 @@ NOTE = (
     "Published counts were read off the figures of Patil, Michael and Dovrolis (NeurIPS 2023): three widths and four seeds at size 28, "
     "with settings for each width and depth; separate modules in the middle of the XOR in 0 of 48 networks of 2 to 5 hidden layers. A "
     "network that does take the bits apart need not have such modules: what one output alone reads joins the module of that output. So the "
-    "last lines ask the function: *the bits apart*, a hidden layer below the last, each of whose units tells of one bit only."
+    "last lines are about the function: *the bits apart*, a hidden layer below the last, each of whose units carries one bit only."
 )
 MIDDLE_NOTE = (
-    "By hidden layer: *share*, the mean over units of the largest part that one bit of both digits has in what the unit tells of them (1: "
-    "of one bit only; 0.14: of one digit against all others); *one output*, how many units reach one output only. *Bits apart*: in a layer "
-    "below the last every unit has a share of at least 0.9, and each bit is told of."
+    "By hidden layer: *share*, the mean over units of the largest part that one bit of both digits has in what the unit carries of them "
+    "(1: of one bit only; 0.14: of one digit against all others); *one output*, how many units reach one output only. *Bits apart*: in a "
+    "layer below the last every unit has a share of at least 0.9, and each bit is carried."
 )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from itertools import product
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,7 +14,7 @@ from test_figures import check_texts
 from sculpting.studies.boolean import published
 from sculpting.studies.boolean.cells import shapes
 from sculpting.studies.boolean.figures import FIGURES
-from sculpting.studies.boolean.report import boolean_summary, write_boolean_report
+from sculpting.studies.boolean.report import boolean_report, boolean_summary
 from sculpting.tasks import boolean_tasks
 
 VERDICTS = ("inputs_right", "outputs_right", "hidden_right", "modules_right", "exact", "valid")
@@ -50,8 +49,8 @@ def cells_under(summary: str, heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in section.splitlines() if line.startswith("|")][2:]
 
 
-def floors(rows: list) -> dict[str, list[str]]:
-    return {line[0]: line[1:] for line in cells_under(boolean_summary(rows), "What has to be reached")}
+def targets(rows: list) -> dict[str, list[str]]:
+    return {line[0]: line[1:] for line in cells_under(boolean_summary(rows), "Targets")}
 
 
 REUSE = "reuse, use 1, 2, 4, 6, 8, 2 hidden layers"
@@ -62,9 +61,9 @@ def reuse(*counts: int, depth: int = 2, **more: Any) -> list:
     return [row for use, n in tasks for row in rows_of(f"[4, 1, 2, {2 * use}]", depth, modules_right=n, valid=n, exact=n, **more)]
 
 
-def test_a_floor_for_every_group_and_all_are_reached_by_answers_that_are_all_right() -> None:
-    told = floors(everything(rules=RULES[:1]))
-    assert list(told) == [
+def test_a_target_for_every_group_and_all_are_reached_by_rows_that_are_all_right() -> None:
+    lines = targets(everything(rules=RULES[:1]))
+    assert list(lines) == [
         "`[4,2,4]`, 1, 2, 3 hidden layers",
         "`[6,3,3,3]`, 1, 2, 3 hidden layers",
         "`[4,1,4]`, 1, 2, 3 hidden layers",
@@ -78,8 +77,8 @@ def test_a_floor_for_every_group_and_all_are_reached_by_answers_that_are_all_rig
         "overlap 3, outputs, mean over use",
         "overlap 4, outputs, mean over use",
     ]
-    assert {line[-1] for line in told.values()} == {"yes"}
-    assert [line[:2] for line in told.values()] == [
+    assert {line[-1] for line in lines.values()} == {"yes"}
+    assert [line[:2] for line in lines.values()] == [
         *[["12, 12, 12 of 12", "12, 12, 12 of 12"]] * 3,
         ["12, 11 of 12", "12, 12 of 12"],
         ["7, 11, 12, 12, 12 of 12", "11, 12, 12, 12, 12 of 12"],
@@ -98,34 +97,34 @@ def test_a_floor_for_every_group_and_all_are_reached_by_answers_that_are_all_rig
 
 
 def test_nothing_run_and_nothing_right() -> None:
-    assert {tuple(line[2:]) for line in floors([]).values()} == {
+    assert {tuple(line[2:]) for line in targets([]).values()} == {
         ("not run", "**not run**", "not run"),
         ("**not run**", "not run", "not run"),
     }
-    assert {line[-1] for line in floors(everything(rules=RULES[:1], **dict.fromkeys(VERDICTS, 0))).values()} == {"no"}
+    assert {line[-1] for line in targets(everything(rules=RULES[:1], **dict.fromkeys(VERDICTS, 0))).values()} == {"no"}
 
 
 def test_reuse_counts_valid_decompositions_and_shows_the_strict_figure_beside() -> None:
     rows = rows_of("[4, 1, 2, 2]", 2, modules_right=7, exact=7, valid=11)
     for use in (2, 4, 6, 8):
         rows += rows_of(f"[4, 1, 2, {2 * use}]", 2)
-    assert floors(rows)[REUSE][2:] == ["7, 12, 12, 12, 12 of 12", "**11, 12, 12, 12, 12 of 12**", "yes"]
+    assert targets(rows)[REUSE][2:] == ["7, 12, 12, 12, 12 of 12", "**11, 12, 12, 12, 12 of 12**", "yes"]
     # One of them is right in its modules and no valid decomposition.
     rows[0]["valid"] = False
-    assert floors(rows)[REUSE][2:] == ["7, 12, 12, 12, 12 of 12", "**11, 12, 12, 12, 12 of 12**", "yes"]
+    assert targets(rows)[REUSE][2:] == ["7, 12, 12, 12, 12 of 12", "**11, 12, 12, 12, 12 of 12**", "yes"]
 
 
 def test_an_exemplar_is_strict_whatever_else_is_valid() -> None:
     rows = [row for depth in (1, 2, 3) for row in rows_of("[4, 2, 4]", depth, modules_right=12 - (depth == 2))]
-    assert floors(rows)["`[4,2,4]`, 1, 2, 3 hidden layers"][2:] == ["**12, 11, 12 of 12**", "12, 12, 12 of 12", "no: 2 hidden layers"]
+    assert targets(rows)["`[4,2,4]`, 1, 2, 3 hidden layers"][2:] == ["**12, 11, 12 of 12**", "12, 12, 12 of 12", "no: 2 hidden layers"]
 
 
 @pytest.mark.parametrize(
     ("counts", "verdict"),
     [((11, 12, 12, 12, 12), "yes"), ((10, 12, 12, 12, 12), "no: use 1"), ((12, 11, 12, 12, 11), "no: use 2, use 8")],
 )
-def test_a_floor_of_several_cells_names_those_that_fail(counts: tuple[int, ...], verdict: str) -> None:
-    assert floors(reuse(*counts))[REUSE][-1] == verdict
+def test_a_target_of_several_cells_names_those_that_fail(counts: tuple[int, ...], verdict: str) -> None:
+    assert targets(reuse(*counts))[REUSE][-1] == verdict
 
 
 @pytest.mark.parametrize(
@@ -144,21 +143,21 @@ def test_overlap_is_the_mean_over_use_of_inputs_or_outputs(overlap: int, side: s
         for depth, part in zip((1, 2, 3), (min(12, count), min(12, max(0, count - 12)), max(0, count - 24)), strict=True):
             verdicts = {**dict.fromkeys(VERDICTS, 0), f"{side}_right": part}
             rows += rows_of(published.task_name(published.OVERLAP_FAMILIES[overlap], use), depth, **verdicts)
-    (line,) = [line for group, line in floors(rows).items() if group.startswith(f"overlap {overlap}, {side}")]
+    (line,) = [line for group, line in targets(rows).items() if group.startswith(f"overlap {overlap}, {side}")]
     assert f"{line[2].strip('*')} {line[-1]}" == verdict
 
 
 def test_overlap_of_two_inputs_is_judged_in_every_cell() -> None:
     rows = [row for use in published.USES for depth in (1, 2, 3) for row in rows_of(f"[6, 3, 2, {2 * use}]", depth)]
     next(row for row in rows if row["task"] == "[6, 3, 2, 8]")["outputs_right"] = False
-    told = floors(rows)
-    assert told["overlap 2, inputs, use 1, 2, 4, 6, 8"][2] == "**36, 36, 36, 36, 36 of 36**"
-    assert told["overlap 2, outputs, use 1, 2, 4, 6, 8"][2:] == ["**36, 36, 35, 36, 36 of 36**", "36, 36, 36, 36, 36 of 36", "no: use 4"]
+    lines = targets(rows)
+    assert lines["overlap 2, inputs, use 1, 2, 4, 6, 8"][2] == "**36, 36, 36, 36, 36 of 36**"
+    assert lines["overlap 2, outputs, use 1, 2, 4, 6, 8"][2:] == ["**36, 36, 35, 36, 36 of 36**", "36, 36, 36, 36, 36 of 36", "no: use 4"]
 
 
-def test_parts_of_a_study_are_open_until_the_answer_is_certain() -> None:
+def test_parts_of_a_study_are_open_until_the_verdict_is_certain() -> None:
     def verdict(right: int, groups: int) -> str:
-        return floors(rows_of("[4, 1, 2, 2]", 2, groups, modules_right=right, valid=right) + reuse(12, 12, 12, 12, 12)[120:])[REUSE][-1]
+        return targets(rows_of("[4, 1, 2, 2]", 2, groups, modules_right=right, valid=right) + reuse(12, 12, 12, 12, 12)[120:])[REUSE][-1]
 
     assert verdict(9, 3) == "open: use 1"  # 9 of 9; 12 could still fail
     assert verdict(8, 3) == "open: use 1"  # 8 of 9 and then 3 of 3 would do
@@ -167,14 +166,14 @@ def test_parts_of_a_study_are_open_until_the_answer_is_certain() -> None:
     assert verdict(14, 5) == "yes"  # more groups than asked for: 14 of 15 is at least 11 of 12
     assert verdict(13, 5) == "no: use 1"
     partly = rows_of("[4, 1, 2, 2]", 2, 3, modules_right=8, valid=8) + rows_of("[4, 1, 2, 4]", 2, 1, modules_right=2, valid=2)
-    assert floors(partly)[REUSE][2:] == [
+    assert targets(partly)[REUSE][2:] == [
         "8/9, 2/3, not run, not run, not run",
         "**8/9, 2/3, not run, not run, not run**",
         "no: use 2; open: use 1; not run: use 4, use 6, use 8",
     ]
     enough = [row for use in (1, 2, 4, 6) for depth in (1, 2, 3) for row in rows_of(f"[4, 1, 2, 2, {2 * use}]", depth)]
-    assert floors(enough)["overlap 4, outputs, mean over use"][2:] == ["**144 of 144 (1.00)**", "144 of 144 (1.00)", "yes"]
-    assert floors(rows_of("[4, 1, 2, 2]", 2, rules=(("sparsest", 4), ("consensus", 1))))[REUSE][-1] == "not run"
+    assert targets(enough)["overlap 4, outputs, mean over use"][2:] == ["**144 of 144 (1.00)**", "144 of 144 (1.00)", "yes"]
+    assert targets(rows_of("[4, 1, 2, 2]", 2, rules=(("sparsest", 4), ("consensus", 1))))[REUSE][-1] == "not run"
 
 
 def test_every_task_with_all_rules_and_the_interval() -> None:
@@ -197,7 +196,7 @@ def test_totals_part_tuning_tasks_from_the_rest() -> None:
     assert tuning[:5] == ["tuning, 6 tasks", "22/24", "0.74-0.98", "24/24", "22/24 / 24/24"]
     assert held == ["held out, 32 tasks", "3/12", "0.09-0.53", "5/12", "3/12 / 5/12", "3/48 / 5/48", "3/48 / 5/48"]
     assert both[:2] == ["all, 38 tasks", "25/36"]
-    assert boolean_summary(rows).splitlines()[2] == "9 of 342 cells (task, width, depth) were run; 36 answers."
+    assert boolean_summary(rows).splitlines()[2] == "9 of 342 cells (task, width, depth) were run; 36 results."
 
 
 def test_overlap_beside_the_published_rates() -> None:
@@ -235,12 +234,12 @@ def test_published_counts_are_the_printed_rates() -> None:
             fractions = tuple(round(successes / total, 2) for successes, total in counts.values())
             assert fractions == printed.get((verdict, overlap), (1, 1, 1, 1, 1))
     names = {str(list(key)) for key in boolean_tasks()}
-    assert {task for floor in published.FLOORS for cell in floor.cells for task in cell.tasks} < names
+    assert {task for target in published.TARGETS for cell in target.cells for task in cell.tasks} < names
     assert set(published.EXEMPLAR_RATES) | set(published.TUNING_TASKS) < names
     assert published.published_count("[4, 1, 2, 16]", 3) == published.REUSE_RATES[3][8] == published.EXEMPLAR_RATES["[4, 1, 2, 16]"][3]
     assert published.published_count("[8, 2, 1, 2, 4]", 3) == (6, 12)
     assert published.published_count("[8, 2, 1, 2, 2]", 3) is None
-    assert all(cell.floor >= cell.published for floor in published.FLOORS for cell in floor.cells)
+    assert all(cell.least >= cell.published for target in published.TARGETS for cell in target.cells)
 
 
 def texts(ax: Any) -> list[str]:
@@ -287,18 +286,18 @@ def test_texts_of_the_figures_stay_apart(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_files_are_pictures_and_the_same_twice(tmp_path: Path) -> None:
+def test_files_are_pictures_and_the_same_twice() -> None:
     rows = rows_of("[4, 1, 2, 2]", 2, modules_right=6) + rows_of("[8, 2, 4]", 1)
-    written = write_boolean_report(rows, tmp_path / "new")
-    names = [f"{name}.{kind}" for name in ("exemplars", "reuse", "hierarchy", "overlap") for kind in ("svg", "png")]
-    assert [path.name for path in written] == ["summary.md", *names]
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(path.name for path in written)
-    assert written[0].read_text() == boolean_summary(rows)
-    before = [path.read_bytes() for path in written]
-    for path in written[1:]:
-        if path.suffix == ".png":
-            assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
-        else:
-            assert ElementTree.parse(path).getroot().tag == "{http://www.w3.org/2000/svg}svg"
-            assert re.search(r"<text[^>]*>.*12/12|<text[^>]*>.*36/36|<text[^>]*>.*publ", path.read_text())
-    assert [path.read_bytes() for path in write_boolean_report(rows, tmp_path / "new")] == before
+    files = boolean_report(rows, lambda name: None)
+    assert list(files) == [
+        "summary.md",
+        *(f"{name}.{kind}" for name in ("exemplars", "reuse", "hierarchy", "overlap") for kind in ("svg", "png")),
+    ]
+    assert files["summary.md"].decode() == boolean_summary(rows)
+    for name, content in files.items():
+        if name.endswith(".png"):
+            assert content.startswith(b"\x89PNG\r\n\x1a\n")
+        elif name.endswith(".svg"):
+            assert ElementTree.fromstring(content).tag == "{http://www.w3.org/2000/svg}svg"
+            assert re.search(r"<text[^>]*>.*12/12|<text[^>]*>.*36/36|<text[^>]*>.*publ", content.decode())
+    assert boolean_report(rows, lambda name: None) == files
