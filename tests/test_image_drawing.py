@@ -19,7 +19,7 @@ from analysis.drawing import draw
 from analysis.drawing.colours import HUES, region_colours, shades
 from analysis.drawing.images import PixelMap, largest_weight, picture_of, pixel_maps
 from analysis.drawing.page_layout import plan_page, region_label
-from analysis.drawing.stand_ins import layout_with_maps
+from analysis.drawing.placeholders import layout_with_maps
 
 IMAGE = (3, 4)
 
@@ -300,7 +300,7 @@ def test_mnist_size_comes_out():
 def test_errors_say_what_to_do(tmp_path):
     case = two_sides()
     wrong = {
-        (3, 5): r"got \(3, 5\), which has 15. Leave it out where inputs are no image",
+        (3, 5): r"got \(3, 5\), which has 15. Leave it out where the inputs are not an image",
         (12,): r"got \(12,\). Leave",
         (3, 4, 1): r"got \(3, 4, 1\). Leave",
         (-3, -4): r"got \(-3, -4\). Leave",
