@@ -163,10 +163,17 @@ def _legend(ax: Axes, series: list[str], lenient: Grid, strict: Grid, published:
     below = 8 + LINE * (SMALL * lines + (TEXT * (1 + label.count("\n")) if label else 0))
     shift = ScaledTranslation(0, -below / 72, ax.figure.dpi_scale_trans)
     legend = ax.legend(
-        handles=entries, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=ax.transAxes + shift, borderaxespad=0,
-        ncols=_columns(ax, [str(entry.get_label()) for entry in entries]), frameon=False, prop={"family": FONT, "size": SMALL},
-        columnspacing=1.2, handlelength=1.4,
-    )  # fmt: skip
+        handles=entries,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        bbox_transform=ax.transAxes + shift,
+        borderaxespad=0,
+        ncols=_columns(ax, [str(entry.get_label()) for entry in entries]),
+        frameon=False,
+        prop={"family": FONT, "size": SMALL},
+        columnspacing=1.2,
+        handlelength=1.4,
+    )
     for text in legend.get_texts():
         text.set(parse_math=False, color=INK)
 

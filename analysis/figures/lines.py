@@ -144,9 +144,18 @@ def _name_values(ax: Axes, rates: Values, default: str | None) -> None:
         if rate is not None:
             ax.vlines(i, *rate.interval, color=INK, linewidth=0.8, gid="interval", zorder=2)
         ax.annotate(
-            str(rate or NOT_RUN), (i, 1), (0, 3), xycoords=("data", "axes fraction"), textcoords="offset points",
-            ha="center", va="bottom", fontsize=SMALLEST, color=INK, annotation_clip=False, **LETTERS,
-        )  # fmt: skip
+            str(rate or NOT_RUN),
+            (i, 1),
+            (0, 3),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=SMALLEST,
+            color=INK,
+            annotation_clip=False,
+            **LETTERS,
+        )
     ax.set_xlim(-0.5, len(rates) - 0.5)
     ax.set_xticks(range(len(rates)), list(rates), fontsize=SMALL, **LETTERS)
     for name, label in zip(rates, ax.get_xticklabels(), strict=True):

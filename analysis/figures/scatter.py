@@ -122,10 +122,18 @@ def _letters(ax: Axes, series: Mapping[str, PathCollection], title: str, xlabel:
     letter(ax, title, xlabel, ylabel, pad=1.5 * SMALLEST * len(series) + 6)
     # Labels are passed explicitly, since matplotlib leaves out series with names that begin with "_".
     legend = ax.legend(
-        list(series.values()), list(series),
-        loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, handletextpad=0.2, labelspacing=0.3, handlelength=1.2,
-        frameon=False, prop={"family": FONT, "size": SMALLEST},
-    )  # fmt: skip
+        list(series.values()),
+        list(series),
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        borderaxespad=0.2,
+        borderpad=0,
+        handletextpad=0.2,
+        labelspacing=0.3,
+        handlelength=1.2,
+        frameon=False,
+        prop={"family": FONT, "size": SMALLEST},
+    )
     for marker in legend.legend_handles:
         if marker is not None:
             marker.set_alpha(1.0)
