@@ -109,7 +109,7 @@ def test_published_rates_are_open_diamonds_in_another_colour() -> None:
     assert ax.get_legend().get_texts()[-1].get_text() == "published"
 
 
-def test_series_are_told_apart_in_grey() -> None:
+def test_series_are_distinguishable_in_grey() -> None:
     greys = [np.dot(bar.get_facecolor()[:3], [0.299, 0.587, 0.114]) for bar in success_bars(GRID).patches[:3]]
     assert greys == sorted(greys, reverse=True)
     assert np.diff(greys).max() < -0.12

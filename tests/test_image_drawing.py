@@ -239,7 +239,7 @@ def test_maps_are_as_large_where_layers_are_wide():
             assert width == pytest.approx(2 * height)
 
 
-def test_the_legend_tells_the_heaviest_weight_in_any_map():
+def test_the_legend_gives_the_heaviest_weight_in_any_map():
     texts = [text.get_text() for text in draw(two_sides(), image=IMAGE).texts]
     assert {"summed |weight| of a pixel, up to 5", "summed |weight| from a map to a unit", "positive weight"} <= set(texts)
     assert "summed |weight| of a pixel, up to 220" in [text.get_text() for text in draw(many_modules(), image=(4, 6)).texts]
@@ -325,7 +325,7 @@ def test_errors_say_what_to_do(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_report_text_tells_the_pixels_of_each_module(tmp_path):
+def test_report_text_gives_the_pixels_of_each_module(tmp_path):
     text = report_text(two_sides(), evidence={"Chance": "p < 1"}, image=IMAGE)
     assert (
         "\n\nPixels: 5 of 12 read, of an image 3 high and 4 wide\n"
