@@ -223,7 +223,7 @@ def test_units_with_the_same_neighbours_do_no_harm() -> None:
 @pytest.mark.parametrize("method", METHODS)
 @settings(max_examples=25, deadline=None)
 @given(seed=SEEDS, widths=st.lists(st.integers(1, 8), min_size=2, max_size=5), density=st.floats(0, 0.7))
-def test_every_network_has_an_answer_in_canonical_labels(method: str, seed: int, widths: list[int], density: float) -> None:
+def test_every_network_has_a_result_in_canonical_labels(method: str, seed: int, widths: list[int], density: float) -> None:
     graph = random_graph(seed, widths, density)
     found = detect_baseline(graph, method, seed=seed)
     assert found.graph is graph
@@ -261,7 +261,7 @@ def test_only_the_seed_matters(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["leiden", "louvain", "infomap"])
-def test_other_seeds_may_give_other_answers(method: str) -> None:
+def test_other_seeds_may_give_other_results(method: str) -> None:
     graph = random_graph(1, (10, 14, 14, 8), 0.25)
     assert len({str(lists(detect_baseline(graph, method, seed=seed))) for seed in range(12)}) > 1
 

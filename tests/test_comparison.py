@@ -83,7 +83,7 @@ def test_without_a_truth_table_validity_is_not_known() -> None:
     assert "valid" not in str(comparison)
 
 
-def test_what_is_exact_and_connected_is_valid_and_tells_what_passes() -> None:
+def test_what_is_exact_and_connected_is_valid_and_shows_what_passes() -> None:
     comparison = compare(detect_modules(BOTH), tasks.boolean("both").truth(hidden_layers=1))
     assert comparison.valid is True
     assert comparison.reasons == ()
@@ -97,7 +97,7 @@ def test_what_is_exact_and_connected_is_valid_and_tells_what_passes() -> None:
     assert "M1 must tell apart 2 of the 4 cases of {x2, x3}; 1 unit leaves it" in text
 
 
-def test_another_valid_decomposition_is_told_from_a_wrong_one() -> None:
+def test_another_valid_decomposition_is_distinguished_from_a_wrong_one() -> None:
     truth = tasks.boolean([4, 1, 2, 2]).truth(hidden_layers=2)
     graph = LayeredGraph.from_weights([np.ones((3, 4)), [[1, 1, 0], [1, 0, 1]]])
 
@@ -164,7 +164,7 @@ def test_unused_inputs_count_as_such_on_both_sides() -> None:
     assert not with_third.exact
 
 
-def test_hidden_only_modules_are_told_apart_by_what_they_read() -> None:
+def test_hidden_only_modules_are_distinguished_by_what_they_read() -> None:
     task = tasks.boolean([8, 2, 1, 2, 4])
     truth = task.truth(hidden_layers=3)
     first = np.kron(np.eye(2), np.ones((2, 4)))

@@ -84,7 +84,7 @@ def test_a_removed_unit_keeps_its_position() -> None:
         pytest.param([[[0, 0], [1, 0]], [[1, 0]]], [[-1, -1], [-1, -1], [0]], id="no surviving input"),
     ],
 )
-def test_every_network_has_an_answer(weights: list, expected: list[list[int]]) -> None:
+def test_every_network_has_a_result(weights: list, expected: list[list[int]]) -> None:
     assert lists(detect_modules(weights).labels) == expected
 
 

@@ -109,7 +109,7 @@ def test_published_rates_are_open_diamonds_in_another_colour() -> None:
     assert ax.get_legend().get_texts()[-1].get_text() == "published"
 
 
-def test_series_are_told_apart_in_grey() -> None:
+def test_series_are_distinguishable_in_grey() -> None:
     greys = [np.dot(bar.get_facecolor()[:3], [0.299, 0.587, 0.114]) for bar in success_bars(GRID).patches[:3]]
     assert greys == sorted(greys, reverse=True)
     assert np.diff(greys).max() < -0.12
@@ -209,12 +209,12 @@ def test_errors_say_what_to_do() -> None:
     with pytest.raises(ValueError, match=r"at least one group of at least one rate; got \{'a': \{\}\}"):
         success_map({"a": {}})
     with pytest.raises(
-        ValueError, match=r"rates\['b'\] must have the names of rates\['a'\], \['x'\], in that order; got \['y'\]. .* use None"
+        ValueError, match=r"rates\['b'\] must have the names of rates\['a'\], \['x'\], in that order; got \['y'\]. Use None"
     ):
         success_bars({"a": {"x": Rate(1, 2)}, "b": {"y": Rate(1, 2)}})
-    with pytest.raises(ValueError, match=r"published must name what rates names; got 'use 3', which is none of \['use 1', 'use 2'\]"):
+    with pytest.raises(ValueError, match=r"published must have names of rates only; got 'use 3', which is not in \['use 1', 'use 2'\]"):
         success_map(GRID, published={"use 3": {}})
-    with pytest.raises(ValueError, match=r"lenient must name what rates names; got '4 layers', which is none of \['1 layer'"):
+    with pytest.raises(ValueError, match=r"lenient must have names of rates only; got '4 layers', which is not in \['1 layer'"):
         success_bars(GRID, lenient={"use 1": {"4 layers": Rate(1, 12)}})
     for wrong in (Rate(6, 12), Rate(7, 13), None):
         with pytest.raises(ValueError, match=rf"lenient\['use 1'\]\['2 layers'\] must have the trials of .* 7/12, and .* got {wrong}"):
@@ -226,7 +226,9 @@ def test_errors_say_what_to_do() -> None:
     with pytest.raises(ValueError, match=r"must have the trials of .* 2/6, and at least its successes; got 1/6"):
         success_lines(VALUES, lenient={"30": Rate(1, 6)})
     for options in ({"defaults": {"noise": "30"}}, {"lenient": {"noise": {}}}):
-        with pytest.raises(ValueError, match=r"must speak of the parameters of rates, at least one; got \['noise'\], of \['steps'\]"):
+        with pytest.raises(
+            ValueError, match=r"must name parameters of rates, which must have at least one; got \['noise'\], not in \['steps'\]"
+        ):
             success_panels({"steps": VALUES}, **options)
     with pytest.raises(ValueError, match="at least one; got"):
         success_panels({})

@@ -71,7 +71,7 @@ def test_axes_show_the_points_of_all_series() -> None:
     assert list(ax.get_xlim()) == pytest.approx([1e-4, 1e3])
 
 
-def test_two_series_are_told_apart_without_colour() -> None:
+def test_two_series_are_distinguishable_without_colour() -> None:
     ax = score_scatter({"a": ([1.0], [2.0]), "b": ([1.0], [3.0])})
     first, second = ax.collections
     assert len(first.get_facecolors()) == 1

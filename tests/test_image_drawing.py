@@ -19,7 +19,7 @@ from analysis.drawing import draw
 from analysis.drawing.colours import HUES, region_colours, shades
 from analysis.drawing.images import PixelMap, largest_weight, picture_of, pixel_maps
 from analysis.drawing.page_layout import plan_page, region_label
-from analysis.drawing.stand_ins import layout_with_maps
+from analysis.drawing.placeholders import layout_with_maps
 
 IMAGE = (3, 4)
 
@@ -239,7 +239,7 @@ def test_maps_are_as_large_where_layers_are_wide():
             assert width == pytest.approx(2 * height)
 
 
-def test_the_legend_tells_the_heaviest_weight_in_any_map():
+def test_the_legend_gives_the_heaviest_weight_in_any_map():
     texts = [text.get_text() for text in draw(two_sides(), image=IMAGE).texts]
     assert {"summed |weight| of a pixel, up to 5", "summed |weight| from a map to a unit", "positive weight"} <= set(texts)
     assert "summed |weight| of a pixel, up to 220" in [text.get_text() for text in draw(many_modules(), image=(4, 6)).texts]
@@ -300,7 +300,7 @@ def test_mnist_size_comes_out():
 def test_errors_say_what_to_do(tmp_path):
     case = two_sides()
     wrong = {
-        (3, 5): r"got \(3, 5\), which has 15. Leave it out where inputs are no image",
+        (3, 5): r"got \(3, 5\), which has 15. Leave it out where the inputs are not an image",
         (12,): r"got \(12,\). Leave",
         (3, 4, 1): r"got \(3, 4, 1\). Leave",
         (-3, -4): r"got \(-3, -4\). Leave",
@@ -325,7 +325,7 @@ def test_errors_say_what_to_do(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_report_text_tells_the_pixels_of_each_module(tmp_path):
+def test_report_text_gives_the_pixels_of_each_module(tmp_path):
     text = report_text(two_sides(), evidence={"Chance": "p < 1"}, image=IMAGE)
     assert (
         "\n\nPixels: 5 of 12 read, of an image 3 high and 4 wide\n"

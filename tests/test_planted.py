@@ -165,7 +165,7 @@ def test_ports_fill_a_layer_of_mean_size_at_most() -> None:
     assert seen >= {1, 2, 3}
 
 
-def test_positions_tell_nothing() -> None:
+def test_positions_carry_no_information() -> None:
     # Labels are numbered by first appearance, so that units in order would have labels that never fall.
     shuffled = [np.diff(labels).min() < 0 for seed in range(10) for labels in planted_hierarchy([3, 3], 100, seed=seed).labels]
     assert np.mean(shuffled) > 0.95

@@ -35,7 +35,7 @@ def test_report_text_word_for_word():
     assert report_text(case, evidence={"Chance": "p < 1"}) == REPORT + "\n\nChance:\np < 1"
 
 
-def test_report_tells_of_edges_that_are_not_drawn_and_cuts_long_lists():
+def test_report_names_edges_that_are_not_drawn_and_cuts_long_lists():
     assert "edges: 6 of 36 (density 0.167); 1 of them at removed units, not drawn" in report_text(with_removed_units())
     wide = hierarchy([np.ones((1, 30))], ([0] * 30, [0]))
     assert "x22, x23, … (30 in all); outputs y0" in report_text(wide)

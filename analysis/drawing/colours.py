@@ -1,4 +1,4 @@
-"""Colours that stay apart for readers with any colour vision, and on which dark text can be read."""
+"""Colours that are distinct for every kind of colour vision, and light enough for dark text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PALE, DEEP = 0.65, 0.2  # how much of the hue the lightest and the darkest pixel
 
 
 def region_colours(module: int) -> tuple[str, str]:
-    """The fill and the border of a module's region; they repeat after 24 modules.
+    """The fill and border colours of a module's region; they repeat after 24 modules.
 
     Examples
     --------
@@ -27,9 +27,10 @@ def region_colours(module: int) -> tuple[str, str]:
 
 
 def shades(module: int | None, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Colours of pixels of a module, or greys of none; from light to dark as ``shares`` of shape (n,) go from 0 to 1; shape (n, 3).
+    """Colours of the pixels of a module, from light to dark for ``shares`` from 0 to 1 of shape (n,); shape (n, 3).
 
-    The lightest is still seen on white. Modules whose regions differ in nothing but the tint have the same shades.
+    They are greys for the module None. The lightest shade is visible on white. Modules whose regions differ only in tint have the same
+    shades.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The same picture in Graphviz's language, modules as clusters; the `dot` program is only needed to render it."""
+"""The picture in the language of Graphviz, with modules as clusters. Only rendering needs the program `dot`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .colours import FAINT, INK, NEGATIVE, POSITIVE, region_colours
 
 
 def to_dot(hierarchy: Hierarchy, title: str | None = None) -> graphviz.Digraph:
-    """The hierarchy as a ``graphviz.Digraph``: inputs at the bottom, a cluster for each module."""
+    """The hierarchy as a ``graphviz.Digraph``, with inputs at the bottom and a cluster for each module."""
     dot = graphviz.Digraph("hierarchy")
     dot.attr(rankdir="BT", newrank="true", splines="line", fontname="Helvetica", nodesep="0.15", ranksep="0.6", forcelabels="true")
     dot.attr("node", shape="circle", label="", width="0.16", fixedsize="true", style="filled", fillcolor="white", fontsize="9")
@@ -27,12 +27,12 @@ def to_dot(hierarchy: Hierarchy, title: str | None = None) -> graphviz.Digraph:
 
 
 def render_dot(hierarchy: Hierarchy, kind: str, title: str | None = None) -> bytes:
-    """The picture as the ``dot`` program draws it; ``kind`` is ``svg``, ``pdf`` or ``png``.
+    """The picture drawn by the program ``dot``; ``kind`` is ``svg``, ``pdf`` or ``png``.
 
     Raises
     ------
     RuntimeError
-        When there is no ``dot`` on the PATH.
+        When ``dot`` is not on the PATH.
     """
     try:
         return to_dot(hierarchy, title).pipe(kind)
@@ -52,7 +52,7 @@ def _add_modules(dot: graphviz.Digraph, hierarchy: Hierarchy) -> None:
         fill, border = region_colours(module.index)
         with dot.subgraph(name=f"cluster_{module.index}") as cluster:
             cluster.attr(style="rounded,filled", fillcolor=fill, color=border)
-            # Graphviz turns the place of the label with the layers: "b" is the top here.
+            # Graphviz turns the position of the label with the layers: "b" is the top here.
             cluster.attr(label=f"M{module.index}", labelloc="b", labeljust="l", fontsize="9", fontcolor=INK)
             for layer, index in module.units:
                 _add_unit(cluster, hierarchy, layer, index)

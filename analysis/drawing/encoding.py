@@ -1,4 +1,4 @@
-"""Pictures as bytes, the same for the same picture."""
+"""Pictures as bytes; equal pictures give equal bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DOTS_PER_INCH = 300
-# No dates, and one salt for the ids of an SVG, so that the same input gives the same bytes. Texts stay texts.
+# No dates and a fixed salt for the ids of an SVG, so that the same input gives the same bytes. Texts are kept as text.
 METADATA: dict[str, dict[str, Any]] = {
     "svg": dict.fromkeys(("Date", "Creator", "Format", "Type")),
     "pdf": {"CreationDate": None},
@@ -19,10 +19,10 @@ SETTINGS: dict[Any, Any] = {"svg.hashsalt": "neural-sculpting", "svg.fonttype": 
 
 
 def picture_bytes(ax: Axes, kind: str) -> bytes:
-    """The figure around an axes as ``svg``, ``pdf`` or ``png``."""
+    """The figure of an axes as ``svg``, ``pdf`` or ``png``."""
     from matplotlib import rc_context
 
-    figure = ax.figure.canvas.figure  # the whole one, where the axes stand in a part of it
+    figure = ax.figure.canvas.figure  # the whole figure, also for axes in a subfigure
     buffer = BytesIO()
     with rc_context(SETTINGS):
         figure.savefig(buffer, format=kind, metadata=METADATA[kind], dpi=DOTS_PER_INCH)

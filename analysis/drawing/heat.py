@@ -1,4 +1,4 @@
-"""Heat maps in the place of inputs: the pixels of each module, and one line from them to each unit that reads them."""
+"""Heat maps instead of inputs: the pixels of each module, and one line from the map to each unit that reads it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Box = tuple[float, float, float, float]
-SEAM = 0.15  # points that neighbouring pixels overlap, so that no white line parts them
-FAN = 0.8  # how much of the upper edge lines start from
+SEAM = 0.15  # points; the overlap of neighbouring pixels, so that no white line is between them
+FAN = 0.8  # fraction of the upper edge from which lines start
 DOTS = 5  # of the legend, from light to dark
 
 
 def paint_maps(page: PageLayout, ax: Axes, scale: float) -> None:
-    """Draw the maps: frames with their pixels, and what is left out."""
+    """Draw the maps, frames with their pixels, and the note on maps that are left out."""
     for pixels in page.frames.maps:
         _paint_map(pixels, page, ax, scale)
     if page.frames.note:
@@ -33,7 +33,7 @@ def paint_maps(page: PageLayout, ax: Axes, scale: float) -> None:
 
 
 def paint_map_lines(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float) -> None:
-    """Draw the lines from maps to units: as wide as the sum of |weight|, in the colour of the module, whatever the signs are."""
+    """Draw the lines from maps to units, with the sum of |weight| as width, in the colour of the module for either sign."""
     from matplotlib.collections import LineCollection
 
     weights = weights_of_pixels(hierarchy)
@@ -53,7 +53,7 @@ def paint_map_lines(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: flo
 
 
 def paint_map_legend(page: PageLayout, ax: Axes, scale: float) -> None:
-    """Write what shades and lines mean, above the legend of the other edges."""
+    """Draw the legend of shades and lines, above the legend of the other edges."""
     from matplotlib.lines import Line2D
 
     texts = map_legend(page.frames)
@@ -68,7 +68,7 @@ def paint_map_legend(page: PageLayout, ax: Axes, scale: float) -> None:
 
 
 def _starts(x: NDArray[np.float64], frame: Box) -> NDArray[np.float64]:
-    """Points on the upper edge for lines to units at ``x``: in their order, so that no two cross; shape (n, 2)."""
+    """Start points on the upper edge of lines to units at ``x``, in the same order so that no two cross; shape (n, 2)."""
     left, _, right, top = frame
     offsets = x - (left + right) / 2
     reach = FAN * (right - left) / 2

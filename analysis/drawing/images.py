@@ -1,4 +1,4 @@
-"""The inputs of a network as the pixels of an image: which pixels each module holds, and how much they weigh.
+"""Inputs of a network as the pixels of an image: the pixels of each module and their weights.
 
 H = rows, W = columns of the image; H W = inputs, row-major.
 """
@@ -22,15 +22,15 @@ __all__ = ["PixelMap", "counted", "largest_weight", "picture_of", "pixel_maps", 
 
 @dataclass(frozen=True, eq=False)
 class PixelMap:
-    """The pixels of one module that are read: at least one.
+    """The pixels of one module that other units read; at least one.
 
     Attributes
     ----------
     module : int
         Its label in ``Hierarchy.labels``.
     weights : float array of shape (H, W)
-        The weight of each pixel of the module: the sum of |weight| over its edges to units of modules. Zero where the module has no
-        pixel, or one that nothing reads.
+        The weight of each pixel of the module: the sum of |weight| over its edges to units of modules. Zero for pixels of other modules
+        and pixels that no unit reads.
     """
 
     module: int
@@ -38,7 +38,7 @@ class PixelMap:
 
     @property
     def count(self) -> int:
-        """How many pixels are read."""
+        """The number of pixels that are read."""
         return int(np.count_nonzero(self.weights))
 
     @property
@@ -53,13 +53,13 @@ class PixelMap:
 
     @property
     def halves(self) -> tuple[float, float]:
-        """The fractions of the pixels in the left and in the right half; of an odd number of columns the middle one is in neither."""
+        """The fractions of the pixels in the left and in the right half; the middle one of an odd number of columns is in neither."""
         offsets = 2 * np.nonzero(self.weights)[1] + 1 - self.weights.shape[1]
         return float((offsets < 0).mean()), float((offsets > 0).mean())
 
 
 def pixel_maps(hierarchy: Hierarchy, image: tuple[int, int]) -> tuple[PixelMap, ...]:
-    """A map for each module that holds inputs which units of modules read, in the order of the modules.
+    """A map for each module with inputs that units of modules read, in the order of the modules.
 
     Parameters
     ----------
@@ -89,22 +89,22 @@ def pixel_maps(hierarchy: Hierarchy, image: tuple[int, int]) -> tuple[PixelMap, 
 
 
 def weights_of_pixels(hierarchy: Hierarchy) -> NDArray[np.float64]:
-    """The |weight| of each edge from an input to a unit above, both of modules; zero elsewhere; shape (inputs, units above)."""
+    """The |weight| of each edge from an input to a unit above, if both have modules, else zero; shape (inputs, units above)."""
     return np.abs(hierarchy.graph.weights[0]) * drawn_edges(hierarchy)[0]
 
 
 def largest_weight(maps: Sequence[PixelMap]) -> float:
-    """The weight of the heaviest pixel: what shades are relative to in all maps of a picture."""
+    """The weight of the heaviest pixel, which is the darkest shade in all maps of a picture."""
     return max(float(one.weights.max()) for one in maps)
 
 
 def counted(count: int, thing: str) -> str:
-    """Such as ``1 pixel`` and ``2 pixels``."""
+    """A count with its noun, such as ``1 pixel`` and ``2 pixels``."""
     return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def picture_of(pixels: PixelMap, largest: float) -> bytes:
-    """The map as a PNG of W x H dots, white where no pixel is read."""
+    """The map as a PNG of W x H dots, white for pixels that are not read."""
     from matplotlib.image import imsave
 
     read = pixels.weights > 0
@@ -122,7 +122,7 @@ def _checked(image: tuple[int, int], inputs: int) -> tuple[int, int]:
         pixels = f", which has {sides[0] * sides[1]}" if whole else ""
         raise ValueError(
             f"image must be (height, width) of {inputs} pixels in all, one for each input; got {image!r}{pixels}. "
-            "Leave it out where inputs are no image"
+            "Leave it out where the inputs are not an image"
         )
     return int(sides[0]), int(sides[1])
 

@@ -1,4 +1,4 @@
-"""The picture itself, with matplotlib's object-oriented interface."""
+"""Drawing with matplotlib's object-oriented interface."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .page_layout import (
     plan_page,
     region_label,
 )
-from .stand_ins import layout_with_maps
+from .placeholders import layout_with_maps
 from .style import EDGES, REGIONS, TEXTS, UNITS, crowd_of, opacity_of, widths_of, write
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ PER_INCH = 72
 
 
 def paint(hierarchy: Hierarchy, ax: Axes | None, title: str | None, maps: Sequence[PixelMap] = ()) -> Axes:
-    """Draw on ``ax``, or on an axes that fills a new figure of the right size; returns the axes.
+    """Draw on ``ax``, or on the axes of a new figure of the right size; return the axes.
 
-    Where there are ``maps``, they stand for the inputs. Names of elements (``gid``): ``module-<m>``, ``label-<m>``, ``units-<m>``,
-    ``pixels-<m>`` and ``edges-<m>-<n>`` from module m to module n.
+    If there are ``maps``, they are drawn instead of the inputs. The names of elements (``gid``) are ``module-<m>``, ``label-<m>``,
+    ``units-<m>``, ``pixels-<m>``, and ``edges-<m>-<n>`` from module m to module n.
     """
     from matplotlib.figure import Figure
 
@@ -69,7 +69,7 @@ def paint(hierarchy: Hierarchy, ax: Axes | None, title: str | None, maps: Sequen
 
 
 def _scale(ax: Axes, page: PageLayout) -> float:
-    """Points on paper for one point of the page layout: texts and lines shrink with the room that a given axes leaves."""
+    """Points on the axes for one point of the page layout: texts and lines scale with the size of given axes."""
     box = ax.get_window_extent()
     points = PER_INCH / ax.figure.get_dpi()
     return min(box.width * points / page.width, box.height * points / page.height)
@@ -91,12 +91,12 @@ def _paint_regions(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: floa
         ax.add_patch(box)
         region, highest = page.layout.regions[module.index], module.units[-1][0]
         below = page.label_below(region)
-        # In the middle of the network edges leave at the top, and would run behind a long label.
+        # Edges leave regions in the middle of the network at the top, and would run behind a long label.
         free = below or highest == len(hierarchy.graph.weights)
         first = right if free else min(page.place(unit)[0] for unit in module.units if unit[0] == highest)
         label = region_label(module, first - left - (3 if free else 5), right - left - 3, bool(page.frames.maps))
         y, va = (bottom + 2.5, "bottom") if below else (top - 2.5, "top")
-        back = {"boxstyle": "square,pad=0.08", "fc": fill, "ec": "none"}  # keeps edges off the letters
+        back = {"boxstyle": "square,pad=0.08", "fc": fill, "ec": "none"}  # no edges behind the letters
         style = {"ha": "left", "va": va, "color": INK, "weight": "bold", "gid": f"label-{module.index}", "bbox": back}
         if label:
             write(ax, (left + 2.5, y), label, SMALL * scale, **style)
@@ -131,7 +131,7 @@ def _paint_units(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float)
         members[int(hierarchy.labels[layer][index])].append((layer, index))
     for module, units in sorted(members.items()):
         circles = [Circle(page.place(unit), page.radius) for unit in units]
-        # An output that no module holds is a dashed ring.
+        # An output without a module is a dashed ring.
         look = {"edgecolor": INK, "linestyle": "-"} if module >= 0 else {"edgecolor": FAINT, "linestyle": (0, (2, 1.5))}
         width = min(0.8, 0.2 * page.radius) * scale
         collection = PatchCollection(circles, facecolor="white", linewidth=width, zorder=UNITS, **look)
@@ -140,7 +140,7 @@ def _paint_units(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float)
 
 
 def _paint_names(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float) -> None:
-    # Beyond the borders of the regions, so that names of one layer stand on one line.
+    # Beyond the borders of the regions, so that names of one layer are on one line.
     bottom = page.baselines[0] - LABELLED - NEAR
     top = page.baselines[-1] + page.rises[-1] + LABELLED + NEAR
     for y, direction, anchor, names in ((bottom, -1, "top", page.inputs), (top, 1, "bottom", page.outputs)):

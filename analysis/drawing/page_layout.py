@@ -1,4 +1,4 @@
-"""The plan of a picture in points: how large it is, where its units stand, which texts fit and how they are set."""
+"""The page layout of a picture in points: its size, the positions of its units, and the sizes of its texts."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from ..hierarchy import Hierarchy, Module
 from ..layout import Layout, Region
 from ..texts import clean
 from .images import counted
-from .stand_ins import Frames
+from .placeholders import Frames
 
 # All lengths in points (1/72 inch).
-STEP, WIDEST = 20.0, 720.0  # distance of two units; wider pictures bring units nearer together
-LAYER_STEPS = 54.0, 110.0  # distance of two layers: more in wide pictures, where edges run flatter
-PLAIN, LABELLED = 11.0, 19.0  # from the outermost units of a module to the border of its region, without and with its label there
+STEP, WIDEST = 20.0, 720.0  # distance of two units, which is smaller where the picture would be too wide
+LAYER_STEPS = 54.0, 110.0  # distance of two layers; larger in wide pictures, where edges are flatter
+PLAIN, LABELLED = 11.0, 19.0  # from the outermost units of a module to the border of its region, without and with a label
 TEXT, SMALL, SMALLEST = 8.0, 7.0, 6.0
-LINE = 1.25  # height of a line of text in its size
+LINE = 1.25  # height of a line of text, relative to its size
 MARGIN, NEAR = 6.0, 3.0  # to the border of the picture; from a region to the names beside it
 LONGEST_NAME = 28  # characters
 LEGEND = 160.0
 SYMBOL, BESIDE = 15.0, 12.0  # from the start of a symbol to its text; from a text to the next symbol
-FONT = "DejaVu Sans"  # comes with matplotlib, so that texts measure the same everywhere
+FONT = "DejaVu Sans"  # part of matplotlib, so that texts have the same size everywhere
 NO_FRAMES = Frames()
 
 
 @dataclass(frozen=True)
 class Names:
-    """How the names of inputs or outputs are set: none, in one row, in two rows by turns, or upright."""
+    """How the names of inputs or outputs are written: not at all, in one row, in two alternating rows, or upright."""
 
     texts: dict[tuple[int, int], str]
     size: float = TEXT
     rows: int = 1
     upright: bool = False
     height: float = 0.0
-    overhang: float = 0.0  # how far the first and last name may reach beyond their units
+    overhang: float = 0.0  # of the first and last name beyond their units
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,19 @@ class PageLayout:
         return self.left + x * self.step, self.baselines[unit[0]] + row * self.step
 
     def frame(self, module: int) -> tuple[float, float, float, float]:
-        """Left, bottom, right, top of the map of a module's pixels: as high above and below the layer as circles would reach."""
+        """Left, bottom, right, top of the map of a module's pixels; it extends as far below the layer as circles."""
         middle, half = self.left + self.frames.centres[module] * self.step, self.frames.size[0] * self.step / 2
         bottom = self.baselines[0] - self.radius
         return middle - half, bottom, middle + half, bottom + self.frames.size[1] * self.step
 
     def label_below(self, region: Region) -> bool:
-        """Whether the label stands at the bottom: where inputs are, no edge comes in, and where outputs are, none goes out."""
+        """Whether the label is at the bottom: no edges enter there at the inputs. At the outputs none leave at the top."""
         return region.lowest == 0 and region.highest < len(self.baselines) - 1
 
     def box(self, region: Region) -> tuple[float, float, float, float]:
         """Left, bottom, right, top of a module's region."""
         left, right = (self.left + x * self.step for x in (region.left, region.right))
-        # All regions at the inputs end on one line, with the names below it.
+        # The lower borders of all regions at the inputs are on one line, with the names below.
         bottom = self.baselines[region.lowest] - (LABELLED if region.lowest == 0 else PLAIN)
         top = self.baselines[region.highest] + self.rises[region.highest]
         return left, bottom, right, top + (PLAIN if self.label_below(region) else LABELLED)
@@ -108,12 +108,12 @@ def plan_page(hierarchy: Hierarchy, layout: Layout, title: str | None, frames: F
 
 
 def radius_at(step: float) -> float:
-    """The radius of a unit's circle where units are so many points apart."""
+    """The radius of a unit's circle for a distance of ``step`` points between units."""
     return min(5.0, 0.34 * step)
 
 
 def map_legend(frames: Frames) -> tuple[str, ...]:
-    """What the legend says of maps: of a pixel's shade, and of a line."""
+    """The texts of the legend of maps: of shades, and of lines."""
     texts = f"summed |weight| of a pixel, up to {frames.largest:.3g}", "summed |weight| from a map to a unit"
     return texts if frames.maps else ()
 
@@ -124,7 +124,7 @@ def legend_width(texts: tuple[str, ...]) -> float:
 
 
 def captions_of(depth: int) -> list[str]:
-    """A word for each layer of a network with ``depth`` weight layers.
+    """The caption of each layer of a network with ``depth`` weight layers.
 
     Examples
     --------
@@ -135,9 +135,9 @@ def captions_of(depth: int) -> list[str]:
 
 
 def region_label(module: Module, room: float, width: float, pixels: bool = False) -> str:
-    """Number and contents of a module where ``room`` points are free, its number where ``width`` points are, or nothing.
+    """The label of a module: its number and contents if they fit ``room`` points, its number if it fits ``width`` points, or nothing.
 
-    Where the room is too small, pixels are named without the other units.
+    Before the contents are left out completely, the number of pixels is tried alone.
     """
     hidden = len(module.units) - len(module.inputs) - len(module.outputs)
     counts = [(len(module.inputs), "pixel" if pixels else "input"), (hidden, "hidden"), (len(module.outputs), "output")]
@@ -167,7 +167,7 @@ def _set_names(hierarchy: Hierarchy, layout: Layout, layer: int, step: float) ->
     texts = {(layer, unit): _short(hierarchy.graph.unit_name(layer, unit)) for _, unit in row}
     if not texts:
         return Names({})
-    space = step * min((b - a for (a, _), (b, _) in pairwise(row)), default=10.0)  # a lone unit has room
+    space = step * min((b - a for (a, _), (b, _) in pairwise(row)), default=10.0)  # a single unit has room
     width = {size: max(text_width(t, size) for t in texts.values()) for size in (TEXT, SMALL, SMALLEST)}
     for size in (TEXT, SMALL):
         for rows in (1, 2):
@@ -180,6 +180,6 @@ def _set_names(hierarchy: Hierarchy, layout: Layout, layer: int, step: float) ->
 
 
 def _short(name: str) -> str:
-    """A name on one line, cut where it is longer than any name should be."""
+    """A name on one line, shortened to the longest length of names."""
     line = " ".join(clean(name).split())
     return line if len(line) <= LONGEST_NAME else line[: LONGEST_NAME - 1] + "…"

@@ -31,45 +31,47 @@ def draw(
     title: str | None = None,
     image: tuple[int, int] | None = None,
 ) -> Axes | None:
-    """Draw a hierarchy; returns the axes, and writes a file where a path is given.
+    """Draw a hierarchy and return the axes; if a path is given, also write a file.
 
     Parameters
     ----------
     hierarchy : Hierarchy
-        What :func:`detect_modules` or :func:`consensus` found.
+        From :func:`detect_modules` or :func:`consensus`.
     path : str or Path, optional
-        Where to write; the suffix decides: ``.svg``, ``.pdf``, ``.png``, ``.html`` (a report with the picture) or ``.dot``.
+        The file to write. The suffix selects the format: ``.svg``, ``.pdf``, ``.png``, ``.html`` (a report with the picture) or ``.dot``.
     ax : matplotlib Axes, optional
-        Draw here; line widths and texts shrink with the room. A new figure when left out.
+        The axes to draw on; line widths and texts scale with their size. A new figure when left out.
     engine : {"native", "graphviz"}
-        What arranges and draws. ``"graphviz"`` needs the program ``dot`` for all but ``.dot``.
+        The program for layout and drawing. ``"graphviz"`` needs the program ``dot`` for all formats but ``.dot``.
     title : str, optional
-        Stands above the picture.
+        Above the picture.
     image : (int, int), optional
-        Height and width of the image whose pixels the inputs are, row by row from the top left. The pixels of a module are then drawn as
-        a map of the whole image, and not as a circle each; see the notes. Not with ``engine="graphviz"`` or ``.dot``.
+        Height and width of the image, if the inputs are its pixels, row by row from the top left. The pixels of a module are then drawn as
+        a map of the image instead of one circle each; see the notes. Not available with ``engine="graphviz"`` or ``.dot``.
 
     Returns
     -------
-    matplotlib Axes, or None with ``engine="graphviz"``, which draws on no axes
+    matplotlib Axes, or None with ``engine="graphviz"``
 
     Raises
     ------
     TypeError
-        When ``hierarchy`` is none, ``ax`` no axes, or ``title`` no string.
+        When ``hierarchy`` is not a hierarchy, ``ax`` not axes, or ``title`` not a string.
     ValueError
-        When the suffix or engine is unknown, or ``engine="graphviz"`` gets no path, or an ``ax``; when ``image`` has more or fewer
-        pixels than there are inputs, or goes with Graphviz.
+        When the suffix or engine is unknown, ``engine="graphviz"`` is used without a path or with an ``ax``, or ``image`` does not have one
+        pixel for each input or is used with Graphviz.
     RuntimeError
-        When ``engine="graphviz"`` finds no ``dot``.
+        When ``engine="graphviz"`` does not find the program ``dot``.
 
     Notes
     -----
-    In a map a pixel p is as dark as its summed weight, ``s(p) = sum over u of |w(p, u)|``, over all units u of modules that read it,
-    divided by the largest ``s`` of all pixels of the network: shades compare within a picture, not between pictures. Pixels of other
-    modules, removed ones and ones that nothing reads are blank. A line from a map to a unit u is as wide as the sum of ``|w(p, u)|``
-    over the pixels of the map; it has the colour of the module, since the signs are added up. Of more than eight modules with pixels,
-    the eight with the most get a map, and the picture says what is left out.
+    The shade of a pixel p in a map is its summed weight ``s(p) = sum over u of |w(p, u)|``, over all units u of modules that read it,
+    divided by the largest ``s`` of all pixels of the network. Shades can be compared within a picture, not between pictures. Pixels of
+    other modules, removed pixels and pixels that no unit reads are blank.
+
+    The width of a line from a map to a unit u is the sum of ``|w(p, u)|`` over the pixels of the map. The line has the colour of the
+    module, since it combines weights of both signs. If more than eight modules have pixels, the eight with the most pixels get a map, and
+    a note in the picture names what is left out.
 
     Examples
     --------

@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 REGIONS, EDGES, UNITS, TEXTS = 1, 2, 3, 4  # from back to front
-THINNEST, WIDTHS = 0.25, (0.5, 1.6)  # of an edge, in points: never below; least and greatest |weight| of a small network
-FEW_EDGES = 150  # more of them get thinner and more transparent
+THINNEST, WIDTHS = 0.25, (0.5, 1.6)  # widths of edges in points: the minimum, and those of zero and the largest |weight| in a small network
+FEW_EDGES = 150  # with more edges they get thinner and more transparent
 
 
 def write(ax: Axes, place: tuple[float, float], text: str, size: float, **style: Any) -> None:
-    """Set a text. A name is never read as mathematics: "$" is a letter here."""
+    """Write a text. "$" is a letter here: names are never parsed as mathematics."""
     ax.text(*place, text, fontsize=size, family=FONT, parse_math=False, usetex=False, zorder=TEXTS, **style)
 
 
 def crowd_of(edges: int) -> float:
-    """What widths shrink to where so many edges are drawn."""
+    """The factor on the widths of lines where many edges are drawn, in (0, 1]."""
     return min(1.0, (FEW_EDGES / max(1, edges)) ** 0.5)
 
 
 def opacity_of(crowd: float) -> float:
-    """Of an edge."""
+    """The opacity of an edge."""
     return 0.15 + 0.75 * crowd
 
 
 def widths_of(weights: NDArray[np.float64], largest: float, crowd: float) -> NDArray[np.float64]:
-    """Widths of edges in points, by their |weight|."""
+    """Widths of edges in points, from their |weight|."""
     return np.maximum(THINNEST, crowd * np.interp(np.abs(weights) / largest, (0, 1), WIDTHS))

@@ -1,4 +1,4 @@
-"""What the values of units say of the bits of two digits."""
+"""The shares of the bits of two digits in the variance of units."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures: success rates as bars, heat maps and lines, with counts, intervals and what was published; scores of units as points."""
+"""Figures: success rates as bars, heat maps and lines, with counts, intervals and published rates; scores of units as points."""
 
 from .bars import success_bars as success_bars
 from .lines import success_lines as success_lines

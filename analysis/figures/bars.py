@@ -1,4 +1,4 @@
-"""Bars of success rates in groups."""
+"""Bar charts of success rates."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["success_bars"]
 
-FILLED = 0.8  # of the distance between two groups
+FILLED = 0.8  # width of a group of bars, as a fraction of the distance between two groups
 HATCH, PUBLISHED = "////", "published"
-KEY = 24.0  # points of a legend's entry beside its text
-ROW = LINE * SMALL  # points; the counts stand in rows above the bars
+KEY = 24.0  # points of a legend entry beside its text
+ROW = LINE * SMALL  # points; the height of a row of counts above the bars
 DIAMOND: dict[str, Any] = {
     "marker": "D",
     "markersize": 4.5,
@@ -52,19 +52,19 @@ def success_bars(
     title: str = "",
     xlabel: str = "",
 ) -> Axes:
-    """Bars of success rates with their counts and Wilson 95 % intervals; returns the axes.
+    """Draw success rates as bars with counts and Wilson 95 % intervals; return the axes.
 
     Parameters
     ----------
     rates : mapping of str to mapping of str to Rate or None
-        For each group the rate of each series, every group with the same series; None where nothing was run, which shows as a dash.
+        For each group the rate of each series. All groups have the same series. None, where nothing was run, is drawn as a dash.
     lenient : mapping, optional
-        The same trials by a rule that counts more as success, such as valid decompositions too: a hatched bar on top. The
-        intervals are then of these.
+        Rates of the same trials by a more lenient criterion, such as one that also counts valid decompositions: hatched bars on top. The
+        intervals are then those of the lenient rates.
     published : mapping, optional
-        What others reached, as far as known: open diamonds.
+        Published rates, as far as known: open diamonds.
     ax : matplotlib Axes, optional
-        Draw here. A new figure when left out.
+        The axes to draw on. A new figure when left out.
     title, xlabel : str
 
     Returns
@@ -74,7 +74,7 @@ def success_bars(
     Raises
     ------
     ValueError
-        When groups differ in their series, ``lenient`` or ``published`` name what ``rates`` does not, or ``lenient`` has fewer
+        When groups differ in their series, ``lenient`` or ``published`` have names that ``rates`` does not have, or ``lenient`` has fewer
         successes or other trials.
 
     Examples
@@ -106,7 +106,7 @@ def success_bars(
 
 
 def _places(rates: Grid) -> list[tuple[float, str, str]]:
-    """Where the bar of each group and series stands."""
+    """The position of the bar of each group and series."""
     places = []
     for i, (group, row) in enumerate(rates.items()):
         places += [(i + (j - (len(row) - 1) / 2) * FILLED / len(row), group, name) for j, name in enumerate(row)]
@@ -127,7 +127,7 @@ def _bar(ax: Axes, place: float, rate: Rate | None, lenient: Rate | None, colour
         more = top.fraction - rate.fraction
         style: dict[str, Any] = {"color": "white", "edgecolor": FAINT, "linewidth": 0.7, "hatch": HATCH}
         ax.bar(place, more, 0.9 * width, bottom=rate.fraction, gid="lenient", **style)
-    ax.vlines(place, *top.interval, color="white", linewidth=3.0)  # keeps the line off shades and hatches
+    ax.vlines(place, *top.interval, color="white", linewidth=3.0)  # a white margin around the line, on shades and hatches
     ax.vlines(place, *top.interval, color=INK, linewidth=1.2, gid="interval")
 
 
@@ -137,7 +137,7 @@ def _published(ax: Axes, place: float, rate: Rate | None) -> None:
 
 
 def _counts(ax: Axes, places: list[tuple[float, str, str]], grid: Grid, caption: str, height: float) -> None:
-    """A row of counts, ``height`` points above the axes, with its caption at the left."""
+    """Write a row of counts, ``height`` points above the axes, with its caption at the left."""
     style: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "annotation_clip": False, **LETTERS}
     style |= {"va": "bottom", "fontsize": SMALLEST, "color": NEGATIVE if caption == PUBLISHED else INK}
     ax.annotate(caption, (-0.5, 1), (-4, height), ha="right", **style)
@@ -163,16 +163,23 @@ def _legend(ax: Axes, series: list[str], lenient: Grid, strict: Grid, published:
     below = 8 + LINE * (SMALL * lines + (TEXT * (1 + label.count("\n")) if label else 0))
     shift = ScaledTranslation(0, -below / 72, ax.figure.dpi_scale_trans)
     legend = ax.legend(
-        handles=entries, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=ax.transAxes + shift, borderaxespad=0,
-        ncols=_columns(ax, [str(entry.get_label()) for entry in entries]), frameon=False, prop={"family": FONT, "size": SMALL},
-        columnspacing=1.2, handlelength=1.4,
-    )  # fmt: skip
+        handles=entries,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        bbox_transform=ax.transAxes + shift,
+        borderaxespad=0,
+        ncols=_columns(ax, [str(entry.get_label()) for entry in entries]),
+        frameon=False,
+        prop={"family": FONT, "size": SMALL},
+        columnspacing=1.2,
+        handlelength=1.4,
+    )
     for text in legend.get_texts():
         text.set(parse_math=False, color=INK)
 
 
 def _columns(ax: Axes, labels: list[str]) -> int:
-    """How many entries stand side by side: all where there is room, which reaches a little beyond the axes."""
+    """The number of legend entries in a row: all if they fit a little more than the width of the axes."""
     widths = [text_width(label, SMALL) + KEY for label in labels]
     room = 1.2 * ax.get_window_extent().width * 72 / ax.figure.get_dpi()
     return len(labels) if sum(widths) <= room else max(1, int(room / max(widths)))

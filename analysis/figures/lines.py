@@ -1,4 +1,4 @@
-"""Lines of success rates over the values of a parameter."""
+"""Line charts of success rates over the values of a parameter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["success_lines", "success_panels"]
 
 Values = Mapping[str, Rate | None]
-ABREAST = 3  # panels
+ABREAST = 3  # panels in a row
 BAND = "#ececec"  # behind the default
 
 
@@ -32,18 +32,18 @@ def success_lines(
     title: str = "",
     xlabel: str = "",
 ) -> Axes:
-    """Success rates over the values of one parameter, with counts and Wilson 95 % intervals; returns the axes.
+    """Draw success rates over the values of one parameter, with counts and Wilson 95 % intervals; return the axes.
 
     Parameters
     ----------
     rates : mapping of str to Rate or None
-        The rate of each value, in the order in which the values are drawn, at equal distances; None where nothing was run.
+        The rate of each value; None where nothing was run. The values are drawn in this order, at equal distances.
     default : str, optional
         The value to highlight.
     lenient : mapping, optional
-        The same trials by a rule that counts more as success: a dashed line with open markers.
+        Rates of the same trials by a more lenient criterion: a dashed line with open markers.
     ax : matplotlib Axes, optional
-        Draw here. A new figure when left out.
+        The axes to draw on. A new figure when left out.
     title, xlabel : str
 
     Returns
@@ -53,7 +53,7 @@ def success_lines(
     Raises
     ------
     ValueError
-        When ``default`` is none of the values, or ``lenient`` has values that ``rates`` has not, fewer successes or other trials.
+        When ``default`` is not one of the values, or ``lenient`` has values that ``rates`` does not have, fewer successes or other trials.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def success_lines(
 
 
 def success_panels(rates: Grid, *, defaults: Mapping[str, str] | None = None, lenient: Grid | None = None) -> Figure:
-    """A figure with one panel of :func:`success_lines` for each parameter, three abreast.
+    """A figure with one panel of :func:`success_lines` for each parameter, three in a row.
 
     Parameters
     ----------
@@ -90,12 +90,12 @@ def success_panels(rates: Grid, *, defaults: Mapping[str, str] | None = None, le
     defaults : mapping of str to str, optional
         For each parameter the value to highlight.
     lenient : mapping, optional
-        The same trials by a rule that counts more as success.
+        Rates of the same trials by a more lenient criterion.
 
     Raises
     ------
     ValueError
-        When there is no parameter, or ``defaults`` or ``lenient`` speak of another; and as :func:`success_lines`.
+        When there is no parameter, or ``defaults`` or ``lenient`` name another one; and as for :func:`success_lines`.
 
     Examples
     --------
@@ -108,7 +108,9 @@ def success_panels(rates: Grid, *, defaults: Mapping[str, str] | None = None, le
 
     unknown = [name for name in (*(defaults or {}), *(lenient or {})) if name not in rates]
     if not rates or unknown:
-        raise ValueError(f"defaults and lenient must speak of the parameters of rates, at least one; got {unknown}, of {list(rates)}")
+        raise ValueError(
+            f"defaults and lenient must name parameters of rates, which must have at least one; got {unknown}, not in {list(rates)}"
+        )
     across = min(ABREAST, len(rates))
     down = -(-len(rates) // across)
     figure = Figure(figsize=(0.4 + 2.3 * across, 0.3 + 1.9 * down), layout="constrained", facecolor="white")
@@ -142,9 +144,18 @@ def _name_values(ax: Axes, rates: Values, default: str | None) -> None:
         if rate is not None:
             ax.vlines(i, *rate.interval, color=INK, linewidth=0.8, gid="interval", zorder=2)
         ax.annotate(
-            str(rate or NOT_RUN), (i, 1), (0, 3), xycoords=("data", "axes fraction"), textcoords="offset points",
-            ha="center", va="bottom", fontsize=SMALLEST, color=INK, annotation_clip=False, **LETTERS,
-        )  # fmt: skip
+            str(rate or NOT_RUN),
+            (i, 1),
+            (0, 3),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=SMALLEST,
+            color=INK,
+            annotation_clip=False,
+            **LETTERS,
+        )
     ax.set_xlim(-0.5, len(rates) - 0.5)
     ax.set_xticks(range(len(rates)), list(rates), fontsize=SMALL, **LETTERS)
     for name, label in zip(rates, ax.get_xticklabels(), strict=True):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["success_map"]
 
-DARK = 0.8  # rates from here on carry white letters, which then stand out more than dark ones
+DARK = 0.8  # cells with at least this rate have white text, which then has more contrast than dark text
 
 
 def success_map(
@@ -28,16 +28,16 @@ def success_map(
     xlabel: str = "",
     ylabel: str = "",
 ) -> Axes:
-    """A heat map of success rates, with rate and count in each cell and the published rate below; returns the axes.
+    """Draw success rates as a heat map, with rate and count in each cell and the published rate below; return the axes.
 
     Parameters
     ----------
     rates : mapping of str to mapping of str to Rate or None
-        For each row, from the top down, the rate of each column; None where nothing was run, which shows as a dash.
+        For each row, from top to bottom, the rate of each column. None, where nothing was run, is drawn as a dash.
     published : mapping, optional
-        What others reached, as far as known.
+        Published rates, as far as known.
     ax : matplotlib Axes, optional
-        Draw here. A new figure when left out.
+        The axes to draw on. A new figure when left out.
     title, xlabel, ylabel : str
 
     Returns
@@ -47,7 +47,7 @@ def success_map(
     Raises
     ------
     ValueError
-        When rows differ in their columns, or ``published`` names what ``rates`` does not.
+        When rows differ in their columns, or ``published`` has names that ``rates`` does not have.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def success_map(
     ax = axes_of(ax, 0.5 + widest(rates) + max(0.62, widest(columns)) * len(columns), 0.8 + 0.56 * len(rates))
     letter(ax, title, xlabel, ylabel)
     values = [[np.nan if rate is None else rate.fraction for rate in row.values()] for row in rates.values()]
-    # Many small squares and no picture of dots, so that they stay sharp in a vector file.
+    # Squares instead of a raster image, so that they are sharp in a vector file.
     ax.pcolormesh(np.ma.masked_invalid(values), cmap=shades(), vmin=0, vmax=1.15, edgecolors="white", linewidth=1.5)
     for i, row in enumerate(rates):
         for j, column in enumerate(columns):

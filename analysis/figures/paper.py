@@ -1,4 +1,4 @@
-"""What all figures of rates share: the axes, the letters, the shades, and the check of what belongs together."""
+"""Shared by all figures of rates: axes, texts, colours, and checks of the rates."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def axes_of(ax: Axes | None, width: float, height: float) -> Axes:
-    """``ax``, or the axes of a new figure of so many inches."""
+    """``ax``, or the axes of a new figure with a width and height in inches."""
     from matplotlib.figure import Figure
 
     return ax if ax is not None else Figure(figsize=(width, height), layout="constrained", facecolor="white").add_subplot()
 
 
 def widest(names: Iterable[str]) -> float:
-    """Inches that the longest line of the names takes, with a gap."""
+    """The width in inches of the longest line of the names, with a gap."""
     return max(text_width(line, SMALL) + 6 for name in names for line in name.split("\n")) / 72
 
 
 def letter(ax: Axes, title: str, xlabel: str, ylabel: str, pad: float = 6.0) -> None:
-    """Title and names of the axes; ``pad`` points are left free below the title."""
+    """Write the title and the axis labels; ``pad`` points are left free below the title."""
     ax.set_title(title, loc="left", fontsize=TEXT, color=INK, weight="bold", pad=pad, **LETTERS)
     ax.set_xlabel(xlabel, fontsize=TEXT, color=INK, **LETTERS)
     ax.set_ylabel(ylabel, fontsize=TEXT, color=INK, **LETTERS)
@@ -41,7 +41,7 @@ def letter(ax: Axes, title: str, xlabel: str, ylabel: str, pad: float = 6.0) -> 
 
 
 def rate_axis(ax: Axes) -> None:
-    """An axis of rates from 0 to 1, a little longer, so that a bar of height 0 and a marker at 1 are seen whole."""
+    """Set up an axis of rates from 0 to 1, slightly longer, so that bars of height 0 and markers at 1 are fully visible."""
     ax.set(ylim=(-0.015, 1.03), yticks=TICKS)
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color=FAINT, alpha=0.2, linewidth=0.5)
@@ -49,7 +49,7 @@ def rate_axis(ax: Axes) -> None:
 
 
 def shades() -> Colormap:
-    """White to dark blue: an order that a copy in grey keeps."""
+    """Colours from white to dark blue, which keep their order in greyscale."""
     from matplotlib import colormaps
 
     return colormaps["Blues"]
@@ -66,13 +66,13 @@ def check_grid(rates: Grid) -> list[str]:
         if others != columns:
             raise ValueError(
                 f"rates[{row!r}] must have the names of rates[{first!r}], {columns}, in that order; got {others}. "
-                "Where nothing was run, use None"
+                "Use None where nothing was run"
             )
     return columns
 
 
 def check_rates(name: str, grid: Grid) -> None:
-    """Refuse what is no rate, such as its fraction, which tells of no trials."""
+    """Refuse values that are not a ``Rate``, such as a fraction, which has no number of trials."""
     for row, columns in grid.items():
         for column, rate in columns.items():
             if rate is not None and not isinstance(rate, Rate):
@@ -82,17 +82,17 @@ def check_rates(name: str, grid: Grid) -> None:
 
 
 def check_beside(name: str, beside: Grid | None, rates: Grid) -> Grid:
-    """``beside``, or nothing; it may leave out what it does not know, but knows nothing that ``rates`` does not name."""
+    """``beside``, or an empty grid. It may lack names of ``rates``, but must have no others."""
     check_rates(name, beside or {})
     for row, columns in (beside or {}).items():
         unknown = [row] if row not in rates else [column for column in columns if column not in rates[row]]
         if unknown:
-            raise ValueError(f"{name} must name what rates names; got {unknown[0]!r}, which is none of {list(rates.get(row, rates))}")
+            raise ValueError(f"{name} must have names of rates only; got {unknown[0]!r}, which is not in {list(rates.get(row, rates))}")
     return beside or {}
 
 
 def check_lenient(lenient: Grid | None, rates: Grid) -> Grid:
-    """``lenient``, or nothing: it counts the same trials as ``rates``, and at least its successes."""
+    """``lenient``, or an empty grid. It must have the same trials as ``rates``, and at least as many successes."""
     known = check_beside("lenient", lenient, rates)
     for row, columns in known.items():
         for column, more in columns.items():

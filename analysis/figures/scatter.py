@@ -1,4 +1,4 @@
-"""Points of two scores of the same units."""
+"""Scatter plots of two scores of the same units."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["score_scatter"]
 
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
-# Filled below, open above, so that points on points are seen.
+# Filled markers below open ones, so that overlapping points are visible.
 LOOKS: tuple[dict[str, Any], ...] = (
     {"marker": "o", "s": 9, "color": POSITIVE, "linewidths": 0},
     {"marker": "D", "s": 11, "facecolors": "none", "edgecolors": NEGATIVE, "linewidths": 0.6},
 )
-BEYOND = 2.0  # from the outermost points to the next power of ten, at least so many times
-ALONE = range(-1, 2)  # exponents of the axes without points
+BEYOND = 2.0  # smallest ratio of the ends of the axes and the outermost points
+ALONE = range(-1, 2)  # exponents of the axes where there are no points
 TICKS = 6  # at most
 LEAST = 5e-324  # the smallest number above 0
-CROWD = 200  # units from which on their markers shrink and fade,
-FAINTEST = 0.4  # to this opacity at the least
+CROWD = 200  # with more units markers shrink and fade
+FAINTEST = 0.4  # smallest opacity of markers
 
 
 def score_scatter(
@@ -41,16 +41,16 @@ def score_scatter(
     xlabel: str = "",
     ylabel: str = "",
 ) -> Axes:
-    """Scores of units against other scores of theirs, on logarithmic axes that are alike; returns the axes.
+    """Draw two scores of the same units against each other, on equal logarithmic axes; return the axes.
 
-    On the faint line the two are equal. A unit of which one score is 0 has no place there; the legend counts these.
+    The two are equal on the faint line. A unit with a score of 0 cannot be drawn; the legend gives the number of these.
 
     Parameters
     ----------
     scores : mapping of str to pair of arrays of shape (H,)
-        For each series, at most two, the scores across and the scores up of the same H units: at least 0, in one unit.
+        For each series, at most two, the horizontal and the vertical scores of the same H units: at least 0, in the same unit of measure.
     ax : matplotlib Axes, optional
-        Draw here. A new figure when left out.
+        The axes to draw on. A new figure when left out.
     title, xlabel, ylabel : str
 
     Returns
@@ -60,7 +60,7 @@ def score_scatter(
     Raises
     ------
     ValueError
-        When there is no series or more than two, or the scores of one are negative, not finite or not of the same units.
+        When there is no series or more than two, or scores are negative, not finite, or of different numbers of units.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def score_scatter(
     ([[0.1, 0.1], [0.2, 0.3]], ['first order: 2 units, 1 more with a 0'])
     """
     if not 1 <= len(scores) <= len(LOOKS):
-        raise ValueError(f"scores must be of one or two series, more hide each other in one panel; got {list(scores)}")
+        raise ValueError(f"scores must be of one or two series, since more would hide one another; got {list(scores)}")
     pairs = {name: _pair(name, *pair) for name, pair in scores.items()}
     ax = axes_of(ax, 3.2, 3.2)
     ax.set(xscale="log", yscale="log")
@@ -105,7 +105,7 @@ def _pair(name: str, across: ArrayLike, up: ArrayLike) -> Pair:
 
 
 def _decades(pairs: Mapping[str, Pair]) -> range:
-    """The exponents of ten that both axes show."""
+    """The exponents of ten on both axes."""
     shown = np.concatenate([np.concatenate(pair)[np.tile((pair[0] > 0) & (pair[1] > 0), 2)] for pair in pairs.values()])
     if not len(shown):
         return ALONE
@@ -113,19 +113,27 @@ def _decades(pairs: Mapping[str, Pair]) -> range:
 
 
 def _power(decade: int) -> float:
-    """So many powers of ten, or the smallest number that there is."""
+    """Ten to the power of ``decade``, or the smallest positive number."""
     return max(10.0**decade, LEAST)
 
 
 def _letters(ax: Axes, series: Mapping[str, PathCollection], title: str, xlabel: str, ylabel: str) -> None:
-    """Names of the axes, and between the title and the points the legend."""
+    """Write the axis labels, and the legend between the title and the points."""
     letter(ax, title, xlabel, ylabel, pad=1.5 * SMALLEST * len(series) + 6)
-    # Names are given, since matplotlib leaves out series whose names begin with "_".
+    # Labels are passed explicitly, since matplotlib leaves out series with names that begin with "_".
     legend = ax.legend(
-        list(series.values()), list(series),
-        loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, handletextpad=0.2, labelspacing=0.3, handlelength=1.2,
-        frameon=False, prop={"family": FONT, "size": SMALLEST},
-    )  # fmt: skip
+        list(series.values()),
+        list(series),
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        borderaxespad=0.2,
+        borderpad=0,
+        handletextpad=0.2,
+        labelspacing=0.3,
+        handlelength=1.2,
+        frameon=False,
+        prop={"family": FONT, "size": SMALLEST},
+    )
     for marker in legend.legend_handles:
         if marker is not None:
             marker.set_alpha(1.0)

@@ -1,4 +1,4 @@
-"""The order from left to right: of modules, then of the units inside each module."""
+"""The order from left to right of the modules, and of the units inside each module."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 from ..hierarchy import Hierarchy
 
-# G groups: the modules, then every output that no module holds. A group spans all layers from its lowest to its highest unit.
+# G groups: the modules, then every output without a module. A group spans all layers from its lowest to its highest unit.
 Labels = Sequence[NDArray[np.int64]]
 Matrices = Sequence[NDArray]
 Cost = tuple[float, ...]
 
-EVALUATIONS = 6000  # at most so many orders of the groups are tried,
-CELLS = 200_000_000  # and fewer when one evaluation reads large matrices: large networks come out in bounded time
+EVALUATIONS = 6000  # orders of the groups that are tried, at most
+CELLS = 200_000_000  # matrix entries read, at most: large networks get fewer evaluations and so a bounded time
 SWEEPS = 8
 
 
 def groups_of(hierarchy: Hierarchy) -> tuple[NDArray[np.int64], ...]:
-    """The group of every unit, one array a layer; -1 where the unit is not drawn."""
+    """The group of every unit, one array for each layer; -1 for units that are not drawn."""
     labels = [array.copy() for array in hierarchy.labels]
     lone = np.flatnonzero(labels[-1] < 0)
     labels[-1][lone] = len(hierarchy.modules) + np.arange(len(lone))
@@ -28,7 +28,7 @@ def groups_of(hierarchy: Hierarchy) -> tuple[NDArray[np.int64], ...]:
 
 
 def drawn_edges(hierarchy: Hierarchy) -> tuple[NDArray[np.bool_], ...]:
-    """For each weight layer which edges join two units of modules; shapes as the weights."""
+    """For each weight layer, which edges join two units that have modules; shapes as the weights."""
     kept = [labels >= 0 for labels in hierarchy.labels]
     return tuple((w != 0) & kept[i][:, None] & kept[i + 1] for i, w in enumerate(hierarchy.graph.weights))
 
@@ -41,9 +41,9 @@ def spans_of(groups: Labels) -> NDArray[np.int64]:
 
 
 def crossings(adjacency: NDArray) -> int:
-    """Pairs of edges that cross between two layers whose units stand in the order of the rows and of the columns.
+    """The number of pairs of edges that cross between two layers, with units in the order of rows and of columns.
 
-    Entries count parallel edges.
+    Entries are numbers of parallel edges.
 
     Examples
     --------
@@ -56,13 +56,13 @@ def crossings(adjacency: NDArray) -> int:
 
 
 def order_groups(groups: Labels, edges: Matrices) -> list[int]:
-    """The groups from left to right: fewest crossings, then shortest edges, then nearest to the order of the labels, inputs first."""
+    """The groups from left to right: fewest crossings, then shortest edges, then closest to the order of labels, inputs first."""
     spans = spans_of(groups)
     flows = _flows(groups, edges, spans)
     natural = list(range(len(spans)))
     distance = np.abs(np.subtract.outer(natural, natural))
     holds_inputs = spans[:, 0] == 0
-    of_inputs = np.outer(holds_inputs, holds_inputs)  # a reader expects x0 before x1, and the left of an image on the left
+    of_inputs = np.outer(holds_inputs, holds_inputs)  # readers expect x0 before x1, and the left of an image on the left
 
     def cost(order: list[int]) -> Cost:
         sorted_flows = [flow[np.ix_(order, order)] for flow in flows]
@@ -97,15 +97,15 @@ def _flows(groups: Labels, edges: Matrices, spans: NDArray[np.int64]) -> list[ND
     members = [(array[:, None] == np.arange(len(spans))).astype(np.int64) for array in groups]
     flows = [members[i].T @ edge.astype(np.int64) @ members[i + 1] for i, edge in enumerate(edges)]
     for i, flow in enumerate(flows):
-        # A region that reaches over this gap is in the way of edges even where no edge of its own runs.
+        # A region that spans this gap is in the way of edges even where it has no edge of its own.
         inside = (spans[:, 0] <= i) & (i < spans[:, 1])
         flow[inside, inside] = np.maximum(flow[inside, inside], 1)
     return flows
 
 
 def _sugiyama(flows: Matrices, spans: NDArray[np.int64]) -> list[int]:
-    """Groups by the mean place of their layers in igraph's layout, which may tear a group that spans several."""
-    import igraph  # imports matplotlib.pyplot, which nobody needs before there is something to lay out
+    """Groups by the mean position of their layers in igraph's layout, which may separate the layers of one group."""
+    import igraph  # imports matplotlib.pyplot, which is slow
 
     vertices = [(group, layer) for group, (low, high) in enumerate(spans) for layer in range(low, high + 1)]
     number = {vertex: i for i, vertex in enumerate(vertices)}
@@ -119,7 +119,7 @@ def _sugiyama(flows: Matrices, spans: NDArray[np.int64]) -> list[int]:
 
 
 def _sift(start: list[int], cost: Callable[[list[int]], Cost], budget: int) -> list[int]:
-    """Move one group at a time to its best place until no move helps or the budget is spent."""
+    """Move one group at a time to its best position, until no move helps or the budget is used up."""
     best, lowest = start, cost(start)
     while True:
         before = lowest
@@ -137,7 +137,7 @@ def _sift(start: list[int], cost: Callable[[list[int]], Cost], budget: int) -> l
 
 
 def _sorted(layer: list[int], ranks: NDArray, targets: NDArray) -> list[int]:
-    """Units by the rank of their group, then by their target place; where both are equal they stay in order."""
+    """Units sorted by the rank of their group, then by their target position; the sort is stable."""
     return sorted(layer, key=lambda unit: (ranks[unit], targets[unit]))
 
 
@@ -146,7 +146,7 @@ def _total(layers: list[list[int]], edges: Matrices) -> int:
 
 
 def _barycentres(layer: list[int], other: list[int], edge: NDArray) -> NDArray[np.float64]:
-    """Mean place, from 0 to 1, of each unit's neighbours in the other layer; its own place where it has none."""
+    """Mean position, from 0 to 1, of each unit's neighbours in the other layer; its own position where it has none."""
     places = (np.arange(len(other)) + 0.5) / len(other)
     targets = np.zeros(len(edge))
     for i, unit in enumerate(layer):
@@ -156,7 +156,7 @@ def _barycentres(layer: list[int], other: list[int], edge: NDArray) -> NDArray[n
 
 
 def _swap_neighbours(layers: list[list[int]], groups: Labels, edges: Matrices) -> list[list[int]]:
-    """Exchange neighbours of one group while that saves crossings."""
+    """Swap adjacent units of one group while that reduces crossings."""
     layers = [list(layer) for layer in layers]
     for _ in range(SWEEPS):
         saved = False
@@ -174,5 +174,5 @@ def _swap_neighbours(layers: list[list[int]], groups: Labels, edges: Matrices) -
 
 
 def _pair(around: list[NDArray], left: int, right: int) -> int:
-    """Crossings between the edges of two neighbours, in the gaps below and above them."""
+    """Crossings between the edges of two adjacent units, in the gaps below and above them."""
     return sum(crossings(edge[[left, right]].astype(np.int64)) for edge in around)

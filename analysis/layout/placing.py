@@ -1,4 +1,4 @@
-"""Coordinates: a module keeps one interval of x in all the layers it spans, and modules that share a layer keep apart."""
+"""Coordinates: a module has one interval of x in all layers it spans, and modules that share a layer do not overlap."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ..hierarchy import Hierarchy
 from .ordering import Labels, Matrices, drawn_edges, groups_of, order_groups, order_units, spans_of
 
 PAD = 0.55  # from the outermost unit to the border of its region; 1 is the distance of two units
-LABEL = 0.5  # more room on the left of a region that edges enter from below and leave at the top, so that they pass beside the label
+LABEL = 0.5  # more room on the left of a region with edges below and above, so that they pass beside the label
 GAP = 0.3  # between regions
-LONGEST_ROW = 72  # units; a layer of more takes several rows, so that circles of large networks can still be seen
-PULL = 1e-3  # towards the middle, so that what hangs on nothing stays near
+LONGEST_ROW = 72  # units; a larger layer has several rows, so that its circles can still be seen
+PULL = 1e-3  # towards the middle, so that groups without edges stay near
 ROUNDS = 2
 
 
 @dataclass(frozen=True)
 class Region:
-    """The rectangle of a module: an interval of x in all layers from ``lowest`` to ``highest``."""
+    """The rectangle of a module: an interval of x, in all layers from ``lowest`` to ``highest``."""
 
     left: float
     right: float
@@ -34,16 +34,16 @@ class Region:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything goes. One step of x is the least distance of two units in one row.
+    """Positions of units and regions. One step of x is the smallest distance of two units in one row.
 
     Attributes
     ----------
     positions : dict of (layer, index) to (x, row)
-        All units of modules, and all outputs. Rows count upward from 0 within a layer.
+        Of all units of modules, and of all outputs. Rows count upward from 0 within a layer.
     rows : tuple of int
-        How many rows each layer takes: one, unless it is very wide.
+        Number of rows of each layer: one, unless it is very wide.
     regions : dict of int to Region
-        The rectangle of each module; where two share a layer, their intervals do not touch.
+        The rectangle of each module. If two modules share a layer, their intervals do not touch.
     """
 
     positions: dict[tuple[int, int], tuple[float, int]]
@@ -54,9 +54,9 @@ class Layout:
 def layered_layout(hierarchy: Hierarchy) -> Layout:
     """The :class:`Layout` of a hierarchy: inputs at the bottom, outputs at the top.
 
-    Modules are ordered to cross little (igraph's Sugiyama layout and the order of the labels, both improved by sifting), units
-    inside them by barycentre sweeps. Then modules are placed where the sum of squared edge lengths is least among all places
-    that keep their order and distance. The same hierarchy gives the same layout.
+    The order of modules has few crossings: it is the better of igraph's Sugiyama layout and the order of the labels, both improved by
+    sifting. Units inside modules are ordered by barycentre sweeps. The positions of modules then minimise the sum of squared edge lengths
+    under the constraint of their order and distance. The same hierarchy gives the same layout.
 
     Examples
     --------
@@ -93,14 +93,14 @@ def layered_layout(hierarchy: Hierarchy) -> Layout:
 
 
 def _rooms(groups: Labels, rows: Sequence[int]) -> NDArray[np.float64]:
-    """How far from its centre the outermost units of each group may stand; shape (G,)."""
+    """The largest distance of units from the centre of each group; shape (G,)."""
     count = 1 + max(int(array.max()) for array in groups)
     lengths = [(np.bincount(array[array >= 0], minlength=count) - 1) / rows[i] for i, array in enumerate(groups)]
     return np.max([np.zeros(count), *lengths], axis=0) / 2
 
 
 def _centred(layer: Sequence[int], groups: NDArray[np.int64], rows: int) -> NDArray[np.float64]:
-    """Distance of each unit from the middle of its group, units of a row one step apart; shape (width,)."""
+    """Offset of each unit from the middle of its group, with units of a row one step apart; shape (width,)."""
     offsets = np.zeros(len(groups))
     for run in _runs(layer, groups):
         offsets[run] = (np.arange(len(run)) - (len(run) - 1) / 2) / rows
@@ -108,7 +108,7 @@ def _centred(layer: Sequence[int], groups: NDArray[np.int64], rows: int) -> NDAr
 
 
 def _runs(layer: Sequence[int], groups: NDArray[np.int64]) -> list[list[int]]:
-    """The units of a layer, one list a group."""
+    """The units of a layer, one list for each group."""
     runs: dict[int, list[int]] = {}
     for unit in layer:
         runs.setdefault(int(groups[unit]), []).append(unit)
@@ -118,7 +118,7 @@ def _runs(layer: Sequence[int], groups: NDArray[np.int64]) -> list[list[int]]:
 def _place_groups(
     groups: Labels, edges: Matrices, offsets: list[NDArray], order: Sequence[int], lefts: NDArray, rights: NDArray, spans: NDArray
 ) -> NDArray[np.float64]:
-    """The centre of each group: least squared edge lengths, each group right of those that precede it in a shared layer."""
+    """The centre of each group: least squared edge lengths, with each group to the right of its predecessors in a shared layer."""
     count = len(lefts)
     stiffness, force = PULL * np.eye(count), np.zeros(count)
     for i, edge in enumerate(edges):
@@ -133,7 +133,7 @@ def _place_groups(
     pairs = _neighbours(order, spans)
     distances = np.array([rights[a] + GAP + lefts[b] for a, b in pairs])
     centres = _least_squares(stiffness, force, pairs, distances)
-    for group in order:  # exact where the solver was only near
+    for group in order:  # meet the distances exactly; the solver does so approximately
         for (left, right), distance in zip(pairs, distances, strict=True):
             if right == group:
                 centres[right] = max(centres[right], centres[left] + distance)
@@ -149,7 +149,7 @@ def _neighbours(order: Sequence[int], spans: NDArray) -> list[tuple[int, int]]:
 
 
 def _least_squares(stiffness: NDArray, force: NDArray, pairs: list[tuple[int, int]], distances: NDArray) -> NDArray[np.float64]:
-    """The x that minimises x'Sx/2 - f'x where x[b] - x[a] >= distance: least distance programming (Lawson and Hanson, 1974, chapter 23)."""
+    """The x that minimises x'Sx/2 - f'x with x[b] - x[a] >= distance: least distance programming (Lawson and Hanson, 1974, chapter 23)."""
     free = cho_solve(cho_factor(stiffness), force)
     if not pairs:
         return free
@@ -168,23 +168,23 @@ def _least_squares(stiffness: NDArray, force: NDArray, pairs: list[tuple[int, in
 def _align_units(
     layers: list[list[int]], groups: Labels, edges: Matrices, offsets: list[NDArray], centres: NDArray, rooms: NDArray, rows: Sequence[int]
 ) -> list[NDArray[np.float64]]:
-    """Offsets that bring each unit near its neighbours, in order, a step apart, inside its region."""
+    """Offsets that move each unit close to its neighbours, in order, one step apart, inside its region."""
     offsets = [array.copy() for array in offsets]
     for i in (*range(len(layers)), *range(len(layers) - 2, -1, -1)):
         for run in _runs(layers[i], groups[i]):
             group = groups[i][run[0]]
             targets = np.array([_mean_neighbour(i, unit, groups, edges, offsets, centres) for unit in run]) - centres[group]
             steps = np.arange(len(run)) / rows[i]
-            # Isotonic regression of what is left after the steps is the exact least-squares place; clipping keeps it so.
+            # Isotonic regression of the targets minus the steps is the exact least-squares solution; clipping keeps it optimal.
             placed = isotonic_regression(targets - steps).x
             offsets[i][run] = np.clip(placed, -rooms[group], rooms[group] - steps[-1]) + steps
     return offsets
 
 
 def _mean_neighbour(layer: int, unit: int, groups: Labels, edges: Matrices, offsets: list[NDArray], centres: NDArray) -> float:
-    """Mean x of a unit's neighbours in its own module, or else of all below and above; its own x where it has none.
+    """Mean x of a unit's neighbours in its own module, or else of all neighbours; its own x where it has none.
 
-    Inside a module units stand over what they read, wherever the module's own readers are.
+    Inside a module units are thus above the units that they read, wherever the readers of the module are.
     """
     below = [(layer - 1, edges[layer - 1][:, unit])] if layer else []
     above = [(layer + 1, edges[layer][unit])] if layer < len(edges) else []

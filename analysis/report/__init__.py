@@ -1,4 +1,4 @@
-"""What a hierarchy says, in words: as text, and as one HTML file with the picture."""
+"""Reports of a hierarchy: as text, and as one HTML page with the picture."""
 
 from .files import write_report as write_report
 from .page import report_html as report_html

@@ -1,4 +1,4 @@
-"""The facts of a hierarchy that the text and the page give."""
+"""Facts of a hierarchy for both kinds of report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["COLUMNS", "PIXEL_COLUMNS", "TITLE", "facts_of", "headline_of", "pixe
 TITLE = "Modules and hierarchy"
 COLUMNS = ("module", "inputs", "outputs", "hidden units", "reads from")
 PIXEL_COLUMNS = ("module", "pixels", "rows", "columns", "left half", "right half")
-LISTED = 24  # names; longer lists are cut
+LISTED = 24  # names; longer lists are shortened
 
 
 def headline_of(hierarchy: Hierarchy) -> str:
@@ -47,7 +47,7 @@ def facts_of(hierarchy: Hierarchy) -> list[tuple[str, str]]:
 
 
 def rows_of(hierarchy: Hierarchy) -> list[tuple[str, ...]]:
-    """A row for each module, in the order of ``COLUMNS``; empty where there is nothing."""
+    """A row for each module, in the order of ``COLUMNS``; empty cells where there is nothing."""
     graph, flow = hierarchy.graph, hierarchy.to_networkx()
     rows: list[tuple[str, ...]] = []
     for module in hierarchy.modules:
@@ -66,7 +66,7 @@ def pixel_headline(maps: Sequence[PixelMap], image: tuple[int, int]) -> str:
 
 
 def pixel_row(pixels: PixelMap) -> tuple[str, ...]:
-    """In the order of ``PIXEL_COLUMNS``."""
+    """The row of a map, in the order of ``PIXEL_COLUMNS``."""
     spans = ("{} to {}".format(*span) for span in (pixels.rows, pixels.columns))
     return f"M{pixels.module}", str(pixels.count), *spans, *(f"{share:.2f}" for share in pixels.halves)
 

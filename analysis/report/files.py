@@ -24,16 +24,16 @@ def write_report(
     *,
     image: tuple[int, int] | None = None,
 ) -> Path:
-    """Write the report to ``path``, whose suffix is ``.html`` or ``.txt``; returns the path.
+    """Write the report to ``path``, with suffix ``.html`` or ``.txt``, and return the path.
 
     The other parameters are those of :func:`report_html`.
 
     Raises
     ------
     TypeError
-        When ``hierarchy`` is none, or ``title`` no string.
+        When ``hierarchy`` is not a hierarchy, or ``title`` not a string.
     ValueError
-        When the suffix is another, or ``image`` has more or fewer pixels than the network has inputs.
+        When the suffix is different, or ``image`` does not have one pixel for each input.
 
     Examples
     --------

@@ -18,7 +18,7 @@ from .text import NOTHING
 
 __all__ = ["report_html"]
 
-MAP_WIDTH, MAP_HEIGHT = 14.0, 10.0  # of a map in the table of pixels at most, in rem
+MAP_WIDTH, MAP_HEIGHT = 14.0, 10.0  # largest size of a map in the table of pixels, in rem
 
 
 def report_html(
@@ -29,27 +29,29 @@ def report_html(
     *,
     image: tuple[int, int] | None = None,
 ) -> str:
-    """The report as one self-contained HTML page: picture, facts, table of modules; pointing at a module shows its units and edges.
+    """The report as one self-contained HTML page: picture, facts and a table of modules.
+
+    Pointing at a module highlights its units and edges.
 
     Parameters
     ----------
     hierarchy : Hierarchy
     comparison : Comparison, optional
-        Its text, and whether it is ``exact``.
+        Its text and verdict are added.
     title : str
         Of the page.
-    evidence : mapping of heading to anything that prints, optional
-        A section for each.
+    evidence : mapping of str to object, optional
+        Headings with objects whose text is added, a section for each.
     image : (int, int), optional
-        As for :func:`report_text`; the section shows the maps of all modules, and the picture those of the biggest, as in
+        As for :func:`report_text`. The section shows the maps of all modules, the picture those of the largest, as in
         :func:`~analysis.drawing.draw`.
 
     Raises
     ------
     TypeError
-        When ``hierarchy`` is none, or ``title`` no string.
+        When ``hierarchy`` is not a hierarchy, or ``title`` not a string.
     ValueError
-        When ``image`` has more or fewer pixels than the network has inputs.
+        When ``image`` does not have one pixel for each input.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The HTML of the page: its style, its parts, and the script that shows a module where it is pointed at."""
+"""The HTML of the page: its style, its parts, and the script that highlights a module."""
 
 from __future__ import annotations
 

@@ -18,25 +18,26 @@ NOTHING: Mapping[str, Any] = {}
 def report_text(
     hierarchy: Hierarchy, comparison: Any = None, evidence: Mapping[str, Any] = NOTHING, *, image: tuple[int, int] | None = None
 ) -> str:
-    """The facts of a network and one line for each of its modules.
+    """The report as text: facts of the network, and one line for each module.
 
     Parameters
     ----------
     hierarchy : Hierarchy
-        The accuracy is given where ``hierarchy.network`` has an ``accuracy``.
+        The report gives the accuracy if ``hierarchy.network`` has an ``accuracy``.
     comparison : Comparison, optional
-    evidence : mapping of heading to anything that prints, optional
-        Such as ``{"Chance": significance(hierarchy)}``; their texts end the report.
+    evidence : mapping of str to object, optional
+        Headings with objects whose text is added at the end, such as ``{"Chance": significance(hierarchy)}``.
     image : (int, int), optional
-        Height and width of the image whose pixels the inputs are, row by row from the top left; adds a section on the pixels of each
-        module: how many are read, the first and last row and column from 0, and the fractions in the left and right half.
+        Height and width of the image, if the inputs are its pixels, row by row from the top left. The report then has a section on the
+        pixels of each module: the number that are read, their first and last row and column from 0, and the fractions in the left and
+        right half.
 
     Raises
     ------
     TypeError
-        When ``hierarchy`` is none.
+        When ``hierarchy`` is not a hierarchy.
     ValueError
-        When ``image`` has more or fewer pixels than the network has inputs.
+        When ``image`` does not have one pixel for each input.
 
     Examples
     --------

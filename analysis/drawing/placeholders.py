@@ -1,4 +1,4 @@
-"""Where heat maps go: the layout of the same hierarchy, in which a row of stand-ins keeps the place of each module's pixels."""
+"""The layout with heat maps: a row of placeholder units reserves the place of the pixels of each module."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .images import PixelMap, counted, largest_weight, weights_of_pixels
 
 MOST = 8  # maps in a picture
 WIDEST, HIGHEST = 8.5, 6.5  # of a map; all lengths in steps, the distance of two units
-SHARE = 0.5  # of the longest row of units that all maps together may take where they are wider for it: there steps are shorter
-BESIDE = 0.4  # left free on both sides of a map, together
-NARROWEST = 4  # stand-ins: the number of pixels has to be readable below the narrowest map
+SHARE = 0.5  # smallest width of all maps together, as a fraction of the longest row of units; in wide pictures steps are shorter
+BESIDE = 0.4  # free space on both sides of a map together
+NARROWEST = 4  # placeholders: the number of pixels must be readable below the narrowest map
 
 
 @dataclass(frozen=True)
 class Frames:
-    """The maps that are drawn instead of the inputs, and where.
+    """The maps that are drawn instead of the inputs, and their positions.
 
     Attributes
     ----------
@@ -35,9 +35,9 @@ class Frames:
     size : (float, float)
         Width and height of every map.
     largest : float
-        The weight of the heaviest pixel of all maps, those that are left out too.
+        The weight of the heaviest pixel of all maps, including those that are left out.
     note : str
-        What is left out, or nothing.
+        Names what is left out; empty if nothing is.
     """
 
     maps: tuple[PixelMap, ...] = ()
@@ -48,10 +48,10 @@ class Frames:
 
 
 def layout_with_maps(hierarchy: Hierarchy, maps: Sequence[PixelMap]) -> tuple[Layout, Frames]:
-    """The layout of all units but the inputs, and the frames of the maps that stand for them: of at least one map, the biggest eight.
+    """The layout of all units but the inputs, and the frames of the maps drawn instead of them: the largest eight, of at least one.
 
-    A row of stand-ins, one step apart, which all have the edges of their map, takes the place of the inputs of a module. The units that
-    read the map pull on all of them alike, so that they stay side by side. A module of pixels alone whose map is left out has no region.
+    A row of placeholders, one step apart, replaces the inputs of a module. Each has all edges of the map, so the units that read the map
+    attract all of them equally and they stay side by side. A module of pixels alone whose map is left out has no region.
     """
     shown = _biggest(maps)
     height, width = shown[0].weights.shape
@@ -68,19 +68,19 @@ def layout_with_maps(hierarchy: Hierarchy, maps: Sequence[PixelMap]) -> tuple[La
 
 
 def _biggest(maps: Sequence[PixelMap]) -> tuple[PixelMap, ...]:
-    """The maps of the most pixels, in the order of the modules; of equal ones the first."""
+    """The maps with the most pixels, in the order of the modules; of equal ones the first."""
     chosen = sorted(maps, key=lambda one: (-one.count, one.module))[:MOST]
     return tuple(sorted(chosen, key=lambda one: one.module))
 
 
 def _longest_row(hierarchy: Hierarchy) -> int:
-    """Units in a row of the widest layer above the inputs, as the layout breaks layers into rows."""
+    """The number of units in a row of the widest layer above the inputs, with rows as in the layout."""
     widest = max(int((groups >= 0).sum()) for groups in groups_of(hierarchy)[1:])
     return ceil(widest / ceil(widest / LONGEST_ROW))
 
 
 def _middle(pixels: PixelMap) -> float:
-    """Mean column: what is on the left of the image is drawn on the left, unless edges would cross more."""
+    """Mean column: pixels on the left of the image are drawn on the left, unless edges would cross more."""
     return float(np.nonzero(pixels.weights)[1].mean())
 
 
@@ -90,7 +90,7 @@ def _note(maps: Sequence[PixelMap], shown: Sequence[PixelMap]) -> str:
 
 
 def _folded(hierarchy: Hierarchy, modules: np.ndarray) -> tuple[Hierarchy, list[int]]:
-    """The hierarchy with stand-ins of the given modules as inputs, and the numbers that its modules have in the given one."""
+    """The hierarchy with placeholders of the given modules as inputs, and the original numbers of its modules."""
     first = weights_of_pixels(hierarchy)
     rows = np.stack([first[hierarchy.labels[0] == module].sum(axis=0) for module in modules])
     labels = (modules, *hierarchy.labels[1:])
