@@ -221,15 +221,15 @@ def scored_one_by_one(model: torch.nn.Sequential, x: torch.Tensor, y: torch.Tens
 
 def unit_scoring(dense: Population, data: Data, task: Task, sampled: int = 64) -> list[str]:
     """Nothing pruned; with units gone, as in all but the first scoring of a run; and all scorings of a run. Masks save nothing alone."""
-    x, y = task.x_check[:sampled], task.y_check[:sampled]
+    x, y = task.x_validation[:sampled], task.y_validation[:sampled]
     masked = torch.nn.Sequential(*(Masked(m.in_features, m.out_features) if isinstance(m, torch.nn.Linear) else m for m in mlp(MNIST)))
 
     def batched(populations: list[Population]) -> float:
         start = time.perf_counter()
         for population in populations:
             for packing in packings(population):
-                UNIT_SCORES["loss_sensitivity"](packing.pack(population), data.checked_on(packing.inputs), keys(["one"]))
-        return (time.perf_counter() - start) / data.x_check.shape[1] / len(populations)
+                UNIT_SCORES["loss_sensitivity"](packing.pack(population), data.restricted_to(packing.inputs), keys(["one"]))
+        return (time.perf_counter() - start) / data.x_validation.shape[1] / len(populations)
 
     lines = [
         "| unit scores, MNIST size, one thread | batched, ms a row, median | all | row by row / batched, median | all |",

@@ -28,8 +28,8 @@ class Data:
     """
 
     table: Tensor
-    x_check: Tensor
-    y_check: Tensor
+    x_validation: Tensor
+    y_validation: Tensor
     loss: Loss
     sample: Callable[[Tensor, int, int], tuple[Tensor, Tensor]] | None = None
 
@@ -37,24 +37,24 @@ class Data:
     def of(cls, task: Task, device: torch.device | str = "cpu", copies: int = 1) -> Data:
         """The data of a task, on a device; each row for training stands there so many times."""
         table = table_of(task.x.repeat(copies, 1), task.y.repeat(copies, 1)).to(device)
-        x_check = torch.cat([task.x_check.t(), task.x_check.new_ones(1, len(task.x_check))]).to(device)
-        y_check = task.y_check.t().contiguous().to(device)
-        return cls(table, x_check, y_check, LOSSES[task.loss], None if task.complete else task.sample)
+        x_validation = torch.cat([task.x_validation.t(), task.x_validation.new_ones(1, len(task.x_validation))]).to(device)
+        y_validation = task.y_validation.t().contiguous().to(device)
+        return cls(table, x_validation, y_validation, LOSSES[task.loss], None if task.complete else task.sample)
 
     @property
     def x(self) -> Tensor:
         """What is fed in training, ``(n + 1, S)``: a view."""
-        return self.table[: -len(self.y_check)]
+        return self.table[: -len(self.y_validation)]
 
     @property
     def y(self) -> Tensor:
         """Targets of training, ``(k, S)``: a view."""
-        return self.table[-len(self.y_check) :]
+        return self.table[-len(self.y_validation) :]
 
-    def checked_on(self, inputs: Tensor | None) -> Data:
+    def restricted_to(self, inputs: Tensor | None) -> Data:
         """The same, with those inputs alone in the validation rows; all where None."""
-        fed = len(self.x_check)
-        return self if inputs is None else replace(self, x_check=self.x_check[with_rest(inputs, fed - 1, fed)])
+        fed = len(self.x_validation)
+        return self if inputs is None else replace(self, x_validation=self.x_validation[with_rest(inputs, fed - 1, fed)])
 
 
 def table_of(x: Tensor, y: Tensor) -> Tensor:

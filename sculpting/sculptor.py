@@ -174,7 +174,7 @@ def _check(
     check_choice("unit_score", schedule.unit_score, [*UNIT_SCORES])
     check_choice("edge_score", schedule.edge_score, [*EDGE_SCORES])
     check_inputs(chains[0], task)
-    check_spread(task.loss, task.y_check, "that decide acceptance")
+    check_spread(task.loss, task.y_validation, "that decide acceptance")
     check_accuracy(min_accuracy)
     check_choice("initial", initial, ("fresh", "model"))
     if initial == "model":
@@ -231,7 +231,7 @@ def _call(
         names, [*training.learning_rates], task.loss, training.of_round(rows), training.copies(rows),
         pruning.rounds.criterion.min_accuracy, settings.tolerance, schedule, population.shape,
     )  # fmt: skip
-    return facts, [population.values.cpu(), population.mask.cpu(), task.x, task.y, task.x_check, task.y_check]
+    return facts, [population.values.cpu(), population.mask.cpu(), task.x, task.y, task.x_validation, task.y_validation]
 
 
 def _result(pruning: PruningSchedule[Population], chains: Sequence[Chain], task: Task, nothing_learnt: bool) -> SculptResult:

@@ -42,7 +42,7 @@ def train_one(
 ) -> tuple[float, float]:
     """Train a masked model in place to its best epoch; returns accuracy and loss there. ``key`` is the member's own, of shape (1, 2)."""
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    all_x, all_y, x_check, y_check = (part.t() for part in (data.x[:-1], data.y, data.x_check[:-1], data.y_check))
+    all_x, all_y, x_validation, y_validation = (part.t() for part in (data.x[:-1], data.y, data.x_validation[:-1], data.y_validation))
     rows, inputs = all_x.shape
     step, total = 0, settings.epochs(rows) * -(-rows // settings.batch_size)
     best: tuple[float, float] = (-float("inf"), float("inf"))
@@ -69,8 +69,8 @@ def train_one(
             optimizer.step()
             step += 1
         with torch.no_grad():
-            z = model(x_check)
-            now = (accuracy(loss, z, y_check), float(LOSS[loss](z, y_check)))
+            z = model(x_validation)
+            now = (accuracy(loss, z, y_validation), float(LOSS[loss](z, y_validation)))
         if now[0] > best[0] or (now[0] == best[0] and now[1] < best[1]):
             best, state = now, {name: p.detach().clone() for name, p in model.named_parameters()}
     model.load_state_dict(state)

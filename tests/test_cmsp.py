@@ -98,11 +98,11 @@ def test_a_table_is_a_table_and_a_sample_is_none(outputs: str) -> None:
     assert table.complete
     assert table.training == sample.training
     assert (table.training.steps, table.training.input_noise, table.training.hidden_noise) == (300, 0.1, 0.3)
-    assert table.x_check is table.x
+    assert table.x_validation is table.x
     assert table.x_test is None
     assert not sample.complete
     assert sample.x_test is not None
-    assert len(sample.x) == len(sample.x_check) == len(sample.x_test) == 30
+    assert len(sample.x) == len(sample.x_validation) == len(sample.x_test) == 30
 
 
 def test_tables_end_at_twenty_inputs() -> None:
@@ -137,7 +137,7 @@ def test_fixed_samples_follow_the_definition_and_differ(case: dict[str, Any], ou
     task = tasks.cmsp(**case, outputs=outputs, rows=301)
     assert task.x_test is not None
     assert task.y_test is not None
-    parts = [(task.x, task.y), (task.x_check, task.y_check), (task.x_test, task.y_test)]
+    parts = [(task.x, task.y), (task.x_validation, task.y_validation), (task.x_test, task.y_test)]
     for x, y in parts:
         counts = Counter(check_rows(x, y, case, outputs == "each")).values()
         assert outputs == "each" or (len(counts) == len(codes_in(case)) and max(counts) - min(counts) == 1)
@@ -146,9 +146,9 @@ def test_fixed_samples_follow_the_definition_and_differ(case: dict[str, Any], ou
     assert not any(torch.equal(a, b) for a, b in combinations(bits_of, 2))
     again, other = (tasks.cmsp(**case, outputs=outputs, rows=301, seed=seed) for seed in (0, 1))
     assert torch.equal(again.x, task.x)
-    assert torch.equal(again.x_check, task.x_check)
+    assert torch.equal(again.x_validation, task.x_validation)
     assert not torch.equal(other.x, task.x)
-    assert not torch.equal(other.x_check, task.x_check)
+    assert not torch.equal(other.x_validation, task.x_validation)
 
 
 @settings(max_examples=30, deadline=None)

@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 def parts(task: tasks.Task) -> list[tuple[torch.Tensor, torch.Tensor]]:
     assert task.x_test is not None
     assert task.y_test is not None
-    return [(task.x, task.y), (task.x_check, task.y_check), (task.x_test, task.y_test)]
+    return [(task.x, task.y), (task.x_validation, task.y_validation), (task.x_test, task.y_test)]
 
 
 def seen(x: torch.Tensor) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -91,7 +91,7 @@ def test_targets_follow_the_labels_of_the_images(folder: Path, kind: str) -> Non
         assert x.dtype == y.dtype == torch.float32
     assert task.loss == "bce"
     assert not task.complete
-    assert known**2 <= len(task.x_check)
+    assert known**2 <= len(task.x_validation)
 
 
 @pytest.mark.parametrize("kind", TASKS)

@@ -38,8 +38,8 @@ def test_every_image_of_the_digits_is_in_one_part_with_its_label(digits: tuple[i
         images = torch.from_numpy(train_digits.images[train_digits.labels == digit].reshape(-1, 64)).float() / 16
         held_out = len(images) // 6
         assert torch.equal(task.x[task.y[:, digit] == 1], images[:-held_out])
-        assert torch.equal(task.x_check[task.y_check[:, digit] == 1], images[-held_out:])
-    for y in (task.y, task.y_check, task.y_test):
+        assert torch.equal(task.x_validation[task.y_validation[:, digit] == 1], images[-held_out:])
+    for y in (task.y, task.y_validation, task.y_test):
         assert torch.equal(y.sum(dim=1), torch.ones(len(y)))
         assert set(y.argmax(dim=1).tolist()) == set(digits)
     assert (task.loss, task.image, task.complete) == ("ce", (8, 8), False)
@@ -50,8 +50,8 @@ def test_every_image_of_the_digits_is_in_one_part_with_its_label(digits: tuple[i
 def test_the_parts_of_some_digits_are_those_of_all() -> None:
     every, even = (mnist_digits(digits, source="digits") for digits in (range(10), EVEN))
     assert set(rows_of(even.x)) <= set(rows_of(every.x))
-    assert set(rows_of(even.x_check)) <= set(rows_of(every.x_check))
-    assert not set(rows_of(even.x_check)) & set(rows_of(every.x))
+    assert set(rows_of(even.x_validation)) <= set(rows_of(every.x_validation))
+    assert not set(rows_of(even.x_validation)) & set(rows_of(every.x))
     assert (every.name, even.name, mnist_digits((8, 6, 4, 2, 0), source="digits").name) == ("mnist-digits", "mnist-even", "mnist-even")
     assert tasks.mnist_digits is mnist_digits
 

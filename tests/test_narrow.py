@@ -74,7 +74,7 @@ def test_a_student_learns_from_the_teacher_alone_what_the_targets_do_not_say() -
     given = {"batch_size": 4, "steps": 800, "learning_rate": 0.01}
     teacher = learn(Population.uniform(Shape((3, 24, 1), ("relu", "identity")), key[:1]), data, key[:1], target=1.0, **given)
     assert teacher.score.accuracy.item() == 1.0
-    wrong = replace(data, table=torch.cat([data.x, 1 - data.y]), y_check=1 - data.y_check)
+    wrong = replace(data, table=torch.cat([data.x, 1 - data.y]), y_validation=1 - data.y_validation)
     students = Population.uniform(Shape((3, 12, 1), ("relu", "identity")), key)
     learnt = learn(students, distilled(wrong, teacher.population, "bce", 1.0, 2.0), key, **given)
     assert learnt.score.accuracy.tolist() == [0.0] * 3
@@ -85,7 +85,7 @@ def test_rows_that_are_drawn_anew_bring_the_teachers_logits() -> None:
     task, teacher = cmsp(2, 2, n=20, rows=30), make((22, 8, 1), 1, kept=1.0)
     data, key = Data.of(task), keys(["a", "b", "c"])
     both = distilled(data, teacher, "bce", 0.5, 2.0)
-    assert both.y.shape == both.y_check.shape == (2, 30)
+    assert both.y.shape == both.y_validation.shape == (2, 30)
     x, y = both.sample(key, 7, 10)
     expected_x, expected_y = task.sample(key, 7, 10)
     assert torch.equal(x, expected_x)
@@ -95,7 +95,7 @@ def test_rows_that_are_drawn_anew_bring_the_teachers_logits() -> None:
         for member in range(3):
             torch.testing.assert_close(y[member, 1:], model(x[member].t()).t())
         torch.testing.assert_close(both.y[1:], model(task.x).t())
-        torch.testing.assert_close(both.y_check[1:], model(task.x_check).t())
+        torch.testing.assert_close(both.y_validation[1:], model(task.x_validation).t())
     students = Population.uniform(Shape((22, 6, 1), ("relu", "identity")), key)
     learnt = learn(students, both, key, steps=4, batch_size=10, learning_rate=0.01)
     assert bool((learnt.population.values != students.values).any(dim=1).all())
@@ -153,8 +153,8 @@ def test_every_method_gives_networks_of_the_size_asked_for_that_are_what_the_his
         assert (learnt.seed, learnt.asked, learnt.examples) == (one.seed, one.asked, one.examples)
         assert learnt.units <= one.asked if method == "group-lasso" else learnt.units == one.asked
         for task, accuracy in ((KEEP, one.accuracy_keep), (FORGET, one.accuracy_forget)):
-            z = one.network.model()(task.x_check)
-            assert ((z > 0) == (task.y_check > 0.5)).double().mean().item() == accuracy
+            z = one.network.model()(task.x_validation)
+            assert ((z > 0) == (task.y_validation > 0.5)).double().mean().item() == accuracy
         assert (learnt.accuracy_keep, learnt.accuracy_forget) == (one.accuracy_keep, one.accuracy_forget)
         assert revived.accuracy_forget == one.accuracy_revived
         assert one.network.accuracy == one.accuracy_keep

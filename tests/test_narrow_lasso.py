@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from sculpting import SparseNetwork
 from sculpting.data import Data
-from sculpting.mlp.batched_mlp import Pass
+from sculpting.mlp.batched_mlp import BatchedMLP
 from sculpting.mlp.export import network_of
 from sculpting.mlp.population import Population
 from sculpting.mlp.scores import unit_random
@@ -26,7 +26,7 @@ from sculpting.models.shape import Shape
 from sculpting.narrow import ablation_scores
 from sculpting.narrow.groups import group_norms, without_groups
 from sculpting.narrow.lasso import Lasso
-from sculpting.narrow.learning import Learnt, learn
+from sculpting.narrow.learning import TrainingResult, learn
 from sculpting.narrow.prune import lowest, prune_units
 from sculpting.randomness import keys
 from sculpting.settings import RoundSettings
@@ -266,7 +266,7 @@ def test_random_units_go_without_replacement_and_differ_between_keys() -> None:
 def test_taking_units_out_and_zeroing_them_give_the_same_outputs(activation: str) -> None:
     population, data = make((4, 9, 8, 3), 4, activation), data_for("bce", (4, 3))
     pruned = without_groups(population, lowest(group_norms(population), population, [0.0, 0.3, 0.6, 0.9]))
-    zeroed = Pass(pruned.shape, pruned.values).forward(data.x)[0][-1]
+    zeroed = BatchedMLP(pruned.shape, pruned.values).forward(data.x)[0][-1]
     for member in range(4):
         model, _ = alone(pruned, member)
         network = network_of(pruned, member, head=read_model(model).head).compact()
@@ -319,7 +319,7 @@ def parities(width: int = 16, members: int = 4) -> tuple[Population, Data, Tenso
     return Population.uniform(Shape((3, width, 1), ("relu", "identity")), key), Data.of(cmsp(1, 2)), key
 
 
-def run(population: Population, data: Data, key: Tensor, **given: object) -> Learnt:
+def run(population: Population, data: Data, key: Tensor, **given: object) -> TrainingResult:
     return learn(population, data, key, **({"steps": 600, "batch_size": 4, "learning_rate": 0.01, "check_every": 20} | given))
 
 

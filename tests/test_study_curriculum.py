@@ -17,7 +17,7 @@ from test_figures import check_texts
 from sculpting import run, tasks
 from sculpting.cli import main
 from sculpting.data import Data
-from sculpting.mlp.batched_mlp import Pass
+from sculpting.mlp.batched_mlp import BatchedMLP
 from sculpting.mlp.population import Population
 from sculpting.mlp.training import Hooks, train
 from sculpting.models.shape import Shape
@@ -106,7 +106,7 @@ def test_batches_and_validation_have_every_code_equally_often_and_fresh_rows(arm
     task = protocol.task(arm)
     assert task.sample is not None
     (x, y), (later, _) = (task.sample(keys(["a", "b"]), step, 2000) for step in (0, 1))
-    for rows in (x[0].t(), x[1].t(), task.x_check):
+    for rows in (x[0].t(), x[1].t(), task.x_validation):
         found, which = codes_of(rows, 3)
         assert list(found) == codes
         assert set(which.bincount().tolist()) == {len(rows) // len(codes)}
@@ -114,14 +114,14 @@ def test_batches_and_validation_have_every_code_equally_often_and_fresh_rows(arm
     assert not torch.equal(x, later)
     bits = (x[:, 3:12].unflatten(1, (3, 3)).sum(dim=2) * x[:, :3]).sum(dim=1) % 2
     assert torch.equal(y, torch.stack([1 - bits, bits], dim=1))
-    assert (task.x_check.shape, task.y_check.shape, task.loss) == ((1000 * len(codes), 43), (1000 * len(codes), 2), "ce")
+    assert (task.x_validation.shape, task.y_validation.shape, task.loss) == ((1000 * len(codes), 43), (1000 * len(codes), 2), "ce")
 
 
 def test_a_bit_as_two_classes() -> None:
     task = two_classes(tasks.cmsp(2, 1, 2))
     one = tasks.cmsp(2, 1, 2)
     assert (task.y.argmax(dim=1) == one.y[:, 0]).all()
-    assert (task.y_check.sum(dim=1) == 1).all()
+    assert (task.y_validation.sum(dim=1) == 1).all()
     assert (task.loss, task.x is one.x or torch.equal(task.x, one.x)) == ("ce", True)
 
 
@@ -183,13 +183,15 @@ def test_losses_are_those_of_the_networks_in_bits(small: pytest.MonkeyPatch) -> 
     rows = curriculum_cell("shallow", 0, 1, "reduced")
     task, arm = SMALL.task("shallow"), SMALL.arms["shallow"]
     assert made[0].shape.widths == (5, 8, 2)
-    _, code = codes_of(task.x_check, 2)
+    _, code = codes_of(task.x_validation, 2)
     for seed in (0, 1):
         model = task.model(arm.width, arm.hidden_layers, activation="relu")
         for layer, weight, bias in zip(model[::2], made[0].weights, made[0].biases, strict=True):
             layer.weight.data, layer.bias.data = weight[seed], bias[seed]
         with torch.no_grad():
-            losses = torch.nn.functional.cross_entropy(model(task.x_check), task.y_check, reduction="none") / torch.log(torch.tensor(2.0))
+            losses = torch.nn.functional.cross_entropy(model(task.x_validation), task.y_validation, reduction="none") / torch.log(
+                torch.tensor(2.0)
+            )
         expected = [losses[code == place].mean().item() for place in range(3)]
         assert [row["bits"] for row in rows if row["seed"] == seed] == pytest.approx(expected, rel=1e-4)
 
@@ -204,7 +206,7 @@ def test_the_first_fresh_rows_under_the_mark_are_those_of_the_next_batch_to_lear
 
     def watch(members: torch.Tensor, part: Population, score: Any, steps: int) -> bool:
         x, y = task.sample(fold(fold(key, 1), 0), steps, size)
-        z = Pass(part.shape, part.values).forward(torch.cat([x, torch.ones(1, 1, size)], dim=1))[0][-1]
+        z = BatchedMLP(part.shape, part.values).forward(torch.cat([x, torch.ones(1, 1, size)], dim=1))[0][-1]
         _, code = codes_of(x[0].t(), 2)
         losses[steps * size] = float((torch.nn.functional.cross_entropy(z, y, reduction="none")[0] / math.log(2))[code == 2].mean())
         return steps * size == reached

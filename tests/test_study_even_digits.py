@@ -126,7 +126,7 @@ def test_a_cell_has_what_training_took(
     assert [row["images"] for row in rows] == [480 + int(images) for images in learnt.examples]
     assert all(row["reached"] and row["validation_accuracy"] >= TARGET - 1e-9 for row in rows)
     task = mnist_digits(EVEN, source="digits")
-    tested = evaluate(learnt.population, Data.of(replace(task, x_check=task.x_test, y_check=task.y_test))).accuracy.tolist()
+    tested = evaluate(learnt.population, Data.of(replace(task, x_validation=task.x_test, y_validation=task.y_test))).accuracy.tolist()
     assert [row["test_accuracy"] for row in rows] == tested
     json.dumps(rows, allow_nan=False)
 

@@ -81,7 +81,7 @@ def test_pruning_by_attribution_takes_the_lowest_of_each_layer_and_is_charged(te
     start = pruned("attribution", teachers, even, 12, key_of([0, 1]))
     assert units_of(start.population) == [[6, 6], [6, 6]]
     assert start.consumed.tolist() == [SCORED] * 2 == [480] * 2
-    on_training = replace(even, x_check=even.x[:, :480], y_check=even.y[:, :480])
+    on_training = replace(even, x_validation=even.x[:, :480], y_validation=even.y[:, :480])
     for layer, scores in enumerate(unit_sensitivity(teachers, on_training, key_of([0, 1])).split(24, dim=1)):
         left = start.population.alive()[layer]
         for member in (0, 1):

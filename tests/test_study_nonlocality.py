@@ -74,7 +74,7 @@ def test_sizes_are_as_tested_and_as_published() -> None:
     assert nonlocality_cells.NETWORKS["subgradient"] == Lasso(1e-3, step="subgradient")
     data = reduced.data(*reduced.codes)
     assert (data.x.shape, data.y.shape) == ((17, 12_000), (2, 12_000))
-    assert not torch.equal(data.x_check, reduced.data(*reduced.codes, seed=1).x_check)
+    assert not torch.equal(data.x_validation, reduced.data(*reduced.codes, seed=1).x_validation)
 
 
 def test_a_cell_prunes_what_ablation_says_and_judges_on_other_rows(tiny: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_a_cell_prunes_what_ablation_says_and_judges_on_other_rows(tiny: pytest.
     assert [row["units"] for row in rows[:2]] == [24, 8]
     (population,) = made  # the others start from what was kept
     data = TINY.data(*TINY.codes)
-    sums = torch.nn.functional.cross_entropy(_outputs(population, data), data.y_check.t())
+    sums = torch.nn.functional.cross_entropy(_outputs(population, data), data.y_validation.t())
     assert [row["loss"] for row in rows] == [pytest.approx(float(sums), rel=1e-4)] * 6
     assert all(row[name] is None for row in nonlocality_cell(16, 1, "plain", "reduced").rows for name in LISTS)
     assert population.shape == Shape((8, 16, 16, 2), ("relu", "relu", "identity"))
@@ -149,7 +149,7 @@ def test_every_kind_of_attribution_has_a_name_and_its_columns() -> None:
 
 
 def _pair(data: Data) -> tuple[Any, Any]:
-    return data.x_check[:-1].t(), data.y_check.t()
+    return data.x_validation[:-1].t(), data.y_validation.t()
 
 
 def _accuracy(network: SparseNetwork, data: Data) -> float:
@@ -163,7 +163,7 @@ def test_the_lasso_and_the_recovery_see_a_alone_and_the_revival_b_alone(tiny: py
     learnt: list[Any] = []
 
     def spy(population: Population, data: Data, key: Any, **options: Any) -> Any:
-        (code,), _ = codes_of(data.x_check[:-1].t(), 4)
+        (code,), _ = codes_of(data.x_validation[:-1].t(), 4)
         assert data.sample is not None
         fresh, _ = codes_of(data.sample(key[:1], 0, 50)[0][0].t(), 4)
         assert fresh == (code,)
@@ -194,7 +194,7 @@ def test_training_ends_once_the_loss_is_low_or_the_steps_are_over(tiny: pytest.M
 
 
 def _outputs(population: Population, data: Data) -> torch.Tensor:
-    h, x = data.x_check[:-1].t(), list(zip(population.weights, population.biases, strict=True))
+    h, x = data.x_validation[:-1].t(), list(zip(population.weights, population.biases, strict=True))
     for layer, (weight, bias) in enumerate(x):
         h = torch.nn.functional.linear(h, weight[0], bias[0])
         h = h.relu() if layer + 1 < len(x) else h

@@ -283,11 +283,11 @@ X, Y = torch.rand(6, 2), torch.eye(2).repeat(3, 1)
         ((X.double(), Y, "bce", X, Y), r"x of a Task must be a float32 tensor of rows and columns; got torch.float64 of shape \(6, 2\)"),
         ((X, Y.numpy(), "bce", X, Y), "y of a Task must be a float32 tensor of rows and columns; got ndarray"),
         ((X, Y[:, 0], "bce", X, Y), r"y of a Task must be a float32 tensor of rows and columns; got torch.float32 of shape \(6,\)"),
-        ((X, Y, "bce", X[:0], Y[:0]), r"x_check of a Task must be a float32 tensor .*; got torch.float32 of shape \(0, 2\)"),
-        ((X, Y, "bce", X[:, :1], Y), "x_check of a Task must have 2 columns, as x has; got 1"),
-        ((X, Y, "bce", X, Y[:, :1]), "y_check of a Task must have 2 columns, as y has; got 1"),
+        ((X, Y, "bce", X[:0], Y[:0]), r"x_validation of a Task must be a float32 tensor .*; got torch.float32 of shape \(0, 2\)"),
+        ((X, Y, "bce", X[:, :1], Y), "x_validation of a Task must have 2 columns, as x has; got 1"),
+        ((X, Y, "bce", X, Y[:, :1]), "y_validation of a Task must have 2 columns, as y has; got 1"),
         ((X / 0, Y, "mse", X, Y), "x of a Task must be finite; got 12 NaN or infinite values"),
-        ((X, Y, "mse", X, Y * torch.nan), "y_check of a Task must be finite; got 12 NaN"),
+        ((X, Y, "mse", X, Y * torch.nan), "y_validation of a Task must be finite; got 12 NaN"),
         ((X, 3 * Y, "ce", X, Y), "y of a Task must be 0 and 1 for loss 'ce', a column for each bit or class"),
         ((X[:4], Y, "bce", X, Y), "x and y of a Task must have as many rows; got 4 and 6"),
     ],
@@ -329,12 +329,12 @@ def test_any_data_becomes_a_task() -> None:
     forms = [(x, y), [x.numpy(), y.numpy()], (x.tolist(), y.tolist()), TensorDataset(x, y), DataLoader(TensorDataset(x, y), batch_size=7)]
     for data in forms:
         task = as_task(data)
-        assert (task.loss, len(task.x), len(task.x_check)) == ("bce", 24, 6)
-        torch.testing.assert_close(torch.cat([task.x, task.x_check]).sort(dim=0).values, x.sort(dim=0).values)
+        assert (task.loss, len(task.x), len(task.x_validation)) == ("bce", 24, 6)
+        torch.testing.assert_close(torch.cat([task.x, task.x_validation]).sort(dim=0).values, x.sort(dim=0).values)
         assert not task.complete
-    assert as_task((x, y), seed=1).x_check.tolist() != as_task((x, y), seed=2).x_check.tolist()
+    assert as_task((x, y), seed=1).x_validation.tolist() != as_task((x, y), seed=2).x_validation.tolist()
     task = as_task((x, y), validation=(x[:4], y[:4]))
-    assert (len(task.x), len(task.x_check)) == (30, 4)
+    assert (len(task.x), len(task.x_validation)) == (30, 4)
 
 
 @pytest.mark.parametrize(
@@ -359,11 +359,11 @@ def test_a_complete_table_is_recognised_and_used_whole() -> None:
     x = torch.tensor(list(product((-1.0, 1.0), repeat=3)))[torch.randperm(8, generator=torch.Generator().manual_seed(0))]
     whole = as_task((x, (x[:, 0] > 0).float()))
     assert whole.complete
-    assert len(whole.x_check) == 8
+    assert len(whole.x_validation) == 8
     assert whole.training.input_noise > 0
     assert whole.training.hidden_noise > 0
     classes = as_task((x, (x[:, 0] > 0).long()), outputs=2)
-    assert (classes.loss, classes.complete, len(classes.x_check), classes.schedule.edge_score) == ("ce", True, 8, "ablation")
+    assert (classes.loss, classes.complete, len(classes.x_validation), classes.schedule.edge_score) == ("ce", True, 8, "ablation")
     assert not as_task((x, torch.rand(8))).complete
     twice = torch.cat([x[:7], x[:1]])
     assert not as_task((twice, (twice[:, 0] > 0).float())).complete

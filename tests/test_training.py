@@ -20,7 +20,7 @@ from sculpting.data import Data
 from sculpting.engine import Evaluation
 from sculpting.losses import LOSSES
 from sculpting.mlp import training
-from sculpting.mlp.batched_mlp import Pass
+from sculpting.mlp.batched_mlp import BatchedMLP
 from sculpting.mlp.batches import fresh_batches
 from sculpting.mlp.engine import MLPEngine
 from sculpting.mlp.packing import packings
@@ -358,8 +358,8 @@ def test_packing_keeps_every_network_and_comes_back(seed: int, kept: float, widt
     expected, back, seen = evaluate(population, data).loss, torch.zeros_like(population.values), []
     for packing in packings(population):
         packed = packing.pack(population)
-        rows = data.x_check if packing.inputs is None else torch.cat([data.x_check[packing.inputs], data.x_check[-1:]])
-        loss = Pass(packed.shape, packed.values).score(rows, data.y_check, data.loss).loss
+        rows = data.x_validation if packing.inputs is None else torch.cat([data.x_validation[packing.inputs], data.x_validation[-1:]])
+        loss = BatchedMLP(packed.shape, packed.values).evaluate(rows, data.y_validation, data.loss).loss
         torch.testing.assert_close(loss, expected[packing.members], rtol=1e-4, atol=1e-5)
         packing.unpack(packed.values, back)
         seen += packing.members.tolist()
@@ -479,7 +479,7 @@ def test_rows_of_a_small_table_stand_several_times_in_an_epoch() -> None:
     once, thrice = Data.of(task), Data.of(task, copies=3)
     assert torch.equal(thrice.x, once.x.repeat(1, 3))
     assert torch.equal(thrice.y, once.y.repeat(1, 3))
-    assert torch.equal(thrice.x_check, once.x_check)
+    assert torch.equal(thrice.x_validation, once.x_validation)
     for rows, size, steps in ((256, None, 120), (128, None, 60), (16, None, 60), (256, 8, 120), (160, None, 90), (256, 256, 60)):
         assert TrainingSettings(batch_size=size).of_round(rows).steps == steps
     for least, size, expected in ((64, None, (32, 4)), (64, 8, (8, 4)), (63, None, (24, 3)), (1, None, (8, 1)), (17, None, (8, 1))):

@@ -1,6 +1,6 @@
 """The engine of chains of Linear layers: batched members, a written-out backward pass, exact to the last bit between versions."""
 
-from .batched_mlp import Pass as Pass
+from .batched_mlp import BatchedMLP as BatchedMLP
 from .engine import MLPEngine as MLPEngine
 from .export import network_of as network_of
 from .export import networks_of as networks_of

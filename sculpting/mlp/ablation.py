@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..data import Data
 from ..models.shape import Shape
-from .batched_mlp import Pass
+from .batched_mlp import BatchedMLP
 from .memory_layout import buffer
 from .population import Population
 
@@ -26,7 +26,7 @@ def unit_ablation(population: Population, data: Data, key: Tensor | None = None)
 
     A score as those of ``scores.py``; the key is not used.
     """
-    rows = data.x_check.shape[1] * _floats(population.shape)
+    rows = data.x_validation.shape[1] * _floats(population.shape)
     parts = torch.arange(len(population)).split(max(1, BLOCK // rows))
     return torch.cat([_ablation(population.select(part), data, max(1, BLOCK // (rows * len(part)))) for part in parts])
 
@@ -38,14 +38,14 @@ def _floats(shape: Shape) -> int:
 
 def _ablation(population: Population, data: Data, block: int) -> Tensor:
     """The same, of so many units at once."""
-    passes = Pass(population.shape, population.values)
-    sums, _, hidden = passes.forward(data.x_check)
-    whole = _mean_loss(passes.outputs(sums[-1]).double(), data, 1)
+    networks = BatchedMLP(population.shape, population.values)
+    sums, _, hidden = networks.forward(data.x_validation)
+    whole = _mean_loss(networks.outputs(sums[-1]).double(), data, 1)
     scores = []
     for layer, (h, out) in enumerate(zip(hidden, population.weights[1:], strict=True), start=1):
         above = _above(population, layer)
         for units, columns in zip(h.split(block, dim=1), out.split(block, dim=2), strict=True):
-            z = _outputs(passes, above, layer, sums[layer], columns, -units)
+            z = _outputs(networks, above, layer, sums[layer], columns, -units)
             change = _mean_loss(z.double(), data, units.shape[1]) - whole
             # Products over more rows round otherwise, so what changes nothing is told by itself.
             scores.append(change.abs() * ((units != 0).any(dim=2) & (columns != 0).any(dim=1)))
@@ -63,15 +63,15 @@ def edge_ablation(population: Population, data: Data, key: Tensor | None = None)
     LeCun, Denker and Solla, "Optimal brain damage" (NeurIPS 1989), approximate the same to second order. Here it is worth its price:
     an edge is worth a round of training to see whether it can go, which takes thousands of passes over a row.
     """
-    rows = data.x_check.shape[1] * _floats(population.shape)
+    rows = data.x_validation.shape[1] * _floats(population.shape)
     parts = torch.arange(len(population)).split(max(1, 4 * BLOCK // (rows * WEAKEST)))  # the weakest are spread over layers
     return torch.cat([_edge_ablation(population.select(part), data, max(1, BLOCK // (rows * len(part)))) for part in parts])
 
 
 def _edge_ablation(population: Population, data: Data, block: int) -> Tensor:
     """The same, of so many edges at once."""
-    passes = Pass(population.shape, population.values)
-    sums, read, hidden = passes.forward(data.x_check)
+    networks = BatchedMLP(population.shape, population.values)
+    sums, read, hidden = networks.forward(data.x_validation)
     size = torch.cat([weight.flatten(1) for weight in population.weights], dim=1).abs()
     alive = size > 0
     ranks = size.masked_fill(~alive, torch.inf)
@@ -85,14 +85,19 @@ def _edge_ablation(population: Population, data: Data, block: int) -> Tensor:
         if not count:
             continue
         for places in tried.int().argsort(dim=1, descending=True, stable=True)[:, :count].split(block, dim=1):
-            losses = _losses_without(population, passes, data, layer, places, (sums, read, hidden))
+            losses = _losses_without(population, networks, data, layer, places, (sums, read, hidden))
             scores[:, here].scatter_(1, places, losses)
     offset = torch.where(weak, scores, 0.0).amax(dim=1, keepdim=True)
     return torch.where(weak, scores, size + offset).masked_fill_(~alive, 0.0)
 
 
 def _losses_without(
-    population: Population, passes: Pass, data: Data, layer: int, places: Tensor, known: tuple[list[Tensor], list[Tensor], list[Tensor]]
+    population: Population,
+    networks: BatchedMLP,
+    data: Data,
+    layer: int,
+    places: Tensor,
+    known: tuple[list[Tensor], list[Tensor], list[Tensor]],
 ) -> Tensor:
     """The mean loss ``(N, J)`` without each of the weights of a layer at ``places (N, J)``."""
     sums, read, hidden = known
@@ -107,35 +112,35 @@ def _losses_without(
     if layer + 1 == len(sums):
         others = sums[layer].unsqueeze(2).expand(-1, -1, places.shape[1], -1)
         z = others.scatter(1, out[:, None, :, None].expand(-1, 1, -1, rows), z.unsqueeze(1))
-        return _mean_loss(passes.outputs(z.flatten(2)), data, places.shape[1])
-    gained = passes.activations[layer].apply(z, torch.empty_like(z)).sub_(of(out, hidden[layer]))
+        return _mean_loss(networks.outputs(z.flatten(2)), data, places.shape[1])
+    gained = networks.activations[layer].apply(z, torch.empty_like(z)).sub_(of(out, hidden[layer]))
     above = population.weights[layer + 1]
     columns = above.gather(2, out.unsqueeze(1).expand(-1, above.shape[1], -1))
-    return _mean_loss(_outputs(passes, _above(population, layer + 1), layer + 1, sums[layer + 1], columns, gained), data, places.shape[1])
+    return _mean_loss(_outputs(networks, _above(population, layer + 1), layer + 1, sums[layer + 1], columns, gained), data, places.shape[1])
 
 
-def _outputs(passes: Pass, above: Pass | None, layer: int, sums: Tensor, columns: Tensor, gained: Tensor) -> Tensor:
+def _outputs(networks: BatchedMLP, above: BatchedMLP | None, layer: int, sums: Tensor, columns: Tensor, gained: Tensor) -> Tensor:
     """What networks give, ``(N, k, J S)``, when units change by ``gained (N, J, S)`` that a layer reads by ``columns (N, n, J)``, each unit
     by itself; ``sums`` are those of the layer as it is.
     """
     z = torch.addcmul(sums.unsqueeze(2), columns.unsqueeze(3), gained.unsqueeze(1)).flatten(2)  # side by side, as further rows
     if above is not None:
         read = buffer((len(z), z.shape[1] + 1, z.shape[2]), z)
-        passes.activations[layer].apply(z, read[:, :-1])
+        networks.activations[layer].apply(z, read[:, :-1])
         z = above.forward(read)[0][-1]
-    return passes.outputs(z)
+    return networks.outputs(z)
 
 
-def _above(population: Population, layer: int) -> Pass | None:
+def _above(population: Population, layer: int) -> BatchedMLP | None:
     """The networks above a layer; None above the last."""
     shape = population.shape
     if layer + 2 == len(shape.widths):
         return None
     start = shape.starts[layer + 1]
-    return Pass(Shape(shape.widths[layer + 1 :], shape.activations[layer + 1 :]), population.values[:, start:])
+    return BatchedMLP(Shape(shape.widths[layer + 1 :], shape.activations[layer + 1 :]), population.values[:, start:])
 
 
 def _mean_loss(z: Tensor, data: Data, taken: int) -> Tensor:
     """Mean loss ``(N, J)`` of outputs ``(N, k, J S)``."""
     rows = z.unflatten(2, (taken, -1)).transpose(1, 2).flatten(0, 1)
-    return data.loss.mean(rows, data.y_check).view(len(z), taken)
+    return data.loss.mean(rows, data.y_validation).view(len(z), taken)

@@ -17,10 +17,10 @@ from ..losses import Loss
 from ..models.shape import Shape
 from .memory_layout import buffer, lie_last, product
 
-__all__ = ["Pass"]
+__all__ = ["BatchedMLP"]
 
 
-class Pass:
+class BatchedMLP:
     """Passes through members of a shape, ``values (N, P)``, in their format; activations go to buffers that the next pass overwrites."""
 
     def __init__(self, shape: Shape, values: Tensor) -> None:
@@ -77,7 +77,7 @@ class Pass:
             # Written through a copy: bmm(out=) into a view with gaps between members was measured four times slower.
             torch.mul(product(slope, below.transpose(1, 2), self.last), factors[layer], out=into[layer])
 
-    def score(self, x: Tensor, y: Tensor, loss: Loss) -> Evaluation:
+    def evaluate(self, x: Tensor, y: Tensor, loss: Loss) -> Evaluation:
         """Accuracy and mean loss; where the loss is not a number, as the outputs of weights that overflow are none, nor is the accuracy."""
         z = self.outputs(self.forward(x)[0][-1])
         mean = loss.mean(z, y)

@@ -75,7 +75,7 @@ class MLPEngine:
             for packing in whole.split(size):
                 packed = packing.pack(members)
                 alive = torch.cat(packed.alive(), dim=1) if items == "units" else packed.live_edges()
-                scores = self.scores[items](packed, self.data.checked_on(packing.inputs), key[packing.members]).float()
+                scores = self.scores[items](packed, self.data.restricted_to(packing.inputs), key[packing.members]).float()
                 scores.masked_fill_(~alive, torch.inf)
                 if packing.places is not None:
                     positions = _unit_positions(packing, members.shape) if items == "units" else _edge_positions(packing, members.shape)

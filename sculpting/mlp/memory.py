@@ -33,7 +33,7 @@ def bytes_of_member(shape: Shape, data: Data, settings: RoundSettings) -> int:
     rows = data.x.shape[1] if settings.input_noise else min(data.x.shape[1], 2 * settings.batch_size)
     drawn = 3 * (len(data.x) + len(data.y)) * rows
     drawn += 3 * sum(shape.widths[1:-1]) * data.x.shape[1] * bool(settings.hidden_noise)
-    active = ACTIVATION_COPIES * sum(shape.widths[1:]) * max(settings.batch_size, data.x_check.shape[1])
+    active = ACTIVATION_COPIES * sum(shape.widths[1:]) * max(settings.batch_size, data.x_validation.shape[1])
     return FLOAT * (PARAMETER_COPIES * shape.size + drawn + active)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..data import Data
 from ..randomness import fold, uniforms
 from .ablation import edge_ablation, unit_ablation
-from .batched_mlp import Pass
+from .batched_mlp import BatchedMLP
 from .population import Population
 from .training import gradient
 
@@ -30,9 +30,9 @@ def unit_sensitivity(population: Population, data: Data, key: Tensor) -> Tensor:
     Source: Mozer and Smolensky, "Skeletonization", NeurIPS 1988 (relevance), per row as in Molchanov et al., ICLR 2017,
     equation 8; used by Patil, Michael and Dovrolis, NeurIPS 2023.
     """
-    passes = Pass(population.shape, population.values)
-    sums, _, hidden = passes.forward(data.x_check)
-    backward = passes.backward(sums, hidden, data.y_check, data.loss)
+    networks = BatchedMLP(population.shape, population.values)
+    sums, _, hidden = networks.forward(data.x_validation)
+    backward = networks.backward(sums, hidden, data.y_validation, data.loss)
     next(backward)  # the outputs
     scores = [(hidden[layer] * felt).abs_().mean(dim=2) for layer, _, felt in backward]
     return torch.cat(scores[::-1], dim=1) / data.loss.divisor(len(data.y))

@@ -19,9 +19,9 @@ from torch import Tensor
 from ..data import Data
 from ..engine import Evaluation
 from ..settings import RoundSettings
-from .batched_mlp import Pass
+from .batched_mlp import BatchedMLP
 from .batches import batches, fresh_batches, hidden_noise
-from .best_epoch import Snapshots
+from .best_epoch import BestEpoch
 from .memory import is_out_of_memory, keep_freed, members_that_fit
 from .memory_layout import pay_last, put_last
 from .packing import Packing, packings
@@ -67,15 +67,17 @@ def rate_shares(population: Population, rate_width: int | None) -> Tensor:
 def gradient(population: Population, data: Data) -> Tensor:
     """dLoss/dparameter of every member over the validation rows, before the mask: ``(N, P)``."""
     slopes = torch.zeros_like(population.values)
-    shares = torch.full_like(slopes, 1 / (data.x_check.shape[1] * data.loss.divisor(len(data.y))))
+    shares = torch.full_like(slopes, 1 / (data.x_validation.shape[1] * data.loss.divisor(len(data.y))))
     matrices = population.shape.matrices
-    Pass(population.shape, population.values).gradient(data.x_check, data.y_check, data.loss, matrices(shares), matrices(slopes))
+    BatchedMLP(population.shape, population.values).gradient(
+        data.x_validation, data.y_validation, data.loss, matrices(shares), matrices(slopes)
+    )
     return slopes
 
 
 def evaluate(population: Population, data: Data) -> Evaluation:
     """Accuracy and loss of every member on the validation rows."""
-    return Pass(population.shape, population.values).score(data.x_check, data.y_check, data.loss)
+    return BatchedMLP(population.shape, population.values).evaluate(data.x_validation, data.y_validation, data.loss)
 
 
 def train(
@@ -125,8 +127,8 @@ def train(
     best = torch.zeros_like(values)
     accuracy, loss = values.new_empty(len(values), dtype=torch.float64), values.new_empty(len(values))
 
-    def outcome(packing: Packing) -> tuple[Tensor, Evaluation] | None:
-        """The values and score of packed members; None where memory runs out for so many."""
+    def result_of(packing: Packing) -> tuple[Tensor, Evaluation] | None:
+        """The values and the evaluation of packed members; None where memory runs out for so many."""
         members = packing.members
         try:
             return _train(packing.pack(population), data, settings, float(rates[int(members[0])]), key[members], packing, hooks)
@@ -146,13 +148,13 @@ def train(
     with _side_by_side(spread if len(groups) > 1 else 1) as each:
         while groups:
             halves = []
-            for packing, found in zip(groups, each(outcome, groups), strict=True):
+            for packing, found in zip(groups, each(result_of, groups), strict=True):
                 if found is None:
                     halves += packing.split(len(packing.members) // 2)
                     continue
-                trained, score = found
-                packing.unpack(trained, best)
-                accuracy[packing.members], loss[packing.members] = score.accuracy, score.loss
+                values_there, evaluation = found
+                packing.unpack(values_there, best)
+                accuracy[packing.members], loss[packing.members] = evaluation.accuracy, evaluation.loss
             groups = halves
     return replace(population, values=best), Evaluation(accuracy, loss)
 
@@ -185,8 +187,8 @@ def _train(
     epochs, per_epoch = settings.epochs(data.x.shape[1]), -(-data.x.shape[1] // settings.batch_size)
     check_every = settings.check_every or per_epoch
     counts = torch.arange(1.0, epochs * per_epoch + 1, dtype=values.dtype, device=values.device).unbind()
-    passes, matrices = Pass(population.shape, values), population.shape.matrices(slopes)
-    snapshots = Snapshots(population, data.checked_on(packing.inputs), settings, -(-len(counts) // check_every), hooks.watch is not None)
+    networks, matrices = BatchedMLP(population.shape, values), population.shape.matrices(slopes)
+    best = BestEpoch(population, data.restricted_to(packing.inputs), settings, -(-len(counts) // check_every), hooks.watch is not None)
     # The mask and the mean over a batch's rows in one factor; the last batch of an epoch may be shorter.
     divisor = data.loss.divisor(len(data.y))
     factors = cache(lambda rows: population.shape.matrices(mask / (rows * divisor)))
@@ -200,7 +202,7 @@ def _train(
         rows = data.x.shape[1] if data.sample is None else per_epoch * size
         noises = hidden_noise(packing.units, rows, size, epochs, settings.hidden_noise, key, last)
     for step, ((x, y), noise) in enumerate(zip(drawn, noises, strict=False)):
-        passes.gradient(x, y, data.loss, factors(x.shape[-1]), matrices, noise)
+        networks.gradient(x, y, data.loss, factors(x.shape[-1]), matrices, noise)
         if hooks.before_step is not None:
             hooks.before_step(population, slopes)
         torch._fused_adam_(
@@ -212,11 +214,11 @@ def _train(
         if hooks.after_step is not None:
             hooks.after_step(population, rate * settings.rate_at(step / len(counts)))
         if (step + 1) % check_every == 0 or step + 1 == len(counts):
-            snapshots.take()
-            ended = settings.target is not None and bool((snapshots.top.accuracy >= settings.target).all())
+            best.take()
+            ended = settings.target is not None and bool((best.top.accuracy >= settings.target).all())
             if hooks.watch is not None:
                 with torch.inference_mode(False):  # what it keeps may be used in any way
-                    ended |= hooks.watch(packing.members, population, snapshots.score, step + 1)
+                    ended |= hooks.watch(packing.members, population, best.evaluation, step + 1)
             if ended:
                 break
-    return snapshots.finish()
+    return best.finish()

@@ -7,10 +7,10 @@ from .correlation import score_correlation as score_correlation
 from .distillation import distillation_loss as distillation_loss
 from .distillation import distilled as distilled
 from .lasso import Lasso as Lasso
-from .learning import Learnt as Learnt
+from .learning import TrainingResult as TrainingResult
 from .learning import learn as learn
 from .narrowing import narrow as narrow
-from .outcome import Narrowed as Narrowed
-from .outcome import NarrowResult as NarrowResult
 from .prune import lowest as lowest
 from .prune import prune_units as prune_units
+from .results import Narrowed as Narrowed
+from .results import NarrowResult as NarrowResult

@@ -26,7 +26,7 @@ def ablation_scores(model: nn.Module | SparseNetwork, data: Any, *, loss: str | 
     model : nn.Module or SparseNetwork
         Linear layers with elementwise activations; see ``read_model``. It is not changed.
     data : pair (x, y) of tensors or arrays, TensorDataset, DataLoader or Task
-        All rows count, but of a ``Task`` those that decide acceptance there, ``x_check``.
+        All rows count, but of a ``Task`` those that decide acceptance there, ``x_validation``.
     loss : {"bce", "ce", "mse"}, optional
         Otherwise it follows the targets, as in ``sculpt``.
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..data import Data, table_of
 from ..losses import LOSSES, Loss
-from ..mlp.batched_mlp import Pass
+from ..mlp.batched_mlp import BatchedMLP
 from ..mlp.population import Population
 
 __all__ = ["distillation_loss", "distilled"]
@@ -99,26 +99,29 @@ def distilled(data: Data, teacher: Population, loss: str, mixing: float, tempera
             f"the teacher must be one network of {ends[0]} inputs and {ends[1]} outputs that ends in a Linear layer; got {len(teacher)} of "
             f"{widths[0]} and {widths[-1]} that ends in {teacher.shape.activations[-1]}"
         )
-    passes = Pass(teacher.shape, teacher.values)
+    networks = BatchedMLP(teacher.shape, teacher.values)
 
     def below(x: Tensor, y: Tensor) -> Tensor:
-        return torch.cat([y, passes.forward(x)[0][-1][0]])
+        return torch.cat([y, networks.forward(x)[0][-1][0]])
 
     return replace(
-        data, table=table_of(data.x[:-1].t(), below(data.x, data.y).t()), y_check=below(data.x_check, data.y_check), loss=mixed,
-        sample=None if data.sample is None else _asking(data.sample, passes),
-    )  # fmt: skip
+        data,
+        table=table_of(data.x[:-1].t(), below(data.x, data.y).t()),
+        y_validation=below(data.x_validation, data.y_validation),
+        loss=mixed,
+        sample=None if data.sample is None else _asking(data.sample, networks),
+    )
 
 
 def _asking(
-    sample: Callable[[Tensor, int, int], tuple[Tensor, Tensor]], passes: Pass
+    sample: Callable[[Tensor, int, int], tuple[Tensor, Tensor]], networks: BatchedMLP
 ) -> Callable[[Tensor, int, int], tuple[Tensor, Tensor]]:
     """Fresh rows as ``sample`` draws them, with the teacher's logits below the targets."""
 
     def drawn(key: Tensor, step: int, rows: int) -> tuple[Tensor, Tensor]:
         x, y = sample(key, step, rows)
         together = x.transpose(0, 1).flatten(1)  # the rows of all members side by side
-        logits = passes.forward(torch.cat([together, together.new_ones(1, together.shape[1])]))[0][-1][0]
+        logits = networks.forward(torch.cat([together, together.new_ones(1, together.shape[1])]))[0][-1][0]
         return x, torch.cat([y, logits.view(len(logits), len(x), rows).transpose(0, 1)], dim=1)
 
     return drawn

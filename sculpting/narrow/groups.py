@@ -77,7 +77,7 @@ def read_finite(model: nn.Module | SparseNetwork) -> Chain:
 def read_pair(model: nn.Module | SparseNetwork, data: Any, loss: str | None) -> tuple[Population, Data]:
     """A model as a population of one, and data to score it on, both where the model is.
 
-    All rows of the data are for scoring, but of a ``Task``, which says itself which rows decide: ``x_check``.
+    All rows of the data are for scoring, but of a ``Task``, which says itself which rows decide: ``x_validation``.
 
     Raises
     ------

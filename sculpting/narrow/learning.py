@@ -23,7 +23,7 @@ from ..schedule.acceptance import CLOSE
 from ..settings import RoundSettings
 from .lasso import Lasso
 
-__all__ = ["Check", "Learnt", "check_target", "evaluate_in_parts", "learn"]
+__all__ = ["Check", "TrainingResult", "check_target", "evaluate_in_parts", "learn"]
 
 
 class Check(NamedTuple):
@@ -36,7 +36,7 @@ class Check(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Learnt:
+class TrainingResult:
     """What training gave.
 
     Attributes
@@ -80,7 +80,7 @@ def learn(
     input_noise: float = 0.0,
     max_members: int | None = None,
     watch: Callable[[Tensor, Population, int], bool] | None = None,
-) -> Learnt:
+) -> TrainingResult:
     """Members trained by Adam at a constant rate until they reach an accuracy, or to the end.
 
     Parameters
@@ -163,7 +163,7 @@ def learn(
     histories = [_until(list(checks.values()), mark) for checks in seen]
     examples = [float(checks[-1].examples) if checks[-1].accuracy >= mark else float("nan") for checks in histories]
     history = tuple(check for checks in histories for check in checks)
-    return Learnt(replace(population, values=values), score, torch.tensor(examples, dtype=torch.float64), history)
+    return TrainingResult(replace(population, values=values), score, torch.tensor(examples, dtype=torch.float64), history)
 
 
 def check_target(target: float | None) -> None:

@@ -25,8 +25,8 @@ from .distillation import distilled
 from .groups import read_finite
 from .lasso import Lasso
 from .learning import check_target, learn
-from .outcome import NarrowResult
 from .prune import TOLERANCE, check_scope, check_sparsity
+from .results import NarrowResult
 from .runs import SCORES, Run
 
 __all__ = ["narrow"]
@@ -181,7 +181,7 @@ def _tasks(chain: Chain, keep: Any, forget: Any, loss: str | None, seed: int) ->
         )
     check_inputs(chain, first)
     for task in tasks:
-        check_spread(task.loss, task.y_check, "for validation")
+        check_spread(task.loss, task.y_validation, "for validation")
         if task.y_test is not None:
             check_spread(task.loss, task.y_test, "for testing")
     if bool((first.y == first.y[0]).all()):

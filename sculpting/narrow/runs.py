@@ -25,8 +25,8 @@ from ..tasks.task import Task
 from .attribution import unit_attribution
 from .groups import without_groups
 from .learning import evaluate_in_parts
-from .outcome import Narrowed, Stage
 from .prune import lowest_of
+from .results import Narrowed, Stage
 
 __all__ = ["SCORES", "Run", "shares_of"]
 
@@ -67,7 +67,7 @@ class Run:
     def judged(self) -> list[Data]:
         """The same, with the rows that accuracies are told of in the place of those for validation."""
         tested = [
-            task if task.x_test is None or task.y_test is None else replace(task, x_check=task.x_test, y_check=task.y_test)
+            task if task.x_test is None or task.y_test is None else replace(task, x_validation=task.x_test, y_validation=task.y_test)
             for task in self.tasks
         ]
         return [Data.of(task, self.place) for task in tested]

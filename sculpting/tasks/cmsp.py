@@ -54,7 +54,7 @@ def cmsp(
     outputs : {"one", "each"}
         One output, which is to follow the code that m control bits tell; or an output for each code, always, and no control bits.
     rows : int, optional
-        Of each of ``x``, ``x_check`` and ``x_test``. When left out, all rows that there are, with at most 20 inputs; otherwise 2,000 a
+        Of each of ``x``, ``x_validation`` and ``x_test``. When left out, all rows that there are, with at most 20 inputs; otherwise 2,000 a
         code. An exact table of 20 inputs has a million rows a code: draw fewer.
     seed : int
         Draws the rows.
@@ -74,7 +74,7 @@ def cmsp(
     Notes
     -----
     Published with two outputs and their softmax; one output and its sigmoid is the same class of functions. Rows that are drawn are
-    drawn independently: with few inputs, some are in more than one of ``x``, ``x_check`` and ``x_test``. A table has the noises of a
+    drawn independently: with few inputs, some are in more than one of ``x``, ``x_validation`` and ``x_test``. A table has the noises of a
     truth table, while its edges are pruned by magnitude, and asks for every row: nothing is held out, though with one output it lacks
     the combinations of control bits that are no code. :func:`~sculpting.tasks.cmsp_truth.cmsp_truth` says what the ground truth shows at
     which depth.
@@ -93,9 +93,9 @@ def cmsp(
         raise ValueError(f"rows must be a whole number of at least {least}, one for each code that rows are of; got {rows!r}")
     exact = rows is None and len(layout.input_names) <= MAX_INPUTS
     drawn = [_fixed(layout, rows or ROWS_OF_A_CODE * least, seed, part) for part in ("training", "validation", "test") if not exact]
-    (x, y), (x_check, y_check), *test = drawn or [all_rows(layout)] * 2
+    (x, y), (x_validation, y_validation), *test = drawn or [all_rows(layout)] * 2
     task = Task(
-        x, y, "bce", x_check, y_check, exact, _name(layout, codes is None), layout.input_names, layout.output_names,
+        x, y, "bce", x_validation, y_validation, exact, _name(layout, codes is None), layout.input_names, layout.output_names,
         structure=partial(cmsp_truth, layout), sample=partial(draw_rows, layout), activation="clipped_relu", training=TRAINING,
         schedule=SCHEDULE,
     )  # fmt: skip

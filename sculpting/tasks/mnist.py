@@ -81,7 +81,7 @@ def mnist_pair(
     size : int, optional
         Pixels of a side of one digit: that of the images, 28 (8 for ``source="digits"``), or half of it, by the mean of 2 x 2 pixels.
     pairs, validation, test : int
-        Rows of ``x``, ``x_check`` and ``x_test``, each at least 100, one for every ordered pair of digits.
+        Rows of ``x``, ``x_validation`` and ``x_test``, each at least 100, one for every ordered pair of digits.
     source : {"mnist", "digits"}
     data_dir : str or Path, optional
         Where the images come from; see :func:`~sculpting.tasks.digits.read_digits`.
@@ -155,13 +155,13 @@ def _two_digits(
     size = _check_size(size, train.images.shape[1])
     check_images(train, range(variant.digits), 2, "one for training and one for validation")
     check_images(test, range(variant.digits), 1, "for testing")
-    (x, y, _), (x_check, y_check, _), (x_test, y_test, labels) = (
+    (x, y, _), (x_validation, y_validation, _), (x_test, y_test, labels) = (
         _draw(variant, digits, count, size, [seed, part])
         for part, (digits, count) in enumerate(zip((*hold_out(train), test), rows, strict=True))
     )
     names = tuple(f"{side}{row},{column}" for row in range(size) for side in "LR" for column in range(size))
     return Task(
-        x, y, "bce", x_check, y_check, name=variant.name, input_names=names, output_names=variant.output_names,
+        x, y, "bce", x_validation, y_validation, name=variant.name, input_names=names, output_names=variant.output_names,
         x_test=x_test, y_test=y_test, labels_test=labels, structure=partial(variant.truth, size), image=(size, 2 * size),
         training=variant.training, schedule=variant.schedule,
     )  # fmt: skip

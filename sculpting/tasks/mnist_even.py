@@ -58,10 +58,10 @@ def mnist_digits(digits: Sequence[int] = ALL, *, source: str = "mnist", data_dir
     training, test = read_digits(source, data_dir)
     check_images(training, chosen, 2, "one for training and one for validation")
     check_images(test, chosen, 1, "for testing")
-    (x, y), (x_check, y_check), (x_test, y_test) = (_rows(part, chosen) for part in (*hold_out(training), test))
+    (x, y), (x_validation, y_validation), (x_test, y_test) = (_rows(part, chosen) for part in (*hold_out(training), test))
     side = training.images.shape[1]
     return Task(
-        x, y, "ce", x_check, y_check, name=f"mnist-{'even' if chosen == EVEN else 'digits'}",
+        x, y, "ce", x_validation, y_validation, name=f"mnist-{'even' if chosen == EVEN else 'digits'}",
         input_names=tuple(f"{row},{column}" for row in range(side) for column in range(side)), output_names=tuple(map(str, ALL)),
         x_test=x_test, y_test=y_test, image=(side, side),
     )  # fmt: skip

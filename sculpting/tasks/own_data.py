@@ -59,17 +59,17 @@ def as_task(
     if validation is None and complete:
         return Task(x, y, loss, x, y, True, name, input_names, output_names, **setting)
     if validation is None or isinstance(validation, Real):
-        x, y, x_check, y_check = _split(x, y, 0.2 if validation is None else float(validation), seed)
+        x, y, x_validation, y_validation = _split(x, y, 0.2 if validation is None else float(validation), seed)
     else:
-        x_check, raw = _pair(validation, "validation", seed)
-        y_check = _targets(raw, loss, y.shape[1])
-        if x_check.shape[1] != x.shape[1]:
-            raise ValueError(f"validation must have {x.shape[1]} inputs, as the data has; got {x_check.shape[1]}")
+        x_validation, raw = _pair(validation, "validation", seed)
+        y_validation = _targets(raw, loss, y.shape[1])
+        if x_validation.shape[1] != x.shape[1]:
+            raise ValueError(f"validation must have {x.shape[1]} inputs, as the data has; got {x_validation.shape[1]}")
         for place, (names, count) in enumerate(((input_names, x.shape[1]), (output_names, y.shape[1]))):
             there = _columns(validation, place, count)
             if names and there and there != names:
                 raise ValueError(f"validation must have the columns of the data, in their order, {list(names)}; got {list(there)}")
-    return Task(x, y, loss, x_check, y_check, False, name, input_names, output_names, **setting)
+    return Task(x, y, loss, x_validation, y_validation, False, name, input_names, output_names, **setting)
 
 
 def from_table(x: Any, y: Any, *, name: str = "table") -> Task:

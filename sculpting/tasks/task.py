@@ -53,7 +53,7 @@ class Task:
     y : Tensor of shape (S, k), float32
         Bits for ``"bce"``, one-hot classes for ``"ce"``, real values for ``"mse"``.
     loss : {"bce", "ce", "mse"}
-    x_check, y_check : Tensor
+    x_validation, y_validation : Tensor
         The rows that decide whether a pruned network is accepted; the whole table where it is complete.
     complete : bool
         Whether ``x`` holds every row that the task has, as a truth table does, so that there is nothing to hold out.
@@ -83,8 +83,8 @@ class Task:
     x: Tensor
     y: Tensor
     loss: str
-    x_check: Tensor
-    y_check: Tensor
+    x_validation: Tensor
+    y_validation: Tensor
     complete: bool = False
     name: str = "data"
     input_names: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ class Task:
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise ValueError(f"loss must be one of {sorted(LOSSES)}; got {self.loss!r}")
-        for x, y in (("x", "y"), ("x_check", "y_check"), *([("x_test", "y_test")] if self.x_test is not None else [])):
+        for x, y in (("x", "y"), ("x_validation", "y_validation"), *([("x_test", "y_test")] if self.x_test is not None else [])):
             inputs, targets = getattr(self, x), getattr(self, y)
             _check_part(x, inputs, self.x)
             _check_part(y, targets, self.y)
@@ -167,7 +167,7 @@ class Task:
         """
         if self.loss == "mse":
             return 0.0
-        shares = self.y_check.double().mean(dim=0)
+        shares = self.y_validation.double().mean(dim=0)
         return float(shares.max() if self.loss == "ce" else torch.maximum(shares, 1 - shares).mean())
 
     def truth(self, hidden_layers: int) -> nx.DiGraph:
@@ -217,7 +217,7 @@ def _check_part(name: str, part: Any, like: Tensor) -> None:
     """Refuse what cannot be the inputs or targets of a task."""
     if not isinstance(part, Tensor) or part.dtype != torch.float32 or part.ndim != 2 or not part.numel():
         got = f"{part.dtype} of shape {tuple(part.shape)}" if isinstance(part, Tensor) else type(part).__name__
-        raise ValueError(f"{name} of a Task must be a float32 tensor of rows and columns; got {got}. Pass (x, y) for other data")
+        raise ValueError(f"{name} of a Task must be a float32 tensor of rows and columns; got {got}. BatchedMLP (x, y) for other data")
     if part.shape[1] != like.shape[1]:
         raise ValueError(f"{name} of a Task must have {like.shape[1]} columns, as {name[0]} has; got {part.shape[1]}")
     bad = int((~torch.isfinite(part)).sum())

@@ -21,8 +21,8 @@ def evidence_of(found: Any, task: Task, truth: nx.DiGraph, seed: int, threshold:
     """
     from analysis import detect_modules, function_map, lesions, significance
 
-    every = -(-len(task.x_check) // LESION_ROWS)  # rows of a table are in order, so the first ones alone would be of one kind
-    x, y = (part[::every].numpy() for part in (task.x_check, task.y_check))
+    every = -(-len(task.x_validation) // LESION_ROWS)  # rows of a table are in order, so the first ones alone would be of one kind
+    x, y = (part[::every].numpy() for part in (task.x_validation, task.y_validation))
     chance = significance(found, detect=partial(detect_modules, merge_threshold=threshold), seed=seed)
     evidence = {"Chance": chance, "Lesions": lesions(found, x, y=y, seed=seed)}
     return {**evidence, "Gates": function_map(found, truth)} if "x" in truth.graph else evidence

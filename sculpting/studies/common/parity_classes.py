@@ -27,7 +27,7 @@ def two_classes(task: Task) -> Task:
     """
     sample = None if task.sample is None else partial(_sample_classes, task.sample)
     y_test = None if task.y_test is None else _classes(task.y_test)
-    return replace(task, y=_classes(task.y), y_check=_classes(task.y_check), y_test=y_test, loss="ce", sample=sample)
+    return replace(task, y=_classes(task.y), y_validation=_classes(task.y_validation), y_test=y_test, loss="ce", sample=sample)
 
 
 def _classes(y: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...data import Data
 from ...engine import Evaluation
-from ...mlp.batched_mlp import Pass
+from ...mlp.batched_mlp import BatchedMLP
 from ...mlp.population import Population
 from ...mlp.training import Hooks, train
 from ...models.shape import Shape
@@ -116,7 +116,7 @@ def curriculum_cell(arm: str, first: int, last: int, protocol: str) -> list[Row]
     start = time.perf_counter()
     seeds, chosen = range(first, last + 1), PROTOCOLS[protocol]
     task, known = chosen.task(arm), chosen.arms[arm]
-    codes, _ = codes_of(task.x_check, chosen.m)
+    codes, _ = codes_of(task.x_validation, chosen.m)
     curves, fresh_losses = _curves(task, chosen.m, known, seeds)
     facts = {"arm": arm, "hidden_layers": known.hidden_layers, "width": known.width}
     rows = [
@@ -136,14 +136,14 @@ def _curves(task: Task, m: int, arm: Arm, seeds: range) -> tuple[list[Curve], li
     """The loss in bits of every code of every seed, smaller codes first: at every evaluation, until all have learnt the largest; and of
     every batch, before it is learnt from.
     """
-    data, (codes, code) = Data.of(task), codes_of(task.x_check, m)
+    data, (codes, code) = Data.of(task), codes_of(task.x_validation, m)
     of_batch, losses_of_batches = torch.arange(arm.batch_size) % len(codes), []
     shape = Shape((task.x.shape[1], *[arm.width] * arm.hidden_layers, 2), (*["relu"] * arm.hidden_layers, "identity"))
     key = keys([("curriculum", seed) for seed in seeds])
     curves: list[Curve] = [{} for _ in seeds]
 
     def watch(members: Tensor, part: Population, score: Evaluation, steps: int) -> bool:
-        bits = _bits(Pass(part.shape, part.values).forward(data.x_check)[0][-1], data.y_check, code)
+        bits = _bits(BatchedMLP(part.shape, part.values).forward(data.x_validation)[0][-1], data.y_validation, code)
         for member, losses in zip(members.tolist(), bits.tolist(), strict=True):
             curves[member][steps * arm.batch_size] = losses
         return bool((bits[:, -1] < UNDER).all())

@@ -130,7 +130,7 @@ def settings_of(protocol: str, source: str, task: Task) -> dict[str, Any]:
     """What all rows of a protocol depend on; ``task`` is that of the images."""
     return {
         **asdict(PROTOCOLS[protocol]), **SETTINGS, "target": TARGET, "source": source, "scores": ["ablation", *KINDS],
-        "training": len(task.x), "validation": len(task.x_check),
+        "training": len(task.x), "validation": len(task.x_validation),
     }  # fmt: skip
 
 
@@ -219,4 +219,4 @@ def _tested(task: Task) -> Data:
     """A task judged on its test images."""
     assert task.x_test is not None
     assert task.y_test is not None
-    return Data.of(replace(task, x_check=task.x_test, y_check=task.y_test))
+    return Data.of(replace(task, x_validation=task.x_test, y_validation=task.y_test))

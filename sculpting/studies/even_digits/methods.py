@@ -22,7 +22,7 @@ from ...models.shape import Shape
 from ...narrow.distillation import distilled
 from ...narrow.groups import read_finite, without_groups
 from ...narrow.lasso import Lasso
-from ...narrow.learning import Learnt, learn
+from ...narrow.learning import TrainingResult, learn
 from ...narrow.prune import lowest
 from ...randomness import fold, keys
 from ...settings import RoundSettings
@@ -99,7 +99,7 @@ def untrained(inputs: int, outputs: int, units: int, key: Tensor) -> Start:
 def pruned(method: str, teachers: Population, data: Data, units: int, key: Tensor) -> Start:
     """Teachers without the units of the lowest scores, as many of either layer: mean |activation x gradient|, or chance."""
     scored = _scored(data)
-    score, consumed = (unit_sensitivity, scored.x_check.shape[1]) if method == "attribution" else (unit_random, 0)
+    score, consumed = (unit_sensitivity, scored.x_validation.shape[1]) if method == "attribution" else (unit_random, 0)
     scores, hidden = score(teachers, scored, fold(key, CHANCE)), int(teachers.hidden_counts[0])
     return _start(without_groups(teachers, lowest(scores, teachers, 1 - units / hidden, "layer")), consumed)
 
@@ -140,7 +140,7 @@ def shrunk(
 
 def taught(
     start: Start, data: Data, key: Tensor, teachers: Population | None, *, images: int, rate: float, check_every: int, target: float
-) -> list[Learnt]:
+) -> list[TrainingResult]:
     """Training until the target: of all seeds together or, where each has a teacher of its own to learn from, seed by seed."""
     groups = [slice(None)] if teachers is None else [slice(row, row + 1) for row in range(len(key))]
     rows = torch.arange(len(key))
@@ -157,7 +157,7 @@ def taught(
 
 def _scored(data: Data) -> Data:
     """Data whose validation images are the training images that units are scored on."""
-    return replace(data, x_check=data.x[:, :SCORED], y_check=data.y[:, :SCORED])
+    return replace(data, x_validation=data.x[:, :SCORED], y_validation=data.y[:, :SCORED])
 
 
 def _shape(inputs: int, width: int, outputs: int) -> Shape:
@@ -169,7 +169,7 @@ def _start(population: Population, consumed: int) -> Start:
     return Start(population, torch.full((members,), consumed), torch.ones(members, dtype=torch.bool), [None] * members)
 
 
-def _curves(learnt: Learnt, counts: Sequence[dict[int, int]]) -> list[list[Point] | None]:
+def _curves(learnt: TrainingResult, counts: Sequence[dict[int, int]]) -> list[list[Point] | None]:
     """How each seed shrank, check by check."""
     return [
         [(check.examples, live[check.examples], check.accuracy) for check in learnt.history if check.member == member and check.examples]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sculpting.data import Data
 from sculpting.engine import Evaluation
-from sculpting.mlp.best_epoch import Snapshots
+from sculpting.mlp.best_epoch import BestEpoch
 from sculpting.mlp.memory_layout import put_last
 from sculpting.mlp.population import Population
 from sculpting.mlp.training import evaluate, train
@@ -37,7 +37,7 @@ def handed_over(
 ) -> tuple[Tensor, Evaluation, int]:
     """What is handed over of members that stood there, when so many evaluations were foreseen, and how many were made together."""
     values = put_last(places[0]) if last else places[0].clone()
-    snapshots = Snapshots(Population.of(SHAPE, values), DATA, settings, count, at_once)
+    snapshots = BestEpoch(Population.of(SHAPE, values), DATA, settings, count, at_once)
     for place in places:
         snapshots.values.copy_(place)
         snapshots.take()
