@@ -202,3 +202,27 @@ def test_renaming_and_permuting_change_nothing(order: list[int], names: list[int
 def test_a_truth_that_does_not_fit_is_refused(truth: Any, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         compare(detect_modules(BOTH), truth)
+
+
+@pytest.mark.parametrize("layers", [2, 10])
+def test_many_alike_modules_in_any_order_are_compared_at_once(layers: int) -> None:
+    """Rings of twenty modules of hidden units alone, one above another; a search over their mappings would not end."""
+    ring = np.eye(20) + np.roll(np.eye(20), 1, axis=1)
+    graph = LayeredGraph((np.ones((1, 20)), *[ring] * (layers - 1), np.ones((20, 1))))
+    labels = tuple(np.array_split(np.arange(20 * layers + 2), np.cumsum([1, *[20] * layers])))
+    found = Hierarchy(graph, labels, labels)
+    same, rng = found.to_networkx(), np.random.default_rng(0)
+    names = dict(zip(same, rng.permutation(len(same)).tolist(), strict=True))
+    truth = nx.DiGraph()
+    for node in rng.permutation(len(same)).tolist():
+        truth.add_node(names[node], **{side: same.nodes[node][side] for side in ("inputs", "outputs")})
+    edges = [(names[a], names[b]) for a, b in same.edges]
+    truth.add_edges_from(edges[i] for i in rng.permutation(len(edges)))
+    comparison = compare(found, truth)
+    assert (comparison.connected, len(comparison.matched)) == (True, 20 * layers + 2)
+    assert all(truth.has_edge(dict(comparison.matched)[a], dict(comparison.matched)[b]) for a, b in same.edges)
+    wrong = truth.copy()
+    (first, above), (second, other) = [(a, b) for a, b in truth.edges if not truth.nodes[a]["inputs"] and not truth.nodes[b]["outputs"]][:2]
+    wrong.remove_edges_from([(first, above), (second, other)])
+    wrong.add_edges_from([(above, first), (second, other)])
+    assert not compare(found, wrong).connected
