@@ -12,6 +12,7 @@ import pytest
 import torch
 from test_figures import check_texts
 
+from analysis.drawing import encoding
 from sculpting import SparseNetwork, cli
 from sculpting.cli import main
 from sculpting.mlp import memory
@@ -329,6 +330,7 @@ def test_the_study_goes_on_and_writes_its_files(small: pytest.MonkeyPatch, tmp_p
     (tmp_path / "cells" / "random_units24_rate0.005.json").unlink()
     (tmp_path / "networks" / "teacher_seed1.safetensors").unlink()
     small.setattr(even_cells, "teacher_cell", refuse)
+    small.setattr(encoding, "picture_bytes", lambda ax, kind: b"")
     again = even_study(tmp_path, source="digits", progress=False)
     assert [{**row, "seconds": 0} for row in again] == [{**row, "seconds": 0} for row in rows]
     small.setattr(even_cells, "even_cell", refuse)

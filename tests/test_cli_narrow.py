@@ -16,6 +16,7 @@ import torch
 from matplotlib.figure import Figure
 from test_figures import check_texts
 
+from analysis.drawing import encoding
 from sculpting import SparseNetwork, cli, tasks
 from sculpting.cli import main
 from sculpting.mlp.batched_mlp import Pass
@@ -559,7 +560,9 @@ def test_units_that_are_zero_or_unread_are_not_counted() -> None:
 def test_the_study_of_nonlocality_goes_on_and_writes_its_files(
     tiny: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = nonlocality_study(tmp_path, seeds=2, lasso=False, progress=False)
+    with tiny.context() as without_pictures:
+        without_pictures.setattr(encoding, "picture_bytes", lambda ax, kind: b"")
+        first = nonlocality_study(tmp_path, seeds=2, lasso=False, progress=False)
     assert {row["network"] for row in first} == {"plain"}
     assert (tmp_path / "summary.md").read_text() == nonlocality_summary(first, "reduced")
     rows = nonlocality_study(tmp_path, seeds=2, progress=False)
@@ -573,6 +576,7 @@ def test_the_study_of_nonlocality_goes_on_and_writes_its_files(
     for name in ("accuracy.svg", "attribution.svg", "scores.svg", "networks.svg"):
         assert (tmp_path / name).read_text().startswith("<?xml")
     tiny.setattr(nonlocality_cells, "nonlocality_cell", refuse)
+    tiny.setattr(encoding, "picture_bytes", lambda ax, kind: b"")
     assert nonlocality_study(tmp_path, seeds=2, progress=False) == rows
     assert main(["study", "nonlocality", "--full", "--out", str(tmp_path)]) == 2
     assert "m is 4 there and 6 now" in capsys.readouterr().err

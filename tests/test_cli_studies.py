@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from analysis import Hierarchy, LayeredGraph, compare, consensus, detect_modules
+from analysis.drawing import encoding
 from analysis.figures import success_bars
 from sculpting import SculptResult, cli, sculpt, tasks
 from sculpting.cli import main
@@ -296,6 +297,7 @@ def test_one_setting_is_changed_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_p
         return fake_cell(*arguments)
 
     monkeypatch.setattr(sensitivity_cells, "answer_cell", spy)
+    monkeypatch.setattr(encoding, "DOTS_PER_INCH", 30)
     assert main(["study", "sensitivity", "--out", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     assert all(len(change) <= 1 for change in changes)
