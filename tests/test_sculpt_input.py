@@ -207,7 +207,7 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (mlp(nn.ReLU(), nn.Linear(6, 8), nn.Linear(8, 3)), (X, Y), {}, ValueError, "must follow a Linear layer"),
         (mlp(nn.Linear(6, 3)), (X, Y), {}, ValueError, "at least one hidden layer, so two Linear layers; got 1"),
         (nn.Linear(6, 3), (X, Y), {}, ValueError, "at least one hidden layer, so two Linear layers; got 1"),
-        (SPARSE, (X, Y), {}, TypeError, r"must be a torch.nn.Module; got SparseNetwork. BatchedMLP its model\(\)"),
+        (SPARSE, (X, Y), {}, TypeError, r"must be a torch.nn.Module; got SparseNetwork. Pass its model\(\)"),
         (mlp(nn.Linear(6, 8), nn.Linear(7, 3)), (X, Y), {}, ValueError, "must chain; got 8 outputs before 7 inputs"),
         (
             mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3), nn.ReLU()),

@@ -93,7 +93,7 @@ def read_model(model: nn.Module) -> Chain:
     Shape(widths=(4, 8, 2), activations=('tanh', 'identity'))
     """
     if not isinstance(model, nn.Module):
-        hint = ". BatchedMLP its model()" if hasattr(model, "model") else ""
+        hint = ". Pass its model()" if hasattr(model, "model") else ""
         raise TypeError(f"the model must be a torch.nn.Module; got {type(model).__name__}{hint}")
     linears: list[nn.Linear] = []
     activations: list[str | None] = []

@@ -217,7 +217,7 @@ def _check_part(name: str, part: Any, like: Tensor) -> None:
     """Refuse what cannot be the inputs or targets of a task."""
     if not isinstance(part, Tensor) or part.dtype != torch.float32 or part.ndim != 2 or not part.numel():
         got = f"{part.dtype} of shape {tuple(part.shape)}" if isinstance(part, Tensor) else type(part).__name__
-        raise ValueError(f"{name} of a Task must be a float32 tensor of rows and columns; got {got}. BatchedMLP (x, y) for other data")
+        raise ValueError(f"{name} of a Task must be a float32 tensor of rows and columns; got {got}. Pass (x, y) for other data")
     if part.shape[1] != like.shape[1]:
         raise ValueError(f"{name} of a Task must have {like.shape[1]} columns, as {name[0]} has; got {part.shape[1]}")
     bad = int((~torch.isfinite(part)).sum())
