@@ -101,10 +101,10 @@ def sculpt(
         are left are trained side by side on as many as ``torch.get_num_threads()`` says, which may change the result by rounding.
     max_members : int, optional
         How many networks are trained at once at most; otherwise as many as fit into half of the memory that is free and, on a CPU,
-        into the caches: 16 MiB for what a step touches. It changes the result by no more than the rounding of batched products does.
+        into the caches: 16 MiB for what a step touches. Products round differently then, which may tip a decision.
     checkpoint : str or Path, optional
         A file that is written between rounds, at most every ten seconds. Where it is there already, the same call goes on from it, to
-        the same result as without the interruption.
+        the same result as without the interruption, on the same machine.
     progress : bool or callable
         A bar, nothing, or ``progress(chains finished, chains in all)``.
     **settings

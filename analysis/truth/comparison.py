@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import igraph
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
@@ -193,6 +192,8 @@ def _canonical(edges: Iterable[tuple[Any, Any]], colours: Mapping[Any, int]) -> 
 
     BLISS takes undirected graphs. Each edge becomes a path over two nodes of two further colours, which keeps its direction.
     """
+    import igraph  # imports matplotlib.pyplot, which not every user of this package needs
+
     nodes, pairs, shades = list(colours), [], list(colours.values())
     place = {node: i for i, node in enumerate(nodes)}
     for source, target in edges:
