@@ -1,6 +1,6 @@
 """Sculpt networks that name two digits side by side, and see the image split in two.
 
-The networks are not given that the image has two halves, and yet no module of the sculpted network reads pixels of both digits. Small
+Nothing in the data says that the image has two halves, and yet no module of the sculpted network reads pixels of both digits. Small
 images replace MNIST; the argument `14` or `28` selects MNIST of that size, from the folder that SCULPTING_DATA names or by download.
 """
 
