@@ -148,7 +148,7 @@ def test_members_never_influence_one_another(others: int, seed: int) -> None:
     torch.testing.assert_close(together.values[others], single.values[0], rtol=1e-4, atol=1e-5)
 
 
-def test_what_comes_out_of_a_round_is_fit_for_autograd_and_for_change() -> None:
+def test_results_of_a_round_can_be_changed_and_used_by_autograd() -> None:
     kept: list[torch.Tensor] = []
 
     def watch(members: torch.Tensor, part: Population, score: Evaluation, steps: int) -> bool:
@@ -163,7 +163,7 @@ def test_what_comes_out_of_a_round_is_fit_for_autograd_and_for_change() -> None:
         assert bool((values.grad == 2 * values).all())
 
 
-def test_a_round_ends_at_its_target_whatever_who_watches_says() -> None:
+def test_a_round_ends_at_its_target_whatever_the_watch_hook_returns() -> None:
     seen: list[int] = []
 
     def watch(members: torch.Tensor, part: Population, score: Evaluation, steps: int) -> bool:
@@ -247,7 +247,7 @@ def test_members_are_trained_side_by_side_on_threads(monkeypatch: pytest.MonkeyP
     torch.testing.assert_close(spread_score.loss, score.loss, rtol=1e-4, atol=1e-6)
 
 
-def test_members_of_other_sizes_are_trained_side_by_side_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_of_different_sizes_are_trained_side_by_side_too(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("training.WORTH_A_THREAD", "packing.FEW_PARAMETERS", "packing.STEP_COST"):
         monkeypatch.setattr(f"sculpting.mlp.{name}", 0)
     population = make((4, 12, 3), 2)
@@ -283,7 +283,7 @@ def test_small_members_are_trained_together_on_one_thread(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_memory_that_runs_out_on_threads_halves_their_members_and_other_errors_come_out(
+def test_memory_that_runs_out_on_threads_halves_their_members_and_other_errors_are_raised(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "WORTH_A_THREAD", 0)
@@ -330,7 +330,7 @@ def test_leaving_out_dead_inputs_changes_nothing(many: int, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_losses_and_accuracies_are_those_of_torch_and_finite_for_hopeless_networks(loss: str) -> None:
+def test_losses_and_accuracies_are_those_of_torch_and_finite_for_large_errors(loss: str) -> None:
     data = data_for(loss, (4, 3))
     z = 3 * torch.randn(2, 3, 20, generator=torch.Generator().manual_seed(1))
     for member in range(2):
@@ -393,7 +393,7 @@ def test_where_every_unit_is_left_nothing_is_moved() -> None:
     assert moved.units[0][0].tolist() == [*range(1, 12), 0]
 
 
-def test_members_of_like_size_are_packed_together_where_it_pays() -> None:
+def test_members_of_similar_size_are_packed_together_where_it_is_faster() -> None:
     big, small = make((4, 40, 3), 100, kept=1.0), with_dead_units(make((4, 40, 3), 100, kept=1.0), 0, 0.08)
     mixed = Population.of(big.shape, torch.cat([big.values, small.values]), torch.cat([big.mask, small.mask]))
     found = [(sorted(p.members.tolist()), p.shape.widths[1]) for p in packings(mixed)]
@@ -450,7 +450,9 @@ def test_rows_that_a_sample_draws_are_trained_on_as_rows_of_data_are(widths: tup
         settings_ = RoundSettings(12, batch, 0.02, hidden_noise=noise)
         dealt, _ = train(population, data, settings_, keys(range(members)))
         drawn, _ = train(population, replace(data, sample=sample), settings_, keys(range(members)))
-        torch.testing.assert_close(drawn.values, dealt.values, rtol=0, atol=0 if widths[0] < 64 else 1e-5)  # other strides round otherwise
+        torch.testing.assert_close(
+            drawn.values, dealt.values, rtol=0, atol=0 if widths[0] < 64 else 1e-5
+        )  # other strides round differently
 
 
 def test_noise_on_inputs_is_added_to_fresh_rows_too() -> None:
