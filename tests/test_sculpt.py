@@ -50,7 +50,7 @@ def test_every_candidate_computes_the_task_and_is_as_sparse_as_it_says(both: Scu
     assert both.stop_reason is StopReason.FINEST_STEP
 
 
-def test_the_history_tells_every_attempt(both: SculptResult) -> None:
+def test_the_history_holds_every_attempt(both: SculptResult) -> None:
     phases = [a.phase for a in both.history]
     assert phases.count("dense") == 2
     assert phases.count("retrain") == 4
@@ -126,7 +126,7 @@ def test_real_targets_are_judged_by_explained_variance() -> None:
     assert result.network.density < 0.5
 
 
-def test_without_min_accuracy_the_best_dense_network_sets_the_mark() -> None:
+def test_without_min_accuracy_the_best_dense_network_sets_it() -> None:
     x, y = xor_classes()
     result = sculpt(nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2)), (x, y), **QUICK)
     dense = [a for a in result.history if a.phase == "dense"]
@@ -188,11 +188,11 @@ def test_nothing_accepted_is_a_result_with_a_reason() -> None:
     assert result.network is None
 
 
-def test_progress_is_told_to_a_callable() -> None:
-    task, told = tasks.boolean("both"), []
-    sculpt(task.model(width=8, hidden_layers=1), task, **{**QUICK, "progress": lambda done, total: told.append((done, total))})
-    assert told[-1] == (12, 12)
-    assert told == sorted(told)
+def test_progress_is_reported_to_a_callable() -> None:
+    task, calls = tasks.boolean("both"), []
+    sculpt(task.model(width=8, hidden_layers=1), task, **{**QUICK, "progress": lambda done, total: calls.append((done, total))})
+    assert calls[-1] == (12, 12)
+    assert calls == sorted(calls)
 
 
 def test_a_printed_result_says_what_matters(both: SculptResult) -> None:
@@ -201,7 +201,7 @@ def test_a_printed_result_says_what_matters(both: SculptResult) -> None:
         assert part in text
 
 
-def test_widths_and_learning_rates_side_by_side_are_those_of_calls_of_their_own() -> None:
+def test_widths_and_learning_rates_side_by_side_give_the_results_of_separate_calls() -> None:
     task = tasks.boolean("both")
     grid = {**QUICK, "seeds": 2, "unit_steps": [0.5], "edge_steps": [0.05, 0.02]}
     models, rates = [task.model(width=9, hidden_layers=1), task.model(width=24, hidden_layers=1)], [0.05, 0.1]
@@ -217,7 +217,7 @@ def test_widths_and_learning_rates_side_by_side_are_those_of_calls_of_their_own(
             alone = single.candidates
             assert {c.widths for c in mine} == {(6, (9, 24)[index], 3)}
             assert len(mine) == len(alone) == 4
-            # A bit of rounding can decide a late attempt; what chains start from and how they are counted is the same.
+            # Rounding can decide a late attempt, so only most of the edge counts must be equal.
             assert sum(a.edge_count == b.edge_count for a, b in zip(mine, alone, strict=True)) >= 3
     dense = [a for a in together.history if a.phase == "dense"]
     assert [(a.chain.model, a.chain.rate, a.chain.seed) for a in dense[:8]] == [(m, r, s) for m in (0, 1) for r in (0, 1) for s in (0, 1)]
@@ -237,11 +237,11 @@ def test_dense_networks_are_trained_until_they_are_accepted_and_no_longer() -> N
     for once, often in zip(*dense, strict=True):
         assert often[0].accuracy == once[0].accuracy
         assert not any(a.accepted for a in often[:-1])
-        assert len({a.accuracy for a in often}) > 1 or len(often) == 1  # further rounds go on from where the last one ended
+        assert len({a.accuracy for a in often}) > 1 or len(often) == 1  # a further round starts from the end of the one before
         assert often[-1].accepted or len(often) == 4
 
 
-def test_without_a_mark_dense_networks_are_trained_until_three_rounds_gain_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_min_accuracy_dense_networks_are_trained_until_three_rounds_gain_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.rand(60, 3, generator=torch.Generator().manual_seed(0))
     call: dict[str, Any] = {**QUICK, "steps": 12, "seeds": 6, "unit_steps": [0.5], "edge_steps": []}
     model = nn.Sequential(nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 1))
@@ -255,7 +255,7 @@ def test_without_a_mark_dense_networks_are_trained_until_three_rounds_gain_nothi
             assert all(later - earlier <= 3 for earlier, later in pairwise(gains))
             best.append(max(reached))
         assert result.min_accuracy == pytest.approx(max(best) - tolerance)
-        # What is handed over is the best round.
+        # Networks are returned at their best round.
         assert [n.accuracy for n in result.dense] == pytest.approx(best)
         assert [n.origin["seed"] for n in result.dense] == list(range(6))
         assert all(n.density == 1.0 for n in result.dense)
@@ -271,14 +271,14 @@ def test_half_of_the_tolerance_is_kept_for_the_edges() -> None:
             attempts = [a for a in result.history if a.phase == phase]
             assert {a.accepted for a in attempts} == {True, False}
             assert all(a.accepted == (a.accuracy >= needed - 1e-9) for a in attempts)
-    # Where there are no edges to come, or the accuracy was asked for, nothing is kept.
+    # Without edge steps, or with a given min_accuracy, there is no reserve.
     for call in ({**QUICK, "edge_steps": []}, {**QUICK, "min_accuracy": 0.9}):
         result = sculpt(model, (x, y), **call, tolerance=0.04)
         assert all(a.accepted == (a.accuracy >= result.min_accuracy - 1e-9) for a in result.history if a.phase == "units")
 
 
-def test_a_plateau_of_accuracy_is_no_end_while_the_loss_falls() -> None:
-    """All zeros are right in nine of ten bits, and that is all that the first rounds get."""
+def test_dense_training_goes_on_at_constant_accuracy_while_the_loss_falls() -> None:
+    """Outputs that are all zero have nine of ten bits right, and the first rounds reach no more."""
     task = tasks.named("mnist-pair:source=digits,size=4,pairs=1000,validation=500,test=100")
     result = sculpt(task.model(16, 1), task, seeds=1, unit_steps=[0.5], edge_steps=[], steps=4, progress=False)
     reached = [a.accuracy for a in result.history if a.phase == "dense"]
@@ -315,11 +315,11 @@ def test_a_model_that_overflows_does_not_count() -> None:
     assert criterion.accepts(accuracies, "edges").tolist() == [False, True]
     close = AcceptanceCriterion(tolerance=0.1, constant=0.85)
     assert close.follow(accuracies)
-    assert 0.85 < close.min_accuracy < 0.85 + 1e-6  # a constant answer would lose no more than the tolerance
+    assert 0.85 < close.min_accuracy < 0.85 + 1e-6  # the best constant prediction lies within the tolerance
     assert not AcceptanceCriterion(tolerance=0.1, constant=0.9).follow(accuracies)
 
 
-def test_numbers_of_numpy_are_numbers() -> None:
+def test_numpy_numbers_are_accepted_as_arguments() -> None:
     task = tasks.boolean([4, 2, 4])
     plain = sculpt(task.model(6, 1), task, seed=3, seeds=1, unit_steps=[0.5, 0.25], edge_steps=[0.05], learning_rate=0.125, progress=False)
     numbers: dict[str, Any] = {
@@ -378,8 +378,8 @@ def test_padding_changes_no_score(score: str) -> None:
         torch.testing.assert_close(found, UNIT_SCORES[score](narrow, data, key))
 
 
-def test_a_retraining_below_the_mark_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retrained members are spoilt; what comes out is what the unit phase had accepted."""
+def test_a_retraining_below_min_accuracy_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The retraining is made to fail, so the networks that unit pruning accepted are returned."""
     honest = MLPEngine.train
 
     def train(engine: MLPEngine, members: Population, *rest: Any) -> tuple[Population, Evaluation]:
@@ -399,7 +399,7 @@ def test_a_retraining_below_the_mark_is_not_kept(monkeypatch: pytest.MonkeyPatch
     assert bool(((result.network.model()(task.x) > 0) == (task.y > 0.5)).all())
 
 
-def test_fewer_members_at_once_begin_alike(both: SculptResult, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fewer_members_at_once_start_with_the_same_rounds(both: SculptResult, monkeypatch: pytest.MonkeyPatch) -> None:
     task = tasks.boolean("both")
     sizes: list[int] = []
     honest = training._train
@@ -413,7 +413,7 @@ def test_fewer_members_at_once_begin_alike(both: SculptResult, monkeypatch: pyte
     monkeypatch.setitem(UNIT_SCORES, "loss_sensitivity", spy)
     few = sculpt(task.model(width=24, hidden_layers=1), task, max_members=3, **QUICK)
     assert max(sizes) == 3
-    # Later rounds may part by the rounding of batched products; the first of every chain may not.
+    # Later rounds may differ by the rounding of batched products; the first of every chain may not.
     first = [{a.chain: a.accuracy for a in reversed(result.history) if a.phase in ("dense", "units")} for result in (few, both)]
     assert first[0] == first[1]
     assert {c.origin["seed"] for c in few.candidates} == {0, 1}

@@ -119,7 +119,7 @@ def test_a_learning_rate_that_leads_nowhere_leaves_the_others_alone() -> None:
     (alone,) = sculpt(GOOD, (x, Y), learning_rate=0.1, min_accuracy=0.5, **{**QUICK, "seeds": 1}).dense
     assert good.accuracy == alone.accuracy >= 0.5
     assert all(np.array_equal(weight, same) for weight, same in zip(good.weights, alone.weights, strict=True))
-    assert bad.accuracy == -math.inf  # not a number at any epoch: handed over as it came
+    assert bad.accuracy == -math.inf  # NaN at every epoch: the initial values are returned
     assert 0 < abs(bad.weights[0]).max() < 10
 
 
@@ -207,7 +207,7 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (mlp(nn.ReLU(), nn.Linear(6, 8), nn.Linear(8, 3)), (X, Y), {}, ValueError, "must follow a Linear layer"),
         (mlp(nn.Linear(6, 3)), (X, Y), {}, ValueError, "at least one hidden layer, so two Linear layers; got 1"),
         (nn.Linear(6, 3), (X, Y), {}, ValueError, "at least one hidden layer, so two Linear layers; got 1"),
-        (SPARSE, (X, Y), {}, TypeError, r"must be a torch.nn.Module; got SparseNetwork. BatchedMLP its model\(\)"),
+        (SPARSE, (X, Y), {}, TypeError, r"must be a torch.nn.Module; got SparseNetwork. Pass its model\(\)"),
         (mlp(nn.Linear(6, 8), nn.Linear(7, 3)), (X, Y), {}, ValueError, "must chain; got 8 outputs before 7 inputs"),
         (
             mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3), nn.ReLU()),
@@ -226,19 +226,19 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
             (X, Y),
             {},
             ValueError,
-            r"have its weights; got none yet at '0.weight'",
+            r"the model has uninitialized parameters: '0.weight'",
         ),
         (
             nn.Sequential(nn.Linear(6, 4, device="meta"), nn.ReLU(), nn.Linear(4, 3)),
             (X, Y),
             {},
             ValueError,
-            r"have its weights; got none yet at '0.weight'",
+            r"the model has uninitialized parameters: '0.weight'",
         ),
-        (hooked(), (X, Y), {}, ValueError, "must have no forward hooks, which may change what its layers give; got some at '1'"),
+        (hooked(), (X, Y), {}, ValueError, "must have no forward hooks, which may change the output of its layers; got some at '1'"),
         (wrong(torch.nan), (X, Y), {"initial": "model"}, ValueError, "the model's weights and biases must be finite; got 48 NaN"),
         (Aside(), (X, Y), {}, ValueError, "must be a chain that returns its last value; got one that returns b"),
-        (Looping(), (X, Y), {}, TypeError, "forward of Looping cannot be followed"),
+        (Looping(), (X, Y), {}, TypeError, "forward of Looping cannot be traced"),
         (GOOD, (X, Y[:19]), {}, ValueError, "x and y must have as many rows; got 20 and 19"),
         (GOOD, (X[:0], Y[:0]), {}, ValueError, "at least one row and one column"),
         (GOOD, (NAN, Y), {}, ValueError, "x must be finite, as float32; got 120 NaN or infinite values"),
@@ -318,7 +318,7 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (GOOD, (X, torch.full((20, 3), 1e39, dtype=torch.float64)), {}, ValueError, "y must be finite, as float32; got 60 NaN"),
         (GOOD, (np.ma.masked_less(X.numpy(), 0.5), Y), {}, TypeError, "data x must have a number everywhere; got a masked array"),
         (GOOD, (X, Y), {"validation": NAMED}, TypeError, "validation must be .*a DataLoader, or a fraction of the data; got Task"),
-        (GOOD, (X, Y), {"checkpoint": "/"}, ValueError, "checkpoint must be a file, or not there yet; got the folder /"),
+        (GOOD, (X, Y), {"checkpoint": "/"}, ValueError, "checkpoint must be the path of a file; got the folder /. Give the name of a file"),
         (
             GOOD,
             (X, Y),
