@@ -37,7 +37,7 @@ def usual_codes(m: int) -> list[Code]:
 
 
 def parity(task_bits: Sequence[float], code: Iterable[int], k: int) -> float:
-    """As the definition has it, in plain loops."""
+    """The definition in plain loops."""
     ones = 0
     for i in code:
         for j in range(i * k, i * k + k):
@@ -52,15 +52,15 @@ def codes_in(case: dict[str, Any]) -> list[Code]:
 def check_rows(x: Tensor, y: Tensor, case: dict[str, Any], each: bool) -> list[Code]:
     """Refuse a wrong target; the codes that the rows are of."""
     m, k, codes = case["m"], case["k"], codes_in(case)
-    told = []
+    shown = []
     for row, target in zip(x.tolist(), y.tolist(), strict=True):
         if each:
             assert target == [parity(row, code, k) for code in codes]
         else:
-            told.append(tuple(i for i in range(m) if row[i] == 1))
-            assert target == [parity(row[m:], told[-1], k)]
-    assert set(told) <= set(codes)
-    return told
+            shown.append(tuple(i for i in range(m) if row[i] == 1))
+            assert target == [parity(row[m:], shown[-1], k)]
+    assert set(shown) <= set(codes)
+    return shown
 
 
 def rows_of(task: tasks.Task, key: Tensor, step: int, rows: int) -> tuple[Tensor, Tensor]:
@@ -165,9 +165,9 @@ def test_fresh_rows_follow_the_definition(m: int, k: int, spare: int, rows: int,
         assert y.shape == (2, task.y.shape[1], rows)
         assert x.dtype == y.dtype == torch.float32
         for member in range(2):
-            told = Counter(check_rows(x[member].t(), y[member].t(), case, outputs == "each"))
+            shown = Counter(check_rows(x[member].t(), y[member].t(), case, outputs == "each"))
             if outputs == "one":
-                often = [told[tuple(sorted(code))] for code in codes]
+                often = [shown[tuple(sorted(code))] for code in codes]
                 assert max(often) - min(often) <= 1
 
 
@@ -263,16 +263,16 @@ def test_where_every_output_is_a_code_its_loss_is_that_of_the_output() -> None:
 def test_codes_that_no_row_is_of_have_no_score_and_smaller_codes_come_first() -> None:
     loss, accuracy = tasks.by_code(torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([0, 2]))
     assert loss.isnan().tolist() == accuracy.isnan().tolist() == [False, True, False]
-    told = [(1,), (0, 1, 2), (2,), (1, 2), (0,), (0, 2), (0, 1), (2,)]
-    x = torch.tensor([[*(float(i in code) for i in range(3)), 1.0] for code in told])
+    shown = [(1,), (0, 1, 2), (2,), (1, 2), (0,), (0, 2), (0, 1), (2,)]
+    x = torch.tensor([[*(float(i in code) for i in range(3)), 1.0] for code in shown])
     codes, code = tasks.codes_of(x, m=3)
     assert codes == ((0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2))
-    assert [codes[place] for place in code.tolist()] == told
+    assert [codes[place] for place in code.tolist()] == shown
     assert tasks.codes_of(x[3:4], m=3)[0] == ((1, 2),)
 
 
 def test_scores_refuse_codes_that_do_not_fit() -> None:
-    with pytest.raises(ValueError, match=r"each of the 5 rows of one output .* got shape \(4,\) and 1 outputs"):
+    with pytest.raises(ValueError, match=r"a code for each of the 5 rows of one output; got shape \(4,\) and 1 outputs"):
         tasks.by_code(torch.zeros(1, 5), torch.zeros(1, 5), torch.zeros(4))
     with pytest.raises(ValueError, match=r"got shape \(5,\) and 2 outputs\. Leave it out where every output is a code"):
         tasks.by_code(torch.zeros(2, 5), torch.zeros(2, 5), torch.zeros(5))
@@ -444,8 +444,8 @@ def test_it_is_sculpted_and_compared(outputs: str, rows: int | None) -> None:
         ({"m": 2, "k": 2, "codes": [[0, 0]]}, r"a code must be a set.*; got \[0, 0\]"),
         ({"m": 2, "k": 2, "codes": [0, 1]}, "a code must be a set.*; got 0"),
         ({"m": 2, "k": 2, "codes": ["01"]}, "a code must be a set.*; got '01'"),
-        ({"m": 2, "k": 2, "outputs": "two"}, "outputs must be 'one', or 'each' for one of every code; got 'two'"),
-        ({"m": 2, "k": 2, "rows": 2}, "rows must be a whole number of at least 3, one for each code.*; got 2"),
+        ({"m": 2, "k": 2, "outputs": "two"}, "outputs must be 'one', or 'each' for one output per code; got 'two'"),
+        ({"m": 2, "k": 2, "rows": 2}, "rows must be a whole number of at least 3, so that every code has a row; got 2"),
         ({"m": 2, "k": 2, "rows": 12.0}, r"rows must be a whole number of at least 3.*; got 12\.0"),
         ({"m": 2, "k": 2, "rows": 0, "outputs": "each"}, "rows must be a whole number of at least 1.*; got 0"),
     ],

@@ -1,4 +1,4 @@
-"""Tasks with known structure, and one's own."""
+"""Tasks with known structure, and tasks made of the user's own data."""
 
 from .boolean import EXEMPLARS as EXEMPLARS
 from .boolean import boolean as boolean
