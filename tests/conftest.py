@@ -1,4 +1,4 @@
-"""One thread: on tensors this small, two are slower, and far slower when anything else runs."""
+"""One thread for all tests: on small tensors two threads are slower, and far slower when anything else runs."""
 
 from __future__ import annotations
 

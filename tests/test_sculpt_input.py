@@ -51,7 +51,7 @@ class Functional(nn.Module):
 
 
 class Keeping(nn.Module):
-    """Keeps what passes, and counts."""
+    """Stores its activations, and counts its calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,13 +107,13 @@ def test_reading_a_model_leaves_it_as_it_was() -> None:
     assert model.count.tolist() == [1.0]
 
 
-def test_numpys_integers_are_widths(tmp_path: Path) -> None:
+def test_numpy_integers_are_accepted_as_widths(tmp_path: Path) -> None:
     model = mlp(nn.Linear(6, np.int64(8)), nn.ReLU(), nn.Linear(np.int64(8), np.int64(3)))
     result = sculpt(model, (X, Y), **QUICK)
     assert SparseNetwork.load(result.dense[0].save(tmp_path / "dense")).origin["widths"] == [6, 8, 3]
 
 
-def test_a_learning_rate_that_leads_nowhere_leaves_the_others_alone() -> None:
+def test_a_diverging_learning_rate_does_not_change_the_others() -> None:
     x = torch.rand(20, 6, generator=torch.Generator().manual_seed(0))
     good, bad = sculpt(GOOD, (x, Y), learning_rate=[0.1, 1e20], min_accuracy=0.5, **{**QUICK, "seeds": 1}).dense
     (alone,) = sculpt(GOOD, (x, Y), learning_rate=0.1, min_accuracy=0.5, **{**QUICK, "seeds": 1}).dense
@@ -123,7 +123,7 @@ def test_a_learning_rate_that_leads_nowhere_leaves_the_others_alone() -> None:
     assert 0 < abs(bad.weights[0]).max() < 10
 
 
-def test_a_loader_that_shuffles_is_the_same_call_again_and_moves_no_generator() -> None:
+def test_a_shuffled_loader_gives_the_same_order_again_and_moves_no_generator() -> None:
     def loader() -> DataLoader[Any]:
         return DataLoader(TensorDataset(X, Y.float()), batch_size=6, shuffle=True)
 
@@ -136,7 +136,7 @@ def test_a_loader_that_shuffles_is_the_same_call_again_and_moves_no_generator() 
     assert torch.equal(*found)
 
 
-def test_what_is_made_follows_no_default_of_torch() -> None:
+def test_the_default_dtype_of_torch_is_ignored() -> None:
     torch.set_default_dtype(torch.float64)
     try:
         task = tasks.boolean([4, 2, 4])
@@ -148,7 +148,7 @@ def test_what_is_made_follows_no_default_of_torch() -> None:
 
 
 class Reshaping(nn.Module):
-    """Asks for sizes, and has a layer with a name like one."""
+    """Reads sizes in its forward, and has a layer named like one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -269,7 +269,7 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (GOOD, X, {}, TypeError, "must be a pair .*; got Tensor"),
         (GOOD, (X, [["a"]] * 20), {}, TypeError, "data y must be a numeric array; got list"),
         (GOOD, TensorDataset(X), {}, TypeError, "got TensorDataset"),
-        (GOOD, DataLoader(TensorDataset(X)), {}, ValueError, r"must give batches \(x, y\), two tensors each; got \(Tensor\)"),
+        (GOOD, DataLoader(TensorDataset(X)), {}, ValueError, r"must yield batches \(x, y\), two tensors each; got \(Tensor\)"),
         (GOOD, DataLoader([{"x": x} for x in X]), {}, ValueError, "two tensors each; got a dict"),  # type: ignore[arg-type]
         (GOOD, DataLoader([(x, "a") for x in X]), {}, ValueError, r"two tensors each; got \(Tensor, tuple\)"),  # type: ignore[arg-type]
         (GOOD, DataLoader(TensorDataset(X[:0], Y[:0])), {}, ValueError, "two tensors each; got no batch"),

@@ -106,7 +106,7 @@ def _pair(data: Any, what: str = "data", seed: int = 0) -> tuple[Tensor, Tensor]
             batches = list(data)
         wrong = [batch for batch in batches if not _is_pair(batch)]
         if wrong or not batches:
-            raise ValueError(f"{what} must give batches (x, y), two tensors each; got {_made_of(wrong[0]) if wrong else 'no batch'}")
+            raise ValueError(f"{what} must yield batches (x, y), two tensors each; got {_made_of(wrong[0]) if wrong else 'no batch'}")
         x, y = (torch.cat(part) for part in zip(*batches, strict=True))
     elif isinstance(data, torch.utils.data.TensorDataset) and len(data.tensors) == 2:
         x, y = data.tensors
