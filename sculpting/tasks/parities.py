@@ -15,9 +15,9 @@ from torch.nn.functional import softplus
 
 from ..randomness import check_seed, keys
 from ..settings import ScheduleSettings, TrainingSettings
-from .cmsp_rows import Code, Layout, all_rows, draw_rows
-from .cmsp_truth import cmsp_truth
 from .gates import MAX_INPUTS
+from .parity_rows import Code, Layout, all_rows, draw_rows
+from .parity_truth import cmsp_truth
 from .task import Task
 
 __all__ = ["by_code", "cmsp", "codes_of"]
@@ -80,7 +80,7 @@ def cmsp(
     A complete table is trained with the noise of a truth table, but its edges are pruned by magnitude. Every row must be correct, and
     nothing is held out. With one output the table lacks the combinations of control bits that are no code.
 
-    See :func:`~sculpting.tasks.cmsp_truth.cmsp_truth` for the ground truth at each depth.
+    See :func:`~sculpting.tasks.parity_truth.cmsp_truth` for the ground truth at each depth.
 
     Examples
     --------

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .cmsp_rows import Layout
 from .gates import MAX_INPUTS, GateGraph
+from .parity_rows import Layout
 from .pixel_truth import Module, module_graph
 
 if TYPE_CHECKING:

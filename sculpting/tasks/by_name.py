@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from .boolean import boolean
-from .cmsp import cmsp
+from .boolean_tables import boolean
 from .mnist import mnist_pair, mnist_xor
+from .parities import cmsp
 from .task import Task
 
 __all__ = ["MAKERS", "named"]
