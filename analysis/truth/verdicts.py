@@ -53,9 +53,7 @@ def verdict_of(
     if joined := _unrelated(found, truth):
         module, (first, second) = joined
         return "mixed", f"{of_found(module)} joins {of_truth(first)} and {of_truth(second)}, which have nothing to do with each other"
-    usual = (
-        "the modules of the truth, connected in another way" if exact else "what was found is no union and no part of true modules"
-    )
+    usual = "the modules of the truth, connected in another way" if exact else "what was found is no union and no part of true modules"
     return "wrong", "; ".join(reasons) or usual
 
 
