@@ -15,4 +15,5 @@ from .parities import cmsp as cmsp
 from .parities import codes_of as codes_of
 from .task import Task as Task
 from .task import from_gates as from_gates
+from .truth import named_truth as named_truth
 from .truth import truth_graph as truth_graph

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 from .gates import GateGraph
 from .task import Task, from_gates
+from .truth import truth_graph
 
 __all__ = ["EXEMPLARS", "boolean", "boolean_tasks"]
 
@@ -129,7 +132,10 @@ def boolean(name: str | Sequence[int]) -> Task:
     if not key or key[-1] not in counts:
         raise ValueError(f"there is no task {name!r}; the nearest are {_nearest(name)}. `sculpting tasks` lists them all")
     gates = GateGraph.parse(make(key[-1]), inputs=_x(key[0]), outputs=[f"y{i}" for i in range(key[-1])])
-    return from_gates(gates, name=str(list(key)))
+    task = from_gates(gates, name=str(list(key)))
+    assert task.gates is not None
+    # The paper counts inputs that one module alone reads as a module of their own.
+    return replace(task, structure=partial(truth_graph, task.gates, inputs_apart=True))
 
 
 def _key(name: str | Sequence[int]) -> tuple[int, ...]:

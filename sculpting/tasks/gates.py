@@ -6,50 +6,22 @@ and other gates: ``{"p": "x0 & x1", "y0": "p | ~q"}``.
 
 from __future__ import annotations
 
-import ast
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from graphlib import CycleError, TopologicalSorter
 from operator import and_, or_, xor
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAX_INPUTS", "Formula", "GateGraph", "Literal"]
+from .formulas import Formula, Literal, normal, read_formula
+
+__all__ = ["MAX_INPUTS", "GateGraph"]
 
 MAX_INPUTS = 20
-_OPERATORS: dict[type[ast.operator], str] = {ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^"}
 _FOLDS = {"&": and_, "|": or_, "^": xor}
-
-
-@dataclass(frozen=True)
-class Literal:
-    """A named value or its negation."""
-
-    name: str
-    negated: bool = False
-
-    def __str__(self) -> str:
-        return "~" * self.negated + self.name
-
-
-@dataclass(frozen=True)
-class Formula:
-    """One gate: ``&``, ``|`` or ``^`` over its terms, or, with a single term and the operator ``=``, that term itself."""
-
-    operator: str
-    terms: tuple[Literal | Formula, ...]
-    negated: bool = False
-
-    def __str__(self) -> str:
-        inner = f" {self.operator} ".join(str(t) if isinstance(t, Literal) or t.negated else f"({t})" for t in self.terms)
-        return f"~({inner})" if self.negated else inner
-
-    def names(self) -> tuple[str, ...]:
-        """The names that the formula reads, in order."""
-        return tuple(n for t in self.terms for n in ((t.name,) if isinstance(t, Literal) else t.names()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,14 +64,14 @@ class GateGraph:
         (('x0', 'x1', 'x2'), ('y',))
         """
         # Names in formulas are read as Python reads them, by their NFKC form.
-        formulas = {_normal(name): _parse(str(name), text) for name, text in gates.items()}
+        formulas = {normal(name): read_formula(str(name), text) for name, text in gates.items()}
         if len(formulas) < len(gates):
             raise ValueError(f"gates must have different names, also after Python's normalization of names (NFKC); got {list(gates)}")
         ordered = _sorted(formulas)
         read = {n for f in formulas.values() for n in f.names()}
         free = sorted(read - set(formulas), key=_natural)
-        inputs = tuple(free if inputs is None else map(_normal, inputs))
-        outputs = tuple(name for name in formulas if name not in read) if outputs is None else tuple(map(_normal, outputs))
+        inputs = tuple(free if inputs is None else map(normal, inputs))
+        outputs = tuple(name for name in formulas if name not in read) if outputs is None else tuple(map(normal, outputs))
         unknown = [n for n in [*free, *outputs] if n not in formulas and n not in inputs]
         if unknown:
             raise ValueError(f"every name must be an input or a gate; got {unknown[0]!r}. Inputs: {list(inputs)}, gates: {list(formulas)}")
@@ -147,7 +119,10 @@ class GateGraph:
         columns = {}
         for i, name in enumerate(self.inputs):
             run = 1 << (n - 1 - i)  # rows for which the column keeps its value: 0...0 1...1 0...0 ...
-            columns[name] = ones // ((1 << 2 * run) - 1) * ((1 << run) - 1)
+            value, size = (1 << run) - 1, 2 * run
+            while size < rows:
+                value, size = value | value << size, 2 * size
+            columns[name] = value
         return {name: _unpack(value, rows) for name, value in self.evaluate(columns, ones).items()}
 
     def users(self) -> dict[str, tuple[int, ...]]:
@@ -181,45 +156,18 @@ def _unpack(column: int, rows: int) -> NDArray[np.uint8]:
     return np.unpackbits(np.frombuffer((column << (size - rows)).to_bytes(size // 8, "big"), dtype=np.uint8))[:rows]
 
 
-def _normal(name: object) -> str:
-    return unicodedata.normalize("NFKC", str(name))
-
-
-def _parse(name: str, text: str) -> Formula:
-    try:
-        node = ast.parse(text.strip(), mode="eval").body
-        term = _read(node)
-    except (SyntaxError, ValueError) as error:
-        raise ValueError(f"gate {name!r} must be a formula of names with & | ^ ~ and parentheses; got {text!r} ({error})") from error
-    return Formula("=", (term,)) if isinstance(term, Literal) else term
-
-
-def _read(node: ast.expr) -> Literal | Formula:
-    if isinstance(node, ast.Name):
-        return Literal(node.id)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert):
-        term = _read(node.operand)
-        if isinstance(term, Literal):
-            return Literal(term.name, not term.negated)
-        return Formula(term.operator, term.terms, not term.negated)
-    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-        operator, terms = _OPERATORS[type(node.op)], (_read(node.left), _read(node.right))
-        flat: list[Literal | Formula] = []
-        for term in terms:
-            same = isinstance(term, Formula) and term.operator == operator and not term.negated
-            flat += term.terms if same and isinstance(term, Formula) else [term]
-        return Formula(operator, tuple(flat))
-    raise ValueError(f"{ast.unparse(node)!r} is none of these")
-
-
 def _sorted(formulas: dict[str, Formula]) -> dict[str, Formula]:
-    placed: dict[str, Formula] = {}
-    while len(placed) < len(formulas):
-        ready = [n for n, f in formulas.items() if n not in placed and all(r in placed or r not in formulas for r in f.names())]
-        if not ready:
-            raise ValueError(f"gates must not form a cycle; got one among {[n for n in formulas if n not in placed]}")
-        placed.update((n, formulas[n]) for n in ready)
-    return placed
+    """Every gate after those that it reads: level by level, in the order given."""
+    reads = {name: [other for other in dict.fromkeys(formula.names()) if other in formulas] for name, formula in formulas.items()}
+    order = TopologicalSorter(reads)
+    try:
+        level: dict[str, int] = {}
+        for name in order.static_order():
+            level[name] = 1 + max((level[other] for other in reads[name]), default=0)
+    except CycleError as error:
+        cycle = set(error.args[1])
+        raise ValueError(f"gates must not form a cycle; got one among {[name for name in formulas if name in cycle]}") from error
+    return {name: formulas[name] for name in sorted(formulas, key=level.__getitem__)}
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:

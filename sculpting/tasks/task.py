@@ -19,7 +19,7 @@ from ..activations import ACTIVATIONS
 from ..losses import LOSSES
 from ..settings import DEFAULT_SCHEDULE, DEFAULT_TRAINING, ScheduleSettings, TrainingSettings
 from .gates import GateGraph
-from .truth import truth_graph
+from .truth import named_truth, truth_graph
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -171,19 +171,25 @@ class Task:
         shares = self.y_validation.double().mean(dim=0)
         return float(shares.max() if self.loss == "ce" else torch.maximum(shares, 1 - shares).mean())
 
-    def truth(self, hidden_layers: int) -> nx.DiGraph:
-        """The modules of the task that a network of this depth can show. For tasks made of gates see ``truth_graph``.
+    def truth(self, hidden_layers: int | None = None) -> nx.DiGraph:
+        """The modules of the task that a network of this depth can show, or, without a depth, the gates as they are named.
+
+        For tasks made of gates see ``truth_graph`` and ``named_truth``.
 
         Raises
         ------
         ValueError
-            When the task has neither gates nor a ``structure``.
+            When the task has neither gates nor a ``structure``, or is not made of gates and no depth is given.
         """
-        if self.gates is not None:
-            return truth_graph(self.gates, hidden_layers)
-        if self.structure is None:
+        if hidden_layers is None and self.gates is not None:
+            return named_truth(self.gates)
+        if hidden_layers is None and self.structure is not None:
+            raise ValueError(f"the structure of task {self.name!r} depends on the depth: give hidden_layers, such as truth(2)")
+        if self.structure is not None and hidden_layers is not None:
+            return self.structure(hidden_layers)
+        if self.gates is None or hidden_layers is None:
             raise ValueError(f"the structure of task {self.name!r} is not known. Build it with tasks.from_gates to have a ground truth")
-        return self.structure(hidden_layers)
+        return truth_graph(self.gates, hidden_layers)
 
 
 def from_gates(

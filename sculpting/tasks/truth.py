@@ -1,33 +1,45 @@
 """The ground-truth graph of a gate graph: the modules that a network of a given depth can show.
 
-The gates are laid out as the smallest layered network that computes them. Every AND and OR is on the layer after the last of
-its parents; XOR is an OR of two ANDs, and NOT is on the edges. Values are copied upward to where they are read. Gates that do
-not fit below the outputs are absorbed by the outputs. Then three rules give the modules:
+The gates are laid out as a small layered network that computes them. A gate is one unit where it is a threshold function of what it
+reads, as an AND, an OR, a majority or ``a & (b | c)`` is, on the layer after the last of its parents. XOR is an OR of two ANDs, and
+NOT is on the edges. A named gate is always a unit of its own. Values are copied upward to where they are read. Gates that do not fit
+below the outputs are absorbed by the outputs. Then four rules give the modules:
 
 1. Units of a layer belong together when they feed the same units, or when they read the same inputs and feed something in common.
 2. A group joins the group above when that is all it feeds and it is all that the other reads.
 3. An output joins the group below it when it reads nothing else.
+4. A single input that only one module reads belongs to it. Several inputs that feed the same are a group, and so a sub-function.
 
-For the published tasks these are the partitions by which the paper scores (Patil, Michael and Dovrolis, NeurIPS 2023).
+For the published tasks the first three are the partitions by which the paper scores (Patil, Michael and Dovrolis, NeurIPS 2023).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
-from .gates import Formula, GateGraph, Literal
+import numpy as np
+from numpy.typing import NDArray
+
+from .formulas import Formula, Literal
+from .gates import GateGraph
+from .threshold import LARGEST, all_rows, is_threshold
 
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["truth_graph"]
+__all__ = ["named_truth", "truth_graph"]
 
 Unit = tuple[int, str]  # layer and name of the value
-Simple = dict[str, tuple[str, tuple[str, ...]]]  # name -> operator and parents
+Column = NDArray[np.bool_]
+Function = Callable[[Mapping[str, Column]], Column]
+Units = dict[str, tuple[tuple[str, ...], Function]]  # what a unit reads, and its function of that
 OUTPUT = "output "  # prefix of the unit of an output, since an output may have the name of a gate
 
 
-def truth_graph(gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
+def truth_graph(gates: GateGraph, hidden_layers: int, *, inputs_apart: bool = False) -> nx.DiGraph:
     """The modules of the task that a network with ``hidden_layers`` hidden layers can show.
 
     Parameters
@@ -35,6 +47,8 @@ def truth_graph(gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
     gates : GateGraph
     hidden_layers : int
         At least 1.
+    inputs_apart : bool
+        Leave out rule 4, as the paper does for its tasks.
 
     Returns
     -------
@@ -57,28 +71,80 @@ def truth_graph(gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
     >>> truth.number_of_nodes(), truth.graph["y"].shape, truth.graph["users"]["p"]
     (6, (64, 3), (0, 1))
     """
-    import networkx as nx  # costs a noticeable part of importing the package
-
     if hidden_layers < 1:
         raise ValueError(f"hidden_layers must be at least 1; got {hidden_layers}")
-    simple = _simplified(gates)
-    network = _layout(simple, gates, hidden_layers)
-    members = _contracted(network, _groups(network), hidden_layers + 1)
+    units = _units_of(gates)
+    network = _layout(units, gates, hidden_layers)
+    members = _contracted(network, _groups(network), hidden_layers + 1, () if inputs_apart else gates.inputs)
     modules = sorted(set(members.values()), key=lambda module: min((layer, _rank(gates, name)) for layer, name in module))
-    x, y = gates.truth_table()
-    columns = gates.columns()
-    truth = nx.DiGraph(x=x, y=y, gates={name: columns[name] for name in gates.gates}, users=gates.users())
-    for node, units in enumerate(modules):
+    truth = _with_table(gates)
+    for node, held in enumerate(modules):
         truth.add_node(
             node,
             name=f"T{node}",
-            inputs=tuple(i for i, name in enumerate(gates.inputs) if (0, name) in units),
-            outputs=tuple(i for i, name in enumerate(gates.outputs) if (hidden_layers + 1, OUTPUT + name) in units),
-            function=_function(gates, simple, set(units), network),
+            inputs=tuple(i for i, name in enumerate(gates.inputs) if (0, name) in held),
+            outputs=tuple(i for i, name in enumerate(gates.outputs) if (hidden_layers + 1, OUTPUT + name) in held),
+            function=_function(gates, units, set(held), network),
         )
     index = {module: node for node, module in enumerate(modules)}
     truth.add_edges_from((index[members[a]], index[members[b]]) for a, b in network.edges if members[a] != members[b])
     return truth
+
+
+def named_truth(gates: GateGraph) -> nx.DiGraph:
+    """The gates as they are named, whatever the depth: a module for each gate.
+
+    An input that one gate alone reads belongs to it. Other inputs are a module with those that the same gates read. A gate that only
+    renames a value belongs to what it renames.
+
+    Examples
+    --------
+    >>> gates = GateGraph.parse({"p": "a & b", "q": "b | c", "y": "p ^ q", "z": "~y"})
+    >>> truth = named_truth(gates)
+    >>> [(facts["function"], facts["inputs"], facts["outputs"]) for _, facts in truth.nodes(data=True)]
+    [('b', (1,), ()), ('p = a & b', (0,), ()), ('q = b | c', (2,), ()), ('y = p ^ q', (), (0,))]
+    """
+    import networkx as nx
+
+    units: Units = {name: (tuple(dict.fromkeys(formula.names())), _unknown) for name, formula in gates.gates.items()}
+    own = [name for name, (reads, _) in units.items() if len(reads) > 1]
+    readers: dict[str, list[str]] = {}
+    for name in own:
+        for read in dict.fromkeys(_source(units, read) for read in units[name][0]):
+            readers.setdefault(read, []).append(name)
+    shown = {output: _source(units, output) for output in gates.outputs}
+    held: dict[tuple[str, ...], list[int]] = {}
+    for i, name in enumerate(gates.inputs):
+        if name in readers:
+            held.setdefault(tuple(readers[name]), []).append(i)
+        elif name in shown.values():
+            held[name,] = [i]
+    truth = _with_table(gates)
+    index: dict[str, int] = {}
+    for inputs in (inputs for names, inputs in held.items() if len(names) > 1 or names[0] not in own):
+        index |= dict.fromkeys((gates.inputs[i] for i in inputs), len(truth))
+        outputs = tuple(o for o, name in enumerate(gates.outputs) if shown[name] in {gates.inputs[i] for i in inputs})
+        truth.add_node(len(truth), inputs=tuple(inputs), outputs=outputs, function=", ".join(gates.inputs[i] for i in inputs))
+    for name in own:
+        index[name] = len(truth)
+        outputs = tuple(o for o, output in enumerate(gates.outputs) if shown[output] == name)
+        truth.add_node(len(truth), inputs=tuple(held.get((name,), ())), outputs=outputs, function=f"{name} = {gates.gates[name]}")
+    nx.set_node_attributes(truth, {node: f"T{node}" for node in truth}, "name")
+    truth.add_edges_from((index[read], index[name]) for read, names in readers.items() if read in index for name in names)
+    return truth
+
+
+def _unknown(columns: Mapping[str, Column]) -> Column:
+    raise AssertionError("only what a gate reads is asked for")
+
+
+def _with_table(gates: GateGraph) -> nx.DiGraph:
+    """A graph without modules yet, with the truth table and the gates."""
+    import networkx as nx  # costs a noticeable part of importing the package
+
+    columns = gates.columns()
+    x, y = (np.stack([columns[name] for name in names], axis=1) for names in (gates.inputs, gates.outputs))
+    return nx.DiGraph(x=x, y=y, gates={name: columns[name] for name in gates.gates}, users=gates.users())
 
 
 def _rank(gates: GateGraph, name: str) -> int:
@@ -86,63 +152,122 @@ def _rank(gates: GateGraph, name: str) -> int:
     return names.index(name) if name in names else len(names)
 
 
-def _simplified(gates: GateGraph) -> Simple:
-    """ANDs and ORs of named values, signs left out: name -> (operator, parents); ``=`` is another name for the same value."""
-    simple: Simple = {}
+def _units_of(gates: GateGraph) -> Units:
+    """The units that compute the gates: for each name what it reads, and the function of that.
+
+    An AND or an OR is one unit. An XOR is an OR of two ANDs. A part of a formula without a name of its own is no unit where what reads it
+    is a threshold function of the parts of the part, and comes a layer earlier so. A value that reads one other is that value.
+    """
+    units: Units = {}
+    level: dict[str, int] = dict.fromkeys(gates.inputs, 0)
+
+    def add(name: str, parents: tuple[str, ...], function: Function, parts: Sequence[str]) -> None:
+        """Place a unit, without those of its unnamed ``parts`` that it can do without."""
+        for some in ([part for part in parts if part in ors], [part for part in parts if part not in ors]):
+            merged = _merged(parents, function, {part: units[part] for part in some if part in units and part in parents})
+            if merged is not None and _level(merged[0]) < _level(parents):
+                parents, function = merged
+        units[name] = parents, function
+        level[name] = level[_source(units, parents[0])] if len(parents) == 1 else _level(parents)
+
+    def _level(parents: Sequence[str]) -> int:
+        return 1 + max(level[_source(units, parent)] for parent in parents)
+
+    ors: set[str] = set()  # the ORs of XORs
 
     def place(name: str, formula: Formula) -> None:
-        parts = []
+        terms, parts = [], []
         for i, term in enumerate(formula.terms):
             if isinstance(term, Formula):
                 place(f"{name}.{i}", term)
-            parts.append(term.name if isinstance(term, Literal) else f"{name}.{i}")
+                parts.append(f"{name}.{i}")
+            terms.append((term.name, term.negated) if isinstance(term, Literal) else (f"{name}.{i}", False))
         if formula.operator != "^":
-            simple[name] = (formula.operator, tuple(dict.fromkeys(parts)))
+            fold = np.logical_or if formula.operator == "|" else np.logical_and
+            add(name, tuple(dict.fromkeys(term for term, _ in terms)), _folded(fold, terms, formula.negated), parts)
             return
-        last = parts[0]
-        for i, part in enumerate(parts[1:], start=1):
-            target = name if i == len(parts) - 1 else f"{name}^{i}"
-            simple[f"{target}+"] = simple[f"{target}-"] = ("&", (last, part))
-            simple[target] = ("|", (f"{target}+", f"{target}-"))
-            last = target
+        last = terms[0]
+        for i, other in enumerate(terms[1:], start=1):
+            target = name if i == len(terms) - 1 else f"{name}^{i}"
+            unnamed = [value for value, _ in (last, other) if value in parts or value in ors]
+            for sign, first in (("+", False), ("-", True)):
+                signed = [(last[0], last[1] ^ first), (other[0], other[1] ^ (not first))]
+                add(f"{target}{sign}", tuple(dict.fromkeys((last[0], other[0]))), _folded(np.logical_and, signed, False), unnamed)
+            negated = formula.negated and target == name
+            units[target] = (f"{target}+", f"{target}-"), _folded(np.logical_or, [(f"{target}+", False), (f"{target}-", False)], negated)
+            level[target] = _level(units[target][0])
+            if target not in gates.gates:
+                ors.add(target)
+            last = target, False
 
     for name, formula in gates.gates.items():
         place(name, formula)
-    return simple
+    return units
 
 
-def _source(simple: Simple, name: str) -> str:
+def _folded(fold: Callable[..., Column], terms: Sequence[tuple[str, bool]], negated: bool) -> Function:
+    """An AND or an OR of values that may be negated."""
+
+    def function(columns: Mapping[str, Column]) -> Column:
+        value: Column = reduce(fold, (columns[name] ^ sign for name, sign in terms))
+        return value ^ negated
+
+    return function
+
+
+def _merged(parents: tuple[str, ...], function: Function, parts: Units) -> tuple[tuple[str, ...], Function] | None:
+    """A unit that reads what its parts read in place of these; None where it has none, or would be no threshold function."""
+    if not parts:
+        return None
+    reads = tuple(dict.fromkeys(read for parent in parents for read in (parts[parent][0] if parent in parts else (parent,))))
+    if len(reads) > LARGEST:
+        return None
+
+    def whole(columns: Mapping[str, Column]) -> Column:
+        return function({**columns, **{part: of(columns) for part, (_, of) in parts.items()}})
+
+    return (reads, whole) if is_threshold(whole(dict(zip(reads, all_rows(len(reads)).T, strict=True)))) else None
+
+
+def _source(units: Units, name: str) -> str:
     """The value that a name stands for."""
-    while name in simple and len(simple[name][1]) == 1:
-        name = simple[name][1][0]
+    while name in units and len(units[name][0]) == 1:
+        name = units[name][0][0]
     return name
 
 
-def _layout(simple: Simple, gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
+def _layout(units: Units, gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
     """The smallest layered network: a graph over units ``(layer, value)``."""
     import networkx as nx
 
     level: dict[str, int] = dict.fromkeys(gates.inputs, 0)
-    for name, (_, parents) in simple.items():
-        level[name] = level[_source(simple, parents[0])] if len(parents) == 1 else 1 + max(level[_source(simple, p)] for p in parents)
+    for name, (parents, _) in units.items():
+        level[name] = level[_source(units, parents[0])] if len(parents) == 1 else 1 + max(level[_source(units, p)] for p in parents)
     network = nx.DiGraph()
 
     def reads(name: str, layer: int) -> list[str]:
         """The values on the layer below from which a unit on ``layer`` gets the value ``name``."""
-        if level[name] < layer:
-            return [name]
-        return [r for p in simple[name][1] for r in reads(_source(simple, p), layer)]
+        found: dict[str, None] = {}
+        seen, todo = set(), [name]
+        while todo:
+            value = todo.pop()
+            if level[value] < layer:
+                found[value] = None
+            elif value not in seen:
+                todo += [_source(units, parent) for parent in reversed(units[value][0])]
+            seen.add(value)
+        return list(found)
 
     todo: list[Unit] = []
     for output in gates.outputs:
         unit = (hidden_layers + 1, OUTPUT + output)
-        below = [(hidden_layers, name) for name in dict.fromkeys(reads(_source(simple, output), hidden_layers + 1))]
+        below = [(hidden_layers, name) for name in reads(_source(units, output), hidden_layers + 1)]
         network.add_edges_from((b, unit) for b in below)
         todo += below
     while todo:
         layer, name = todo.pop()
         if layer and not network.in_degree((layer, name)):
-            below = [(layer - 1, r) for r in dict.fromkeys(reads(name, layer))]
+            below = [(layer - 1, r) for r in reads(name, layer)]
             network.add_edges_from((b, (layer, name)) for b in below)
             todo += below
     return network
@@ -152,39 +277,67 @@ def _groups(network: nx.DiGraph) -> dict[Unit, frozenset[Unit]]:
     """Rule 1, layer by layer; every output is a group of its own."""
     import networkx as nx
 
-    reach = {unit: frozenset(nx.descendants(network, unit)) for unit in network}
-    support = {unit: frozenset(u for u in nx.ancestors(network, unit) | {unit} if u[0] == 0) for unit in network}
+    layers: dict[int, list[Unit]] = {}
+    for unit in network:
+        layers.setdefault(unit[0], []).append(unit)
+    number = {unit: 1 << i for i, unit in enumerate(network)}
+    reach, support = dict.fromkeys(network, 0), dict.fromkeys(network, 0)  # sets of units as bits
+    for layer in sorted(layers):
+        for unit in layers[layer]:
+            support[unit] = reduce(or_, (support[below] for below in network.predecessors(unit)), 0 if layer else number[unit])
+    for layer in sorted(layers, reverse=True):
+        for unit in layers[layer]:
+            reach[unit] = reduce(or_, (reach[above] | number[above] for above in network.successors(unit)), 0)
     alike = nx.Graph()
     alike.add_nodes_from(network)
-    for a in network:
-        for b in network:
-            if a < b and a[0] == b[0] and reach[a] and (reach[a] == reach[b] or (support[a] == support[b] and reach[a] & reach[b])):
-                alike.add_edge(a, b)
-    return {unit: frozenset(group) for group in nx.connected_components(alike) for unit in group}
+    for units in layers.values():
+        first: dict[Hashable, Unit] = {}
+        for unit in units:
+            if reach[unit]:
+                alike.add_edge(unit, first.setdefault(reach[unit], unit))
+            for above in _bits(reach[unit]):
+                alike.add_edge(unit, first.setdefault((support[unit], above), unit))
+    return {unit: group for group in map(frozenset, nx.connected_components(alike)) for unit in group}
 
 
-def _contracted(network: nx.DiGraph, groups: dict[Unit, frozenset[Unit]], last: int) -> dict[Unit, frozenset[Unit]]:
-    """Rules 2 and 3, from the inputs upward."""
+def _bits(number: int) -> Iterator[int]:
+    """The bits that are set."""
+    while number:
+        yield (bit := number & -number)
+        number ^= bit
+
+
+def _contracted(
+    network: nx.DiGraph, groups: dict[Unit, frozenset[Unit]], last: int, inputs: Collection[str]
+) -> dict[Unit, frozenset[Unit]]:
+    """Rules 2 to 4, from the inputs upward; ``inputs`` are those that may join the only module that reads them."""
     members = dict(groups)
     for layer in range(1, last + 1):
         for group in {groups[unit] for unit in network if unit[0] == layer}:
             below = {members[source] for unit in group for source in network.predecessors(unit)}
-            if len(below) != 1:
-                continue
-            (lower,) = below
-            above = {groups[target] for unit in lower if unit[0] == layer - 1 for target in network.successors(unit)}
-            if layer == last or above == {group}:
-                joined = lower | members[next(iter(group))]
-                members.update(dict.fromkeys(joined, joined))
+            private = {
+                module
+                for module in below
+                if len(names := {name for _, name in module}) == 1
+                and names <= set(inputs)
+                and all(target in module or target in group for unit in module for target in network.successors(unit))
+            }
+            joined = members[next(iter(group))].union(*private)
+            if len(rest := below - private or below) == 1:
+                (lower,) = rest
+                above = {groups[target] for unit in lower if unit[0] == layer - 1 for target in network.successors(unit)}
+                if layer == last or above == {group}:
+                    joined |= lower
+            members.update(dict.fromkeys(joined, joined))
     return members
 
 
-def _function(gates: GateGraph, simple: Simple, units: set[Unit], network: nx.DiGraph) -> str:
+def _function(gates: GateGraph, units: Units, held: set[Unit], network: nx.DiGraph) -> str:
     """The formulas of the values that leave a module, or that its outputs show."""
     leaving: dict[str, None] = {}
-    for unit in sorted(units, key=lambda u: (u[0], _rank(gates, u[1]))):
+    for unit in sorted(held, key=lambda u: (u[0], _rank(gates, u[1]))):
         if unit[1].startswith(OUTPUT):
-            leaving[_source(simple, unit[1].removeprefix(OUTPUT))] = None
-        elif not set(network.successors(unit)) <= units:
+            leaving[_source(units, unit[1].removeprefix(OUTPUT))] = None
+        elif not set(network.successors(unit)) <= held:
             leaving[unit[1]] = None
     return ", ".join(f"{name} = {gates.gates[name]}" if name in gates.gates else name for name in leaving)
