@@ -88,10 +88,10 @@ def sculpt(
         live parameters are trained side by side on ``torch.get_num_threads()`` threads, which may change the result by rounding.
     max_members : int, optional
         Networks that are trained at once, at most. When left out, as many as fit into half of the free memory and, on a CPU, into the
-        caches: 16 MiB for what a step touches. It may change the result by the rounding of batched products.
+        caches: 16 MiB for what a step touches. Products round differently then, which may tip a decision.
     checkpoint : str or Path, optional
-        A file that is written between rounds, at most every ten seconds. If it exists, the same call continues from it, to the same
-        result as without the interruption.
+        A file that is written between rounds, at most every ten seconds. If it exists, the same call continues from it, on the same
+        machine to the same result as without the interruption.
     progress : bool or callable
         True for a progress bar, False for none, or a function that is called as ``progress(chains ended, all chains)``.
     **settings

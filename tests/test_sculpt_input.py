@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_sculpt import QUICK
+from test_sculpt import QUICK, assert_same_network
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -117,8 +117,8 @@ def test_a_diverging_learning_rate_does_not_change_the_others() -> None:
     x = torch.rand(20, 6, generator=torch.Generator().manual_seed(0))
     good, bad = sculpt(GOOD, (x, Y), learning_rate=[0.1, 1e20], min_accuracy=0.5, **{**QUICK, "seeds": 1}).dense
     (alone,) = sculpt(GOOD, (x, Y), learning_rate=0.1, min_accuracy=0.5, **{**QUICK, "seeds": 1}).dense
-    assert good.accuracy == alone.accuracy >= 0.5
-    assert all(np.array_equal(weight, same) for weight, same in zip(good.weights, alone.weights, strict=True))
+    assert min(good.accuracy, alone.accuracy) >= 0.5
+    assert_same_network(good, alone)
     assert bad.accuracy == -math.inf  # NaN at every epoch: the initial values are returned
     assert 0 < abs(bad.weights[0]).max() < 10
 

@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from members import data_for, make
+from rounding import assert_same_to_rounding
 from torch import nn
 
 from sculpting import tasks
@@ -107,7 +108,7 @@ def test_each_member_may_have_its_own_learning_rate() -> None:
     both, _ = train(population, data, RoundSettings(steps=5), key, torch.tensor([0.1, 0.001]))
     for member, rate in enumerate((0.1, 0.001)):
         one, _ = train(population.select([member]), data, RoundSettings(steps=5, learning_rate=rate), key[member : member + 1])
-        torch.testing.assert_close(both.values[member], one.values[0])
+        assert_same_to_rounding(both.values[member], one.values[0])
 
 
 def test_pruned_parameters_stay_exactly_zero_and_training_leaves_its_start_alone() -> None:
@@ -126,7 +127,7 @@ def test_members_never_influence_one_another(others: int, seed: int) -> None:
     key = keys([("round", seed, i) for i in range(others + 1)])
     together, _ = train(population, data, RoundSettings(steps=6, input_noise=0.1, hidden_noise=0.2), key)
     single, _ = train(population.select([others]), data, RoundSettings(steps=6, input_noise=0.1, hidden_noise=0.2), key[others:])
-    torch.testing.assert_close(together.values[others], single.values[0], rtol=1e-4, atol=1e-5)
+    assert_same_to_rounding(together.values[others], single.values[0])
 
 
 def test_results_of_a_round_can_be_changed_and_used_by_autograd() -> None:
@@ -180,7 +181,7 @@ def test_a_round_drawn_in_pieces_is_the_same_round(columns: int, many: int, monk
     for module in ("data", "mlp.batches"):
         monkeypatch.setattr(f"sculpting.{module}.MANY_COLUMNS", columns)
     pieces, _ = train(population, data, RoundSettings(steps=10, batch_size=6, input_noise=0.1, hidden_noise=0.2), keys(range(3)))
-    torch.testing.assert_close(whole.values, pieces.values, rtol=1e-4, atol=1e-6)
+    assert_same_to_rounding(whole.values, pieces.values)
 
 
 def test_members_trained_one_after_the_other_keep_their_noise(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +195,7 @@ def test_members_trained_one_after_the_other_keep_their_noise(monkeypatch: pytes
     settings_ = RoundSettings(steps=10, hidden_noise=0.3)
     together, _ = train(population, data, settings_, keys(range(3)))
     apart, _ = train(population, data, settings_, keys(range(3)), max_members=1)
-    torch.testing.assert_close(together.values, apart.values, rtol=1e-4, atol=1e-6)
+    assert_same_to_rounding(together.values, apart.values)
 
 
 def test_members_are_trained_side_by_side_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,9 +224,9 @@ def test_members_are_trained_side_by_side_on_threads(monkeypatch: pytest.MonkeyP
     assert sorted(count for count, *_ in seen) == [2, 3]
     assert len({thread for _, thread, _ in seen}) == 2
     assert {count for *_, count in seen} == {1}
-    torch.testing.assert_close(spread.values, whole.values, rtol=1e-4, atol=1e-6)
+    assert_same_to_rounding(spread.values, whole.values)
     torch.testing.assert_close(spread_score.accuracy, score.accuracy)
-    torch.testing.assert_close(spread_score.loss, score.loss, rtol=1e-4, atol=1e-6)
+    assert_same_to_rounding(spread_score.loss, score.loss)
 
 
 def test_members_of_different_sizes_are_trained_side_by_side_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +244,7 @@ def test_members_of_different_sizes_are_trained_side_by_side_too(monkeypatch: py
     whole, _ = train(population, data, RoundSettings(steps=4), keys(range(2)))
     monkeypatch.setattr(training, "_train", met)
     spread, _ = train(population, data, RoundSettings(steps=4), keys(range(2)), threads=2)
-    torch.testing.assert_close(spread.values, whole.values, rtol=1e-4, atol=1e-6)
+    assert_same_to_rounding(spread.values, whole.values)
 
 
 def test_small_members_are_trained_together_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +280,7 @@ def test_memory_that_runs_out_on_threads_halves_their_members_and_other_errors_a
 
     monkeypatch.setattr(training, "_train", scarce)
     found, _ = train(population, data, settings_, keys(range(6)), threads=threads)
-    torch.testing.assert_close(found.values, whole.values, rtol=1e-4, atol=1e-6)
+    assert_same_to_rounding(found.values, whole.values)
 
     tried: list[int] = []
 
@@ -307,7 +308,7 @@ def test_leaving_out_dead_inputs_changes_nothing(many: int, monkeypatch: pytest.
     (packing,) = packings(population)
     assert packing.shape.widths[0] == 7
     fewer, _ = train(population, data, RoundSettings(steps=10, input_noise=0.5), keys(range(3)))
-    torch.testing.assert_close(whole.values, fewer.values, rtol=1e-4, atol=1e-6)
+    assert_same_to_rounding(whole.values, fewer.values)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -346,9 +347,7 @@ def test_rows_that_a_sample_draws_are_trained_on_as_rows_of_data_are(widths: tup
         settings_ = RoundSettings(12, batch, 0.02, hidden_noise=noise)
         dealt, _ = train(population, data, settings_, keys(range(members)))
         drawn, _ = train(population, replace(data, sample=sample), settings_, keys(range(members)))
-        torch.testing.assert_close(
-            drawn.values, dealt.values, rtol=0, atol=0 if widths[0] < 64 else 1e-5
-        )  # other strides round differently
+        assert_same_to_rounding(drawn.values, dealt.values)  # other strides may round otherwise
 
 
 def test_noise_on_inputs_is_added_to_fresh_rows_too() -> None:
