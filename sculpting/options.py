@@ -169,8 +169,8 @@ def check_spread(loss: str, y: Tensor, what: str) -> None:
     """Refuse real targets that are all equal, for which the coefficient of determination is not defined."""
     if loss == "mse" and bool((y == y[0]).all()):
         raise ValueError(
-            f"the {len(y)} rows {what} must not all have the same targets, for which the coefficient of determination is not defined; "
-            "got equal targets. Give more rows, or a validation"
+            f"the {len(y)} rows {what} must have different targets, or the coefficient of determination is not defined; got all the same. "
+            "Give more rows, or a validation"
         )
 
 

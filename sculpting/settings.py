@@ -30,7 +30,7 @@ class TrainingSettings:
         The learning rate is halved for a network with more live units than this in a layer, and halved again with every doubling. None
         for never.
     least_rows : int
-        Least number of rows in an epoch. Fewer rows of data are repeated, as often as they fit in.
+        Data of fewer rows than this are repeated in every epoch, as often as they fit into this number of rows.
     weight_decay : float
         Coupled L2 penalty, as in Adam.
     input_noise : float

@@ -250,7 +250,7 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (GOOD, (X, Y[:, 0] + 3), {}, ValueError, r"classes must lie in 0...2, one for each output of the model; got 3...4"),
         (GOOD, (X, Y[:, :1] + 0.0), {}, ValueError, r"for loss 'bce'; got 1. Classes are given as integers, y of shape \(S,\)"),
         (ONE, (X, Y.sum(dim=1) + 5), {}, ValueError, "integer targets for one output. For counts and other numbers pass loss='mse'"),
-        (ONE, (X, torch.full((20,), 0.5)), {}, ValueError, "the 4 rows that decide acceptance must not all have the same targets"),
+        (ONE, (X, torch.full((20,), 0.5)), {}, ValueError, "the 4 rows that decide acceptance must have different targets"),
         (
             GOOD,
             replace(NAMED, input_names=("a", "b")),
