@@ -198,15 +198,18 @@ def test_units_that_nothing_needs_die_to_exactly_zero_and_leave_without_changing
     assert not bool((again.population.values * (1 - smaller.mask)).any())
 
 
-def test_groups_up_to_a_floor_leave_with_their_bias_even_where_it_is_no_part_of_the_norm() -> None:
+def test_groups_up_to_the_threshold_are_removed_with_their_bias_even_where_the_norm_leaves_it_out() -> None:
     values = torch.tensor([[0.03, 7.0, 3.0, 7.0, 0.04, 4.0, 1.0]])
     population = Population.of(Shape((1, 2, 1), ("relu", "identity")), values)
     lasso = Lasso(1.0, bias=False)
     assert torch.equal(lasso.without_dead(population).mask, population.mask)
-    left = lasso.without_dead(population, floor=0.0501)
+    assert lasso.dead(population).tolist() == [[False, False]]
+    low, high = (Lasso(1.0, bias=False, threshold=threshold) for threshold in (0.0499, 0.0501))
+    assert high.dead(population).tolist() == [[True, False]]
+    left = high.without_dead(population)
     assert left.values.tolist() == [[0.0, 0.0, 3.0, 7.0, 0.0, 4.0, 1.0]]
     assert left.mask.tolist() == [[0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]]
-    assert torch.equal(lasso.without_dead(population, floor=0.0499).mask, population.mask)
+    assert torch.equal(low.without_dead(population).mask, population.mask)
 
 
 def test_what_no_lasso_is_made_of_is_refused() -> None:
@@ -215,8 +218,9 @@ def test_what_no_lasso_is_made_of_is_refused() -> None:
             Lasso(strength)
     with pytest.raises(ValueError, match=r"step must be one of \['proximal', 'subgradient'\]; got 'soft'"):
         Lasso(1.0, "soft")
-    with pytest.raises(ValueError, match=r"floor must be a norm, at least 0; got -0.1"):
-        Lasso(1.0).without_dead(make((2, 3, 1), 1), -0.1)
+    for threshold in (-0.1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=f"threshold must be a norm, at least 0; got {threshold}"):
+            Lasso(1.0, threshold=threshold)
 
 
 def test_the_lowest_scores_go_equal_ones_by_position() -> None:
@@ -323,7 +327,7 @@ def run(population: Population, data: Data, key: Tensor, **given: object) -> Tra
     return learn(population, data, key, **({"steps": 600, "batch_size": 4, "learning_rate": 0.01, "check_every": 20} | given))
 
 
-def test_each_member_is_handed_over_as_it_was_when_it_reached_the_target() -> None:
+def test_each_member_is_returned_as_it_was_when_it_reached_the_target() -> None:
     population, data, key = parities()
     learnt = run(population, data, key, target=1.0)
     assert len(set(learnt.examples.tolist())) > 1
@@ -340,7 +344,7 @@ def test_each_member_is_handed_over_as_it_was_when_it_reached_the_target() -> No
     assert torch.equal(learnt.consumed, learnt.examples.long())
 
 
-def test_who_does_not_reach_the_target_is_handed_over_at_the_end() -> None:
+def test_a_member_that_does_not_reach_the_target_is_returned_as_it_is_at_the_end() -> None:
     population, data, key = parities()
     slow = run(population, data, key, target=1.0, steps=60, learning_rate=torch.tensor([0.01, 1e-6, 0.01, 1e-6]))
     plain = run(population, data, key, steps=60, learning_rate=1e-6)
@@ -350,7 +354,7 @@ def test_who_does_not_reach_the_target_is_handed_over_at_the_end() -> None:
     assert bool(torch.isnan(plain.examples).all())
 
 
-def test_without_a_target_members_are_handed_over_as_they_are_at_the_end_and_not_at_their_best() -> None:
+def test_without_a_target_members_are_returned_as_they_are_at_the_end_and_not_at_their_best() -> None:
     population, data, key = parities()
     wild = run(population, data, key, learning_rate=0.3, batch_size=2, steps=200, check_every=1)
     own = [[check for check in wild.history if check.member == member] for member in range(4)]
@@ -377,7 +381,7 @@ def test_a_round_with_a_target_ends_when_all_have_reached_it(keep_last: bool) ->
     assert torch.equal(evaluate(trained, data).accuracy, score.accuracy)
 
 
-def test_who_is_there_before_any_training_takes_no_examples_and_stays_as_it_is() -> None:
+def test_a_member_that_is_accurate_before_any_training_takes_no_examples_and_stays_as_it_is() -> None:
     population, data, key = parities()
     able = run(population, data, key, target=1.0).population
     mixed = able.select([0, 1]).joined(population.select([2, 3]))
@@ -444,7 +448,7 @@ def test_a_training_that_makes_no_sense_is_refused() -> None:
         run(population, data, key[:3])
 
 
-def test_who_gets_lost_is_handed_over_as_it_came() -> None:
+def test_a_member_whose_loss_is_not_finite_is_returned_as_it_was() -> None:
     population, data, key = parities()
     rates = torch.tensor([0.01, 1e30, 0.01, 0.01], dtype=torch.float64)
     lost, alone = run(population, data, key, learning_rate=rates), run(population, data, key, learning_rate=0.01)
