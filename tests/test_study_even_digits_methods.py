@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -55,10 +56,12 @@ def trained(start: Population, data: Data, rows: slice = slice(None)) -> Trainin
     return learn(start.select(torch.arange(2)[rows]), data, fold(KEY, ORDER)[rows], **options)
 
 
-def check(result: NarrowResult, expected: TrainingResult, before: int) -> None:
-    """Accuracies and images are those of a training, to the last bit, with so many images before it; weights those that it left."""
+def check(result: NarrowResult, expected: TrainingResult, before: Sequence[int]) -> None:
+    """Accuracies and images are those of a training, to the last bit, with so many images of each seed before it; weights too."""
     assert [one.accuracy_validation for one in result.narrowed] == expected.score.accuracy.tolist()
-    assert [one.examples - before for one in result.narrowed] == expected.consumed.tolist()
+    assert [one.examples for one in result.narrowed] == [
+        first + used for first, used in zip(before, expected.consumed.tolist(), strict=True)
+    ]
     for row, one in enumerate(result.narrowed):
         last = expected.population.shape.weights(expected.population.values)[-1][row]
         assert set(one.network.weights[-1].flatten().tolist()) <= set(last.flatten().tolist())
@@ -78,7 +81,7 @@ def test_a_teacher_names_all_digits_and_is_its_own_for_each_seed(networks: list[
 
 def test_training_from_scratch_is_that_of_learn(networks: list[SparseNetwork], even: Data) -> None:
     start = Population.uniform(Shape((64, 6, 6, 10), ("relu", "relu", "identity")), fold(KEY, INITIAL))
-    check(made(networks, "scratch", [12]), trained(start, even), 0)
+    check(made(networks, "scratch", [12]), trained(start, even), [0, 0])
 
 
 @pytest.mark.parametrize(("method", "score", "images"), [("activation-gradient", unit_sensitivity, 480), ("random", unit_random, 0)])
@@ -89,7 +92,7 @@ def test_pruning_takes_the_lowest_of_each_layer_and_counts_what_it_scored_on(
     scores = score(teachers, on_training, fold(KEY, CHANCE))
     start = without_groups(teachers, lowest(scores, teachers, 0.75, "layer"))
     result = made(networks, method, [12])
-    check(result, trained(start, even), images)
+    check(result, trained(start, even), [images] * 2)
     stages = [stage for stage in result.history if stage.phase == "pruned"]
     assert [(stage.units, stage.examples) for stage in stages] == [(12, images)] * 2
 
@@ -99,7 +102,7 @@ def test_each_student_learns_from_the_teacher_of_its_seed(networks: list[SparseN
     result = made(networks, "distillation", [24])
     for row in (0, 1):
         expected = trained(start, distilled(even, teachers.select([row]), "ce", 0.9, 20.0), slice(row, row + 1))
-        check(replace(result, narrowed=result.narrowed[row : row + 1]), expected, 0)
+        check(replace(result, narrowed=result.narrowed[row : row + 1]), expected, [0])
 
 
 def test_a_group_lasso_gives_each_size_as_it_is_first_there(networks: list[SparseNetwork], teachers: Population, even: Data) -> None:
@@ -112,13 +115,15 @@ def test_a_group_lasso_gives_each_size_as_it_is_first_there(networks: list[Spars
         assert (stage.examples, stage.units) == (first.examples, first.units)
         assert 0 < stage.units <= one.asked
         assert one.examples >= stage.examples
-    consumed = captured[2].examples
-    whole = learn(
-        teachers, even, fold(KEY, SHRINKING), steps=2_000, batch_size=16, learning_rate=5e-3, check_every=4, lasso=LASSO, input_noise=0.3,
-        watch=lambda members, networks, examples: examples >= consumed,
-    )  # fmt: skip
-    after = trained(LASSO.without_dead(whole.population), even, slice(0, 1))
-    check(replace(result, narrowed=result.narrowed[2:3]), after, consumed)
+    # Of one size: what a group lasso that ends there leaves, trained until the target.
+    alone, starts = made(networks, "group-lasso", [24], strength=0.1), []
+    for row, stage in enumerate(captured[2:]):
+        whole = learn(
+            teachers, even, fold(KEY, SHRINKING), steps=2_000, batch_size=16, learning_rate=5e-3, check_every=4, lasso=LASSO,
+            input_noise=0.3, watch=lambda members, networks, examples, last=stage.examples: examples >= last,
+        )  # fmt: skip
+        starts.append(LASSO.without_dead(whole.population).select([row]))
+    check(alone, trained(starts[0].joined(starts[1]), even), [stage.examples for stage in captured[2:]])
 
 
 def test_what_never_shrinks_is_not_reached(networks: list[SparseNetwork]) -> None:
