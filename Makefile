@@ -3,17 +3,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+ENGINE = sculpting $(shell grep -lE '^ *(from|import) sculpting' tests/test_*.py)
 
-.PHONY: demo test test-slow check wheel bench docs clean
+.PHONY: demo test test-slow test-portable check wheel bench docs clean
 
 demo: $(VENV)/.core
 	$(BIN)/sculpting demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
+
+# Every file that imports sculpting, as on processors without AVX-512 and without AVX2, and with another BLAS.
+test-portable: $(VENV)/.test
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST) $(ENGINE)
+	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE $(PYTEST) $(ENGINE)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -340,7 +340,7 @@ def test_no_global_state_of_matplotlib(tmp_path):
 
 def test_importing_loads_no_matplotlib_and_drawing_no_figure_of_pyplot():
     code = (
-        "import sys, analysis, analysis.drawing, analysis.report; assert 'matplotlib' not in sys.modules\n"
+        "import sys, analysis, analysis.drawing, analysis.figures, analysis.report; assert 'matplotlib' not in sys.modules\n"
         "import numpy as np; labels = (np.array([0]), np.array([0]))\n"
         "analysis.Hierarchy(analysis.LayeredGraph.from_weights([[[1.0]]]), labels, labels).draw()\n"
         # igraph imports pyplot, so only what it holds can tell.

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rounding import assert_same_to_rounding
 from test_training import alone, as_row, data_for, make
 from torch import Tensor, nn
 
@@ -333,8 +334,8 @@ def test_each_member_is_returned_as_it_was_when_it_reached_the_target() -> None:
     assert len(set(learnt.examples.tolist())) > 1
     for member in range(4):
         used = int(learnt.examples[member])
-        exact = run(population.select([member]), data, key[[member]], steps=used // 4, check_every=10_000)
-        torch.testing.assert_close(learnt.population.values[[member]], exact.population.values)
+        until_then = run(population, data, key, steps=used // 4, check_every=10_000)  # of all, whose products round alike
+        assert_same_to_rounding(learnt.population.values[member], until_then.population.values[member])
         own = [check for check in learnt.history if check.member == member]
         assert [check.examples for check in own] == list(range(0, used + 1, 80))
         assert own[-1].accuracy == 1.0
@@ -406,7 +407,7 @@ def test_rows_are_counted_as_they_are_used() -> None:
 
 def test_members_that_memory_runs_out_for_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     population, data, key = parities()
-    whole = run(population, data, key, target=1.0)
+    whole = run(population, data, key, target=1.0, max_members=2)
     from sculpting.mlp import training
 
     original, calls = training._train, []
@@ -451,7 +452,7 @@ def test_a_training_that_makes_no_sense_is_refused() -> None:
 def test_a_member_whose_loss_is_not_finite_is_returned_as_it_was() -> None:
     population, data, key = parities()
     rates = torch.tensor([0.01, 1e30, 0.01, 0.01], dtype=torch.float64)
-    lost, alone = run(population, data, key, learning_rate=rates), run(population, data, key, learning_rate=0.01)
+    lost, without = (run(population, data, key, learning_rate=rate, steps=60) for rate in (rates, 0.01))
     assert torch.equal(lost.population.values[1], population.values[1])
-    assert torch.equal(lost.population.values[[0, 2, 3]], alone.population.values[[0, 2, 3]])
+    assert_same_to_rounding(lost.population.values[[0, 2, 3]], without.population.values[[0, 2, 3]])
     assert lost.score.accuracy[1] == -torch.inf

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
+from time import sleep
 from typing import Any
 
 import pytest
@@ -315,20 +316,20 @@ def test_a_cell_that_needs_one_that_failed_is_not_run(tmp_path: Path) -> None:
 
 
 def test_few_files_are_held_in_a_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sculpting.study.IN_QUEUE", 10)  # bytes: fewer than one reader needs, which is still begun
-    most, running = [0], [0]
+    monkeypatch.setattr("sculpting.study.IN_QUEUE", 10)  # bytes: fewer than one reader needs, which still begins
+    readers, most = [0], [0]
+    quick = Networks()
 
-    class Counting(ThreadPoolExecutor):
-        def submit(self, *arguments: Any, **options: Any) -> Any:
-            running[0] += 1
-            most[0] = max(most[0], running[0])
-            future = super().submit(*arguments, **options)
-            future.add_done_callback(lambda _: running.__setitem__(0, running[0] - 1))
-            return future
+    def work(x: int, files: Mapping[str, bytes] | None = None) -> CellResult:
+        readers[0] += files is not None
+        most[0] = max(most[0], readers[0])
+        sleep(0.05)
+        readers[0] -= files is not None
+        return quick(x, files)
 
-    with Counting(4) as executor:
-        assert networks(tmp_path, Networks(), executor=executor) == READ
-    assert most[0] <= 2
+    with ThreadPoolExecutor(4) as executor:
+        assert networks(tmp_path, work, executor=executor) == READ
+    assert most == [1]
 
 
 # --- Tables and reports -------------------------------------------------------------------------------------------------------
