@@ -86,6 +86,6 @@ def test_even_digits() -> None:
     teachers: list[CellResult] = [even_cell(seed=seed, **given) for seed in range(5)]
     files = {name: content for teacher in teachers for name, content in teacher.files.items()}
     assert set(files) == {f"networks/{teacher_name(seed)}.safetensors" for seed in range(5)}
-    rows = even_cell(method="attribution", units=[600], rate=1e-3, strength=None, files=files, **given).rows
-    known = committed("even-digits", method="attribution", asked=600, learning_rate=0.001)
+    rows = even_cell(method="activation-gradient", units=[600], rate=1e-3, strength=None, files=files, **given).rows
+    known = committed("even-digits", method="activation-gradient", asked=600, learning_rate=0.001)
     check(rows, known, lambda row: (row["seed"], row["units"], row["reached"]))

@@ -23,7 +23,7 @@ from sculpting.narrow.runs import shares_of
 from sculpting.randomness import keys
 from sculpting.tasks import Task, cmsp
 
-METHODS = ("group-lasso", "attribution", "ablation", "random", "distill", "scratch")
+METHODS = ("group-lasso", "first-order", "activation-gradient", "ablation", "random", "distill", "scratch")
 
 
 def mixed_loss(loss: str, z: Tensor, y: Tensor, logits: Tensor, mixing: float, temperature: float) -> Tensor:
@@ -33,9 +33,9 @@ def mixed_loss(loss: str, z: Tensor, y: Tensor, logits: Tensor, mixing: float, t
         soft = F.kl_div(F.log_softmax(z / temperature, 1), F.softmax(logits / temperature, 1), reduction="batchmean")
     else:
         hard = F.binary_cross_entropy_with_logits(z, y)
-        goal = torch.sigmoid(logits / temperature)
-        entropy = F.binary_cross_entropy(goal, goal)
-        soft = F.binary_cross_entropy_with_logits(z / temperature, goal) - entropy
+        target = torch.sigmoid(logits / temperature)
+        entropy = F.binary_cross_entropy(target, target)
+        soft = F.binary_cross_entropy_with_logits(z / temperature, target) - entropy
     return (1 - mixing) * hard + mixing * temperature**2 * soft
 
 
@@ -81,7 +81,7 @@ def test_a_student_learns_from_the_teacher_alone_what_the_targets_do_not_say() -
     assert evaluate(learnt.population, data).accuracy.tolist() == [1.0] * 3
 
 
-def test_rows_that_are_drawn_anew_bring_the_teachers_logits() -> None:
+def test_rows_that_are_drawn_at_every_step_bring_the_teachers_logits() -> None:
     task, teacher = cmsp(2, 2, n=20, rows=30), make((22, 8, 1), 1, kept=1.0)
     data, key = Data.of(task), keys(["a", "b", "c"])
     both = distilled(data, teacher, "bce", 0.5, 2.0)
@@ -101,7 +101,7 @@ def test_rows_that_are_drawn_anew_bring_the_teachers_logits() -> None:
     assert bool((learnt.population.values != students.values).any(dim=1).all())
 
 
-def test_a_distillation_that_makes_no_sense_is_refused() -> None:
+def test_distillation_refuses_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match=r"the loss must be one of \['bce', 'ce'\]; got 'mse'"):
         distillation_loss("mse", 0.5, 2.0)
     for mixing in (-0.1, 1.1, float("nan")):
@@ -165,8 +165,8 @@ def test_every_method_gives_networks_of_the_size_asked_for_that_are_what_the_his
     assert [(s.seed, s.asked, s.examples, s.accuracy_keep, s.accuracy_forget) for s in start] == [(i, None, 0, 1.0, 1.0) for i in (0, 1)]
     best = result.best
     assert best.accuracy_keep == max(one.accuracy_keep for one in result.narrowed) == result.accuracy_keep
-    told = (result.network, result.units, result.examples, result.accuracy_forget, result.accuracy_revived)
-    assert told == (best.network, best.units, best.examples, best.accuracy_forget, best.accuracy_revived)
+    shown = (result.network, result.units, result.examples, result.accuracy_forget, result.accuracy_revived)
+    assert shown == (best.network, best.units, best.examples, best.accuracy_forget, best.accuracy_revived)
     assert len(str(result).splitlines()) == 6
     assert all(np.array_equal(a, b) for a, b in zip(model.weights, before.weights, strict=True))
 
@@ -241,13 +241,13 @@ def test_a_student_is_taught_by_the_model_as_much_as_the_mixing_says() -> None:
 
 def test_the_best_is_the_most_accurate_then_the_smallest_then_the_first() -> None:
     small, large = (narrow(broad_model(), KEEP, method="random", units=size, **{**QUICK, "steps": 1}).best for size in (8, 16))
-    told = [
+    found = [
         replace(large, accuracy_keep=0.9),
         replace(small, accuracy_keep=0.9),
         replace(small, accuracy_keep=0.9),
         replace(small, accuracy_keep=0.8),
     ]
-    assert NarrowResult("random", tuple(told), ()).best is told[1]
+    assert NarrowResult("random", tuple(found), ()).best is found[1]
 
 
 def test_each_layer_loses_its_share_where_that_is_asked_for() -> None:
@@ -277,7 +277,7 @@ def test_students_have_biases_where_the_model_has_some() -> None:
 
 
 def test_pairs_of_arrays_and_classes_do_too() -> None:
-    """Two classes and a softmax; the rows that accuracies are told of are the fifth that is held out."""
+    """Two classes and a softmax; accuracies are on the fifth of the rows that is held out."""
     x, y = KEEP.x.repeat(2, 1), KEEP.y[:, 0].long().repeat(2)
     model = nn.Sequential(nn.Linear(8, 12), nn.ReLU(), nn.Linear(12, 2), nn.Softmax(dim=1))
     result = narrow(model, (x, y), (x.flip(1), y), method="distill", units=5, **{**QUICK, "steps": 20})
@@ -286,21 +286,22 @@ def test_pairs_of_arrays_and_classes_do_too() -> None:
     assert result.network.widths == (8, 5, 2)
 
 
-def test_accuracies_are_told_of_the_test_rows_and_stopping_goes_by_those_for_validation() -> None:
+def test_accuracies_are_on_the_test_rows_and_validation_rows_decide_when_to_stop() -> None:
     """The test rows here say the opposite of the others."""
     task = replace(KEEP, x_test=KEEP.x, y_test=1 - KEEP.y)
     result = narrow(broad_model(), task, method="ablation", sparsity=0.0, target=1.0, **QUICK)
     assert (result.best.reached, result.examples, result.accuracy_keep) == (True, 0, 0.0)
+    assert result.best.accuracy_validation == 1.0
 
 
 @pytest.mark.parametrize(
     ("given", "text"),
     [
         ({"method": "sculpt"}, r"method must be one of \['ablation', .* 'scratch'\]; got 'sculpt'"),
-        ({"method": "random"}, r"method 'random' must be told how small: give units, 1...32, or sparsity, in \[0, 1\)"),
+        ({"method": "random"}, r"method 'random' needs a size: give units, 1...32, or sparsity, in \[0, 1\)"),
         ({"units": 8, "sparsity": 0.5}, "give units or sparsity, not both; got 8 and 0.5"),
         ({"units": 33}, r"units must be whole numbers in 1...32: a narrow network has at most .*; got 33"),
-        ({"method": "scratch", "units": 1}, r"units must be whole numbers in 2...32: .*, and one in each layer to be trained anew; got 1"),
+        ({"method": "scratch", "units": 1}, r"units must be whole numbers in 2...32: .*, and one in each layer; got 1"),
         ({"method": "distill", "sparsity": 0.99}, r"units must be whole numbers in 2...32: .*; got 1"),
         ({"units": []}, r"units must be whole numbers in 1...32: .*; got none"),
         ({"units": 1, "scope": "layer"}, r"units must be whole numbers in 2...32: .*, and one in each layer; got 1"),
@@ -323,7 +324,7 @@ def test_accuracies_are_told_of_the_test_rows_and_stopping_goes_by_those_for_val
         ({"keep": cmsp(2, 2), "forget": None}, "x must have 8 columns, one for each input of the model; got 6"),
         (
             {"keep": (KEEP.x, KEEP.x[:, 3] + 0.5), "forget": (KEEP.x, torch.full((64,), 3.0))},
-            "the 13 rows for validation must have different targets, or the coefficient of determination is not defined",
+            "the 13 rows for validation must not all have the same targets, for which the coefficient of determination is not defined",
         ),
         ({"keep": (KEEP.x, torch.ones(64))}, "keep must have different targets, or there is nothing to learn; got 51 rows with the same"),
     ],
@@ -349,7 +350,7 @@ def test_what_was_pruned_of_a_sparse_network_stays_pruned() -> None:
         assert not found.biases[0].any()
         assert found.biases[1].any()
     dense = narrow(network, KEEP, method="scratch", units=4, steps=30).network
-    assert dense.edge_count == 4 * 9  # trained anew, of the model's shape alone
+    assert dense.edge_count == 4 * 9  # of the model's shape alone
     assert not dense.biases[0].any()
 
 

@@ -22,7 +22,7 @@ from sculpting.mlp.training import evaluate, train
 from sculpting.models.chain import read_model
 from sculpting.models.shape import Shape
 from sculpting.narrow import ablation_scores, attribution_scores, score_correlation
-from sculpting.narrow.attribution import unit_attribution
+from sculpting.narrow.attribution import unit_first_order
 from sculpting.narrow.groups import group_norms, group_sums, without_groups
 from sculpting.randomness import keys, uniforms
 from sculpting.settings import RoundSettings
@@ -220,7 +220,7 @@ def test_blocks_hold_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> N
         assert seen == expected
 
 
-@pytest.mark.parametrize("score", [unit_ablation, unit_attribution])
+@pytest.mark.parametrize("score", [unit_ablation, unit_first_order])
 def test_each_member_is_scored_as_if_it_were_alone(score: object) -> None:
     small, large = network((4, 3, 5, 2), members=2), network((4, 6, 4, 2), seed=1, members=2, kept=0.6)
     data = data_for("bce", 4, 2)
@@ -239,7 +239,7 @@ def test_pruned_units_score_zero_and_their_group_has_no_size() -> None:
     gone = uniforms(keys(["a", "b"]), 11) < 0.4
     assert 2 < int(gone.sum()) < 20
     pruned = without_groups(population, gone)
-    for scores in (unit_ablation(pruned, data), unit_attribution(pruned, data), group_norms(pruned)):
+    for scores in (unit_ablation(pruned, data), unit_first_order(pruned, data), group_norms(pruned)):
         assert torch.equal(scores == 0, gone)
     assert torch.equal(torch.cat(pruned.alive(), dim=1), ~gone)
 

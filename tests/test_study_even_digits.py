@@ -14,17 +14,13 @@ from test_study_even_digits_methods import SMALL
 
 from sculpting import SparseNetwork, run
 from sculpting.cli import main
-from sculpting.data import Data
-from sculpting.mlp.population import Population
-from sculpting.mlp.training import evaluate
-from sculpting.narrow import ablation_scores, attribution_scores, learn, score_correlation
+from sculpting.narrow import ablation_scores, attribution_scores, score_correlation
 from sculpting.store import Row
 from sculpting.studies import even_digits
 from sculpting.studies.common.networks import network_from
 from sculpting.studies.even_digits import cells as even_cells
-from sculpting.studies.even_digits import methods as even_methods
 from sculpting.studies.even_digits.cells import METHODS, PROTOCOLS, TARGET, cells_of, even_cell, needs_of
-from sculpting.studies.even_digits.methods import SCORED, key_of, pruned, teachers_of
+from sculpting.studies.even_digits.methods import SCORED, small_networks
 from sculpting.studies.even_digits.report import even_summary
 from sculpting.tasks.mnist_even import EVEN, mnist_digits
 
@@ -58,16 +54,6 @@ def networks(kept: tuple[list[Row], dict[str, bytes]]) -> list[SparseNetwork]:
     return [network_from(kept[1][f"networks/teacher_seed{seed}.safetensors"]) for seed in range(SMALL.seeds)]
 
 
-@pytest.fixture(scope="module")
-def teachers(networks: list[SparseNetwork]) -> Population:
-    return teachers_of(networks)
-
-
-@pytest.fixture(scope="module")
-def even() -> Data:
-    return Data.of(mnist_digits(EVEN, source="digits"))
-
-
 def cell(kept: tuple[list[Row], dict[str, bytes]], method: str, units: list[int], rate: float, strength: float | None) -> list[Row]:
     return list(even_cell(method=method, units=units, rate=rate, strength=strength, files=kept[1], **GIVEN).rows)
 
@@ -82,7 +68,7 @@ def refuse(*_: Any, **__: Any) -> Any:
 def test_the_protocols_have_what_was_asked_for() -> None:
     reduced, full = PROTOCOLS["reduced"], PROTOCOLS["full"]
     assert (len(reduced.sizes), reduced.seeds, full.seeds, full.width) == (6, 5, 10, 1200)
-    assert (full.rates["attribution"], full.rates["group-lasso"][::6]) == ((4e-4, 1e-3, 3e-3, 6e-3), (4e-4, 8e-3))
+    assert (full.rates["activation-gradient"], full.rates["group-lasso"][::6]) == ((4e-4, 1e-3, 3e-3, 6e-3), (4e-4, 8e-3))
     assert full.strengths == (1e-3, 3e-3, 4e-3, 5e-3, 6.5e-3, 8e-3)
     assert 5e-3 in full.rates["scratch"]
     assert len({len(rates) for rates in reduced.rates.values()}) == 1
@@ -108,27 +94,44 @@ def test_every_size_of_every_method_is_in_one_cell_of_each_rate(protocol: str) -
 # --- One cell -----------------------------------------------------------------------------------------------------------------
 
 
+def correct(network: SparseNetwork, x: torch.Tensor, y: torch.Tensor) -> float:
+    """The share of digits that a network names right."""
+    with torch.no_grad():
+        return (network.model()(x).argmax(dim=1) == y.argmax(dim=1)).double().mean().item()
+
+
 def test_a_cell_has_what_training_took(
-    kept: tuple[list[Row], dict[str, bytes]], even: Data, teachers: Population, small: pytest.MonkeyPatch
+    kept: tuple[list[Row], dict[str, bytes]], networks: list[SparseNetwork], small: pytest.MonkeyPatch
 ) -> None:
-    rows = cell(kept, "attribution", [24], 5e-3, None)
+    rows, task = cell(kept, "activation-gradient", [24], 5e-3, None), mnist_digits(EVEN, source="digits")
     assert [list(row) for row in rows] == [COLUMNS] * 2
     assert {row[name] for row in rows for name in COMPARED} == {None}
     assert [(row["method"], row["asked"], row["seed"], row["units"], row["strength"]) for row in rows] == [
-        ("attribution", 24, seed, 24, None) for seed in (0, 1)
+        ("activation-gradient", 24, seed, 24, None) for seed in (0, 1)
     ]
-    key = key_of([0, 1])
-    start = pruned("attribution", teachers, even, 24, key)
-    learnt = learn(
-        start.population, even, even_methods.fold(key, even_methods.ORDER), steps=375, batch_size=16, learning_rate=5e-3,
-        target=0.97, check_every=4, input_noise=0.3,
-    )  # fmt: skip
-    assert [row["images"] for row in rows] == [480 + int(images) for images in learnt.examples]
+    options = {"images": SMALL.images, "shrinking": SMALL.shrinking, "rate": 5e-3, "strength": None, "check_every": 4, "target": TARGET}
+    result = small_networks("activation-gradient", networks, task, [24], **options)
+    assert [row["images"] for row in rows] == [one.examples for one in result.narrowed]
+    assert min(row["images"] for row in rows) > SCORED
     assert all(row["reached"] and row["validation_accuracy"] >= TARGET - 1e-9 for row in rows)
-    task = mnist_digits(EVEN, source="digits")
-    tested = evaluate(learnt.population, Data.of(replace(task, x_validation=task.x_test, y_validation=task.y_test))).accuracy.tolist()
-    assert [row["test_accuracy"] for row in rows] == tested
+    for row, one in zip(rows, result.narrowed, strict=True):
+        assert row["validation_accuracy"] == pytest.approx(correct(one.network, task.x_validation, task.y_validation))
+        assert row["test_accuracy"] == pytest.approx(correct(one.network, task.x_test, task.y_test))
     json.dumps(rows, allow_nan=False)
+
+
+def test_a_group_lasso_has_a_curve_at_its_smallest_size(kept: tuple[list[Row], dict[str, bytes]], small: pytest.MonkeyPatch) -> None:
+    small.setitem(PROTOCOLS, "reduced", replace(SMALL, images=1_000, shrinking=20_000))
+    rows = cell(kept, "group-lasso", [12, 24], 5e-3, 0.1)
+    assert [(row["asked"], row["seed"], row["curve"] is None) for row in rows] == [
+        (12, 0, False), (12, 1, False), (24, 0, True), (24, 1, True)
+    ]  # fmt: skip
+    for row in rows[:2]:
+        images, units, accuracies = zip(*row["curve"], strict=True)
+        assert images[:3] == (64, 128, 192)
+        assert units[-1] <= 12 < units[0] <= 48
+        assert all(0 <= accuracy <= 1 for accuracy in accuracies)
+        assert row["units"] in units
 
 
 def test_what_does_not_get_there_is_censored(kept: tuple[list[Row], dict[str, bytes]], small: pytest.MonkeyPatch) -> None:
@@ -159,11 +162,12 @@ def test_nothing_is_decided_on_the_test_images(kept: tuple[list[Row], dict[str, 
     assert max(row["test_accuracy"] for row in changed) < 0.2 < min(row["test_accuracy"] for row in honest)
 
 
-def test_a_teacher_is_judged_on_even_digits(kept: tuple[list[Row], dict[str, bytes]], even: Data, teachers: Population) -> None:
-    row = kept[0][1]
+def test_a_teacher_is_evaluated_on_even_digits(kept: tuple[list[Row], dict[str, bytes]], networks: list[SparseNetwork]) -> None:
+    row, task = kept[0][1], mnist_digits(EVEN, source="digits")
     assert list(row) == COLUMNS
     assert (row["method"], row["asked"], row["units"], row["images"]) == ("teacher", 48, 48, 12 * 1253)
-    assert row["validation_accuracy"] == evaluate(teachers, even).accuracy[1].item()
+    assert row["validation_accuracy"] == pytest.approx(correct(networks[1], task.x_validation, task.y_validation))
+    assert row["test_accuracy"] == pytest.approx(correct(networks[1], task.x_test, task.y_test))
     assert row["reached"] == (row["validation_accuracy"] >= TARGET)
     assert 0.8 < row["test_accuracy"] < 1
 
@@ -186,13 +190,14 @@ def test_attribution_is_set_beside_ablation_on_the_images_that_pruning_scores_on
     json.dumps(row, allow_nan=False)
 
 
-def test_pruning_takes_the_units_of_the_lowest_kept_scores(
-    kept: tuple[list[Row], dict[str, bytes]], even: Data, teachers: Population
-) -> None:
-    row = kept[0][1]
-    left = torch.cat(pruned("attribution", teachers, even, 12, key_of([0, 1])).population.alive(), dim=1)[1]
-    for some, scores in zip(left.split(24), torch.tensor(row["attributions"]["activation_gradient"]).split(24), strict=True):
-        assert scores[some].min() > scores[~some].max()
+def test_pruning_takes_the_units_of_the_lowest_kept_scores(kept: tuple[list[Row], dict[str, bytes]], networks: list[SparseNetwork]) -> None:
+    """With a target that is reached before any training, what is left of a teacher has its biases."""
+    options = {"images": 16, "shrinking": 16, "rate": 5e-3, "strength": None, "check_every": 4, "target": 1e-6}
+    result = small_networks("activation-gradient", networks, mnist_digits(EVEN, source="digits"), [12], **options)
+    left, scores = result.narrowed[1].network, torch.tensor(kept[0][1]["attributions"]["activation_gradient"])
+    some = torch.isin(torch.as_tensor(networks[1].biases[0]), torch.as_tensor(left.biases[0]))
+    assert int(some.sum()) == 6
+    assert scores[:24][some].min() > scores[:24][~some].max()
 
 
 # --- The study ----------------------------------------------------------------------------------------------------------------

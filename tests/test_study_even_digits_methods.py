@@ -1,7 +1,8 @@
-"""The methods of the study of even digits: teachers, and small networks from them or from scratch."""
+"""The methods of the study of even digits: teachers, and what it asks of ``narrow``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,29 +11,20 @@ import torch
 
 from sculpting import SparseNetwork
 from sculpting.data import Data
-from sculpting.mlp import memory
 from sculpting.mlp.population import Population
-from sculpting.mlp.scores import unit_sensitivity
+from sculpting.mlp.scores import unit_random, unit_sensitivity
 from sculpting.mlp.training import evaluate
-from sculpting.narrow import Lasso, learn
-from sculpting.studies.even_digits import methods as even_methods
+from sculpting.models.shape import Shape
+from sculpting.narrow import Lasso, NarrowResult, TrainingResult, distilled, learn, lowest
+from sculpting.narrow.groups import read_finite, without_groups
+from sculpting.randomness import fold, keys
 from sculpting.studies.even_digits.cells import METHODS, TARGET, Protocol
-from sculpting.studies.even_digits.methods import (
-    DEAD,
-    SCORED,
-    Start,
-    key_of,
-    pruned,
-    shrunk,
-    taught,
-    teachers_of,
-    trained_teacher,
-    untrained,
-)  # fmt: skip
+from sculpting.studies.even_digits.methods import CHANCE, INITIAL, ORDER, SHRINKING, small_networks, trained_teacher
 from sculpting.tasks.mnist_even import EVEN, mnist_digits
 
 SMALL = Protocol(24, 12, (12, 24), 2, dict.fromkeys(METHODS, (5e-3,)), (0.1,), check_every=4, images=6000, shrinking=6000)
-LASSO = Lasso(0.1, "subgradient", bias=False)
+LASSO = Lasso(0.1, "subgradient", bias=False, threshold=0.05)
+KEY = keys([("mnist-even", seed) for seed in (0, 1)])
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +41,30 @@ def even() -> Data:
 
 @pytest.fixture(scope="module")
 def teachers(networks: list[SparseNetwork]) -> Population:
-    return teachers_of(networks)
+    chains = [read_finite(network) for network in networks]
+    return Population.of(chains[0].shape, torch.stack([chain.values for chain in chains]))
 
 
-def units_of(population: Population) -> list[list[int]]:
-    """Live units of each hidden layer, member by member."""
-    return torch.stack([alive.sum(dim=1) for alive in population.alive()], dim=1).tolist()
+def made(networks: list[SparseNetwork], method: str, sizes: list[int], **other: Any) -> NarrowResult:
+    given = {"images": 640, "shrinking": 20_000, "rate": 5e-3, "strength": None, "check_every": 4, "target": TARGET}
+    return small_networks(method, networks, mnist_digits(EVEN, source="digits"), sizes, **{**given, **other})
+
+
+def trained(start: Population, data: Data, rows: slice = slice(None)) -> TrainingResult:
+    """The training of the study, from some networks on."""
+    options = {"steps": 40, "batch_size": 16, "learning_rate": 5e-3, "target": TARGET, "check_every": 4, "input_noise": 0.3}
+    return learn(start.select(torch.arange(2)[rows]), data, fold(KEY, ORDER)[rows], **options)
+
+
+def check(result: NarrowResult, expected: TrainingResult, before: Sequence[int]) -> None:
+    """Accuracies and images are those of a training, to the last bit, with so many images of each seed before it; weights too."""
+    assert [one.accuracy_validation for one in result.narrowed] == expected.score.accuracy.tolist()
+    assert [one.examples for one in result.narrowed] == [
+        first + used for first, used in zip(before, expected.consumed.tolist(), strict=True)
+    ]
+    for row, one in enumerate(result.narrowed):
+        last = expected.population.shape.weights(expected.population.values)[-1][row]
+        assert set(one.network.weights[-1].flatten().tolist()) <= set(last.flatten().tolist())
 
 
 def test_a_teacher_names_all_digits_and_is_its_own_for_each_seed(networks: list[SparseNetwork], teachers: Population) -> None:
@@ -69,99 +79,55 @@ def test_a_teacher_names_all_digits_and_is_its_own_for_each_seed(networks: list[
     assert min(score.accuracy) > 0.85
 
 
-def test_untrained_networks_share_their_start(even: Data) -> None:
-    three, two = untrained(64, 10, 12, key_of([0, 1, 2])), untrained(64, 10, 12, key_of([0, 1]))
-    assert three.population.shape.widths == (64, 6, 6, 10)
-    assert torch.equal(three.population.values[:2], two.population.values)
-    assert not torch.equal(two.population.values[0], two.population.values[1])
-    assert (two.consumed.tolist(), two.small.tolist(), two.curves) == ([0, 0], [True, True], [None, None])
+def test_training_from_scratch_is_that_of_learn(networks: list[SparseNetwork], even: Data) -> None:
+    start = Population.uniform(Shape((64, 6, 6, 10), ("relu", "relu", "identity")), fold(KEY, INITIAL))
+    check(made(networks, "scratch", [12]), trained(start, even), [0, 0])
 
 
-def test_pruning_by_attribution_takes_the_lowest_of_each_layer_and_is_charged(teachers: Population, even: Data) -> None:
-    start = pruned("attribution", teachers, even, 12, key_of([0, 1]))
-    assert units_of(start.population) == [[6, 6], [6, 6]]
-    assert start.consumed.tolist() == [SCORED] * 2 == [480] * 2
-    on_training = replace(even, x_validation=even.x[:, :480], y_validation=even.y[:, :480])
-    for layer, scores in enumerate(unit_sensitivity(teachers, on_training, key_of([0, 1])).split(24, dim=1)):
-        left = start.population.alive()[layer]
-        for member in (0, 1):
-            assert scores[member][left[member]].min() > scores[member][~left[member]].max()
-    few = replace(even, table=even.table[:, :100])
-    assert pruned("attribution", teachers, few, 12, key_of([0, 1])).consumed.tolist() == [100] * 2
-
-
-def test_pruning_at_random_is_free_and_differs_by_seed(teachers: Population, even: Data) -> None:
-    twins = teachers.select([0, 0])
-    start = pruned("random", twins, even, 24, key_of([0, 1]))
-    assert (units_of(start.population), start.consumed.tolist()) == ([[12, 12], [12, 12]], [0, 0])
-    assert not torch.equal(start.population.mask[0], start.population.mask[1])
-    alike = pruned("attribution", twins, even, 24, key_of([0, 1])).population
-    assert torch.equal(alike.mask[0], alike.mask[1])
-
-
-def test_a_group_lasso_returns_each_size_as_it_is_first_there(teachers: Population, even: Data) -> None:
-    key, options = key_of([0, 1]), {"rate": 5e-3, "check_every": 4}
-    starts = shrunk(teachers, even, key, LASSO, (12, 24), images=20_000, **options)
-    assert list(starts) == [12, 24]
-    assert all(start.small.all() for start in starts.values())
-    assert starts[24].curves == [None, None]
-    for member in (0, 1):
-        curve = starts[12].curves[member]
-        assert curve is not None
-        images, units, accuracies = zip(*curve, strict=True)
-        assert images[:3] == (64, 128, 192)
-        assert all(0 <= accuracy <= 1 for accuracy in accuracies)
-        for size, start in starts.items():
-            place = next(place for place, count in enumerate(units) if count <= size)
-            assert start.consumed[member] == images[place]
-            assert sum(units_of(start.population)[member]) == units[place] > 0
-            assert (LASSO.norms(start.population)[member] > DEAD).sum() == units[place]
-    # Until then, the same as without a size to stop at.
-    seed, consumed = starts[24].population, int(starts[24].consumed[0])
-    whole = learn(
-        teachers, even, even_methods.fold(key, even_methods.SHRINKING), steps=2_000, batch_size=16, learning_rate=5e-3,
-        check_every=4, lasso=LASSO, input_noise=0.3, watch=lambda members, part, examples: examples >= consumed,
-    )  # fmt: skip
-    assert torch.equal(seed.values[0], (LASSO.without_dead(whole.population, DEAD)).values[0])
-
-
-def test_a_group_lasso_of_one_after_the_other_ends_for_each_at_the_smallest_size(
-    teachers: Population, even: Data, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("method", "score", "images"), [("activation-gradient", unit_sensitivity, 480), ("random", unit_random, 0)])
+def test_pruning_takes_the_lowest_of_each_layer_and_counts_what_it_scored_on(
+    method: str, score: Any, images: int, networks: list[SparseNetwork], teachers: Population, even: Data
 ) -> None:
-    monkeypatch.setattr(memory, "CACHE", 0)
-    starts = shrunk(teachers, even, key_of([0, 1]), LASSO, (12, 24), images=20_000, rate=5e-3, check_every=4)
-    for curve in starts[12].curves:
-        assert curve is not None
-        assert [units <= 12 for _, units, _ in curve] == [False] * (len(curve) - 1) + [True]
+    on_training = replace(even, x_validation=even.x[:, :480], y_validation=even.y[:, :480])
+    scores = score(teachers, on_training, fold(KEY, CHANCE))
+    start = without_groups(teachers, lowest(scores, teachers, 0.75, "layer"))
+    result = made(networks, method, [12])
+    check(result, trained(start, even), [images] * 2)
+    stages = [stage for stage in result.history if stage.phase == "pruned"]
+    assert [(stage.units, stage.examples) for stage in stages] == [(12, images)] * 2
 
 
-def test_what_never_shrinks_is_said_to_be_large(teachers: Population, even: Data) -> None:
-    weak = Lasso(1e-6, "subgradient", bias=False)
-    starts = shrunk(teachers, even, key_of([0, 1]), weak, (12, 24), images=1_000, rate=1e-4, check_every=4)
-    for start in starts.values():
-        assert start.small.tolist() == [False, False]
-        assert start.consumed.tolist() == [1_246] * 2  # two passes over 623 images hold the thousand
-        assert units_of(start.population) == [[24, 24], [24, 24]]
+def test_each_student_learns_from_the_teacher_of_its_seed(networks: list[SparseNetwork], teachers: Population, even: Data) -> None:
+    start = Population.uniform(Shape((64, 12, 12, 10), ("relu", "relu", "identity")), fold(KEY, INITIAL))
+    result = made(networks, "distillation", [24])
+    for row in (0, 1):
+        expected = trained(start, distilled(even, teachers.select([row]), "ce", 0.9, 20.0), slice(row, row + 1))
+        check(replace(result, narrowed=result.narrowed[row : row + 1]), expected, [0])
 
 
-def test_each_student_learns_from_the_teacher_of_its_seed(teachers: Population, even: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[Any, ...]] = []
-    distilled = even_methods.distilled
+def test_a_group_lasso_gives_each_size_as_it_is_first_there(networks: list[SparseNetwork], teachers: Population, even: Data) -> None:
+    result = made(networks, "group-lasso", [12, 24], strength=0.1)
+    captured = [stage for stage in result.history if stage.phase == "pruned"]
+    for one, stage in zip(result.narrowed, captured, strict=True):
+        path = [point for point in result.path if point.seed == one.seed]
+        assert [point.examples for point in path[:3]] == [64, 128, 192]
+        first = next(point for point in path if point.units <= one.asked)
+        assert (stage.examples, stage.units) == (first.examples, first.units)
+        assert 0 < stage.units <= one.asked
+        assert one.examples >= stage.examples
+    # Of one size: what a group lasso that ends there leaves, trained until the target.
+    alone, starts = made(networks, "group-lasso", [24], strength=0.1), []
+    for row, stage in enumerate(captured[2:]):
+        whole = learn(
+            teachers, even, fold(KEY, SHRINKING), steps=2_000, batch_size=16, learning_rate=5e-3, check_every=4, lasso=LASSO,
+            input_noise=0.3, watch=lambda members, networks, examples, last=stage.examples: examples >= last,
+        )  # fmt: skip
+        starts.append(LASSO.without_dead(whole.population).select([row]))
+    check(alone, trained(starts[0].joined(starts[1]), even), [stage.examples for stage in captured[2:]])
 
-    def spy(data: Data, teacher: Population, *options: Any) -> Data:
-        asked.append((teacher.values, *options))
-        return distilled(data, teacher, *options)
 
-    monkeypatch.setattr(even_methods, "distilled", spy)
-    key, options = key_of([0, 1]), {"images": 640, "rate": 5e-3, "check_every": 4, "target": TARGET}
-    start = untrained(64, 10, 24, key)
-    parts = taught(start, even, key, teachers, **options)
-    assert [part[1:] for part in asked] == [("ce", 0.9, 20.0)] * 2
-    assert torch.equal(torch.cat([part[0] for part in asked]), teachers.values)
-    (alone,) = taught(
-        Start(start.population.select([1]), start.consumed[1:], start.small[1:], [None]), even, key[1:], teachers.select([1]), **options
-    )
-    assert torch.equal(parts[1].population.values, alone.population.values)
-    (plain,) = taught(start, even, key, None, **options)
-    assert len(plain.population) == 2
-    assert not torch.equal(plain.population.values[:1], parts[0].population.values)
+def test_what_never_shrinks_is_not_reached(networks: list[SparseNetwork]) -> None:
+    result = made(networks, "group-lasso", [12, 24], strength=1e-6, shrinking=1_000, rate=1e-4)
+    captured = [stage for stage in result.history if stage.phase == "pruned"]
+    assert [(stage.units, stage.examples) for stage in captured] == [(48, 1_246)] * 4  # two epochs of 623 images hold the thousand
+    assert not any(one.reached for one in result.narrowed)

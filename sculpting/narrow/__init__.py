@@ -14,3 +14,4 @@ from .prune import lowest as lowest
 from .prune import prune_units as prune_units
 from .results import Narrowed as Narrowed
 from .results import NarrowResult as NarrowResult
+from .settings import NarrowSettings as NarrowSettings

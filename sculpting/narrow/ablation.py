@@ -1,4 +1,4 @@
-"""Ablation: what the loss changes by when a hidden unit is taken out of a network.
+"""Ablation: the change of the loss when a hidden unit is removed from a network.
 
 n_l = width of layer l.
 """
@@ -19,14 +19,14 @@ __all__ = ["ablation_scores"]
 
 
 def ablation_scores(model: nn.Module | SparseNetwork, data: Any, *, loss: str | None = None) -> list[NDArray[np.float64]]:
-    """What the mean loss changes by when a hidden unit's group is zeroed, ``|L(without) - L|``: one array ``(n_l,)`` for each hidden layer.
+    """The change of the mean loss when a hidden unit's group is zeroed, ``|L(without) - L|``: one array ``(n_l,)`` for each hidden layer.
 
     Parameters
     ----------
     model : nn.Module or SparseNetwork
         Linear layers with elementwise activations; see ``read_model``. It is not changed.
     data : pair (x, y) of tensors or arrays, TensorDataset, DataLoader or Task
-        All rows count, but of a ``Task`` those that decide acceptance there, ``x_validation``.
+        All rows are scored on, except for a ``Task``: its ``x_validation``.
     loss : {"bce", "ce", "mse"}, optional
         Otherwise it follows the targets, as in ``sculpt``.
 

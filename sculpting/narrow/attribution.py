@@ -1,4 +1,7 @@
-"""Attribution: what one backward pass says of how much each hidden unit matters.
+"""Attribution: the importance of each hidden unit, estimated by one backward pass.
+
+There are two kinds, named ``first_order`` and ``activation_gradient``; as methods of ``narrow`` ``"first-order"`` and
+``"activation-gradient"``, and in text first order and activation x gradient.
 
 N = members, H = hidden units of one member, n_l = width of layer l.
 """
@@ -19,32 +22,32 @@ from ..mlp.training import gradient
 from ..models.network import SparseNetwork
 from .groups import by_layer, group_sums, read_pair
 
-__all__ = ["ATTRIBUTIONS", "attribution_scores", "unit_attribution"]
+__all__ = ["ATTRIBUTIONS", "attribution_scores", "unit_first_order"]
 
 
-def unit_attribution(population: Population, data: Data, key: Tensor | None = None) -> Tensor:
+def unit_first_order(population: Population, data: Data, key: Tensor | None = None) -> Tensor:
     """First-order attribution of every member on the validation rows: float64 ``(N, H)``, 0 for pruned units.
 
-    A score as those of ``scores.py``; the key is not used.
+    A score like those of ``mlp/scores.py``; the key is not used.
     """
     return group_sums(population.shape, gradient(population, data).double() * population.values).abs()
 
 
-ATTRIBUTIONS: dict[str, ScoreFunction] = {"first_order": unit_attribution, "activation_gradient": unit_sensitivity}
+ATTRIBUTIONS: dict[str, ScoreFunction] = {"first_order": unit_first_order, "activation_gradient": unit_sensitivity}
 
 
 def attribution_scores(
     model: nn.Module | SparseNetwork, data: Any, kind: str = "first_order", *, loss: str | None = None
 ) -> list[NDArray[np.float64]]:
-    """An estimate, from one backward pass, of how much each hidden unit matters: one array ``(n_l,)`` for each hidden layer.
+    """The importance of each hidden unit, estimated by one backward pass: one array ``(n_l,)`` for each hidden layer.
 
     Parameters
     ----------
     model, data, loss
-        As for :func:`~sculpting.narrow.ablation.ablation_scores`, which this stands in for.
+        As for :func:`~sculpting.narrow.ablation.ablation_scores`, which this estimates.
     kind : {"first_order", "activation_gradient"}
-        ``|sum over the group of dL/dw (-w)|``, L being the mean loss; or the mean over rows of ``|a dL/da|``, L being the loss of the
-        row and ``a`` what the unit gives.
+        First order: ``|sum over the group of dL/dw (-w)|``, where L is the mean loss. Activation x gradient: the mean over rows of
+        ``|a dL/da|``, where L is the loss of the row and ``a`` the activation of the unit.
 
     Returns
     -------
@@ -60,10 +63,10 @@ def attribution_scores(
 
     Notes
     -----
-    The first is the linear term of what ablation measures. Effects on different rows cancel in it, and at a minimum of the mean loss on
-    these very rows, where its gradient vanishes, it is 0 throughout. In the second nothing cancels, so it also finds units that help some
-    rows and harm others as much. The first counts a unit twice, by what comes in and by what goes out: with ``relu``, ``leaky_relu`` and
-    ``identity`` it is exactly ``2 |mean over rows of a dL/da|``, and so at most twice the second.
+    First order is the linear term of what ablation measures. Effects on different rows cancel in it, and at a minimum of the mean loss on
+    these rows, where the gradient vanishes, it is 0 for every unit. In activation x gradient nothing cancels, so it also finds units that
+    help some rows and harm others as much. First order counts a unit twice, by its incoming and by its outgoing weights: with ``relu``,
+    ``leaky_relu`` and ``identity`` it is exactly ``2 |mean over rows of a dL/da|``, and so at most twice activation x gradient.
 
     References
     ----------

@@ -81,7 +81,7 @@ def distilled(data: Data, teacher: Population, loss: str, mixing: float, tempera
     Parameters
     ----------
     data : Data
-        Of the loss ``loss``. Where rows are drawn anew for every step, the teacher is asked at every step; otherwise once.
+        Of the loss ``loss``. Where rows are drawn at every step, the teacher is evaluated at every step; otherwise once.
     teacher : Population
         One member, on the device of the data, as many outputs as these, without an activation at the end.
     loss, mixing, temperature
@@ -129,8 +129,8 @@ def _asking(
 
 def _between_classes(z: Tensor, logits: Tensor) -> Tensor:
     """Mean over rows of the divergence of softmax distributions, ``(N,)``."""
-    goal = F.log_softmax(logits, dim=-2)
-    return (goal.exp() * (goal - F.log_softmax(z, dim=-2))).sum(dim=-2).mean(dim=-1)
+    target = F.log_softmax(logits, dim=-2)
+    return (target.exp() * (target - F.log_softmax(z, dim=-2))).sum(dim=-2).mean(dim=-1)
 
 
 def _between_bits(z: Tensor, logits: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ def group_norms(population: Population) -> Tensor:
 
 
 def without_groups(population: Population, gone: Tensor) -> Population:
-    """The population with some groups zeroed and masked; ``gone``, bool ``(N, H)``, says which."""
+    """The population without the groups ``gone``, bool ``(N, H)``, which are zeroed and masked."""
     return population.masked(population.without_units(gone))
 
 
@@ -77,7 +77,7 @@ def read_finite(model: nn.Module | SparseNetwork) -> Chain:
 def read_pair(model: nn.Module | SparseNetwork, data: Any, loss: str | None) -> tuple[Population, Data]:
     """A model as a population of one, and data to score it on, both where the model is.
 
-    All rows of the data are for scoring, but of a ``Task``, which says itself which rows decide: ``x_validation``.
+    All rows of the data are scored on, except for a ``Task``: its ``x_validation``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Group lasso: a penalty on the norm of every group, under which units that nothing needs die whole.
+"""Group lasso: a penalty on the norm of every group, which removes units that the task does not need.
 
 N = members, H = hidden units of one member, P = parameters of a member, n_l = width of layer l.
 """
@@ -24,7 +24,7 @@ TINY = 1e-30  # far below every norm that matters, so that nothing is divided by
 
 @dataclass(frozen=True)
 class Lasso:
-    """The penalty ``strength * sum over hidden units of weight * norm``, and how a training round obeys it.
+    """The penalty ``strength * sum over hidden units of weight * norm``, and how a training round applies it.
 
     Attributes
     ----------
@@ -33,30 +33,34 @@ class Lasso:
     step : {"proximal", "subgradient"}
         ``"proximal"``: after each step of Adam on the loss alone, every group is multiplied by
         ``max(0, 1 - rate * strength * weight / norm)``, with the learning rate of the step; groups that are not needed become exactly 0.
-        ``"subgradient"``, as published: ``strength * weight * w / norm``, 0 where the norm is 0, is added to the gradient that Adam sees;
-        groups come as close to 0 as a step is long and never arrive.
+        ``"subgradient"``, as published: ``strength * weight * w / norm``, 0 where the norm is 0, is added to the gradient before Adam;
+        groups come as close to 0 as a step is long, and never reach it.
     bias : bool
         Whether the bias of a unit belongs to its group. Without it, biases are not shrunk.
     normalised : bool
         Whether the weight of a group is the root of how many live parameters it has (Yuan and Lin, 2006), and not 1.
+    threshold : float
+        A group is dead when its norm is at most this. 0 suits a proximal step; after a subgradient step no norm is exactly 0
+        (published: 0.05, for digits).
 
     Raises
     ------
     ValueError
-        When the strength is not positive or the step not known.
+        When the strength is not positive, the step not known, or the threshold negative.
 
     Notes
     -----
-    Strengths of the two steps differ in size. Adam divides a gradient by its recent size: where the loss asks nothing of a group, the
-    subgradient takes about a learning rate from each of its weights at every step, however weak the penalty is, and where it asks something
-    the two are weighed against each other. A proximal step takes ``strength`` times the learning rate from the norm of every group; one
-    that is needed grows back by what Adam adds, at most about the learning rate times the root of its size. So the published 1e-3 takes a
-    proximal step next to nowhere. Strengths of 1 to 2 do, where the steps times the learning rate come to the norms that groups start with;
-    much more, and groups that are needed die with the others.
+    Useful strengths of the two steps differ by orders of magnitude. Adam divides a gradient by its recent size. So the subgradient takes
+    about a learning rate at every step from each weight of a group that the loss does not depend on, however weak the penalty is;
+    otherwise penalty and loss compete. A proximal step takes ``strength`` times the learning rate from the norm of every group. A group
+    that is needed grows back by what Adam adds, at most about the learning rate times the root of its size.
+
+    The published 1e-3 is far too weak for a proximal step. Strengths of 1 to 2 work when steps times learning rate equal the norms that
+    groups start with; far stronger ones remove groups that are needed too.
 
     The proximal step is exact for disjoint groups, as those of one hidden layer are. A weight between two hidden units belongs to two
-    groups; hidden layers are shrunk one after the other, from the inputs on, by the norms that the layer before left. That is the proximal
-    step of each layer's penalty in turn, and that of their sum up to terms of second order in ``rate * strength``.
+    groups. Hidden layers are shrunk one after the other, from the inputs on, each by its norms after the layer before was shrunk. This is
+    the proximal step of each layer's penalty in turn, and that of their sum up to terms of second order in ``rate * strength``.
 
     References
     ----------
@@ -79,12 +83,15 @@ class Lasso:
     step: str = "proximal"
     bias: bool = True
     normalised: bool = False
+    threshold: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.strength < float("inf"):
             raise ValueError(f"strength must be a positive number; got {self.strength}")
         if self.step not in STEPS:
             raise ValueError(f"step must be one of {list(STEPS)}; got {self.step!r}")
+        if not 0 <= self.threshold < float("inf"):
+            raise ValueError(f"threshold must be a norm, at least 0; got {self.threshold}")
 
     def norms(self, population: Population) -> Tensor:
         """The norm of every group, ``(N, H)``; 0 for a dead unit."""
@@ -121,17 +128,13 @@ class Lasso:
             if self.bias:
                 shape.biases(values)[0].mul_(kept)
 
-    def without_dead(self, population: Population, floor: float = 0.0) -> Population:
-        """The population with the groups masked whose norm is at most ``floor``: between rounds, they leave the work for good.
+    def dead(self, population: Population) -> Tensor:
+        """Which groups have a norm of at most the threshold: bool ``(N, H)``."""
+        return self.norms(population) <= self.threshold
 
-        Raises
-        ------
-        ValueError
-            When the floor is negative.
-        """
-        if not floor >= 0:
-            raise ValueError(f"floor must be a norm, at least 0; got {floor}")
-        return without_groups(population, self.norms(population) <= floor)
+    def without_dead(self, population: Population) -> Population:
+        """The population with its dead groups zeroed and masked, so that later training leaves them out."""
+        return without_groups(population, self.dead(population))
 
     def _sums(self, shape: Shape, flat: Tensor) -> Tensor:
         """Sums over groups of ``flat``, which is spent."""

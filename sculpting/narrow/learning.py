@@ -6,8 +6,9 @@ N = members, P = parameters of a member.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from ..data import Data
 from ..engine import Evaluation
 from ..mlp.memory import members_that_fit
+from ..mlp.packing import Packing, packings
 from ..mlp.population import Population
 from ..mlp.training import Hooks, evaluate, train
 from ..options import check_amounts, check_counts
@@ -23,11 +25,11 @@ from ..schedule.acceptance import CLOSE
 from ..settings import RoundSettings
 from .lasso import Lasso
 
-__all__ = ["Check", "TrainingResult", "check_target", "evaluate_in_parts", "learn"]
+__all__ = ["Check", "TrainingResult", "check_target", "evaluate_in_parts", "joined", "learn"]
 
 
 class Check(NamedTuple):
-    """How a member stood on the validation rows after so many examples."""
+    """A member's accuracy and loss on the validation rows after so many examples."""
 
     member: int
     examples: int
@@ -42,14 +44,15 @@ class TrainingResult:
     Attributes
     ----------
     population : Population
-        Each member as it was when it reached the target; the others, or all where there is none, as they are at the end: at the last
-        evaluation at which their loss was a number, or as they came.
+        Each member as it was when it reached the target. A member that did not, or that has no target, is returned as it was at the last
+        evaluation at which its loss was a number, and untrained where there is none.
     score : Evaluation
-        There, on the validation rows.
+        Of these members, on the validation rows.
     examples : Tensor of shape (N,), float64
-        Rows that training consumed until the target was reached, 0 where it was before; NaN where it was not, or there is none.
+        Rows that training consumed until the target was reached; 0 for a member that was accurate before, NaN for one that never was, or
+        that has no target.
     history : tuple of Check
-        Member by member all evaluations, the first before any training, the last the one that the member is handed over at.
+        All evaluations, member by member: the first before any training, the last that of the member that is returned.
     """
 
     population: Population
@@ -59,7 +62,7 @@ class TrainingResult:
 
     @property
     def consumed(self) -> Tensor:
-        """Rows of training behind each member, whether it reached the target or not: int64 ``(N,)``."""
+        """Rows that training consumed for each member, whether it reached the target or not: int64 ``(N,)``."""
         last = {check.member: check.examples for check in self.history}
         return torch.tensor([last[member] for member in range(len(self.population))])
 
@@ -102,9 +105,9 @@ def learn(
         A penalty on the way.
     weight_decay, epsilon, input_noise, max_members
         As for ``RoundSettings`` and ``train``.
-    watch : function of (members, population, examples), optional
-        Called after every evaluation in training: which rows of ``population`` are trained together, how they are now, without pruned
-        units, and the rows that they have consumed; when it returns true their training ends.
+    watch : function of (members, networks, examples), optional
+        Called after every evaluation in training, with members that are trained together: their rows in ``population``, the members as
+        they are now, and the rows that they have consumed. When it returns true, their training ends.
 
     Raises
     ------
@@ -129,59 +132,84 @@ def learn(
     """
     optional = {name: count for name, count in (("steps", steps or None), ("max_members", max_members)) if count is not None}
     check_counts(batch_size=batch_size, check_every=check_every, **optional)
-    rates = torch.as_tensor(learning_rate, dtype=torch.float64)
-    for name, given, shapes in (("key", key, [(len(population), 2)]), ("learning_rate", rates, [(), (len(population),)])):
-        if tuple(given.shape) not in shapes:
-            raise ValueError(f"{name} must have shape {shapes[-1]}, a row for each member; got {tuple(given.shape)}")
     check_amounts(weight_decay=weight_decay, input_noise=input_noise)
-    for name, numbers in (("learning_rate", rates.flatten().tolist()), ("epsilon", [epsilon])):
-        if not all(0 < number < math.inf for number in numbers):
-            raise ValueError(f"{name} must be positive, and finite; got {next(n for n in numbers if not 0 < n < math.inf):g}")
     check_target(target)
-    rates = rates.expand(len(population))
+    rates = _rates(learning_rate, epsilon, key, len(population))
     settings = RoundSettings(
         steps, batch_size, final_rate=1.0, weight_decay=weight_decay, input_noise=input_noise, rate_width=None, epsilon=epsilon,
         check_every=check_every, keep_last=True, target=None if target is None else target - CLOSE,
     )  # fmt: skip
     start = evaluate_in_parts(population, data, max_members)
     seen = [{0: Check(member, 0, *pair)} for member, pair in enumerate(zip(start.accuracy.tolist(), start.loss.tolist(), strict=True))]
-    mark = float("inf") if settings.target is None else settings.target
-    going = torch.nonzero(~(start.accuracy >= mark)).flatten()
+    needed = float("inf") if settings.target is None else settings.target
+    going = torch.nonzero(~(start.accuracy >= needed)).flatten()
+    trained, values, score = population.select(going), population.values.clone(), start
+    packed = [] if watch is None else list(packings(trained, rates[going.cpu()]))
 
     def note(members: Tensor, part: Population, score: Evaluation, done: int) -> bool:
         rows = _consumed(done, data, batch_size)
         for member, accuracy, loss in zip(going[members].tolist(), score.accuracy.tolist(), score.loss.tolist(), strict=True):
-            seen[member][rows] = Check(member, rows, accuracy, loss)  # written again where memory ran out and training began anew
-        return watch is not None and watch(going[members], part, rows)
+            seen[member][rows] = Check(member, rows, accuracy, loss)  # overwritten where memory ran out and training started again
+        return watch is not None and watch(going[members], _unpacked(part, members, trained, packed), rows)
 
-    values, score = population.values.clone(), start
     if len(going) and steps:
         hooks = replace(Hooks() if lasso is None else lasso.hooks, watch=note)
-        part, reached = train(population.select(going), data, settings, key[going], rates[going.cpu()], max_members, hooks=hooks)
+        part, reached = train(trained, data, settings, key[going], rates[going.cpu()], max_members, hooks=hooks)
         values[going] = part.values
         score = Evaluation(start.accuracy.index_copy(0, going, reached.accuracy), start.loss.index_copy(0, going, reached.loss))
-    histories = [_until(list(checks.values()), mark) for checks in seen]
-    examples = [float(checks[-1].examples) if checks[-1].accuracy >= mark else float("nan") for checks in histories]
+    histories = [_until(list(checks.values()), needed) for checks in seen]
+    examples = [float(checks[-1].examples) if checks[-1].accuracy >= needed else float("nan") for checks in histories]
     history = tuple(check for checks in histories for check in checks)
     return TrainingResult(replace(population, values=values), score, torch.tensor(examples, dtype=torch.float64), history)
 
 
+def _rates(learning_rate: Tensor | float, epsilon: float, key: Tensor, count: int) -> Tensor:
+    """A learning rate for each of so many members; refused where a rate, epsilon or the keys do not fit."""
+    rates = torch.as_tensor(learning_rate, dtype=torch.float64)
+    for name, given, shapes in (("key", key, [(count, 2)]), ("learning_rate", rates, [(), (count,)])):
+        if tuple(given.shape) not in shapes:
+            raise ValueError(f"{name} must have shape {shapes[-1]}, a row for each member; got {tuple(given.shape)}")
+    for name, numbers in (("learning_rate", rates.flatten().tolist()), ("epsilon", [epsilon])):
+        if not all(0 < number < math.inf for number in numbers):
+            raise ValueError(f"{name} must be positive, and finite; got {next(n for n in numbers if not 0 < n < math.inf):g}")
+    return rates.expand(count)
+
+
 def check_target(target: float | None) -> None:
-    """Refuse a target that is no accuracy."""
+    """Refuse a target that is not an accuracy."""
     if target is not None and not 0 < target <= 1:
         raise ValueError(f"target must be an accuracy in (0, 1]; got {target}")
 
 
 def evaluate_in_parts(population: Population, data: Data, max_members: int | None = None) -> Evaluation:
-    """The score of every member on the validation rows, no more at once than fit into the free memory."""
+    """Accuracy and loss of every member on the validation rows, no more members at once than fit into the free memory."""
     size = max_members or members_that_fit(len(population), population.shape, data, RoundSettings())
     parts = [evaluate(population.select(rows), data) for rows in torch.arange(len(population)).split(size)]
     return Evaluation(torch.cat([part.accuracy for part in parts]), torch.cat([part.loss for part in parts]))
 
 
-def _until(checks: list[Check], mark: float) -> list[Check]:
-    """Evaluations up to the first that reaches the mark."""
-    reached = next((place for place, check in enumerate(checks) if check.accuracy >= mark), len(checks))
+def joined(results: Sequence[TrainingResult], rows: Sequence[Tensor]) -> TrainingResult:
+    """The results of members that were trained apart, as one; ``rows`` are the places of the members of each."""
+    order = torch.cat(list(rows)).argsort()
+    population = reduce(Population.joined, [result.population for result in results]).select(order)
+    accuracy, loss = (torch.cat([getattr(result.score, name) for result in results])[order] for name in ("accuracy", "loss"))
+    examples = torch.cat([result.examples for result in results])[order]
+    history = [check._replace(member=int(own[check.member])) for result, own in zip(results, rows, strict=True) for check in result.history]
+    return TrainingResult(population, Evaluation(accuracy, loss), examples, tuple(sorted(history, key=lambda check: check.member)))
+
+
+def _unpacked(part: Population, members: Tensor, whole: Population, packed: Sequence[Packing]) -> Population:
+    """Members that are trained together, with the inputs and units that packing left out; ``members`` are their rows in ``whole``."""
+    packing = next(one for one in packed if bool(torch.isin(members, one.members).all()))
+    if packing.places is None:
+        return part
+    chosen, places = whole.select(members), packing.places[torch.searchsorted(packing.members, members)]
+    return replace(chosen, values=torch.zeros_like(chosen.values).scatter_(1, places, part.values))
+
+
+def _until(checks: list[Check], accuracy: float) -> list[Check]:
+    """Evaluations up to the first that reaches an accuracy."""
+    reached = next((place for place, check in enumerate(checks) if check.accuracy >= accuracy), len(checks))
     return checks[: reached + 1]
 
 

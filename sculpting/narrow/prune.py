@@ -23,7 +23,7 @@ TOLERANCE = 1e-9  # of a count of units: 0.29 of 100 units are 29, though their 
 
 
 def lowest(scores: Tensor, population: Population, sparsity: Tensor | Sequence[float] | float, scope: str = "global") -> Tensor:
-    """Which hidden units of each member are to go, those of the lowest scores: bool ``(N, H)``.
+    """Which hidden units of each member to remove, those of the lowest scores: bool ``(N, H)``.
 
     Parameters
     ----------
@@ -31,15 +31,15 @@ def lowest(scores: Tensor, population: Population, sparsity: Tensor | Sequence[f
         Such as those of ``unit_ablation`` or, for pruning at random without replacement, ``unit_random``.
     population : Population
     sparsity : float or sequence of shape (N,), in [0, 1)
-        The fraction of units that go.
+        The fraction of units to remove.
     scope : {"global", "layer"}
         Over all hidden layers together, so that a layer may lose all its units, or the same fraction of each.
 
     Returns
     -------
     Tensor
-        For each member exactly the whole part of ``sparsity * H``, or of ``sparsity * n_l`` in each layer; of equal scores the first. All
-        units that the member came with count; those that were pruned before are the first to go.
+        For each member exactly ``floor(sparsity * H)`` units, or ``floor(sparsity * n_l)`` in each layer; of equal scores the first. Units
+        that were pruned before count, and are the first to be removed.
 
     Raises
     ------
@@ -49,9 +49,9 @@ def lowest(scores: Tensor, population: Population, sparsity: Tensor | Sequence[f
 
     Notes
     -----
-    Published: global, in one shot, without scoring again (parities); of each layer the same fraction (digits). Random units were drawn
-    there with replacement, so that fewer went than were asked for; and only incoming weights were masked, so that a unit that had gone
-    still gave its bias. Here a unit goes whole: see ``Population.without_units``.
+    Published: global, in one shot, without scoring again (parities); the same fraction of each layer (digits). There random units were
+    drawn with replacement, so that fewer than asked for were removed, and only incoming weights were masked, so that a removed unit still
+    gave its bias. Here all weights and the bias of a unit are removed: see ``Population.without_units``.
 
     Examples
     --------

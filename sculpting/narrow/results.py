@@ -1,4 +1,4 @@
-"""What ``narrow`` hands over: small networks, what each cost, and what it forgot."""
+"""What ``narrow`` returns: small networks, what each cost, and what it forgot."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import NamedTuple
 
 from ..models.network import SparseNetwork
 
-__all__ = ["NarrowResult", "Narrowed", "Stage"]
+__all__ = ["NarrowResult", "Narrowed", "PathPoint", "Stage"]
 
 
 class Stage(NamedTuple):
-    """How a network stood after a phase.
+    """A network at the end of a phase.
 
     ``phase`` is ``"model"``, ``"group-lasso"``, ``"pruned"``, ``"learnt"`` (recovered, distilled or trained from scratch) or
-    ``"revived"``; ``asked`` how many hidden units it was to have, None in the phases before sizes part; ``units`` how many it had;
-    ``examples`` the rows of what to keep that training had consumed, and in the last phase those of what to forget. Accuracies are NaN
-    where there are no rows for them.
+    ``"revived"``. ``asked`` is the number of hidden units asked for, None in the phases that all sizes share; ``units`` the number it had.
+    ``examples`` counts the rows of ``keep`` that were consumed so far; in the last phase those of ``forget``. Accuracies are NaN where
+    there are no rows for them.
     """
 
     seed: int
@@ -28,6 +28,18 @@ class Stage(NamedTuple):
     accuracy_forget: float
 
 
+class PathPoint(NamedTuple):
+    """A network at a check under the group lasso.
+
+    ``examples`` are the rows consumed so far, ``units`` the hidden units whose group is not dead, ``accuracy`` that on the validation rows.
+    """
+
+    seed: int
+    examples: int
+    units: int
+    accuracy: float
+
+
 @dataclass(frozen=True, eq=False)
 class Narrowed:
     """One narrow network.
@@ -35,17 +47,19 @@ class Narrowed:
     Attributes
     ----------
     seed, asked : int
-        Which it is: the seed, and how many hidden units were asked for.
+        Its seed, and the number of hidden units asked for.
     network : SparseNetwork
-        Without the units that were pruned and those that carry nothing.
+        Without pruned units and without units that no output depends on.
     examples : int
-        Rows of what to keep that its training consumed, each time they were used.
+        Rows of ``keep`` that were consumed to make it, each time they were used.
     reached : bool
-        Whether it reached the target on the validation rows; without a target, true.
+        Whether it is as small as asked and reached the target on the validation rows; without a target, whether it is as small as asked.
+    accuracy_validation : float
+        On the validation rows of ``keep``, which decide when training ends.
     accuracy_keep, accuracy_forget : float
-        Accuracies: on the task's ``x_test`` where it brings one, otherwise on the validation rows. NaN without anything to forget.
+        On ``x_test`` of the task where it has one, otherwise on the validation rows. NaN without ``forget``.
     accuracy_revived : float
-        On what to forget, after the same training on that: what an adversary brings back. NaN without anything to forget, or no steps.
+        On ``forget``, after training on it: what an adversary brings back. NaN without ``forget``, or without revival steps.
     """
 
     seed: int
@@ -53,36 +67,40 @@ class Narrowed:
     network: SparseNetwork
     examples: int
     reached: bool
+    accuracy_validation: float
     accuracy_keep: float
     accuracy_forget: float
     accuracy_revived: float
 
     @property
     def units(self) -> int:
-        """Hidden units that are left and carry something."""
+        """Hidden units of the network."""
         return sum(self.network.unit_counts[1:-1])
 
 
 @dataclass(frozen=True, eq=False)
 class NarrowResult:
-    """What narrowing gave.
+    """The narrow networks of a call of ``narrow``.
 
     Attributes
     ----------
     method : str
     narrowed : tuple of Narrowed
-        One for each seed and size.
+        One for each size and seed.
     history : tuple of Stage
-        Every phase of each.
+        Each network at the end of every phase.
+    path : tuple of PathPoint
+        Every check under the group lasso, seed by seed; empty for other methods.
     """
 
     method: str
     narrowed: tuple[Narrowed, ...]
     history: tuple[Stage, ...] = field(repr=False)
+    path: tuple[PathPoint, ...] = field(repr=False, default=())
 
     @property
     def best(self) -> Narrowed:
-        """The most accurate on what to keep, of equals that of fewest units, then the first."""
+        """The most accurate on ``keep``, of equals the smallest, then the first."""
         return max(self.narrowed, key=lambda one: (one.accuracy_keep, -one.units))
 
     @property

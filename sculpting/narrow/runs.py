@@ -1,136 +1,217 @@
-"""What a call of ``narrow`` holds: the networks it starts from, those it makes, and how they stood after each phase.
+"""A call of ``narrow``: the models it starts from, the small networks it makes of them, and their history.
 
-N = members (seeds x sizes), H = hidden units of the model, n_l = width of layer l.
+R = seeds, N = members (sizes x seeds, size by size), P = parameters of a model, H = hidden units of a model, n_l = width of layer l.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
 from ..data import Data
-from ..mlp.ablation import unit_ablation
 from ..mlp.export import network_of
 from ..mlp.population import Population
-from ..mlp.scores import ScoreFunction, unit_random
-from ..models.chain import Chain
 from ..models.shape import Shape
 from ..randomness import fold, keys
 from ..tasks.task import Task
-from .attribution import unit_attribution
+from .capture import Capture
+from .distillation import distilled
 from .groups import without_groups
-from .learning import evaluate_in_parts
+from .learning import TrainingResult, evaluate_in_parts, joined, learn
 from .prune import lowest_of
-from .results import Narrowed, Stage
+from .results import Narrowed, NarrowResult, PathPoint, Stage
+from .settings import SCORES, NarrowSettings
 
-__all__ = ["SCORES", "Run", "shares_of"]
+__all__ = ["Run", "keys_of", "scored_on", "shares_of"]
 
-# What units are pruned by.
-SCORES: dict[str, ScoreFunction] = {
-    "group-lasso": unit_ablation, "attribution": unit_attribution, "ablation": unit_ablation, "random": unit_random,
-}  # fmt: skip
+SHARED_PHASES = ("model", "group-lasso")  # of a seed, whatever the size
+PURPOSES = ("group-lasso", "scores", "training", "revival")
+
+
+def keys_of(numbers: Sequence[int], device: torch.device) -> dict[str, Tensor]:
+    """Keys of the random numbers of seeds, ``(R, 2)``, by their purpose."""
+    own = keys([("narrow", number) for number in numbers], device)
+    initial = keys([("initial", number) for number in numbers], device)
+    return {"initial": initial, **{purpose: fold(own, place) for place, purpose in enumerate(PURPOSES)}}
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What narrow networks are made from and judged on, which there are to be, and the history."""
+    """What narrow networks are made from and evaluated on, the sizes there are to be, and the history.
 
-    chain: Chain
+    Attributes
+    ----------
+    models : Population
+        One for each seed ``(R, P)``.
+    shared : bool
+        Whether they are copies of one model.
+    head : str or None
+        The end of the model that the loss takes in; see ``Chain``.
+    tasks : list of Task
+        What to keep and, where there is something, to forget.
+    numbers, sizes : list of int
+        Seeds, and hidden units that are to be left.
+    settings : NarrowSettings
+    keys : mapping of str to Tensor of shape (R, 2)
+        As those of ``keys_of``.
+    """
+
+    models: Population
+    shared: bool
+    head: str | None
     tasks: list[Task]
     numbers: list[int]
     sizes: list[int]
-    place: torch.device
-    max_members: int | None
+    settings: NarrowSettings
+    keys: Mapping[str, Tensor]
     history: list[Stage] = field(default_factory=list)
-
-    @property
-    def members(self) -> list[tuple[int, int | None]]:
-        """Seed and size of every member, size by size."""
-        return [(number, size) for size in self.sizes for number in self.numbers]
+    path: list[PathPoint] = field(default_factory=list)
 
     @property
     def rows(self) -> Tensor:
-        """The place of every member's seed."""
+        """The row of every member's seed, ``(N,)``."""
         return torch.arange(len(self.numbers)).repeat(len(self.sizes))
 
     @cached_property
     def data(self) -> list[Data]:
         """What to keep and, where there is something, to forget."""
-        return [Data.of(task, self.place) for task in self.tasks]
+        return [Data.of(task, self.models.device) for task in self.tasks]
 
     @cached_property
-    def judged(self) -> list[Data]:
-        """The same, with the rows that accuracies are told of in the place of those for validation."""
+    def tested(self) -> list[Data]:
+        """The same, with the test rows in place of the validation rows where there are some."""
         tested = [
             task if task.x_test is None or task.y_test is None else replace(task, x_validation=task.x_test, y_validation=task.y_test)
             for task in self.tasks
         ]
-        return [Data.of(task, self.place) for task in tested]
+        return [Data.of(task, self.models.device) for task in tested]
 
-    def key(self, phase: int) -> Tensor:
-        """Keys of the seeds for one phase."""
-        return fold(keys([("narrow", number) for number in self.numbers], self.place), phase)
+    def result(self) -> NarrowResult:
+        """All phases, one after the other."""
+        small, spent = self.start()
+        learnt = self.trained(small)
+        self.note("learnt", learnt.population, spent + learnt.consumed)
+        if len(self.tasks) > 1 and self.settings.revival_steps:
+            key = self.keys["revival"][self.rows]
+            revived = self.train(learnt.population, self.data[1], key, steps=self.settings.revival_steps)
+            self.note("revived", revived.population, revived.consumed)
+        return NarrowResult(self.settings.method, self.narrowed(learnt), tuple(self.history), tuple(self.path))
 
-    def models(self) -> Population:
-        """A copy of the model for each seed."""
-        return Population.of(
-            self.chain.shape, *(flat.to(self.place).repeat(len(self.numbers), 1) for flat in (self.chain.values, self.chain.mask))
-        )
+    def start(self) -> tuple[Population, Tensor]:
+        """The small networks before they are trained until the target, and the examples that each has consumed, ``(N,)``."""
+        models, spent = self.models, torch.zeros(len(self.numbers), dtype=torch.int64)
+        self.note("model", models, spent)
+        if not self.settings.prunes:
+            return self.fresh(), spent[self.rows]
+        capture = None
+        if self.settings.method == "group-lasso":
+            capture, learnt = self.shrunk()
+            models, spent = self.settings.lasso.without_dead(learnt.population), learnt.consumed
+            self.note("group-lasso", models, spent)
+        if capture is not None and capture.sizes:
+            small, spent = capture.networks(learnt)
+        else:
+            small, scored = self.pruned(models)
+            spent = spent[self.rows] + scored
+        self.note("pruned", small, spent)
+        return small, spent
 
     def fresh(self) -> Population:
         """Untrained networks of every size, from the same initial weights as any other of that shape and seed."""
-        initial, parts = keys([("initial", number) for number in self.numbers], self.place), []
+        shape, parts = self.models.shape, []
         for size in self.sizes:
-            widths = (self.chain.shape.widths[0], *shares_of(self.chain.shape.widths[1:-1], size), self.chain.shape.widths[-1])
-            part = Population.uniform(Shape(widths, self.chain.shape.activations), initial)
+            widths = (shape.widths[0], *shares_of(shape.widths[1:-1], size), shape.widths[-1])
+            part = Population.uniform(Shape(widths, shape.activations), self.keys["initial"])
             mask = torch.ones_like(part.mask)
-            for bias, known in zip(part.shape.biases(mask), self.chain.shape.biases(self.chain.mask.unsqueeze(0)), strict=True):
-                bias *= float(known.any())  # of the model's mask it is only whether a layer has biases that is taken over
+            for bias, known in zip(part.shape.biases(mask), shape.biases(self.models.mask), strict=True):
+                bias *= known.amax(dim=1, keepdim=True)  # of the models' masks only whether a layer has biases
             parts.append(part.masked(part.mask * mask))
         return Population.padded(parts)
 
-    def pruned(self, models: Population, method: str, scope: str) -> Population:
-        """The models of all seeds at every size."""
+    def shrunk(self) -> tuple[Capture, TrainingResult]:
+        """The models under the group lasso."""
+        known = self.settings
+        capture = Capture(known.lasso, self.sizes if known.capture_sizes else [])
+        learnt = self.train(self.models, self.data[0], self.keys["group-lasso"], steps=known.steps, lasso=known.lasso, watch=capture.watch)
+        self.path.extend(capture.path(learnt, self.numbers))
+        return capture, learnt
+
+    def pruned(self, models: Population) -> tuple[Population, int]:
+        """The models ``(R, P)`` at every size, and how many rows they were scored on that count as examples."""
+        method, data, scored = self.settings.method, self.data[0], 0
+        if self.settings.scored_rows is not None and method != "random":
+            data = scored_on(data, self.settings.scored_rows)
+            scored = data.x_validation.shape[1]
         # Copies of one model have one score, unless it is random or they were trained apart.
-        scored = models.select([0]) if method in ("attribution", "ablation") else models
-        scores = SCORES[method](scored, self.data[0], self.key(1)).expand(len(models), -1)
+        one = self.shared and method not in ("random", "group-lasso")
+        scores = SCORES[method](models.select([0]) if one else models, data, self.keys["scores"]).expand(len(models), -1)
         small, hidden = models.select(self.rows), int(models.hidden_counts[0])
         widths = models.shape.widths[1:-1]
+        layered = self.settings.scope == "layer"
         gone = [
-            [width - share for width, share in zip(widths, shares_of(widths, size), strict=True)] if scope == "layer" else [hidden - size]
+            [width - share for width, share in zip(widths, shares_of(widths, size), strict=True)] if layered else [hidden - size]
             for size in self.sizes
             for _ in self.numbers
         ]
-        return without_groups(small, lowest_of(scores[self.rows], small, torch.tensor(gone)))
+        return without_groups(small, lowest_of(scores[self.rows], small, torch.tensor(gone))), scored
 
-    def note(self, phase: str, population: Population, members: Sequence[tuple[int, int | None]], examples: Tensor) -> None:
-        """Write into the history how all members stand."""
+    def trained(self, small: Population) -> TrainingResult:
+        """The small networks, trained until the target; by distillation, those of each teacher by themselves."""
+        known, data, key = self.settings, self.data[0], self.keys["training"][self.rows]
+        options = {"steps": known.recovery_steps if known.prunes else known.steps, "target": known.target}
+        if known.method != "distill":
+            return self.train(small, data, key, **options)
+        groups = (
+            [torch.arange(len(small))] if self.shared else [torch.nonzero(self.rows == row).flatten() for row in range(len(self.numbers))]
+        )
+        parts = []
+        for teacher, rows in enumerate(groups):
+            taught = distilled(data, self.models.select([teacher]), self.tasks[0].loss, known.mixing, known.temperature)
+            parts.append(self.train(small.select(rows), taught, key[rows], **options))
+        return joined(parts, groups)
+
+    @property
+    def train(self) -> Callable[..., TrainingResult]:
+        """``learn``, with what all trainings have in common."""
+        names = ("batch_size", "learning_rate", "check_every", "input_noise", "max_members")
+        return partial(learn, **{name: getattr(self.settings, name) for name in names})
+
+    def note(self, phase: str, population: Population, examples: Tensor) -> None:
+        """Add the units, examples and accuracies of all members to the history."""
+        sizes = [None] if phase in SHARED_PHASES else self.sizes
+        members = [(number, size) for size in sizes for number in self.numbers]
         units = torch.cat(population.alive(), dim=1).sum(dim=1).tolist()
-        scores = [evaluate_in_parts(population, data, self.max_members).accuracy.tolist() for data in self.judged]
+        scores = [evaluate_in_parts(population, data, self.settings.max_members).accuracy.tolist() for data in self.tested]
         pairs = zip(*scores, strict=True) if len(scores) == 2 else ((accuracy, math.nan) for accuracy in scores[0])
         rows = zip(members, units, examples.tolist(), pairs, strict=True)
         self.history.extend(Stage(*member, phase, left, used, *pair) for member, left, used, pair in rows)
 
-    def networks(self, population: Population, reached: list[bool], method: str) -> tuple[Narrowed, ...]:
-        """Every member as it has learnt, with what the history says of it."""
-        learnt, revived = ([stage for stage in self.history if stage.phase == phase] for phase in ("learnt", "revived"))
-        names = self.tasks[0].input_names, self.tasks[0].output_names
+    def narrowed(self, learnt: TrainingResult) -> tuple[Narrowed, ...]:
+        """Every member after its training, with its numbers in the history."""
+        stages, revived = ([stage for stage in self.history if stage.phase == phase] for phase in ("learnt", "revived"))
+        task, accurate = self.tasks[0], (~learnt.examples.isnan() | (self.settings.target is None)).tolist()
+        names = {"input_names": task.input_names, "output_names": task.output_names}
         found = []
-        for row, stage in enumerate(learnt):
-            origin = {"method": method, "seed": stage.seed, "units": stage.asked, **self.tasks[0].origin}
-            facts = {"accuracy": stage.accuracy_keep, "input_names": names[0], "output_names": names[1], "origin": origin}
-            network = network_of(population, row, head=self.chain.head, loss=self.tasks[0].loss, **facts).compact()
-            after = revived[row].accuracy_forget if revived else math.nan
+        for row, stage in enumerate(stages):
+            origin = {"method": self.settings.method, "seed": stage.seed, "units": stage.asked, **task.origin}
+            facts = {"accuracy": stage.accuracy_keep, **names, "origin": origin}
+            network = network_of(learnt.population, row, head=self.head, loss=task.loss, **facts).compact()
             size = self.sizes[row // len(self.numbers)]
-            found.append(
-                Narrowed(stage.seed, size, network, stage.examples, reached[row], stage.accuracy_keep, stage.accuracy_forget, after)
-            )
+            reached, accuracy = accurate[row] and stage.units <= size, learnt.score.accuracy[row].item()
+            after = revived[row].accuracy_forget if revived else math.nan
+            accuracies = (accuracy, stage.accuracy_keep, stage.accuracy_forget, after)
+            found.append(Narrowed(stage.seed, size, network, stage.examples, reached, *accuracies))
         return tuple(found)
+
+
+def scored_on(data: Data, count: int) -> Data:
+    """Data whose validation rows are its first training rows, so many of them."""
+    return replace(data, x_validation=data.x[:, :count], y_validation=data.y[:, :count])
 
 
 def shares_of(widths: Sequence[int], units: int) -> list[int]:

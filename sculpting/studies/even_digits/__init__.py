@@ -18,9 +18,9 @@ __all__ = ["COMMAND", "study"]
 def study(protocol: str = "reduced", source: str = "mnist", data_dir: str | Path | None = None) -> Study:
     """The study of even digits.
 
-    Teachers learn to name all ten digits. Small networks then learn to name the even ones, on images of these alone, until they are right
-    on 97 % of the validation images of even digits: from scratch; by distillation from a teacher; what is left of a teacher once the units
-    of the lowest attribution, or units at random, are removed; and what a group lasso leaves of it.
+    Teachers learn to name all ten digits. Small networks then learn to name the even ones, on images of these alone, until they name
+    97 % of the validation images of even digits right. They are trained from scratch; distilled from a teacher; pruned from a teacher by
+    activation x gradient attribution, or at random; or what a group lasso leaves of a teacher. ``narrow`` makes them.
 
     Parameters
     ----------
@@ -33,15 +33,19 @@ def study(protocol: str = "reduced", source: str = "mnist", data_dir: str | Path
     Returns
     -------
     Study
-        A row for each teacher, and for each method, size, learning rate, strength and seed: ``method`` (or ``teacher``), ``asked`` (hidden
-        units it was to have), ``seed``, ``learning_rate``, ``strength`` (None but for a group lasso), ``units`` (those that it has),
-        ``images`` (training images of even digits consumed, each time they were used, for pruning those that units were scored on too;
-        for a teacher those of all digits), ``reached`` (whether it was small and accurate by then, otherwise ``images`` is what it had;
-        of a teacher, whether it is accurate), ``validation_accuracy`` and ``test_accuracy`` (on even digits, in [0, 1]; nothing was
-        decided on the test images); of a teacher how ``first_order`` and ``activation_gradient`` attribution agree with ablation over all
-        hidden units, ``first_order_pearson`` and so on (see ``ScoreCorrelation``; None where it is not defined, and in all other rows), all
-        scored on the 480 training images of even digits that pruning by attribution scores on, as it is there that its scores decide;
-        ``seconds`` (the cell's, shared equally by its rows).
+        A row for each teacher, and for each method, size, learning rate, strength and seed, with these columns.
+
+        - ``method``, or ``teacher``; ``asked``, the number of hidden units asked for; ``seed``; ``learning_rate``; ``strength`` of the
+          group lasso, None for other methods; ``units``, the number of hidden units.
+        - ``images``: training images of even digits consumed, each time they were used, for pruning by activation x gradient those that
+          units were scored on too; for a teacher those of all digits.
+        - ``reached``: whether the network is as small as asked and was accurate by then. Otherwise ``images`` is the number it was trained
+          on. For a teacher, whether it is accurate.
+        - ``validation_accuracy`` and ``test_accuracy`` on even digits, in [0, 1]. Nothing is decided on the test images.
+        - ``first_order_pearson`` and so on (see ``ScoreCorrelation``), of a teacher: how ``first_order`` and ``activation_gradient``
+          attribution agree with ablation over all hidden units, scored on the 480 training images that pruning scores on. None where a
+          correlation is not defined, and in all other rows.
+        - ``seconds``: those of the cell, shared equally by its rows.
 
     Raises
     ------
@@ -50,15 +54,19 @@ def study(protocol: str = "reduced", source: str = "mnist", data_dir: str | Path
 
     Notes
     -----
-    Published: Michaud, Parker-Sartori and Tegmark, "On the creation of narrow AI", NeurIPS 2025. There training stops on the test images,
-    biases and, in some scripts, outgoing weights of pruned units stay alive, scoring is not charged, and the teacher, the same for all
-    runs, is regularised by dropout. Here every seed has a teacher of its own, and all trainings have noise on the pixels: without it few
-    networks got to 97 % with the 4,110 images of even digits that there are among 10,000. All methods have batches of 16 (published: 64
-    from scratch and for distillation) and are tried with the same learning rates, of which the best is reported; a group lasso also with
-    several strengths. In the full protocol those of pruning and the group lasso are as published, where scratch and distillation had one
-    learning rate; here they have those of pruning. Distillation is by Adam (published: momentum). The group lasso is the published
-    subgradient, of weights without biases. Groups that are dead at a check count as gone, and are masked once the size is reached, where
-    the penalty ends and training until the target begins: one run gives all sizes. Above 2,000 units nothing is run.
+    Published: Michaud, Parker-Sartori and Tegmark, "On the creation of narrow AI", NeurIPS 2025. There training stops on the test images;
+    biases and, in some scripts, outgoing weights of pruned units stay alive; scored images are not counted; and all runs share a teacher,
+    which is regularised by dropout.
+
+    Here every seed has its own teacher, and all trainings have noise on the pixels: without it few networks got to 97 % on the 4,110 images
+    of even digits among 10,000. All methods have batches of 16 (published: 64 from scratch and for distillation). All are tried with the
+    same learning rates, of which the best is reported; a group lasso also with several strengths. In the full protocol, pruning and the
+    group lasso have the published learning rates; scratch and distillation have those of pruning (published: one). Distillation uses Adam
+    (published: momentum).
+
+    The group lasso is the published subgradient, of weights without biases. A network is captured at the first check at which few enough
+    groups are alive; then the dead ones are masked, the penalty ends and training until the target begins. One run gives all sizes. Sizes
+    above 2,000 units are not run.
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol must be one of {list(PROTOCOLS)}; got {protocol!r}")

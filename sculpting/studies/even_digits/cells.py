@@ -12,11 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ...data import Data
 from ...mlp.population import Population
-from ...narrow.lasso import Lasso
+from ...narrow.groups import read_finite
 from ...narrow.learning import evaluate_in_parts
 from ...store import Row
 from ...study import CellResult
@@ -26,32 +24,26 @@ from ..common.agreement import AGREEMENT_COLUMNS, KINDS, LISTS
 from ..common.networks import network_bytes, network_file, network_from
 from .methods import (
     BATCH,
-    DEAD,
     MIXING,
     NOISE,
     SCORED,
     TEACHER_BATCH,
     TEACHER_RATE,
     TEMPERATURE,
-    Start,
+    THRESHOLD,
     key_of,
-    pruned,
-    shrunk,
-    taught,
+    small_networks,
     teacher_scores,
-    teachers_of,
     trained_teacher,
-    untrained,
-)  # fmt: skip
+)
 
 __all__ = ["METHODS", "PROTOCOLS", "TARGET", "Protocol", "cells_of", "even_cell", "needs_of", "settings_of"]
 
-METHODS = ("scratch", "distillation", "attribution", "random", "group-lasso")
+METHODS = ("scratch", "distillation", "activation-gradient", "random", "group-lasso")
 TARGET = 0.97  # accuracy on the even digits at which training ends
-# Of the methods; a group lasso's limit has the name that studies on disk have for it.
 SETTINGS = {
     "batch": BATCH, "noise": NOISE, "teacher_batch": TEACHER_BATCH, "teacher_rate": TEACHER_RATE, "scored": SCORED,
-    "temperature": TEMPERATURE, "mixing": MIXING, "floor": DEAD,
+    "temperature": TEMPERATURE, "mixing": MIXING, "threshold": THRESHOLD,
 }  # fmt: skip
 NOT_SCORED: Mapping[str, None] = dict.fromkeys((*AGREEMENT_COLUMNS, *LISTS))
 
@@ -62,7 +54,7 @@ class Protocol:
 
     ``sizes`` are hidden units of both layers together, ``rates`` the learning rates that a method is tried with, and ``strengths`` those
     of a group lasso. After every ``check_every`` steps the accuracy of a network is checked. Training towards the target ends after
-    ``images`` at the latest, and the group lasso before it after ``shrinking``; both are rounded up to whole passes.
+    ``images`` at the latest, and the group lasso before it after ``shrinking``; both are rounded up to whole epochs.
     """
 
     width: int
@@ -101,7 +93,7 @@ PROTOCOLS = {
     "full": Protocol(
         1200, 20, (24, 30, 50, 70, 100, 160, 200, 280, 400, 600, 800, 1200, 1600, 2000), 10,
         {
-            "scratch": (*GRID, 5e-3), "distillation": GRID, "attribution": GRID, "random": GRID,
+            "scratch": (*GRID, 5e-3), "distillation": GRID, "activation-gradient": GRID, "random": GRID,
             "group-lasso": (4e-4, 8e-4, 1e-3, 2e-3, 3e-3, 5e-3, 8e-3),
         },
         (1e-3, 3e-3, 4e-3, 5e-3, 6.5e-3, 8e-3), check_every=115, images=600_000, shrinking=50_000,
@@ -151,7 +143,8 @@ def _teacher(start: float, known: Protocol, every: Task, even: Task, seed: int) 
     ``scores`` are by ablation; ``attributions`` by each kind of attribution.
     """
     network = trained_teacher(every, known.width, known.epochs, seed)
-    teacher = teachers_of([network])
+    chain = read_finite(network)
+    teacher = Population.of(chain.shape, chain.values.unsqueeze(0))
     validation, test = (evaluate_in_parts(teacher, data).accuracy.item() for data in (Data.of(even), _tested(even)))
     scored = teacher_scores(teacher, Data.of(even), key_of([seed]))
     units, images = int(teacher.hidden_counts[0]), known.epochs * len(every.x)
@@ -171,40 +164,19 @@ def _small(
     strength: float | None,
 ) -> list[Row]:
     """The rows of a method at some sizes and one learning rate, of all seeds."""
-    teachers = teachers_of([network_from(files[network_file(teacher_name(seed))]) for seed in range(known.seeds)])
-    starts = _starts(known, method, units, rate, strength, teachers, Data.of(even))
-    found = [facts for size, start in starts.items() for facts in _rows(known, method, size, start, rate, teachers, even)]
-    seconds = (time.perf_counter() - start) / len(found)
-    return [_row(method, asked, seed, rate, strength, *facts, seconds=seconds) for asked, seed, *facts in found]
-
-
-def _starts(
-    known: Protocol, method: str, sizes: list[int], rate: float, strength: float | None, teachers: Population, data: Data
-) -> dict[int, Start]:
-    """The networks of every size before they are trained."""
-    key, ends = key_of(range(known.seeds)), (len(data.x) - 1, len(data.y))
-    if strength is not None:
-        lasso = Lasso(strength, "subgradient", bias=False)
-        return shrunk(teachers, data, key, lasso, sizes, images=known.shrinking, rate=rate, check_every=known.check_every)
-    if method in ("scratch", "distillation"):
-        return {size: untrained(*ends, size, key) for size in sizes}
-    return {size: pruned(method, teachers, data, size, key) for size in sizes}
-
-
-def _rows(known: Protocol, method: str, size: int, start: Start, rate: float, teachers: Population, task: Task) -> list[list[Any]]:
-    """For every seed: size, seed, units, images, whether it got there, accuracies, and how it shrank."""
-    key = key_of(range(known.seeds))
-    parts = taught(
-        start, Data.of(task), key, teachers if method == "distillation" else None, images=known.images, rate=rate,
+    teachers = [network_from(files[network_file(teacher_name(seed))]) for seed in range(known.seeds)]
+    result = small_networks(
+        method, teachers, even, units, images=known.images, shrinking=known.shrinking, rate=rate, strength=strength,
         check_every=known.check_every, target=TARGET,
     )  # fmt: skip
-    units = torch.cat(start.population.alive(), dim=1).sum(dim=1).tolist()
-    images = start.consumed + torch.cat([part.consumed for part in parts])
-    there = start.small & ~torch.cat([part.examples for part in parts]).isnan()
-    accuracies = [torch.cat([part.score.accuracy for part in parts]).tolist()]
-    accuracies += [[a for part in parts for a in evaluate_in_parts(part.population, _tested(task)).accuracy.tolist()]]
-    columns = zip(range(known.seeds), units, images.tolist(), there.tolist(), *accuracies, start.curves, strict=True)
-    return [[size, *values] for values in columns]
+    stages = [stage for stage in result.history if stage.phase == "learnt"]
+    curves = {seed: [point[1:] for point in result.path if point.seed == seed] for seed in range(known.seeds)}
+    rows, seconds = [], (time.perf_counter() - start) / len(stages)
+    for one, stage in zip(result.narrowed, stages, strict=True):
+        curve = curves[one.seed] if one.asked == min(units) else []
+        facts = [stage.units, one.examples, one.reached, one.accuracy_validation, one.accuracy_keep, curve or None]
+        rows.append(_row(method, one.asked, one.seed, rate, strength, *facts, seconds=seconds))
+    return rows
 
 
 def _row(*values: Any, seconds: float, scored: Mapping[str, Any] = NOT_SCORED) -> Row:

@@ -19,7 +19,7 @@ __all__ = ["NAMES", "Frontier", "frontier", "frontier_figure", "published_near",
 NAMES = {
     "scratch": "scratch",
     "distillation": "distillation",
-    "attribution": "pruned by attribution",
+    "activation-gradient": "pruned by activation x gradient",
     "random": "pruned at random",
     "group-lasso": "group lasso",
 }
@@ -27,7 +27,7 @@ NEAR = 1.25  # a published point stands beside a size up to so many times as lar
 STYLES: dict[str, dict[str, Any]] = {
     "scratch": {"color": "#1a1a1a", "linestyle": (0, (1, 1)), "marker": "s"},
     "distillation": {"color": "#6b6b6b", "linestyle": (0, (4, 1.5)), "marker": "D"},
-    "attribution": {"color": "#0072B2", "linestyle": "-", "marker": "o"},
+    "activation-gradient": {"color": "#0072B2", "linestyle": "-", "marker": "o"},
     "random": {"color": "#56B4E9", "linestyle": (0, (4, 1, 1, 1)), "marker": "v"},
     "group-lasso": {"color": "#D55E00", "linestyle": "-", "marker": "^"},
 }
@@ -84,7 +84,7 @@ def thousands(images: float) -> str:
 
 
 def frontier_figure(rows: Sequence[Row], protocol: str) -> Axes:
-    """Images by units that are left, means with bands from the least to the most of the seeds; published points as faint marks."""
+    """Images by units that are left, means with bands from the least to the most of the seeds; published points as faint crosses."""
     from matplotlib.lines import Line2D
     from matplotlib.ticker import NullLocator
 
@@ -93,11 +93,11 @@ def frontier_figure(rows: Sequence[Row], protocol: str) -> Axes:
 
     known = PROTOCOLS[protocol]
     ax = axes_of(None, 5.2, 3.6)
-    marks = [10**k for k in range(3, 7) if 10**k <= 1.2 * max(row["images"] for row in rows if row["method"] != "teacher")]
+    ticks = [10**k for k in range(3, 7) if 10**k <= 1.2 * max(row["images"] for row in rows if row["method"] != "teacher")]
     ax.set_xscale("log")
     ax.set_yscale("symlog", linthresh=1000, linscale=0.5)  # some need none at all
     ax.set_xticks(known.sizes, [str(size) for size in known.sizes])
-    ax.set_yticks([0, *marks], ["0", *(f"{mark // 1000:,}k" for mark in marks)])
+    ax.set_yticks([0, *ticks], ["0", *(f"{tick // 1000:,}k" for tick in ticks)])
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_locator(NullLocator())
     for method in METHODS:
@@ -109,13 +109,13 @@ def frontier_figure(rows: Sequence[Row], protocol: str) -> Axes:
     lone: dict[str, Any] = {"linestyle": "none", "markersize": 4, "color": "#1a1a1a"}
     handles.append(Line2D([], [], label="published", marker="x", **lone))
     if any(line.get_markerfacecolor() == "white" for line in ax.lines):
-        handles.append(Line2D([], [], label="at least: some seeds did not get there", marker="o", markerfacecolor="white", **lone))
+        handles.append(Line2D([], [], label="lower bound: some seeds failed", marker="o", markerfacecolor="white", **lone))
     ax.figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, prop={"family": FONT, "size": SMALL})
     return ax
 
 
 def _draw(ax: Axes, method: str, points: Sequence[Frontier]) -> None:
-    """The line of a method, open marks where the mean is a lower bound; and what was published in the range of sizes."""
+    """The line of a method, open markers where the mean is a lower bound; and what was published in the range of sizes."""
     style = STYLES[method]
     units = [statistics.mean(row["units"] for row in point.rows) for point in points]
     ends = [(min(images), max(images)) for point in points if (images := [row["images"] for row in point.rows])]

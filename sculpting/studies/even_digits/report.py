@@ -37,9 +37,9 @@ HEADER = (
 TEACHER_HEADER = ("seed", "hidden units", "images of all digits", "validation, even digits", "test, even digits")
 MEANING = (
     "Images of even digits that training consumed, each time they were used, until 97 % of the validation images of even digits were named "
-    "right; for pruning by attribution, those that units were scored on too. Means over seeds, at the learning rate (and strength of the "
-    "group lasso) that most seeds got there with, of equals with fewest images. What a teacher was trained on is not charged. *Above*: "
-    "some seeds did not get there, and the mean counts what they had."
+    "right; for pruning by activation x gradient, those that units were scored on too. Means over seeds, at the learning rate (and "
+    "strength of the group lasso) that most seeds got there with, of equals with fewest images. What a teacher was trained on is not "
+    "counted. *Above*: some seeds did not get there, and the mean counts what they had."
 )
 NOTE = (
     "Published: Michaud, Parker-Sartori and Tegmark (NeurIPS 2025), figure 4, at the nearest size: one teacher of 2,400 units, 29,492 "
@@ -47,8 +47,8 @@ NOTE = (
 )
 AGREEMENT = (
     "Scores for the even digits of every hidden unit of the teachers, both layers together; mean and range over teachers. On the "
-    f"{SCORED} training images that units are scored on for pruning by attribution, which goes by activation x gradient; the teachers were "
-    f"trained on them too, so losses are small there. {WHAT_SCORES_ARE} {PUBLISHED_AGREEMENT}"
+    f"{SCORED} training images that units are scored on for pruning by activation x gradient; the teachers were trained on them too, so "
+    f"losses are small there. {WHAT_SCORES_ARE} {PUBLISHED_AGREEMENT}"
 )
 
 
@@ -107,7 +107,7 @@ def _targets(rows: Sequence[Row], protocol: str) -> list[list[str]]:
     for method in BELOW:
         verdicts = [known for size in sizes if (known := verdict(rows, method, "scratch", size)) is not None]
         rate, target = Rate(verdicts.count("yes"), len(verdicts)) if verdicts else None, Rate(len(sizes), len(sizes))
-        # What is open may still turn out well, but not with the rows at hand.
+        # Open while some sizes are undecided and none has failed.
         is_reached = "open" if "open" in verdicts and "no" not in verdicts else reached(rate, target)
         lines.append([f"{NAMES[method]}: fewer images than scratch, of all sizes", str(target), with_interval(rate), is_reached])
     if protocol == "full":
