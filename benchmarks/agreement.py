@@ -1,7 +1,7 @@
 """How far results agree between population sizes and thread counts. Run as `python benchmarks/agreement.py`.
 
-Every member's random numbers are its own, so only the rounding of batched products can differ. Shares of final candidates of
-[6,3,3,3] 6-24-24-3 (32 seeds, 4 chains each) whose edges are the same as in one population of all of them.
+Every member has its own random numbers, so only the rounding of batched products can differ. Counted are the final candidates of
+[6,3,3,3] 6-24-24-3 (32 seeds, 4 chains each) whose edges are the same as in one population of all seeds.
 """
 
 from __future__ import annotations

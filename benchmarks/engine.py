@@ -1,9 +1,9 @@
-"""What the engine costs against one network at a time in plain PyTorch, measured side by side. Run as `make bench`.
+"""The cost of the engine against one network at a time in plain PyTorch, measured side by side. Run as `make bench`.
 
-All on one thread (MNIST size on all), process time. Machines are noisy, and not evenly: the baseline runs before and after every run
-of the engine, a ratio is that of the mean of those two to the run between them, and the median of the ratios counts. A member-step is
-one gradient step of one member, everything that a round holds included: noise, order, evaluation, snapshots, pruning, history. Members
-run the whole protocol with P_u = 70, P_e = 2.5, by the published schedule, which is what the plain loop does too.
+All in process time on one thread; networks of MNIST size on all threads. Machines are noisy, so the baseline runs before and after every
+run of the engine. A ratio is the mean of these two to the run between them, and the median of the ratios counts. A member-step is one
+gradient step of one member with everything in a round: noise, data order, evaluation, best epoch, pruning, history. Members run the
+whole protocol with unit step 0.7 and edge step 0.025 by the published schedule, as the plain loop does.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from sculpting.randomness import keys, uniforms
 from sculpting.settings import RoundSettings
 from sculpting.tasks import Task
 
-# As published: ReLU units, one rate, no noise inside, steps that only halve, chains that end at the first item that cannot go.
+# As published: ReLU units, constant learning rate, no hidden noise, steps that only halve, chains that end at the first rejected item.
 PUBLISHED: dict[str, Any] = {
     "learning_rate": 0.05, "final_rate": 1.0, "rate_width": None, "least_rows": 1, "hidden_noise": 0.0,
     "dense_rounds": 1, "double_after": None, "unit_tries": 1, "edge_tries": 1, "edge_score": "magnitude",
@@ -122,7 +122,7 @@ def protocols() -> list[str]:
 def mnist_task(rows: int = 2048) -> Task:
     x = torch.rand(rows, MNIST[0], generator=torch.Generator().manual_seed(0))
     y = (x[:, :3] > 0.5).float()
-    return Task(x, y, "bce", x, y)  # evaluated on all rows, as the plain loop is
+    return Task(x, y, "bce", x, y)  # evaluated on all rows, like the plain loop
 
 
 def mnist_step(data: Data, population: Population, steps: int = 24) -> float:
@@ -293,7 +293,7 @@ def synchronised(device: str, work: Callable[[], object]) -> float:
 
 
 def peak(members: int) -> None:
-    """Print the peak memory, in bytes, of a process that trains a round of so many members at once."""
+    """Print the peak memory, in bytes, of a process that trains a round of this number of members at once."""
     data, shape, settings = wide()
     train(Population.fresh(shape, keys(range(members))), data, settings, keys(range(members)), max_members=members)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
@@ -317,7 +317,7 @@ def memory(few: int = 256, many: int = 1280) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--members", nargs="+", type=int, default=(1, 8, 64, 512, 4096))
-    parser.add_argument("--peak", type=int, help="only print the peak memory of a process that trains so many members")
+    parser.add_argument("--peak", type=int, help="only print the peak memory of a process that trains this number of members")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/engine.md"))
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,8 +1,7 @@
-"""What the first use costs: imports, and the 70 candidates of one seed on one thread. Run as `make bench`.
+"""The cost of a first use: imports, and the 70 candidates of one seed on one thread. Run as `make bench`.
 
-The baseline of an import is importing torch alone; that of sculpting is the time that the published code needs for the same work
-on such a machine, 46 minutes: its own measured cost of a step and an epoch, times the rounds of the protocol. Medians are printed
-with all values.
+The baseline of an import is importing torch alone. The baseline of sculpting is the time of the published code for the same work on such
+a machine, 46 minutes: its measured cost of a step and an epoch, times the rounds of the protocol. Medians are printed with all values.
 """
 
 from __future__ import annotations

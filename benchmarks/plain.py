@@ -18,7 +18,7 @@ def mlp(widths: tuple[int, ...]) -> nn.Sequential:
 
 
 def train_round(model: nn.Sequential, masks: list[Tensor], x: Tensor, y: Tensor, steps: int, batch: int, noise: float) -> float:
-    """One round: shuffled noisy batches, masked gradients, fused Adam, evaluation and snapshot of the best epoch; returns its accuracy."""
+    """One round: shuffled noisy batches, masked gradients, fused Adam, evaluation and a copy of the best epoch; returns its accuracy."""
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05, weight_decay=1e-4, fused=True)
     parameters = list(model.parameters())
     best, state, done = (-1.0, 0.0), [], 0
@@ -44,7 +44,7 @@ def train_round(model: nn.Sequential, masks: list[Tensor], x: Tensor, y: Tensor,
 
 
 def seconds_per_step(widths: tuple[int, ...], x: Tensor, y: Tensor, steps: int, batch: int, noise: float = 0.1, rounds: int = 5) -> float:
-    """Process seconds of one gradient step, everything in a round included."""
+    """Process seconds of one gradient step, with everything in a round."""
     model = mlp(widths)
     masks = [torch.ones_like(p) for p in model.parameters()]
     train_round(model, masks, x, y, steps, batch, noise)

@@ -1,7 +1,7 @@
 """Draw the structure that is found in each of the paper's four exemplar tasks, in one figure.
 
-Two disjoint XORs come out as two modules; three reused ANDs as three modules below three outputs; three ANDs reused by sixteen
-outputs as one module below two; one function of all inputs as one module.
+Two disjoint XORs give two modules. Three reused ANDs give three modules below three outputs. Three ANDs reused by sixteen outputs
+give one module below two. One function of all inputs gives one module.
 """
 
 from pathlib import Path

@@ -1,8 +1,8 @@
-"""Sculpt a network that computes the XOR of two digits, and see how it goes about it.
+"""Sculpt a network that computes the XOR of two digits, and see how it does so.
 
-The two digits are read by modules of their own; from there on, layer by layer, units tell of fewer bits of them, until each tells of
-hardly more than one: the three XORs are computed apart. Small images stand in for MNIST; `14` or `28` as argument takes MNIST of that size,
-from the folder that SCULPTING_DATA names or from the network.
+Each digit is read by modules of its own. From there on, layer by layer, units carry fewer bits of the digits, until each carries hardly
+more than one: the three XORs are computed separately. Small images replace MNIST; the argument `14` or `28` selects MNIST of that size,
+from the folder that SCULPTING_DATA names or by download.
 """
 
 import sys

@@ -1,7 +1,7 @@
-"""Narrow a network that computes parities to the sum of two of them, sculpt what group lasso leaves, and see which inputs go.
+"""Narrow a network of three parities to the sum of two of them, sculpt what group lasso leaves, and see which inputs go.
 
 Narrowed to the code 0+1, the network has fewer units and no longer computes parity 2, but its first units still read all nine inputs.
-Sculpted for that code, it keeps the four bits of the code, in one module, and no edge from the bits of parity 2 nor from the control
+Sculpted for that code, it keeps the four bits of the code in one module. No edge is left from the bits of parity 2, nor from the control
 bits, which never change.
 """
 

@@ -1,7 +1,7 @@
-"""Sculpt a network of one's own, trained on one's own data.
+"""Sculpt your own network, trained on your own data.
 
 The target is a sum of two independent parts, (a xor b) and (c and d), of six sampled inputs, two of which do not matter. The
-sculpted network leaves those two out, and groups the other four by the part that they belong to.
+sculpted network drops those two, and groups the other four by the part that they belong to.
 """
 
 import torch

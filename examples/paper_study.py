@@ -1,7 +1,8 @@
-"""Redo the published Boolean study, every task with the same setting, by two rules: consensus, and the sparsest candidate, as published.
+"""Repeat the published Boolean study, every task with the same setting, by two rules: consensus, and the sparsest candidate, as published.
 
 Two tasks are enough to see that the sparsest network of `[4,1,4]` is often not the single module of the task, and the consensus is.
-With `all` as argument it is the whole study, the same as `sculpting study boolean`: hours, but stopped it goes on where it was.
+With the argument `all` it is the whole study, the same as `sculpting study boolean`. That takes hours; started again, it goes on where it
+was stopped.
 """
 
 import sys

@@ -1,8 +1,7 @@
-"""Sculpt networks that compute two parities of two bits each, alone and with their sum, among two bits that mean nothing.
+"""Sculpt networks of two parities of two bits each, alone and with their sum, among two bits that do not matter.
 
-Asked for alone, the parities end in two modules that share nothing; asked for with their sum, their inputs still keep to two groups, and
-other modules join what these tell, not those of the task where chains are as few as here. Either way the two bits that mean nothing have
-no edge left.
+Alone, the parities end in two modules that share nothing. With their sum, the inputs are still in two groups, but the modules above them
+are not those of the task, as there are few chains here. Either way the two bits that do not matter have no edge left.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Sculpt networks that name two digits side by side, and see the image come apart.
+"""Sculpt networks that name two digits side by side, and see the image split in two.
 
-Nothing says that the image has two halves, and yet no module of what is left of the network has pixels of both digits. Small images stand
-in for MNIST; `14` or `28` as argument takes MNIST of that size, from the folder that SCULPTING_DATA names or from the network.
+Nothing in the data says that the image has two halves, and yet no module of the sculpted network reads pixels of both digits. Small
+images replace MNIST; the argument `14` or `28` selects MNIST of that size, from the folder that SCULPTING_DATA names or by download.
 """
 
 import sys

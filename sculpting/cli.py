@@ -22,7 +22,7 @@ from .studies.common.selection import accuracies_on_test, select
 from .studies.common.settings import IMAGE_THRESHOLD, THRESHOLD
 from .study import run
 from .tasks import EXEMPLARS, Task, boolean, boolean_tasks, named
-from .tasks.named import MAKERS
+from .tasks.by_name import MAKERS
 
 __all__ = ["main"]
 

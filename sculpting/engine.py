@@ -1,4 +1,4 @@
-"""What the schedule knows of an engine: how to train, evaluate, score, remove, select, join and export networks.
+"""The protocol of an engine: what the schedule calls to train, evaluate, score, remove, select, join and export networks.
 
 N = members, items = hidden units or edges of a member.
 """
@@ -31,7 +31,7 @@ class Evaluation:
         return (self.accuracy > other.accuracy) | ((self.accuracy == other.accuracy) & (self.loss < other.loss))
 
     def first_best(self, members: int) -> Tensor:
-        """The position of each member's best of several evaluations, one after the other; the earliest of equal ones."""
+        """The position of each member's best among several evaluations, stored one after the other; ties go to the earliest."""
         accuracy = self.accuracy.view(-1, members).nan_to_num(nan=-torch.inf)
         loss = self.loss.view(-1, members).nan_to_num(nan=torch.finfo(self.loss.dtype).max)
         best = loss.masked_fill_(accuracy < accuracy.amax(dim=0), torch.inf).argmin(dim=0)
@@ -47,7 +47,7 @@ class Members(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where they are."""
+        """The device of the members."""
         ...
 
     def __len__(self) -> int: ...
@@ -61,15 +61,15 @@ class Members(Protocol):
         ...
 
     def replaced(self, rows: Tensor, other: Self) -> Self:
-        """The same members, of which those at ``rows`` are the others now."""
+        """The same members, those at ``rows`` replaced by the others."""
         ...
 
     def tensors(self) -> dict[str, Tensor]:
-        """What a checkpoint keeps of them."""
+        """The tensors that a checkpoint stores, by name."""
         ...
 
     def restored(self, tensors: Mapping[str, Tensor]) -> Self:
-        """Members of the same architecture as these, from what a checkpoint has kept."""
+        """Members of the same architecture, from the tensors that a checkpoint has stored."""
         ...
 
 
@@ -79,7 +79,7 @@ M = TypeVar("M", bound=Members)
 class Engine(Protocol[M]):
     """Trains and prunes members of one architecture.
 
-    What a member becomes does not depend on who is trained beside it, but for the rounding of batched products.
+    The result of a member does not depend on the other members, except for the rounding of batched products.
     """
 
     def train(self, members: M, key: Tensor, learning_rate: Tensor) -> tuple[M, Evaluation]:
@@ -102,9 +102,9 @@ class Engine(Protocol[M]):
         ...
 
     def remove(self, members: M, items: Items, removed: Tensor) -> M:
-        """The members without some of their items, bool ``(N, items)``."""
+        """The members without the items that are true in ``removed``, bool ``(N, items)``."""
         ...
 
     def export(self, members: M, facts: Sequence[dict[str, Any]]) -> list[SparseNetwork]:
-        """Every member as a network, each with further attributes of its own."""
+        """Every member as a network; ``facts`` holds further attributes for each."""
         ...

@@ -12,15 +12,15 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 
 __all__ = ["cluster", "workers"]
 
-PATIENCE = 10  # seconds that a scheduler has to reply
+PATIENCE = 10  # seconds that the scheduler has to reply
 
 
 @contextlib.contextmanager
 def workers(jobs: int) -> Iterator[Executor | None]:
-    """An executor of so many processes for :func:`~sculpting.run`; for one job None, which is this process.
+    """An executor with ``jobs`` processes for :func:`~sculpting.run`; None for one job, which then runs in this process.
 
-    The processes start with a fresh interpreter, so a script that asks for several needs ``if __name__ == "__main__":``. They end with
-    this process, however it ends.
+    The processes start with a fresh interpreter, so a script with several jobs needs ``if __name__ == "__main__":``. They end with this
+    process, however it ends.
 
     Raises
     ------
@@ -43,13 +43,13 @@ def workers(jobs: int) -> Iterator[Executor | None]:
 
 
 def _begin_worker() -> None:
-    # Ctrl-C reaches every process of the terminal; without this, workers would go on with the cells that wait in their queue.
+    # Ctrl-C reaches every process of the terminal; without this, workers would continue with the cells in their queue.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
+    """End this worker with its parent. A worker whose parent was killed would otherwise wait for work forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -60,12 +60,12 @@ def _end_with_parent() -> None:
 def cluster(address: str) -> Iterator[Executor]:
     """An executor of the workers of a Dask cluster for :func:`~sculpting.run`.
 
-    The scheduler gives the cells of a worker that was lost to another one. Every worker needs this library, in the same version.
+    When a worker is lost, the scheduler gives its cells to another. Every worker needs this library in the same version.
 
     Parameters
     ----------
     address : str
-        Of the scheduler, such as ``tcp://127.0.0.1:8786``.
+        Address of the scheduler, such as ``tcp://127.0.0.1:8786``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Writing files so that they are complete or absent, never partial."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ __all__ = ["check_folder", "write_file"]
 
 
 def check_folder(folder: str | Path, what: str) -> None:
-    """Refuse a folder that could not be made or written to; ``what`` names the argument that it stands in. Nothing is made yet."""
+    """Refuse a folder that cannot be created or written to, without creating it; ``what`` is the name of the argument."""
     whole = Path(folder).absolute()
     there = next(path for path in (whole, *whole.parents) if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
-        raise ValueError(f"{what} must be in a folder that can be written to; got {folder}, and {there} is none")
+        raise ValueError(f"{what} must be in a folder that can be written to; got {folder}, but {there} cannot be. Give another path")
 
 
 def write_file(path: str | Path, content: bytes) -> Path:
-    """Write under a temporary name beside ``path`` and rename; missing folders are created. Returns the path."""
+    """Write to a temporary file beside ``path``, then rename it. Missing folders are created. Returns the path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

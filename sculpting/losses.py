@@ -1,6 +1,6 @@
-"""Losses and the accuracy that belongs to each: one entry a loss.
+"""Losses, each with its accuracy: one entry a loss.
 
-N = members, k = outputs, S = rows. ``z`` is what the last layer gives, ``(N, k, S)``; targets ``y`` broadcast to it
+N = members, k = outputs, S = rows. ``z (N, k, S)`` are the outputs of the last layer; targets ``y`` broadcast to it
 (classes one-hot). The loss of a row is the mean over its outputs (for classes the cross-entropy of the row).
 """
 
@@ -17,14 +17,14 @@ __all__ = ["LOSSES", "Loss"]
 
 @dataclass(frozen=True)
 class Loss:
-    """What a loss is made of, each a function of ``(z, y)`` but the divisor.
+    """A loss and its accuracy; all but the divisor are functions of ``(z, y)``.
 
     Attributes
     ----------
     slope
-        Slope of the loss of a row to its z, times the divisor: ``(N, k, S)``.
+        Derivative of the loss of each row with respect to its z, times the divisor: ``(N, k, S)``.
     divisor
-        Of the number of outputs; divided by once, where parameters are reached, it saves a pass over all rows.
+        A function of the number of outputs. Gradients are divided by it once, at the parameters, which saves a pass over all rows.
     mean
         Mean loss ``(N,)``.
     accuracy
@@ -38,12 +38,12 @@ class Loss:
 
 
 def _log_loss(z: Tensor, y: Tensor) -> Tensor:
-    """-log of the probability of the right bit; three fast calls where a softplus is a slow one."""
+    """-log of the probability of the correct bit, in three fast calls instead of one slow softplus."""
     return (z * (2 * y - 1)).sigmoid_().clamp_(min=1e-38).log_().mean(dim=(1, 2)).neg_()
 
 
 def _right_bits(z: Tensor, y: Tensor) -> Tensor:
-    """1 - the share of wrong bits; counted in float32, exact to 2^24: bools were four times slower, sums in float64 two to four."""
+    """1 - the fraction of wrong bits; counted in float32, exact to 2^24: bools were four times slower, sums in float64 two to four."""
     wrong = torch.gt(z, 0, out=torch.empty_like(z)).sub_(y).abs_()
     return wrong.sum(dim=(1, 2)).double().div_(-z.shape[1] * z.shape[2]).add_(1)
 

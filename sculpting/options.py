@@ -1,4 +1,4 @@
-"""What ``sculpt`` and ``narrow`` are given, checked where it enters."""
+"""Checks of the arguments of ``sculpt`` and ``narrow``, and the settings that follow from them."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .mlp.scores import EDGE_SCORES, UNIT_SCORES
 from .models.chain import Chain, read_model
 from .settings import ScheduleSettings, TrainingSettings
 from .tasks.task import Task
 
 __all__ = [
     "EDGE_STEPS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "UNIT_STEPS",
-    "check_accuracy", "check_amounts", "check_choice", "check_counts", "check_finite", "check_inputs", "check_schedule", "check_spread",
-    "check_training", "device_of", "read_models", "settings_of", "steps_of",
+    "check_accuracy", "check_amounts", "check_call", "check_choice", "check_counts", "check_finite", "check_inputs", "check_schedule",
+    "check_spread", "check_training", "device_of", "read_models", "settings_of", "steps_of",
 ]  # fmt: skip
 
 UNIT_STEPS: tuple[float, ...] = tuple(round(0.05 * i, 2) for i in range(14, 0, -1))
 EDGE_STEPS: tuple[float, ...] = (0.025, 0.02, 0.015, 0.01, 0.005)
 LARGE_UNIT_STEPS: tuple[float, ...] = (0.5, 0.2)
 LARGE_EDGE_STEPS: tuple[float, ...] = (0.02, 0.01)
-LARGE = 20_000  # weights from which on a network takes the smaller grid: a round takes seconds, not milliseconds
+LARGE = 20_000  # weights above which a model gets the smaller grid: its rounds take seconds, not milliseconds
 
 
 def read_models(model: nn.Module | Sequence[nn.Module]) -> list[Chain]:
-    """One model or several as chains of layers that fit into one population.
+    """One model or several, read as chains of layers that fit into one population.
 
     Raises
     ------
     TypeError, ValueError
-        When a model cannot be read, there is none, or they differ in more than widths.
+        When a model cannot be read, the list is empty, or models differ in more than widths.
     """
     models: Sequence[Any] = model if isinstance(model, (list, tuple)) else [model]
     chains = [read_model(each) for each in models]
@@ -54,12 +55,12 @@ def read_models(model: nn.Module | Sequence[nn.Module]) -> list[Chain]:
 def settings_of(
     task: Task, training: TrainingSettings | None, schedule: ScheduleSettings | None, given: Mapping[str, Any]
 ) -> tuple[TrainingSettings, ScheduleSettings]:
-    """The settings of a call: those of the task, or in their place others, and in either the fields that were given by name.
+    """The settings of a call: ``training`` and ``schedule``, or else those of the task, with the fields in ``given`` replaced.
 
     Raises
     ------
     TypeError
-        When ``training`` or ``schedule`` is something else, or a name is no field of either.
+        When ``training`` or ``schedule`` has another type, or a name is no field of either.
     """
     for name, value, kind in (("training", training, TrainingSettings), ("schedule", schedule, ScheduleSettings)):
         if value is not None and not isinstance(value, kind):
@@ -76,7 +77,7 @@ def settings_of(
 
 
 def steps_of(chains: Sequence[Chain], settings: ScheduleSettings) -> tuple[list[float], list[float]]:
-    """The first steps of chains of units and of edges: as given, otherwise by the size of the largest model."""
+    """The first steps of the chains of unit and edge pruning: as given, otherwise by the size of the largest model."""
     large = max(len(chain.shape.weight_positions()) for chain in chains) > LARGE
     usual = (LARGE_UNIT_STEPS, LARGE_EDGE_STEPS) if large else (UNIT_STEPS, EDGE_STEPS)
     found = [
@@ -99,6 +100,28 @@ def _fractions(name: str, values: Any) -> list[float]:
     return steps
 
 
+def check_call(
+    chains: Sequence[Chain],
+    task: Task,
+    training: TrainingSettings,
+    schedule: ScheduleSettings,
+    initial: str,
+    min_accuracy: float | None,
+) -> None:
+    """Refuse what does not fit the model or the data, or is out of range."""
+    check_training(training)
+    check_schedule(schedule)
+    check_choice("unit_score", schedule.unit_score, [*UNIT_SCORES])
+    check_choice("edge_score", schedule.edge_score, [*EDGE_SCORES])
+    check_inputs(chains[0], task)
+    check_spread(task.loss, task.y_validation, "that decide acceptance")
+    check_accuracy(min_accuracy)
+    check_choice("initial", initial, ("fresh", "model"))
+    if initial == "model":
+        for chain in chains:
+            check_finite(chain)
+
+
 def check_training(settings: TrainingSettings) -> None:
     """Refuse settings of training rounds that are out of range."""
     try:
@@ -115,44 +138,44 @@ def check_training(settings: TrainingSettings) -> None:
 
 
 def check_schedule(settings: ScheduleSettings) -> None:
-    """Refuse settings of the pruning schedule that are out of range; scores and steps are checked where they are looked up."""
+    """Refuse settings of the pruning schedule that are out of range. Scores and steps are checked where they are used."""
     optional = {name: getattr(settings, name) for name in ("double_after", "dense_rounds")}
     given = {name: value for name, value in optional.items() if value is not None}
     check_counts(unit_tries=settings.unit_tries, edge_tries=settings.edge_tries, **given)
     if not 0 <= settings.tolerance < 1:
-        raise ValueError(f"tolerance must be a fraction in [0, 1), such as 0.005 for half a percentage point; got {settings.tolerance}")
+        raise ValueError(f"tolerance must be a fraction in [0, 1), such as 0.005; got {settings.tolerance}")
 
 
 def check_accuracy(min_accuracy: float | None) -> None:
-    """Refuse what is no accuracy."""
+    """Refuse an accuracy that is no fraction in (0, 1]."""
     if min_accuracy is not None and not 0 < min_accuracy <= 1:
-        raise ValueError(f"min_accuracy must be a fraction in (0, 1]; got {min_accuracy}")
+        raise ValueError(f"min_accuracy must be a fraction in (0, 1], such as 0.97; got {min_accuracy}")
 
 
 def check_choice(name: str, value: object, known: Sequence[str]) -> None:
-    """Refuse a name that is not known."""
+    """Refuse a value that is not one of the known names."""
     if value not in known:
         raise ValueError(f"{name} must be one of {sorted(known)}; got {value!r}")
 
 
 def check_finite(chain: Chain) -> None:
-    """Refuse a model whose own weights cannot be used."""
+    """Refuse a model whose weights and biases are not finite."""
     bad = int((~torch.isfinite(chain.values)).sum())
     if bad:
         raise ValueError(f"the model's weights and biases must be finite; got {bad} NaN or infinite values")
 
 
 def check_spread(loss: str, y: Tensor, what: str) -> None:
-    """Refuse real targets of which the coefficient of determination is not defined."""
+    """Refuse real targets that are all equal, for which the coefficient of determination is not defined."""
     if loss == "mse" and bool((y == y[0]).all()):
         raise ValueError(
-            f"the {len(y)} rows {what} must have different targets, or the coefficient of determination is not defined; got all the same. "
-            "Give more rows, or a validation"
+            f"the {len(y)} rows {what} must not all have the same targets, for which the coefficient of determination is not defined; "
+            "got equal targets. Give more rows, or a validation"
         )
 
 
 def check_inputs(chain: Chain, task: Task) -> None:
-    """Refuse data of another width than the model's, and names that do not fit the data."""
+    """Refuse data whose width is not that of the model, and names that do not fit the data."""
     if task.x.shape[1] != chain.shape.widths[0]:
         raise ValueError(f"x must have {chain.shape.widths[0]} columns, one for each input of the model; got {task.x.shape[1]}")
     for kind, names, count in (("input", task.input_names, task.x.shape[1]), ("output", task.output_names, task.y.shape[1])):
@@ -161,25 +184,25 @@ def check_inputs(chain: Chain, task: Task) -> None:
 
 
 def check_counts(**counts: int) -> None:
-    """Refuse what is no whole number of at least 1."""
+    """Refuse values that are not whole numbers of at least 1."""
     for name, value in counts.items():
         if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}")
 
 
 def check_amounts(**amounts: float) -> None:
-    """Refuse what is below 0 or not finite."""
+    """Refuse values that are negative or not finite."""
     for name, value in amounts.items():
         if not 0 <= value < math.inf:
             raise ValueError(f"{name} must be at least 0, and finite; got {value}")
 
 
 def device_of(name: str | torch.device) -> torch.device:
-    """A device that is there."""
+    """The device of this name, refused when it is not available."""
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         there = ["cpu"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-        raise ValueError(f"device must be one that is there: {', '.join(there)}; got {str(name)!r}") from error
+        raise ValueError(f"device must be available, one of {', '.join(there)}; got {str(name)!r}") from error
     return device

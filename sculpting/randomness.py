@@ -1,8 +1,8 @@
-"""Random numbers keyed by what they are for, so that no member's numbers depend on who else is trained beside it.
+"""Random numbers from keys, so that the numbers of a member do not depend on the other members.
 
-N = members. Numbers come from a counter-based hash (the constants are those of the 32-bit
-"lowbias32" mixer, Wellons 2018, with the second half of the key added between its rounds): any device, any order, any
-population gives the same ones, and nothing is drawn from a global generator.
+N = members. Numbers come from a counter-based hash. Its constants are those of the 32-bit "lowbias32" mixer (Wellons
+2018); the second half of the key is added between its rounds. Numbers are the same on any device, in any order and in any population.
+Nothing is drawn from a global generator.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .sorting import sorted_positions
 
 __all__ = ["bits", "check_seed", "fold", "keys", "normals", "permutations", "uniforms"]
 
-# Python's own numbers are made into tensors by every call, which takes as long as the call itself where members are few.
+# Kept as tensors: to convert Python's numbers in every call takes as long as the call itself where members are few.
 SIXTEEN, FIFTEEN, LOW_16, LOW_17, FIRST_FACTOR, SECOND_FACTOR = (
     torch.tensor(number, dtype=torch.int32, device="cpu") for number in (16, 15, 0xFFFF, 0x1FFFF, 0x7FEB352D, 0x846CA68B - (1 << 32))
 )
@@ -27,7 +27,7 @@ FEW = 1024  # positions up to which 22 bits of a hash order them: two of 1,024 a
 
 
 def check_seed(seed: object) -> int:
-    """A seed as Python's own integer, since names are told apart by their ``repr``; refused where it is no whole number of at least 0."""
+    """The seed as a Python integer, since keys depend on the ``repr`` of names; refused when it is no whole number of at least 0."""
     if not isinstance(seed, Integral) or isinstance(seed, bool) or seed < 0:
         raise ValueError(f"seed must be a whole number of at least 0; got {seed!r}")
     return int(seed)
@@ -46,7 +46,7 @@ def keys(names: Sequence[Hashable], device: torch.device | str = "cpu") -> Tenso
 
 
 def fold(key: Tensor, purpose: int | Tensor) -> Tensor:
-    """New keys of shape ``(N, 2)`` for one purpose of many, such as the noise of a round; ``purpose`` may be one a key, ``(N,)``."""
+    """New keys ``(N, 2)`` for one of several purposes, such as the noise of a round; ``purpose`` may hold one number a key, ``(N,)``."""
     start = 2 * purpose.to(key).unsqueeze(1) if isinstance(purpose, Tensor) else 2 * purpose
     return _hash(key, 2, start)
 
@@ -71,7 +71,7 @@ def normals(key: Tensor, length: int, count: int = 1, start: int = 0, last: bool
         torch.bitwise_right_shift(bits.t(), SIXTEEN, out=halves[:, 1]).bitwise_and_(LOW_16)
         drawn = quantiles.index_select(0, halves.flatten()).view(count, 2 * half, len(key)).permute(2, 0, 1)
     else:
-        halves = bits.view(torch.uint16).long()  # signed and masked, as int32, they and the look-up took a fifth longer
+        halves = bits.view(torch.uint16).long()  # as masked int32, they and the look-up took a fifth longer
         drawn = quantiles.index_select(0, halves.flatten()).view(len(key), count, 2 * half)
     return drawn[:, :, :length]
 
@@ -115,7 +115,7 @@ def _quantiles(device: torch.device) -> Tensor:
 def _hash(key: Tensor, count: int, start: int | Tensor = 0, last: bool = False) -> Tensor:
     """The hashes of the counters ``start ... start + count - 1``: int32 of shape ``(N, count)``."""
     counters, first = torch.arange(count, dtype=torch.int32, device=key.device), key[:, :1] + start
-    second = key[:, 1:].contiguous()  # side by side: with members last the sum took half as long
+    second = key[:, 1:].contiguous()  # contiguous: with members last the sum took half as long
     bits = (counters.unsqueeze(1) + first.t()).t() if last else counters + first
     rest = torch.empty_like(bits)
     _fold_down(bits, SIXTEEN, LOW_16, rest)

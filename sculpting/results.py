@@ -1,19 +1,26 @@
-"""What ``sculpt`` returns."""
+"""The result of ``sculpt``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 
-from .models.network import SparseNetwork
+from .engine import M
+from .models.chain import Chain
+from .models.network import SparseNetwork, by_edges
+from .schedule.chains import ChainState
 from .schedule.history import Attempt, RoundRecord
+from .schedule.pruning_schedule import PruningSchedule
+from .schedule.rounds import Rounds
+from .tasks.task import Task
 
-__all__ = ["SculptResult", "StopReason"]
+__all__ = ["SculptResult", "StopReason", "result_of"]
 
 
 class StopReason(Enum):
-    """Why sculpting ended; the value says it in a sentence."""
+    """Why sculpting ended; the value is a sentence for the user."""
 
     FINEST_STEP = "Every chain ended where removing one more edge lost the accuracy, or would have left none."
     UNITS_ONLY = "Every chain ended where removing one more unit lost the accuracy, or would have left none; no edge steps were asked for."
@@ -29,18 +36,18 @@ class StopReason(Enum):
 
 @dataclass(frozen=True, eq=False)
 class SculptResult:
-    """What sculpting found.
+    """Sparse networks, and the history of how they were found.
 
     Attributes
     ----------
     candidates : tuple of SparseNetwork
-        The last accepted network of every chain that has one, from the sparsest on.
+        The last accepted network of every chain that has one, the sparsest first.
     dense : tuple of SparseNetwork
-        The trained networks that pruning started from, one for each model, learning rate and seed, whether accurate enough or not.
+        The trained networks from which pruning started, one for each model, learning rate and seed, accepted or not.
     rounds : tuple of RoundRecord
-        Every training round in columns; ``history`` has them row by row.
+        Every training round in columns; ``history`` holds the same row by row.
     min_accuracy : float
-        What a network had to reach to be accepted.
+        The accuracy that a network had to reach to be accepted.
     stop_reason : StopReason
     seeds : tuple of int
     """
@@ -59,12 +66,12 @@ class SculptResult:
 
     @property
     def network(self) -> SparseNetwork | None:
-        """The sparsest accepted candidate: the published rule. None when nothing was accepted; ``stop_reason`` says so."""
+        """The sparsest accepted candidate, as published. None when nothing was accepted; ``stop_reason`` says why."""
         return self.candidates[0] if self.candidates else None
 
     @property
     def accuracy(self) -> float:
-        """Of the sparsest candidate; without one, the best that was reached."""
+        """Accuracy of the sparsest candidate; without one, the best of all attempts."""
         return self.candidates[0].accuracy if self.candidates else max(max(part.accuracy) for part in self.rounds)
 
     @property
@@ -85,3 +92,40 @@ class SculptResult:
         else:
             lines.append(f"accuracy   {self.accuracy:.4f} at best (accepted from {self.min_accuracy:.4f})")
         return "\n".join([*lines, self.stop_reason.value])
+
+
+def result_of(pruning: PruningSchedule[M], chains: Sequence[Chain], task: Task, set_by_dense: bool) -> SculptResult:
+    """The result of a pruning schedule that has ended; ``set_by_dense`` says whether the dense networks set ``min_accuracy``."""
+    rounds = pruning.rounds
+    dense, found = (_networks(rounds, state, chains, task) for state in (pruning.dense, pruning.state))
+    candidates = by_edges([network for network, accepted in found if accepted])
+    if candidates:
+        reason = StopReason.FINEST_STEP if pruning.edge_steps else StopReason.UNITS_ONLY
+    else:
+        reason = StopReason.NOTHING_LEARNT if set_by_dense else StopReason.NOTHING_ACCEPTED
+    seeds = tuple(dict.fromkeys(network.origin["seed"] for network, _ in dense))
+    return SculptResult(
+        candidates, tuple(network for network, _ in dense), tuple(rounds.history), rounds.criterion.min_accuracy, reason, seeds
+    )
+
+
+def _networks(rounds: Rounds[M], state: ChainState[M] | None, chains: Sequence[Chain], task: Task) -> list[tuple[SparseNetwork, bool]]:
+    """The network of every chain, and whether it was accepted."""
+    if state is None:
+        return []
+    rates = rounds.rates.tolist()
+    facts = [
+        {
+            "head": chains[name.model].head,
+            "accuracy": accuracy,
+            "loss": task.loss,
+            "input_names": task.input_names,
+            "output_names": task.output_names,
+            "origin": {
+                "seed": name.seed, "unit_step": name.unit_step, "edge_step": name.edge_step, "model": name.model,
+                "learning_rate": rates[name.rate], "widths": list(chains[name.model].shape.widths), **task.origin,
+            },
+        }
+        for name, accuracy in zip(state.names, state.accuracy.tolist(), strict=True)
+    ]  # fmt: skip
+    return list(zip(rounds.engine.export(state.members, facts), state.accepted.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""``sculpt``: dense networks once, chains of unit pruning from each, chains of edge pruning from each of those."""
+"""``sculpt``: train dense networks, start chains of unit pruning from each, and chains of edge pruning from each of those."""
 
 from __future__ import annotations
 
@@ -17,25 +17,11 @@ from .mlp.engine import MLPEngine
 from .mlp.population import Population
 from .mlp.scores import EDGE_SCORES, UNIT_SCORES, ScoreFunction
 from .models.chain import Chain
-from .models.network import SparseNetwork, by_edges
-from .options import (
-    check_accuracy,
-    check_choice,
-    check_counts,
-    check_finite,
-    check_inputs,
-    check_schedule,
-    check_spread,
-    check_training,
-    device_of,
-    read_models,
-    settings_of,
-    steps_of,
-)
+from .options import check_call, check_counts, device_of, read_models, settings_of, steps_of
 from .randomness import check_seed, keys
-from .results import SculptResult, StopReason
+from .results import SculptResult, result_of
 from .schedule.acceptance import AcceptanceCriterion
-from .schedule.chains import ChainName, ChainState, as_percent
+from .schedule.chains import ChainName, as_percent
 from .schedule.checkpoint import Checkpoint
 from .schedule.pruning_schedule import PruningSchedule
 from .schedule.rounds import Rounds
@@ -45,7 +31,7 @@ from .tasks.task import Task
 
 __all__ = ["sculpt"]
 
-SMALL = 2_000_000  # parameters in flight below which one thread is faster than several
+SMALL = 2_000_000  # parameters of all members together, below which one thread is faster than several
 
 Progress = bool | Callable[[int, int], None]
 
@@ -68,45 +54,46 @@ def sculpt(
     progress: Progress = True,
     **settings: Any,
 ) -> SculptResult:
-    """Sparse networks that do what the data asks: units pruned first, then edges, for as long as the accuracy holds.
+    """Train networks on data and prune them, units first and then edges, for as long as the accuracy holds.
 
     Parameters
     ----------
     model : nn.Module, or list of nn.Module
-        Linear layers with elementwise activations; see ``read_model``. It is never changed; ``Dropout`` is passed over. Several
-        models, of equal depth and activations but of any widths, are sculpted side by side in one population, each from every seed.
+        Linear layers with elementwise activations; see ``read_model``. It is never changed, and ``Dropout`` is skipped. Several models of
+        equal depth and activations, but any widths, are sculpted side by side in one population, each from every seed.
     data : Task, pair (x, y) of tensors or arrays, TensorDataset or DataLoader
-        ``x`` of shape (rows, inputs). The loss follows the targets: columns of 0 and 1 (binary cross-entropy, accuracy = the
-        fraction of right bits), integer classes (cross-entropy, the fraction of right classes), real values (mean squared
-        error, accuracy = the coefficient of determination).
+        ``x`` of shape (rows, inputs). Loss and accuracy follow from the targets. Columns of 0 and 1: binary cross-entropy, fraction of
+        correct bits. Integer classes: cross-entropy, fraction of correct classes. Real values: mean squared error, coefficient of
+        determination.
     seeds, seed : int
-        How many initialisations, and the first of them.
+        Number of seeds, and the first of them. Each seed has its own initial weights, noise and data order.
     min_accuracy : float in (0, 1], optional
-        What a network must reach to be accepted. Otherwise 1 for a complete truth table of bits or classes, and for other data the best
-        that a dense network of the population reaches, whatever its model and learning rate, less the ``tolerance``, and in any case
-        more than the best constant prediction; where no dense network reaches that, nothing is pruned.
+        The accuracy that a network must reach to be accepted. When left out, it is 1 for a complete truth table of bits or classes. For
+        other data it is the best accuracy of all dense networks, whatever their model and learning rate, less the ``tolerance``. It is
+        always above that of the best constant prediction; if no dense network beats that, nothing is pruned.
     training : TrainingSettings, optional
         Settings of the training rounds; those of the task when left out.
     schedule : ScheduleSettings, optional
         Settings of the pruning schedule; those of the task when left out.
     initial : {"fresh", "model"}
-        Draw Kaiming-normal weights for each seed, or start all seeds from the model's own weights as they are; seeds then
-        differ in noise and data order.
+        Draw Kaiming-normal weights for each seed, or start all seeds from the model's own weights. Seeds then differ only in noise and
+        data order.
     loss : {"bce", "ce", "mse"}, optional
+        Binary cross-entropy, cross-entropy or mean squared error; follows from the targets when left out.
     validation : pair (x, y) or float, optional
-        Rows that decide acceptance, or the fraction of the data held out for it: 0.2, drawn with ``seed``. A complete truth
-        table of bits or classes is used whole.
+        The rows that decide acceptance, or the fraction of the data to hold out for them: 0.2 when left out, drawn with ``seed``. A
+        complete truth table of bits or classes is used whole.
     device : str or torch.device, optional
-        Where to compute; otherwise where the model is. On a CPU small networks take one thread; those of which more than 20,000 parameters
-        are left are trained side by side on as many as ``torch.get_num_threads()`` says, which may change the result by rounding.
+        Where to compute; the device of the model when left out. On a CPU small networks use one thread. Networks with more than 20,000
+        live parameters are trained side by side on ``torch.get_num_threads()`` threads, which may change the result by rounding.
     max_members : int, optional
-        How many networks are trained at once at most; otherwise as many as fit into half of the memory that is free and, on a CPU,
-        into the caches: 16 MiB for what a step touches. Products round differently then, which may tip a decision.
+        Networks that are trained at once, at most. When left out, as many as fit into half of the free memory and, on a CPU, into the
+        caches: 16 MiB for what a step touches. Products round differently then, which may tip a decision.
     checkpoint : str or Path, optional
-        A file that is written between rounds, at most every ten seconds. Where it is there already, the same call goes on from it, to
-        the same result as without the interruption, on the same machine.
+        A file that is written between rounds, at most every ten seconds. If it exists, the same call continues from it, on the same
+        machine to the same result as without the interruption.
     progress : bool or callable
-        A bar, nothing, or ``progress(chains finished, chains in all)``.
+        True for a progress bar, False for none, or a function that is called as ``progress(chains ended, all chains)``.
     **settings
         Single fields of ``TrainingSettings`` and ``ScheduleSettings`` by their names, such as ``steps=300``, ``learning_rate=0.03`` and
         ``unit_steps=(0.5, 0.2)``.
@@ -118,7 +105,7 @@ def sculpt(
     Raises
     ------
     TypeError, ValueError
-        Before any training, when an argument does not fit: the text says what was expected, what came and what to do.
+        Before any training, when an argument does not fit. The text says what was expected, what was given and what to do.
 
     Examples
     --------
@@ -130,14 +117,14 @@ def sculpt(
 
     References
     ----------
-    Patil, Michael and Dovrolis, "Neural Sculpting", NeurIPS 2023. Where this differs: the retraining before edge pruning must be
-    accepted too, ties between scores never prune more than asked, and no network is returned that was not accepted.
+    Patil, Michael and Dovrolis, "Neural Sculpting", NeurIPS 2023. Differences from the published method: the retraining before
+    edge pruning must be accepted too, ties between scores never prune more than asked, and only accepted networks are returned.
     """
     chains, seed = read_models(model), check_seed(seed)
     task = as_task(data, loss=loss, validation=validation, seed=seed, outputs=chains[0].shape.widths[-1])
     chains = [chain.for_loss(task.loss) for chain in chains]
     training, schedule = settings_of(task, training, schedule, settings)
-    _check(chains, task, training, schedule, initial, min_accuracy)
+    check_call(chains, task, training, schedule, initial, min_accuracy)
     check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
     place = device_of(chains[0].device if device is None else device)
     names, population = _dense(chains, range(seed, seed + seeds), len(training.learning_rates), initial, place)
@@ -149,43 +136,21 @@ def sculpt(
     with (
         torch.inference_mode(),
         _threads(len(names) * max(1, len(pruning.unit_steps)) * population.shape.size),
-        _bar(progress, pruning.chains(len(names))) as finished,
+        _bar(progress, pruning.chains(len(names))) as report,
     ):
         if kept is None or not kept.read(pruning, population):
             pruning.begin(population, names, trained=initial == "model")
         while pruning.advance():
-            finished(pruning.ended)
+            report(pruning.ended)
             if kept is not None:
                 kept.write(pruning)
-    return _result(pruning, chains, task, nothing_learnt=min_accuracy is None and not task.complete)
-
-
-def _check(
-    chains: Sequence[Chain],
-    task: Task,
-    training: TrainingSettings,
-    schedule: ScheduleSettings,
-    initial: str,
-    min_accuracy: float | None,
-) -> None:
-    """Refuse what does not fit the model or the data, or is out of range."""
-    check_training(training)
-    check_schedule(schedule)
-    check_choice("unit_score", schedule.unit_score, [*UNIT_SCORES])
-    check_choice("edge_score", schedule.edge_score, [*EDGE_SCORES])
-    check_inputs(chains[0], task)
-    check_spread(task.loss, task.y_validation, "that decide acceptance")
-    check_accuracy(min_accuracy)
-    check_choice("initial", initial, ("fresh", "model"))
-    if initial == "model":
-        for chain in chains:
-            check_finite(chain)
+    return result_of(pruning, chains, task, set_by_dense=min_accuracy is None and not task.complete)
 
 
 def _dense(
     chains: Sequence[Chain], numbers: Sequence[int], rates: int, initial: str, device: torch.device
 ) -> tuple[list[ChainName], Population]:
-    """What is trained first: a member for each model, learning rate and seed."""
+    """The dense networks before training: a member for each model, learning rate and seed."""
     names = [ChainName(s, model=m, rate=r) for m in range(len(chains)) for r in range(rates) for s in numbers]
     parts = []
     for chain in chains:
@@ -199,7 +164,7 @@ def _dense(
 
 
 def _criterion(task: Task, tolerance: float, min_accuracy: float | None, reserve: bool) -> AcceptanceCriterion:
-    """What is accepted; half of the tolerance is kept for the edges where the dense networks say what is needed."""
+    """The acceptance criterion. Where the dense networks set the accuracy, unit pruning leaves half of the tolerance for the edges."""
     if min_accuracy is not None or task.complete:
         return AcceptanceCriterion(1.0 if min_accuracy is None else min_accuracy)
     return AcceptanceCriterion(tolerance=tolerance, constant=task.constant_accuracy(), reserve=tolerance / 2 * reserve)
@@ -220,7 +185,7 @@ def _call(
     training: TrainingSettings,
     initial: str,
 ) -> tuple[object, list[Tensor]]:
-    """What tells a call from others, for its checkpoint."""
+    """The facts and tensors that identify a call, for its checkpoint."""
     settings, rows = pruning.settings, len(task.x)
     steps = ([as_percent(step) for step in part] for part in (pruning.unit_steps, pruning.edge_steps))
     schedule = (
@@ -234,47 +199,9 @@ def _call(
     return facts, [population.values.cpu(), population.mask.cpu(), task.x, task.y, task.x_validation, task.y_validation]
 
 
-def _result(pruning: PruningSchedule[Population], chains: Sequence[Chain], task: Task, nothing_learnt: bool) -> SculptResult:
-    rounds = pruning.rounds
-    dense, found = (_networks(rounds, state, chains, task) for state in (pruning.dense, pruning.state))
-    candidates = by_edges([network for network, accepted in found if accepted])
-    if candidates:
-        reason = StopReason.FINEST_STEP if pruning.edge_steps else StopReason.UNITS_ONLY
-    else:
-        reason = StopReason.NOTHING_LEARNT if nothing_learnt else StopReason.NOTHING_ACCEPTED
-    seeds = tuple(dict.fromkeys(network.origin["seed"] for network, _ in dense))
-    return SculptResult(
-        candidates, tuple(network for network, _ in dense), tuple(rounds.history), rounds.criterion.min_accuracy, reason, seeds
-    )
-
-
-def _networks(
-    rounds: Rounds[Population], state: ChainState[Population] | None, chains: Sequence[Chain], task: Task
-) -> list[tuple[SparseNetwork, bool]]:
-    """The network of every chain, and whether it was accepted."""
-    if state is None:
-        return []
-    rates = rounds.rates.tolist()
-    facts = [
-        {
-            "head": chains[name.model].head,
-            "accuracy": accuracy,
-            "loss": task.loss,
-            "input_names": task.input_names,
-            "output_names": task.output_names,
-            "origin": {
-                "seed": name.seed, "unit_step": name.unit_step, "edge_step": name.edge_step, "model": name.model,
-                "learning_rate": rates[name.rate], "widths": list(chains[name.model].shape.widths), **task.origin,
-            },
-        }
-        for name, accuracy in zip(state.names, state.accuracy.tolist(), strict=True)
-    ]  # fmt: skip
-    return list(zip(rounds.engine.export(state.members, facts), state.accepted.tolist(), strict=True))
-
-
 @contextlib.contextmanager
 def _threads(parameters: int) -> Iterator[None]:
-    """One thread for small work: two on tiny batches were measured up to 40 times slower when anything else ran."""
+    """One thread for small networks: on tiny batches two were measured up to 40 times slower when anything else ran."""
     before = torch.get_num_threads()
     torch.set_num_threads(1 if parameters < SMALL else before)
     try:
@@ -285,15 +212,15 @@ def _threads(parameters: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _bar(progress: Progress, total: int) -> Iterator[Callable[[int], None]]:
-    """A function to tell how many chains have finished."""
+    """A function to call with the number of chains that have ended."""
     done = 0
     with tqdm(total=total, desc="sculpting", unit="chain", disable=progress is not True, leave=False) as bar:
 
-        def finished(ended: int) -> None:
+        def report(ended: int) -> None:
             nonlocal done
             bar.update(ended - done)
             done = ended
             if callable(progress):
                 progress(done, total)
 
-        yield finished
+        yield report

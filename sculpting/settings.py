@@ -1,4 +1,4 @@
-"""Settings: of the training rounds, of the pruning schedule, and of one round with every number known."""
+"""Settings of the training rounds and of the pruning schedule, and the complete settings of one round."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from dataclasses import dataclass
 
 __all__ = ["DEFAULT_SCHEDULE", "DEFAULT_TRAINING", "RoundSettings", "ScheduleSettings", "TrainingSettings"]
 
-EPOCHS, LEAST_STEPS, MOST_STEPS = 30, 60, 120  # of a round: so many epochs, between so many steps
+EPOCHS, LEAST_STEPS, MOST_STEPS = 30, 60, 120  # of a round: 30 epochs, but at least 60 and at most 120 steps
 LARGEST_BATCH = 64
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Settings of the training rounds of ``sculpt``, by Adam.
+    """Settings of the training rounds of ``sculpt``, which use Adam.
 
     Attributes
     ----------
     steps : int, optional
-        Gradient steps of a round; 30 epochs but from 60 to 120 steps when left out.
+        Gradient steps of a round. When left out, 30 epochs, but at least 60 and at most 120 steps.
     batch_size : int, optional
-        Rows of a batch; half of the rows but at most 64 when left out.
+        Rows of a batch. When left out, half of the rows, but at most 64.
     learning_rate : float or sequence of float
-        One, or several to try side by side, each for every seed.
+        One learning rate, or several to try side by side, each with every seed.
     final_rate : float in [0, 1]
-        The fraction of the learning rate that is left at the end of a round, along half a cosine; 1 for a constant rate, as published.
+        The learning rate falls along half a cosine to this fraction of it at the end of a round; 1 for a constant rate, as published.
     rate_width : int, optional
-        The most live units of a layer at which the whole learning rate holds. It halves above, and again with every doubling. None
+        The learning rate is halved for a network with more live units than this in a layer, and halved again with every doubling. None
         for never.
     least_rows : int
-        Rows that an epoch holds at least: data of fewer rows are repeated as often as they fit in.
+        Least number of rows in an epoch. Fewer rows of data are repeated, as often as they fit in.
     weight_decay : float
-        Coupled L2.
+        Coupled L2 penalty, as in Adam.
     input_noise : float
         Standard deviation of the Gaussian noise on the inputs in training.
     hidden_noise : float
-        Standard deviation of the Gaussian noise on the sums of hidden units. It works against units that carry several bits.
+        Standard deviation of the Gaussian noise on the sums of hidden units. It discourages units that carry several bits.
 
     Examples
     --------
@@ -56,16 +56,16 @@ class TrainingSettings:
 
     @property
     def learning_rates(self) -> tuple[float, ...]:
-        """The learning rate, or all of them."""
+        """All learning rates, also when there is one."""
         one = isinstance(self.learning_rate, (int, float)) or getattr(self.learning_rate, "ndim", 1) == 0
         return tuple(float(rate) for rate in ([self.learning_rate] if one else self.learning_rate))  # type: ignore[union-attr,arg-type]
 
     def copies(self, rows: int) -> int:
-        """How often each of so many rows stands in an epoch."""
+        """How often each of this number of rows occurs in an epoch."""
         return max(1, self.least_rows // rows)
 
     def of_round(self, rows: int) -> RoundSettings:
-        """The settings of a round on data of so many rows, every number known; at the first of the learning rates."""
+        """The complete settings of a round on this number of rows, at the first of the learning rates."""
         rows *= self.copies(rows)
         batch = min(LARGEST_BATCH, max(1, rows // 2)) if self.batch_size is None else self.batch_size
         steps = min(max(EPOCHS * -(-rows // batch), LEAST_STEPS), MOST_STEPS) if self.steps is None else self.steps
@@ -81,23 +81,24 @@ class ScheduleSettings:
     Attributes
     ----------
     unit_steps, edge_steps : sequence of float in (0, 1), optional
-        First steps of the chains, as fractions of all hidden units and of all weights: a chain of unit pruning for each seed and unit
-        step, and from each of these a chain of edge pruning for each edge step. Either may be empty. When left out, 0.7, 0.65, ... 0.05
-        and 0.025, 0.02, ... 0.005, so 70 candidates a seed; for models of more than 20,000 weights 0.5, 0.2 and 0.02, 0.01.
+        First steps of the chains, as fractions of all hidden units and of all weights. Each seed has a chain of unit pruning for each unit
+        step; from each of these starts a chain of edge pruning for each edge step. One of the two may be empty. When left out, the steps
+        are 0.7, 0.65, ... 0.05 and 0.025, 0.02, ... 0.005, which gives 70 candidates a seed. For models of more than 20,000 weights they
+        are 0.5, 0.2 and 0.02, 0.01.
     unit_score : {"loss_sensitivity", "ablation", "weight_sum", "random"}
-        The importance of a hidden unit. What has the least goes first.
+        The importance of a hidden unit. The least important is pruned first.
     edge_score : {"magnitude", "ablation", "loss_sensitivity", "random"}
-        The importance of an edge: as published its magnitude, or the loss without it, see ``sculpting.mlp.ablation.edge_ablation``.
+        The importance of an edge: its magnitude, as published, or the loss without it, see ``sculpting.mlp.ablation.edge_ablation``.
     double_after : int, optional
-        Double a chain's step after so many acceptances in a row. As published, steps only halve, so that a chain whose first steps fail
-        may lose thousands of edges one by one, alone, long after the others have ended.
+        Double a chain's step after this many acceptances in a row; None for never, as published. When steps only halve, a chain whose
+        first steps are rejected may prune thousands of edges one by one, long after the others have ended.
     unit_tries, edge_tries : int
-        How many units or edges are tried in turn at the finest step, from the least important on, before a chain ends; 1 as published.
+        How many units or edges are tried in turn at the finest step, the least important first, before a chain ends; 1 as published.
     dense_rounds : int, optional
-        Rounds of dense training at most. When left out, 10 where the accuracy that is needed is known before, and otherwise 50.
+        Rounds of dense training, at most. When left out, 10 where the accuracy to reach is known beforehand, otherwise 50.
     tolerance : float in [0, 1)
-        Accuracy that may be lost, 0.005 for half a percentage point, where no accuracy is asked for and the data are no complete table.
-        While units are pruned half of it is kept back, so that edges can go too.
+        How much accuracy pruning may lose, where no ``min_accuracy`` is given and the data are no complete table. Unit pruning may lose
+        half of it, so that edges can be pruned too.
     """
 
     unit_steps: Sequence[float] | None = None
@@ -113,7 +114,7 @@ class ScheduleSettings:
 
 @dataclass(frozen=True)
 class RoundSettings:
-    """Settings of one training round, every number known.
+    """Complete settings of one training round.
 
     Attributes
     ----------
@@ -129,18 +130,18 @@ class RoundSettings:
     input_noise : float
         Standard deviation of the Gaussian noise on the inputs, drawn again for each epoch.
     hidden_noise : float
-        The same of the noise on the sums of hidden units, before their activation.
+        Standard deviation of the Gaussian noise on the sums of hidden units, before their activation.
     rate_width : int, optional
-        Members with more live units in a layer learn more slowly: half as fast from above this, and half as fast again with every
-        doubling. A step of Adam moves each weight by the learning rate, so the sum of a unit by that times what it reads.
+        Members with more live units than this in a layer get half of the learning rate, and half again with every doubling. A step of Adam
+        moves each weight by the learning rate, and so the sum of a unit by the learning rate times the sum of its inputs.
     epsilon : float
-        Of Adam, beside the root of the second moment.
+        Of Adam, added to the root of the second moment.
     check_every : int, optional
         Steps between two evaluations; an epoch when left out.
     keep_last : bool
-        Return the members as they are at the end and not at their best evaluation.
+        Return the members at the end of the round instead of at their best evaluation.
     target : float, optional
-        Return each member as it is at the first evaluation that is so accurate; the round ends when all members have been.
+        Return each member at its first evaluation with at least this accuracy. The round ends when all members have reached it.
     """
 
     steps: int = 60

@@ -1,4 +1,4 @@
-"""One network trained by itself with PyTorch's own modules, autograd and Adam: what every member of a population must equal."""
+"""The reference: one network, trained alone with PyTorch's modules, autograd and Adam. Every member of a population must equal it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def train_one(
             LOSS[loss](noised(model, x[batch], [part[batch] for part in noise]), y[batch]).backward()
             for name, parameter in model.named_parameters():
                 parameter.grad *= masks[name]
-            # Half a cosine from the whole learning rate down towards the final fraction of it.
+            # The learning rate falls along half a cosine to its final fraction.
             share = settings.final_rate + (1 - settings.final_rate) * 0.5 * (1 + math.cos(math.pi * step / total))
             optimizer.param_groups[0]["lr"] = settings.learning_rate * share
             optimizer.step()

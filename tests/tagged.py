@@ -1,4 +1,4 @@
-"""A folder of IDX files whose images tell which they are, and a network that is not there."""
+"""A folder of IDX files whose images hold their own number, and a network that cannot be reached."""
 
 from __future__ import annotations
 

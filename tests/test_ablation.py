@@ -1,4 +1,4 @@
-"""The loss without an edge, against networks from which it is taken by hand."""
+"""The loss without an edge, against networks from which it is removed by hand."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_an_edge_scores_the_loss_without_it(widths: tuple[int, ...], activation:
     assert float(found[~alive].abs().sum()) == 0.0
 
 
-def test_only_the_weakest_are_taken_out_and_all_others_follow_by_magnitude(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_smallest_edges_are_removed_and_all_others_rank_by_magnitude(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ablation, "WEAKEST", 7)
     population, data = network((4, 6, 5, 3), members=3, kept=0.7), data_for("bce", 4, 3)
     found, expected = edge_ablation(population, data), losses_by_hand(population, data)
@@ -83,7 +83,7 @@ def test_each_member_is_scored_as_if_it_were_alone() -> None:
         assert float(found[row][~kept].abs().sum()) == 0.0
 
 
-def test_what_nearly_nothing_is_lost_without_goes_first_however_large_it_is() -> None:
+def test_the_edge_with_the_lowest_loss_without_it_goes_first_however_large() -> None:
     """A large weight to a unit that is weakly read, and a small one that carries the task."""
     task = tasks.from_gates({"y": "a & b"})
     population, data = network((2, 2, 1), members=1), Data.of(task)

@@ -1,4 +1,4 @@
-"""Runs that were stopped between two rounds go on to the same result."""
+"""Runs that were stopped between two rounds continue to the same result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODEL = TASK.model(width=10, hidden_layers=2)
 CALL: dict[str, Any] = {"seeds": 2, "unit_steps": [0.5, 0.2], "edge_steps": [0.025], "steps": 30}
 
 
-class Stopped(Exception):  # noqa: N818 (nothing goes wrong)
+class Stopped(Exception):  # noqa: N818 (not an error)
     pass
 
 
@@ -53,7 +53,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, call: d
     assert facts(rest) == facts(whole)
 
 
-def test_it_may_be_stopped_again_and_again_and_trains_no_round_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_can_be_stopped_repeatedly_and_trains_no_finished_round_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[int] = []
     attempt = Rounds.attempt
     monkeypatch.setattr(Rounds, "attempt", lambda rounds, proposals: (trained.append(len(proposals)), attempt(rounds, proposals))[1])
@@ -62,9 +62,9 @@ def test_it_may_be_stopped_again_and_again_and_trains_no_round_twice(tmp_path: P
     for _ in range(3):
         stop_after(4, tmp_path / "run")
     assert facts(sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=tmp_path / "run")) == facts(whole)
-    # Each time the round in which it was stopped was not on disk yet.
+    # Each time, the round in which the run was stopped was not on disk yet.
     assert len(trained) == 2 * once + 3
-    # And what is finished is only read.
+    # A finished run is only read.
     sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=tmp_path / "run")
     assert len(trained) == 2 * once + 3
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
@@ -79,7 +79,7 @@ def test_the_accuracy_that_the_dense_networks_set_is_kept(tmp_path: Path) -> Non
     assert again == [whole.min_accuracy] * 2
 
 
-def test_writing_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoints_are_written_at_most_every_ten_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "SECONDS", 1e6)
     stop_after(5, tmp_path / "run")
     assert not list(tmp_path.iterdir())
@@ -118,7 +118,7 @@ def test_a_file_that_is_no_checkpoint_is_refused_and_left_alone(tmp_path: Path, 
     assert path.read_bytes() == before
 
 
-def test_a_checkpoint_that_was_cut_off_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
     stop_after(3, tmp_path / "run")
     content = (tmp_path / "run").read_bytes()
     for end in (4, 100, len(content) - 1):
@@ -132,8 +132,8 @@ FIRST = Path(__file__).parent / "data"
 
 @pytest.mark.parametrize(("name", "edges"), [("checkpoint_v1", [4]), ("checkpoint_split_v1", [16, 29])])
 def test_a_checkpoint_of_the_first_version_goes_on_to_the_same_result(name: str, edges: list[int], tmp_path: Path) -> None:
-    """Written by version 0.1.0 after 4 of 8 rounds and after 8 of 17, with steps in percent, on one machine: elsewhere the rest may differ
-    by rounding, and so by an edge or a round."""
+    """Written by version 0.1.0 after 4 of 8 rounds and after 8 of 17, with steps in percent. On another machine the remaining rounds may
+    round differently, and so the result may differ by an edge or a round."""
     call: dict[str, Any] = {"seeds": 1, "unit_steps": [0.5], "edge_steps": [0.05]}
     if name == "checkpoint_v1":
         data: Any = tasks.from_gates({"y": "(a & b) | c"})

@@ -98,7 +98,7 @@ def test_saved_networks_of_images_say_so_themselves(tmp_path: Path, capsys: pyte
         (["sculpt", "both", "--seeds", "0"], "at least 1; got 0"),
         (["sculpt", "both", "--seed", "-1"], "seed must be a whole number of at least 0; got -1"),
         (["demo", "--out", "/dev/null/demo"], "what --out names must be in a folder that can be written to; got /dev/null/demo"),
-        (["sculpt", "both", "--device", "abacus"], "device must be one that is there"),
+        (["sculpt", "both", "--device", "abacus"], "device must be available"),
         (["sculpt", "both", "--width", "1", "--layers", "1", "--seeds", "1", "--quiet"], "No network reached the accuracy"),
         (["sculpt", "both", "--merge-threshold", "90"], "--merge-threshold must be a fraction in [0, 1]; got 90"),
         (["modules", "nowhere.safetensors"], "sculpting modules: there is no network file nowhere.safetensors"),

@@ -1,11 +1,10 @@
-"""Compositional multitask sparse parity: rows against plain loops, what a draw depends on, scores by code, the ground truth."""
+"""Compositional multitask sparse parity: rows against plain loops, what a draw depends on, scores by code, sculpting and errors."""
 
 from __future__ import annotations
 
 import math
 import pickle
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from itertools import combinations, product
 from typing import Any
 
@@ -14,15 +13,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parities import TWO_TRIPLES, parity
 from torch import Tensor
 
-from analysis import LayeredGraph, compare, detect_modules, function_map
+from analysis import compare, detect_modules
 from sculpting import sculpt, tasks
 from sculpting.losses import LOSSES
 from sculpting.randomness import bits, fold, keys
 
 Code = tuple[int, ...]
-TWO_TRIPLES = [[0], [1], [2], [3], [4], [5], [0, 1, 2], [3, 4, 5]]
 CASES: list[dict[str, Any]] = [
     {"m": 2, "k": 2},
     {"m": 3, "k": 2},
@@ -36,15 +35,6 @@ def usual_codes(m: int) -> list[Code]:
     return [(i,) for i in range(m)] + ([tuple(range(m))] if m > 1 else [])
 
 
-def parity(task_bits: Sequence[float], code: Iterable[int], k: int) -> float:
-    """As the definition has it, in plain loops."""
-    ones = 0
-    for i in code:
-        for j in range(i * k, i * k + k):
-            ones += int(task_bits[j])
-    return float(ones % 2)
-
-
 def codes_in(case: dict[str, Any]) -> list[Code]:
     return [tuple(sorted(code)) for code in case.get("codes", usual_codes(case["m"]))]
 
@@ -52,15 +42,15 @@ def codes_in(case: dict[str, Any]) -> list[Code]:
 def check_rows(x: Tensor, y: Tensor, case: dict[str, Any], each: bool) -> list[Code]:
     """Refuse a wrong target; the codes that the rows are of."""
     m, k, codes = case["m"], case["k"], codes_in(case)
-    told = []
+    shown = []
     for row, target in zip(x.tolist(), y.tolist(), strict=True):
         if each:
             assert target == [parity(row, code, k) for code in codes]
         else:
-            told.append(tuple(i for i in range(m) if row[i] == 1))
-            assert target == [parity(row[m:], told[-1], k)]
-    assert set(told) <= set(codes)
-    return told
+            shown.append(tuple(i for i in range(m) if row[i] == 1))
+            assert target == [parity(row[m:], shown[-1], k)]
+    assert set(shown) <= set(codes)
+    return shown
 
 
 def rows_of(task: tasks.Task, key: Tensor, step: int, rows: int) -> tuple[Tensor, Tensor]:
@@ -165,9 +155,9 @@ def test_fresh_rows_follow_the_definition(m: int, k: int, spare: int, rows: int,
         assert y.shape == (2, task.y.shape[1], rows)
         assert x.dtype == y.dtype == torch.float32
         for member in range(2):
-            told = Counter(check_rows(x[member].t(), y[member].t(), case, outputs == "each"))
+            shown = Counter(check_rows(x[member].t(), y[member].t(), case, outputs == "each"))
             if outputs == "one":
-                often = [told[tuple(sorted(code))] for code in codes]
+                often = [shown[tuple(sorted(code))] for code in codes]
                 assert max(often) - min(often) <= 1
 
 
@@ -263,152 +253,19 @@ def test_where_every_output_is_a_code_its_loss_is_that_of_the_output() -> None:
 def test_codes_that_no_row_is_of_have_no_score_and_smaller_codes_come_first() -> None:
     loss, accuracy = tasks.by_code(torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([0, 2]))
     assert loss.isnan().tolist() == accuracy.isnan().tolist() == [False, True, False]
-    told = [(1,), (0, 1, 2), (2,), (1, 2), (0,), (0, 2), (0, 1), (2,)]
-    x = torch.tensor([[*(float(i in code) for i in range(3)), 1.0] for code in told])
+    shown = [(1,), (0, 1, 2), (2,), (1, 2), (0,), (0, 2), (0, 1), (2,)]
+    x = torch.tensor([[*(float(i in code) for i in range(3)), 1.0] for code in shown])
     codes, code = tasks.codes_of(x, m=3)
     assert codes == ((0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2))
-    assert [codes[place] for place in code.tolist()] == told
+    assert [codes[place] for place in code.tolist()] == shown
     assert tasks.codes_of(x[3:4], m=3)[0] == ((1, 2),)
 
 
 def test_scores_refuse_codes_that_do_not_fit() -> None:
-    with pytest.raises(ValueError, match=r"each of the 5 rows of one output .* got shape \(4,\) and 1 outputs"):
+    with pytest.raises(ValueError, match=r"a code for each of the 5 rows of one output; got shape \(4,\) and 1 outputs"):
         tasks.by_code(torch.zeros(1, 5), torch.zeros(1, 5), torch.zeros(4))
     with pytest.raises(ValueError, match=r"got shape \(5,\) and 2 outputs\. Leave it out where every output is a code"):
         tasks.by_code(torch.zeros(2, 5), torch.zeros(2, 5), torch.zeros(5))
-
-
-def modules(task: tasks.Task, hidden_layers: int) -> tuple[list[tuple[str, str]], set[tuple[int, int]]]:
-    truth = task.truth(hidden_layers)
-    names = [
-        (" ".join(task.input_names[i] for i in facts["inputs"]), " ".join(task.output_names[i] for i in facts["outputs"]))
-        for _, facts in truth.nodes(data=True)
-    ]
-    return names, set(truth.edges)
-
-
-GATED = [("c0 b0_0 b0_1", ""), ("c1 b1_0 b1_1", ""), ("", "parity")]
-
-
-@pytest.mark.parametrize(
-    ("case", "hidden_layers", "expected", "edges"),
-    [
-        ({"m": 2, "k": 2}, 2, GATED, {(0, 2), (1, 2)}),
-        ({"m": 2, "k": 2, "n": 7}, 5, GATED, {(0, 2), (1, 2)}),
-        ({"m": 2, "k": 2}, 1, [("c0 c1 b0_0 b0_1 b1_0 b1_1", "parity")], set()),
-        ({"m": 2, "k": 2, "codes": [[0], [1]]}, 1, GATED, {(0, 2), (1, 2)}),
-        ({"m": 1, "k": 2, "n": 3}, 2, [("b0_0 b0_1", "parity")], set()),
-        ({"m": 2, "k": 1, "codes": [[0, 1]]}, 3, [("b0_0 b1_0", "parity")], set()),
-        ({"m": 2, "k": 1, "codes": [[0], [1, 0]]}, 2, [("b0_0", ""), ("c1 b1_0", ""), ("", "parity")], {(0, 2), (1, 2)}),
-        ({"m": 4, "k": 1, "codes": [[1, 0], [2]]}, 2, [("c0 c1 b0_0 b1_0", ""), ("c2 b2_0", ""), ("", "parity")], {(0, 2), (1, 2)}),
-        (
-            {"m": 6, "k": 1, "codes": TWO_TRIPLES},
-            1,
-            [("c0 c1 c2 b0_0 b1_0 b2_0", ""), ("c3 c4 c5 b3_0 b4_0 b5_0", ""), ("", "parity")],
-            {(0, 2), (1, 2)},
-        ),
-        (
-            {"m": 6, "k": 1, "codes": TWO_TRIPLES},
-            2,
-            [*((f"c{i} b{i}_0", "") for i in range(6)), ("", "parity")],
-            {(i, 6) for i in range(6)},
-        ),
-    ],
-)
-def test_truth_of_one_output(
-    case: dict[str, Any], hidden_layers: int, expected: list[tuple[str, str]], edges: set[tuple[int, int]]
-) -> None:
-    assert modules(tasks.cmsp(**case), hidden_layers) == (expected, edges)
-
-
-@pytest.mark.parametrize("hidden_layers", [1, 2, 4])
-@pytest.mark.parametrize(
-    ("case", "expected", "edges"),
-    [
-        (
-            {"m": 2, "k": 2, "n": 5},
-            [("b0_0 b0_1", ""), ("b1_0 b1_1", ""), ("", "0"), ("", "1"), ("", "0+1")],
-            {(0, 2), (1, 3), (0, 4), (1, 4)},
-        ),
-        ({"m": 2, "k": 2, "codes": [[1], [0]]}, [("b0_0 b0_1", "0"), ("b1_0 b1_1", "1")], set()),
-        ({"m": 2, "k": 1, "codes": [[0, 1], [1]]}, [("b0_0", ""), ("b1_0", ""), ("", "0+1"), ("", "1")], {(0, 2), (1, 2), (1, 3)}),
-        ({"m": 3, "k": 1, "codes": [[0, 1], [2]]}, [("b0_0 b1_0", "0+1"), ("b2_0", "2")], set()),
-    ],
-)
-def test_truth_of_an_output_for_each_code(
-    case: dict[str, Any], hidden_layers: int, expected: list[tuple[str, str]], edges: set[tuple[int, int]]
-) -> None:
-    assert modules(tasks.cmsp(**case, outputs="each"), hidden_layers) == (expected, edges)
-
-
-def test_truth_says_what_each_module_computes() -> None:
-    functions = [facts["function"] for _, facts in tasks.cmsp(2, 1).truth(1).nodes(data=True)]
-    assert functions == ["parity = (c0 & (b0_0)) ^ (c1 & (b1_0))"]
-    truth = tasks.cmsp(2, 2, codes=[[0], [0, 1]]).truth(2)
-    assert [facts["function"] for _, facts in truth.nodes(data=True)] == [
-        "p0 = b0_0 ^ b0_1",
-        "p1 = c1 & (b1_0 ^ b1_1)",
-        "parity = p0 ^ p1",
-    ]
-    assert [facts["name"] for _, facts in truth.nodes(data=True)] == ["T0", "T1", "T2"]
-
-
-def test_truth_carries_the_table_only_where_it_is_complete() -> None:
-    task = tasks.cmsp(2, 2, n=5, outputs="each")
-    graph = task.truth(2).graph
-    assert graph["x"].tolist() == task.x.tolist()
-    assert graph["y"].tolist() == task.y.tolist()
-    for name, code in (("p0", (0,)), ("p1", (1,)), ("0", (0,)), ("0+1", (0, 1))):
-        assert graph["gates"][name].tolist() == [parity(row, code, 2) for row in graph["x"].tolist()]
-    assert graph["users"] == {"p0": (0, 2), "p1": (1, 2), "0": (0,), "1": (1,), "0+1": (2,)}
-    assert tasks.cmsp(2, 2).truth(2).graph == {}
-    assert tasks.cmsp(2, 2, n=21, outputs="each").truth(2).graph == {}
-    assert "x" in tasks.cmsp(2, 2, outputs="each", rows=20).truth(2).graph
-
-
-def test_truth_needs_a_hidden_layer() -> None:
-    for outputs in ("one", "each"):
-        with pytest.raises(ValueError, match="hidden_layers must be at least 1; got 0"):
-            tasks.cmsp(2, 2, outputs=outputs).truth(0)
-
-
-def ideal(m: int, k: int, each: bool) -> LayeredGraph:
-    """Two hidden layers by hand: gated parities as alternating sums of thresholds, then the parity of their sum.
-
-    A unit ``relu(bits - j - k (1 - control))`` is silent where the control bit is off; 1, -2, 2, -2, ... of them for j = 0, 1, ...
-    give the parity. With an output for each code there are no control bits, and layer 2 carries each parity up.
-    """
-    alternating = np.array([1.0] + [2.0 * (-1) ** j for j in range(1, max(m, k))])
-    controls = np.kron(np.eye(m), np.full((k, 1), float(k)))
-    first, shift = np.kron(np.eye(m), np.ones((k, k))), -np.tile(np.arange(k), m).astype(float)
-    parities = np.kron(np.eye(m), alternating[:k])
-    total = np.tile(parities.sum(axis=0), (m, 1))
-    if not each:
-        layers = [np.hstack([controls, first]), total, alternating[None, :m]]
-        return LayeredGraph.from_weights(layers, biases=[shift - k, -np.arange(m), [-0.5]])
-    top = np.zeros((m + 1, 2 * m))
-    top[:m, :m], top[m, m:] = np.eye(m), alternating[:m]
-    layers, biases = [first, np.vstack([parities, total]), top], [shift, [*np.zeros(m), *-np.arange(m)], np.full(m + 1, -0.5)]
-    return LayeredGraph.from_weights(layers, biases=biases)
-
-
-@pytest.mark.parametrize("each", [False, True])
-@pytest.mark.parametrize(("m", "k"), [(2, 2), (3, 2), (2, 3), (3, 3), (4, 2)])
-def test_a_network_made_by_hand_shows_the_truth(m: int, k: int, each: bool) -> None:
-    task, graph = tasks.cmsp(m, k, outputs="each" if each else "one"), ideal(m, k, each)
-    assert ((graph.evaluate(task.x.numpy()) > 0) == task.y.numpy()).all()
-    comparison = compare(detect_modules(graph), task.truth(hidden_layers=2))
-    assert comparison.exact
-    assert comparison.connected
-    assert comparison.valid is (True if each else None)
-
-
-def test_gates_are_mapped_where_the_table_is_complete_and_refused_where_not() -> None:
-    found = function_map(detect_modules(ideal(2, 2, each=True)), tasks.cmsp(2, 2, outputs="each").truth(2))
-    assert found.accuracy == 1
-    assert set(found.gates) == {"p0", "p1", "0+1"}
-    with pytest.raises(ValueError, match=r"must carry x, y, gates and users .* got none for \['x', 'y', 'gates', 'users'\]"):
-        function_map(detect_modules(ideal(2, 2, each=False)), tasks.cmsp(2, 2).truth(2))
 
 
 @pytest.mark.parametrize("outputs", ["one", "each"])
@@ -444,8 +301,8 @@ def test_it_is_sculpted_and_compared(outputs: str, rows: int | None) -> None:
         ({"m": 2, "k": 2, "codes": [[0, 0]]}, r"a code must be a set.*; got \[0, 0\]"),
         ({"m": 2, "k": 2, "codes": [0, 1]}, "a code must be a set.*; got 0"),
         ({"m": 2, "k": 2, "codes": ["01"]}, "a code must be a set.*; got '01'"),
-        ({"m": 2, "k": 2, "outputs": "two"}, "outputs must be 'one', or 'each' for one of every code; got 'two'"),
-        ({"m": 2, "k": 2, "rows": 2}, "rows must be a whole number of at least 3, one for each code.*; got 2"),
+        ({"m": 2, "k": 2, "outputs": "two"}, "outputs must be 'one', or 'each' for one output per code; got 'two'"),
+        ({"m": 2, "k": 2, "rows": 2}, "rows must be a whole number of at least 3, so that every code has a row; got 2"),
         ({"m": 2, "k": 2, "rows": 12.0}, r"rows must be a whole number of at least 3.*; got 12\.0"),
         ({"m": 2, "k": 2, "rows": 0, "outputs": "each"}, "rows must be a whole number of at least 1.*; got 0"),
     ],

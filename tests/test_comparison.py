@@ -36,7 +36,8 @@ def test_the_ideal_network_of_a_task_is_exact() -> None:
     assert comparison.inputs.exact
     assert comparison.inputs.rand_index == 1.0
     text = str(comparison)
-    assert text.startswith("exact: yes (6 of 6 modules match, connected as in the truth)")
+    assert text.startswith("verdict: exact, score 1.00. Every module of the truth was found and no other, connected as in the truth\n")
+    assert "\nexact: yes (6 of 6 modules match, connected as in the truth)\n" in text
     assert "inputs grouped: exactly (adjusted Rand index 1.00)" in text
     assert "{x0, x1}: p = x0 & x1" in text
 
@@ -226,3 +227,86 @@ def test_many_alike_modules_in_any_order_are_compared_at_once(layers: int) -> No
     wrong.remove_edges_from([(first, above), (second, other)])
     wrong.add_edges_from([(above, first), (second, other)])
     assert not compare(found, wrong).connected
+
+
+BLOCKS = [((0, 1), ()), ((2, 3), ()), ((), (0,)), ((4, 5), (1,))]  # two pairs of inputs that feed an output, and a block beside them
+BESIDE = truth_of(*BLOCKS, edges=[(0, 2), (1, 2)])
+
+
+def found_of(labels: list[list[int]]) -> Hierarchy:
+    """A network of the blocks, 6-4-2, with these labels."""
+    first = np.array([[1.0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]])
+    second = np.array([[1.0, 0], [1, 0], [0, 1], [0, 1]])
+    arrays = tuple(np.array(part) for part in labels)
+    return Hierarchy(LayeredGraph((first, second)), arrays, arrays)
+
+
+@pytest.mark.parametrize(
+    ("labels", "verdict", "reason"),
+    [
+        ([[0, 0, 1, 1, 2, 2], [0, 1, 2, 2], [3, 2]], "exact", "every module of the truth was found"),
+        ([[0, 0, 0, 0, 1, 1], [0, 0, 1, 1], [0, 1]], "coarser", "M0 {x0, x1, x2, x3, y0} is T0 {x0, x1} + T1 {x2, x3} + T2 {y0}"),
+        ([[0, 0, 1, 1, 2, 2], [0, 3, 2, 2], [4, 2]], "finer", "T1 {x2, x3} is M1 {x2, x3} + M3 {1 hidden units}"),
+        ([[0, 0, 1, 1, 1, 1], [0, 1, 1, 1], [2, 1]], "mixed", "M1 {x2, x3, x4, x5, y1} joins T1 {x2, x3} and T3 {x4, x5, y1}"),
+    ],
+)
+def test_the_verdict_is_one_word_with_its_reason(labels: list[list[int]], verdict: str, reason: str) -> None:
+    comparison = compare(found_of(labels), BESIDE)
+    assert comparison.verdict == verdict
+    assert reason in comparison.reason
+    assert str(comparison).splitlines()[0] == (
+        f"verdict: {verdict}, score {comparison.score:.2f}. {comparison.reason[0].upper()}{comparison.reason[1:]}"
+    )
+
+
+def test_other_connections_are_wrong_where_no_table_says_otherwise() -> None:
+    labels = [[0, 0, 1, 1, 2, 2], [0, 1, 2, 2], [3, 2]]
+    comparison = compare(found_of(labels), truth_of(*BLOCKS, edges=[(0, 2), (1, 3)]))
+    assert (comparison.exact, comparison.connected, comparison.verdict) == (True, False, "wrong")
+    assert comparison.reason == "the modules of the truth, connected in another way"
+
+
+def test_a_score_is_one_for_the_truth_and_zero_for_one_module_and_for_units_alone() -> None:
+    right, one, alone = (
+        compare(found_of(labels), BESIDE)
+        for labels in (
+            [[0, 0, 1, 1, 2, 2], [0, 1, 2, 2], [3, 2]],
+            [[0] * 6, [0] * 4, [0, 0]],
+            [list(range(6)), list(range(6, 10)), [10, 11]],
+        )
+    )
+    assert (right.score, right.order) == (1.0, 1.0)
+    assert (one.inputs.rand_index, one.outputs.rand_index, one.order, one.score) == (0.0, 0.0, 0.0, 0.0)
+    assert (alone.inputs.rand_index, alone.order) == (0.0, 0.0)
+
+
+def test_scores_of_random_modules_are_zero_in_the_mean() -> None:
+    rng = np.random.default_rng(0)
+    parts = []
+    for _ in range(300):
+        inputs, outputs = rng.permutation([0, 0, 1, 1, 2, 2]), rng.permutation([3, 2])
+        comparison = compare(found_of([inputs.tolist(), [0, 1, 2, 2], outputs.tolist()]), BESIDE)
+        parts.append((comparison.inputs.rand_index, comparison.order))
+    assert np.mean(parts, axis=0) == pytest.approx([0, 0], abs=0.08)
+
+
+def test_two_hierarchies_and_plain_labels_are_compared_too() -> None:
+    labels = [[0, 0, 1, 1, 2, 2], [0, 1, 2, 2], [3, 2]]
+    found, coarse = found_of(labels), found_of([[0, 0, 0, 0, 1, 1], [0, 0, 1, 1], [0, 1]])
+    assert [compare(found, other).verdict for other in (found, coarse, labels)] == ["exact", "finer", "exact"]
+    assert compare(coarse, found).verdict == "coarser"
+    renamed = [[7, 7, 3, 3, 5, 5], [7, 3, 5, 5], [9, 5]]
+    assert compare(found, renamed).score == 1.0
+    for wrong in ([[0] * 6, [0] * 4], [[0.5] * 6, [0] * 4, [0, 0]]):
+        with pytest.raises(ValueError, match=r"labels must be an integer array for each layer, of lengths \[6, 4, 2\]"):
+            compare(found, wrong)
+
+
+def test_a_network_that_computes_something_else_is_called_so_first() -> None:
+    task = tasks.from_gates({"y": "a & b"})
+    weights, names = [[[1.0, 1.0]], [[1.0]]], ["relu", "identity"]
+    right, wrong = (LayeredGraph.from_weights(weights, biases=[[shift], [-0.5]], activations=names) for shift in (-1.0, 0.0))
+    assert [compare(detect_modules(graph), task.truth(1)).computes for graph in (right, wrong)] == [True, False]
+    text = str(compare(detect_modules(wrong), task.truth(1)))
+    assert text.startswith("the network computes something else than the truth table\nverdict: ")
+    assert compare(detect_modules([[[1.0, 1.0]], [[1.0]]]), task.truth(1)).computes is None

@@ -52,13 +52,13 @@ HEADER = bytes([0, 0, 8, 1, 0, 0, 0, 4])
         (b"\0\0\x08", "must be an IDX file.*got 00 00 08"),
         (b"\0\0\x08\0", "must be an IDX file.*a number of dimensions; got 00 00 08 00"),
         (b"\0\0\x0d\x01\0\0\0\0", "must hold unsigned bytes, IDX type 0x08; got type 0x0d. Convert"),
-        (b"\0\0\x08\x03\0\0\0\x01\0\0", "must have a header of 16 bytes for 3 dimensions; got 10 bytes. Get the file anew"),
-        (HEADER + b"abc", r"is cut off: expected 4 bytes for shape \(4,\); got 3. Get the file anew"),
-        (HEADER + b"abcde", r"goes on after its array: expected 4 bytes for shape \(4,\); got 5. Get"),
-        (b"\0\0\x08\x03" + b"\xff" * 12 + b"a", "is cut off: expected 79228162458924105385300197375 bytes"),
-        (gzip.compress(HEADER + b"abcd", mtime=0)[:-9], "must be a whole gzip file; got one that cannot be read: .* Get the file anew"),
-        (gzip.compress(HEADER + b"abcd", mtime=0)[:10] + b"\xff" * 20, "must be a whole gzip file; got one that cannot be read: Error -3"),
-        (gzip.compress(HEADER + b"abcd", mtime=0)[:-8] + b"\0" * 8, "must be a whole gzip file; got one that cannot be read: CRC"),
+        (b"\0\0\x08\x03\0\0\0\x01\0\0", "must have a header of 16 bytes for 3 dimensions; got 10 bytes. Get the file again"),
+        (HEADER + b"abc", r"is truncated: expected 4 bytes for shape \(4,\); got 3. Get the file again"),
+        (HEADER + b"abcde", r"has bytes after its array: expected 4 bytes for shape \(4,\); got 5. Get"),
+        (b"\0\0\x08\x03" + b"\xff" * 12 + b"a", "is truncated: expected 79228162458924105385300197375 bytes"),
+        (gzip.compress(HEADER + b"abcd", mtime=0)[:-9], "must be a complete gzip file; got one that cannot be read: .* Get the file again"),
+        (gzip.compress(HEADER + b"abcd", mtime=0)[:10] + b"\xff" * 20, "must be a complete gzip file; got .* cannot be read: Error -3"),
+        (gzip.compress(HEADER + b"abcd", mtime=0)[:-8] + b"\0" * 8, "must be a complete gzip file; got one that cannot be read: CRC"),
     ],
 )
 def test_a_broken_idx_file_is_one_clear_error(tmp_path: Path, content: bytes, text: str) -> None:
@@ -126,7 +126,7 @@ def test_the_argument_comes_before_the_variable_and_that_before_the_cache(
 
 @pytest.fixture
 def openml(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """A small stand-in for what OpenML gives, with its own checksums; counts the fetches."""
+    """A small substitute for OpenML, with its own checksums; it counts the fetches."""
     images, labels = np.zeros((7, 28, 28), dtype=np.uint8), np.array([5, 0, 4, 1, 9, 7, 2])
     images[:, 3, 5] = 10 * np.arange(7)
     fetches: Counter[str] = Counter()
@@ -158,7 +158,7 @@ def test_without_files_mnist_is_fetched_once_checked_and_kept(tmp_path: Path, op
 
 
 @pytest.mark.parametrize("name", sources.CHECKSUMS)
-def test_what_has_another_checksum_is_refused_and_not_kept(
+def test_files_with_another_checksum_are_refused_and_not_kept(
     tmp_path: Path, openml: Counter[str], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setitem(sources.CHECKSUMS, name, "0" * 64)
@@ -167,7 +167,7 @@ def test_what_has_another_checksum_is_refused_and_not_kept(
     assert not (tmp_path / "cache").exists()
 
 
-def test_with_neither_files_nor_network_the_error_says_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_neither_files_nor_network_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (
         f"MNIST is not in {tmp_path}/cache/neural-sculpting/mnist and cannot be fetched from OpenML (<urlopen error no route to host>). "
         "Either connect to the network and try again, or pass data_dir= or set SCULPTING_DATA to a folder with train-images-idx3-ubyte, "
@@ -185,7 +185,7 @@ def test_with_neither_files_nor_network_the_error_says_both_ways(tmp_path: Path,
         (lambda: raises(ValueError("md5 checksum of local file does not match")), "md5 checksum"),
     ],
 )
-def test_whatever_goes_wrong_in_fetching_is_one_error(monkeypatch: pytest.MonkeyPatch, fetch: Callable[[], Bunch], text: str) -> None:
+def test_every_failure_of_fetching_is_one_clear_error(monkeypatch: pytest.MonkeyPatch, fetch: Callable[[], Bunch], text: str) -> None:
     monkeypatch.setattr(sklearn.datasets, "fetch_openml", lambda *_, **__: fetch())
     with pytest.raises(FileNotFoundError, match=rf"cannot be fetched from OpenML \({text}"):
         tasks.mnist_xor()
@@ -227,7 +227,7 @@ def spoil_labels(folder: Path, start: str, old: int, new: int, keep: int = 0) ->
         (
             lambda f: spoil_labels(f, "train", 3, 4, keep=1),
             ValueError,
-            "training images in .* must be at least 2 of each digit, one for training and one for validation; got 1 of 3. Give files",
+            "training images in .* must have at least 2 of each digit, one for training and one for validation; got 1 of 3. Give files",
         ),
         (lambda f: spoil_labels(f, "t10k", 7, 4), ValueError, "test images in .* at least 1 of each digit, for testing; got 0 of 7"),
         (lambda f: spoil_images(f, "train", (180, 4, 5)), ValueError, "training images in .* must be square; got 4 x 5 pixels. Give other"),

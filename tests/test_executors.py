@@ -53,7 +53,7 @@ def until(true: Callable[[], bool]) -> bool:
     return true()
 
 
-def test_a_killed_study_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_killed_study_continues_where_it_stopped(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.touch()
     with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "study"), str(log)]) as process:

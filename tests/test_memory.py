@@ -1,4 +1,4 @@
-"""How many members are trained at once, by the memory that is free."""
+"""How many members are trained at once, by the free memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_members_fill_half_of_the_free_memory(monkeypatch: pytest.MonkeyPatch) -
         assert members_that_fit(3, SMALL, DATA, RoundSettings()) == 3
 
 
-def test_on_a_cpu_what_a_step_of_all_members_goes_over_stays_in_the_caches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_cpu_what_a_step_of_all_members_touches_stays_in_the_caches(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = RoundSettings(batch_size=16)
     each = 4 * (5 * SMALL.size + 3 * (8 + 3) * 16)  # bytes of parameters and of all layers' sums, units and slopes
     for cache, expected in ((0, 1), (each, 1), (5 * each + 4, 5), (5 * each - 4, 4), (5000 * each, 600)):
@@ -47,12 +47,12 @@ def test_larger_networks_batches_and_noise_need_more() -> None:
     assert bytes_of_member(SMALL, DATA, RoundSettings(batch_size=8, hidden_noise=0.1)) > least
 
 
-def test_the_machine_says_what_is_free() -> None:
+def test_free_memory_is_read_from_the_machine() -> None:
     assert memory._free_bytes(torch.device("cpu")) > 1 << 20
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library keeps or gives back memory by rules of its own")
-def test_what_a_step_frees_serves_the_next() -> None:
+def test_memory_that_a_step_frees_is_used_by_the_next() -> None:
     code = """
 from resource import RUSAGE_SELF, getrusage
 import torch

@@ -15,9 +15,9 @@ from sculpting.models.shape import Shape
 from sculpting.randomness import keys, normals
 
 
-@pytest.mark.parametrize("much", [1, 10_000])
-def test_products_are_those_of_the_blas(much: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sculpting.mlp.memory_layout.MUCH", much)
+@pytest.mark.parametrize("bound", [1, 10_000])
+def test_products_are_those_of_the_blas(bound: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sculpting.mlp.memory_layout.TERM_BY_TERM", bound)
     generator = torch.Generator().manual_seed(0)
     a, b, shared = (torch.randn(shape, generator=generator) for shape in ((7, 3, 4), (7, 4, 5), (4, 6)))
     for first, second in ((a, b), (a, shared)):
@@ -58,7 +58,7 @@ def test_large_products_are_those_of_the_blas_however_they_lie_in_memory(members
     assert not handed
 
 
-def test_what_layers_read_ends_in_the_one_of_the_biases_in_the_format_of_what_it_stands_beside() -> None:
+def test_the_input_of_a_layer_ends_in_the_one_of_the_biases_and_keeps_the_memory_layout() -> None:
     first = torch.rand(5, 3)
     for like in (first, put_last(first)):
         made = buffer((5, 2, 4), like)
@@ -81,7 +81,7 @@ def test_members_lie_last_where_layers_are_small_and_members_many() -> None:
 
 
 @pytest.mark.parametrize("kept", [None, torch.tensor([0, 2])])
-def test_batches_do_not_depend_on_the_format(kept: torch.Tensor | None) -> None:
+def test_batches_do_not_depend_on_the_memory_layout(kept: torch.Tensor | None) -> None:
     generator = torch.Generator().manual_seed(0)
     table = table_of(torch.randn(10, 3, generator=generator), torch.randn(10, 2, generator=generator))
     first, last = (list(batches(table, 2, 4, 3, 0.1, keys(range(5)), kept, last=flag)) for flag in (False, True))
@@ -111,7 +111,7 @@ def test_batches_do_not_depend_on_how_rows_of_data_lie_in_memory(kept: torch.Ten
     assert (inputs[0, :-1] - fed[row]).abs().max() < 0.5  # the noise is 0.1
 
 
-def test_normals_do_not_depend_on_the_format() -> None:
+def test_normals_do_not_depend_on_the_memory_layout() -> None:
     key = keys(range(4))
     for length in (6, 7):
         assert torch.equal(normals(key, length, 3, 2), normals(key, length, 3, 2, last=True))

@@ -57,7 +57,7 @@ def test_no_image_is_in_two_parts_and_validation_is_each_digits_last_sixth(folde
 
 
 @pytest.mark.parametrize("kind", TASKS)
-def test_every_ordered_pair_of_digits_is_there_equally_often(folder: Path, kind: str) -> None:
+def test_every_ordered_pair_of_digits_occurs_equally_often(folder: Path, kind: str) -> None:
     make, known = TASKS[kind]
     often = []
     for seed in (0, 1):
@@ -237,7 +237,7 @@ def test_a_size_as_a_float_and_the_least_counts_are_taken() -> None:
     assert len(tasks.mnist_xor(source="digits", pairs=64, validation=64, test=64).x) == 64
 
 
-def test_missing_eights_matter_to_the_pair_alone(folder: Path) -> None:
+def test_missing_eights_are_an_error_for_the_pair_only(folder: Path) -> None:
     write(folder / "t10k-labels-idx1-ubyte", np.where(TEST_LABELS == 8, 4, TEST_LABELS))
     assert len(tasks.mnist_xor(data_dir=folder, **SMALL).x) == 730
     with pytest.raises(ValueError, match="got 0 of 8"):

@@ -1,4 +1,4 @@
-"""One digit to be named: which images are in which part; and training that is watched and sees noise."""
+"""Naming one digit: which images are in which part, and training with a watch hook and with noise."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def test_the_parts_of_some_digits_are_those_of_all() -> None:
 
 
 @pytest.mark.parametrize("digits", [(), (3,), (3, 3), (3, 10), (-1, 3), (2, 2, 4)])
-def test_digits_that_are_not_different_ones_are_refused(digits: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"digits must be different ones of 0\.\.\.9, at least two; got \["):
+def test_repeated_or_unknown_digits_are_refused(digits: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"digits must be at least two different digits of 0\.\.\.9; got \["):
         mnist_digits(digits, source="digits")
 
 
@@ -69,10 +69,10 @@ def test_too_few_images_of_a_digit_are_refused_where_it_is_asked_for(monkeypatch
     few = images("these", 0, 0, 2, 2, 5), images("those", 0, 2, 5)
     monkeypatch.setattr(mnist_even, "read_digits", lambda source, data_dir: few)
     assert mnist_digits((0, 2)).x.shape == (2, 4)
-    with pytest.raises(ValueError, match="these must be at least 2 of each digit, one for training and one for validation; got 1 of 5"):
+    with pytest.raises(ValueError, match="these must have at least 2 of each digit, one for training and one for validation; got 1 of 5"):
         mnist_digits((0, 5))
     few = few[0], images("those", 0, 5)
-    with pytest.raises(ValueError, match="those must be at least 1 of each digit, for testing; got 0 of 2"):
+    with pytest.raises(ValueError, match="those must have at least 1 of each digit, for testing; got 0 of 2"):
         mnist_digits((0, 2))
 
 

@@ -27,7 +27,7 @@ def test_the_name_of_a_cmsp_task_names_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "error"),
     [
         ("booth", "there is no task 'booth'; the nearest are both"),
         ("both:size=3", "there is no task 'both:size=3'"),
@@ -46,6 +46,6 @@ def test_the_name_of_a_cmsp_task_names_it() -> None:
         ("mnist-pair:source=letters", "source must be"),
     ],
 )
-def test_what_names_no_task_gets_one_clear_error(text: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told.replace("|", r"\|").replace("+", r"\+") if "|" in told else told):
+def test_a_name_of_no_task_gets_one_clear_error(text: str, error: str) -> None:
+    with pytest.raises(ValueError, match=error.replace("|", r"\|").replace("+", r"\+") if "|" in error else error):
         tasks.named(text)

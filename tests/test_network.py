@@ -1,4 +1,4 @@
-"""Sparse networks: what they say of themselves, compaction, and files."""
+"""Sparse networks: counts and names, compaction, and files."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_counts_of_a_small_network_by_hand() -> None:
     assert network.widths == (3, 3, 1)
     assert network.edge_count == 4
     assert network.density == 4 / 12
-    assert network.unit_counts == (1, 1, 1)  # x1 ends in a unit that nothing reads; unit 1 is read but reads nothing
+    assert network.unit_counts == (1, 1, 1)  # x1 feeds only a unit that nothing reads; unit 1 is read but reads nothing
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -64,7 +64,7 @@ def test_the_model_and_the_exported_graph_compute_the_same(activation: str) -> N
 @pytest.mark.parametrize(
     ("head", "module"), [("sigmoid", nn.Sigmoid()), ("softmax", nn.Softmax(dim=-1)), ("log_softmax", nn.LogSoftmax(dim=-1))]
 )
-def test_a_head_stands_at_the_end_of_the_model(head: str, module: nn.Module) -> None:
+def test_a_head_is_the_last_layer_of_the_model(head: str, module: nn.Module) -> None:
     x = torch.randn(7, 3, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(random_network(1, head=head).model()(x), module(random_network(1).model()(x)))
 
@@ -88,7 +88,7 @@ def test_units_are_counted_as_the_graph_counts_them(seed: int, kept: float) -> N
     assert network.unit_counts == tuple(int(a.sum()) for a in as_graph(network).alive())
 
 
-def test_the_network_of_a_member_stays_when_the_population_changes() -> None:
+def test_an_exported_network_does_not_change_with_the_population() -> None:
     population = Population.fresh(Shape((3, 4, 2), ("relu", "identity")), keys([0, 1]))
     network = network_of(population, 1)
     for kept, weight in zip(network.weights, population.weights, strict=True):
@@ -147,7 +147,7 @@ def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
     facts = {"activations": ["relu", "identity"], "head": None, "accuracy": 1.0, "input_names": [], "output_names": [], "origin": {}}
     header = {"format": "neural-sculpting network", "version": "1", "network": json.dumps(facts)}
     save_file({"weights.0": np.zeros((2, 2))}, tmp_path / "part", header)
-    with pytest.raises(ValueError, match="not a whole network"):
+    with pytest.raises(ValueError, match="not a complete network"):
         SparseNetwork.load(tmp_path / "part")
     parts = {f"{kind}.{i}": np.zeros((1, 1) if kind == "weights" else 1) for kind in ("weights", "biases") for i in range(3)}
     save_file(parts, tmp_path / "more", header)

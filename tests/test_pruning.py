@@ -47,7 +47,7 @@ def state_of(population: Population, accepted: bool = True) -> ChainState[Popula
 
 
 class ByRule(MLPEngine):
-    """Members are not trained; how accurate they are is a rule on what is left of them."""
+    """Members are not trained. Their accuracy follows from a rule on their masks."""
 
     rule: Callable[[Population], Tensor]
 
@@ -61,7 +61,7 @@ def rounds_of(population: Population, rule: Callable[[Population], Tensor]) -> R
     return Rounds(engine, AcceptanceCriterion(1.0), torch.tensor([0.1], dtype=torch.float64))
 
 
-def carve(chains: Pruning[Population], rounds: Rounds[Population]) -> ChainState[Population]:
+def pruned(chains: Pruning[Population], rounds: Rounds[Population]) -> ChainState[Population]:
     while (proposal := chains.propose()) is not None:
         chains.settle(rounds.attempt([proposal])[0])
     assert chains.state is not None
@@ -78,11 +78,11 @@ def run(
     rounds = rounds_of(population, rule)
     chains = Pruning(items, rounds.engine, **options)
     chains.add(state_of(population), [step] * len(population))
-    return carve(chains, rounds), attempts_of(rounds)
+    return pruned(chains, rounds), attempts_of(rounds)
 
 
 def test_unit_attempts_by_hand() -> None:
-    """Twenty units, six needed, steps of 50 %: 10 gone; all 20 refused untrained; then 5, 2.5, 1.25 and 1 more units at a time."""
+    """Twenty units, six needed, first step 0.5: 10 removed; all 20 rejected untrained; then 5, 2.5, 1.25 and 1 more units at a time."""
     population = population_of((3, 12, 8, 2))
     state, history = run(population, 0.5, "units", lambda p: torch.cat(p.alive(), dim=1).sum(dim=1) >= 6)
     attempts = [(round((1 - a.asked) * 20, 6), a.accepted) for a in history]
@@ -100,7 +100,7 @@ def test_unit_attempts_by_hand() -> None:
 
 
 def test_edge_attempts_by_hand() -> None:
-    """Ten edges, four needed, steps of 40 %: 4 gone, 8 refused, 6 gone, 7 refused by halves of one edge at the least."""
+    """Ten edges, four needed, first step 0.4: 4 removed, 8 rejected, 6 removed, 8 and 7 rejected; the step halves down to one edge."""
     population = population_of((3, 2, 2))
     state, history = run(population, 0.4, "edges", lambda p: p.edges() >= 4)
     assert [(round((1 - a.asked) * 10, 6), a.accepted) for a in history] == [(4, True), (8, False), (6, True), (8, False), (7, False)]
@@ -111,7 +111,7 @@ def test_edge_attempts_by_hand() -> None:
 
 
 def test_doubled_steps_by_hand() -> None:
-    """21 edges, five needed, one at a time, doubled after two acceptances; 22 are refused untrained, and refusals start the count again."""
+    """21 edges, five needed, steps of one edge, doubled after two acceptances. 22 are rejected untrained; a rejection restarts it."""
     _, history = run(population_of((4, 3, 3)), 0.01, "edges", lambda p: p.edges() >= 5, double_after=2)
     asked = [(round((1 - a.asked) * 21), a.accepted) for a in history]
     accepted = [(gone, True) for gone in (1, 2, 4, 6, 10, 14)]
@@ -119,26 +119,26 @@ def test_doubled_steps_by_hand() -> None:
 
 
 def test_at_the_finest_step_items_are_tried_in_turn_by_hand() -> None:
-    """Ten edges of which the lowest, the third and the two highest are needed: with one try a chain ends at the first, with three it finds
-    all others, goes on from the place of the last acceptance, and ends when the three lowest are refused one after the other."""
+    """Ten edges; the lowest, the third and the two highest are needed. With one try a chain ends at the first edge. With three it removes
+    all others, continues from the place of the last acceptance, and ends when three are rejected in a row."""
     population = population_of((3, 2, 2))
     places = population.shape.weight_positions()
     order = places[population.values[0, places].abs().argsort()]
     needed = order[[0, 2, 8, 9]]
 
-    def carved(tries: int) -> tuple[Tensor, list[tuple[int, bool]]]:
+    def with_tries(tries: int) -> tuple[Tensor, list[tuple[int, bool]]]:
         state, history = run(population, 0.1, "edges", lambda p: p.mask[:, needed].amin(dim=1) > 0, tries=tries)
         return state.members.mask[0], [(round((1 - a.asked) * 10), a.accepted) for a in history]
 
-    assert carved(1)[1] == [(1, False)]
-    mask, attempts = carved(3)
+    assert with_tries(1)[1] == [(1, False)]
+    mask, attempts = with_tries(3)
     assert torch.equal(torch.nonzero(mask[places]).flatten(), torch.isin(places, needed).nonzero().flatten())
-    # The lowest; the second goes, and the third stands second now; the fourth to the eighth from the third place on; the highest, the
-    # lowest, the third.
+    # The lowest is rejected. The second is removed, so that the third now has its place; it is rejected. The fourth to the eighth are
+    # removed from the third place on. Then the highest, the lowest and the third are rejected.
     assert attempts == [(1, False), (1, True), (2, False), *((n, True) for n in range(2, 7)), (7, False), (7, False), (7, False)]
 
 
-def test_a_chain_ends_only_where_one_more_item_is_refused() -> None:
+def test_a_chain_ends_only_where_one_more_item_is_rejected() -> None:
     for needed in range(1, 20):
         for step in (0.005, 0.025, 0.33, 0.9):
             state, _ = run(population_of((4, 3, 3)), step, "edges", lambda p, needed=needed: p.edges() >= needed)
@@ -165,7 +165,7 @@ def test_chains_that_begin_later_make_the_same_attempts() -> None:
     for _ in range(2):
         chains.settle(rounds.attempt([chains.propose()])[0])
     chains.add(state.select(torch.tensor([2, 3])), [0.1, 0.1])
-    assert torch.equal(carve(chains, rounds).members.mask, together.members.mask)
+    assert torch.equal(pruned(chains, rounds).members.mask, together.members.mask)
     assert sorted(a[:-1] for a in attempts_of(rounds)) == sorted(a[:-1] for a in history)
 
 
@@ -174,7 +174,7 @@ def test_nothing_accepted_leaves_the_chain_where_it_started() -> None:
     rounds = rounds_of(population, lambda p: torch.zeros(len(p)))
     chains = Pruning("edges", rounds.engine)
     chains.add(state_of(population, accepted=False), [0.2])
-    state = carve(chains, rounds)
+    state = pruned(chains, rounds)
     assert torch.equal(state.members.values, population.values)
     assert not state.accepted.any()
     assert not any(a.accepted for a in attempts_of(rounds))
@@ -209,7 +209,7 @@ def test_masks_only_shrink_and_never_by_more_than_asked(seed: int, step: float, 
         assert (total - engine.count(population, items)[1]).tolist() == [math.floor(removed + 1e-9)] * 3
 
 
-def test_equal_scores_go_in_the_order_of_the_items() -> None:
+def test_equal_scores_are_pruned_in_the_order_of_the_items() -> None:
     population = Population.of(Shape((2, 6, 1), ("relu", "identity")), torch.ones(1, 25))
     engine = rounds_of(population, torch.ones_like).engine
     removed = least_important(engine.score(population, "units", keys([0])), torch.tensor([0]), torch.tensor([2]))
@@ -271,7 +271,7 @@ def test_unit_sensitivity_by_autograd_row_by_row() -> None:
         torch.testing.assert_close(found[member], total / data.x.shape[1], rtol=1e-4, atol=1e-6)
 
 
-def test_edge_sensitivity_and_magnitude_are_what_they_say() -> None:
+def test_edge_sensitivity_and_magnitude_follow_their_formulas() -> None:
     population = population_of((3, 4, 2), members=2)
     data = data_of(population)
     slopes = gradient(population, data)
@@ -281,7 +281,7 @@ def test_edge_sensitivity_and_magnitude_are_what_they_say() -> None:
 
 
 @pytest.mark.parametrize(("scores", "width"), [(UNIT_SCORES, 9), (EDGE_SCORES, 3 * 5 + 5 * 4 + 4 * 2)])
-def test_every_score_has_the_shape_it_should_and_is_finite(scores: dict, width: int) -> None:
+def test_every_score_has_the_right_shape_and_is_finite(scores: dict, width: int) -> None:
     population = population_of((3, 5, 4, 2), members=3)
     for name, score in scores.items():
         found = score(population, data_of(population), keys([0, 1, 2]))

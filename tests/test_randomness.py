@@ -1,4 +1,4 @@
-"""Keyed random numbers: the same for the same key, whoever else draws; and random enough."""
+"""Random numbers from keys: the same for the same key, whatever other keys draw, and random enough."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sculpting.sorting import sorted_positions
 
 
 @pytest.mark.parametrize("others", [0, 6, 499])
-def test_nobodys_numbers_depend_on_who_else_draws(others: int) -> None:
+def test_numbers_of_a_key_do_not_depend_on_other_keys(others: int) -> None:
     together = keys(["mine", *range(others)])
     alone = keys(["mine"])
     for draw in (lambda k: normals(k, 33, 2), lambda k: permutations(k, 9, 3), lambda k: uniforms(k, 10), lambda k: fold(k, 3)):
@@ -40,7 +40,7 @@ def test_streams_of_neighbouring_keys_and_purposes_do_not_correlate() -> None:
         assert np.abs(off).max() < 5.5 / np.sqrt(5000 - lag)
 
 
-def test_both_halves_of_a_key_count() -> None:
+def test_both_halves_of_a_key_are_used() -> None:
     key = keys(["a"])
     for half in ((1, 0), (0, 1)):
         r = np.corrcoef(normals(key, 5000)[0, 0], normals(key + torch.tensor(half, dtype=torch.int32) * 123_457, 5000)[0, 0])[0, 1]
@@ -62,5 +62,5 @@ def test_nothing_is_drawn_from_the_global_generator() -> None:
 
 @pytest.mark.parametrize("coarse", [False, True])
 def test_long_rows_are_sorted_by_rank(coarse: bool) -> None:
-    ranks = permutations(keys(range(3)), 700).squeeze(1).int() * 1024 - 300_000  # apart by more than the bits that give way
+    ranks = permutations(keys(range(3)), 700).squeeze(1).int() * 1024 - 300_000  # differ by more than the bits that positions replace
     assert torch.equal(sorted_positions(ranks, coarse=coarse).long(), ranks.argsort(dim=1))

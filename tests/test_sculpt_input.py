@@ -51,7 +51,7 @@ class Functional(nn.Module):
 
 
 class Keeping(nn.Module):
-    """Keeps what passes, and counts."""
+    """Stores its activations, and counts its calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,23 +107,23 @@ def test_reading_a_model_leaves_it_as_it_was() -> None:
     assert model.count.tolist() == [1.0]
 
 
-def test_numpys_integers_are_widths(tmp_path: Path) -> None:
+def test_numpy_integers_are_accepted_as_widths(tmp_path: Path) -> None:
     model = mlp(nn.Linear(6, np.int64(8)), nn.ReLU(), nn.Linear(np.int64(8), np.int64(3)))
     result = sculpt(model, (X, Y), **QUICK)
     assert SparseNetwork.load(result.dense[0].save(tmp_path / "dense")).origin["widths"] == [6, 8, 3]
 
 
-def test_a_learning_rate_that_leads_nowhere_leaves_the_others_alone() -> None:
+def test_a_diverging_learning_rate_does_not_change_the_others() -> None:
     x = torch.rand(20, 6, generator=torch.Generator().manual_seed(0))
     good, bad = sculpt(GOOD, (x, Y), learning_rate=[0.1, 1e20], min_accuracy=0.5, **{**QUICK, "seeds": 1}).dense
     (alone,) = sculpt(GOOD, (x, Y), learning_rate=0.1, min_accuracy=0.5, **{**QUICK, "seeds": 1}).dense
     assert min(good.accuracy, alone.accuracy) >= 0.5
     assert_same_network(good, alone)
-    assert bad.accuracy == -math.inf  # not a number at any epoch: handed over as it came
+    assert bad.accuracy == -math.inf  # NaN at every epoch: the initial values are returned
     assert 0 < abs(bad.weights[0]).max() < 10
 
 
-def test_a_loader_that_shuffles_is_the_same_call_again_and_moves_no_generator() -> None:
+def test_a_shuffled_loader_gives_the_same_order_again_and_moves_no_generator() -> None:
     def loader() -> DataLoader[Any]:
         return DataLoader(TensorDataset(X, Y.float()), batch_size=6, shuffle=True)
 
@@ -136,7 +136,7 @@ def test_a_loader_that_shuffles_is_the_same_call_again_and_moves_no_generator() 
     assert torch.equal(*found)
 
 
-def test_what_is_made_follows_no_default_of_torch() -> None:
+def test_the_default_dtype_of_torch_is_ignored() -> None:
     torch.set_default_dtype(torch.float64)
     try:
         task = tasks.boolean([4, 2, 4])
@@ -148,7 +148,7 @@ def test_what_is_made_follows_no_default_of_torch() -> None:
 
 
 class Reshaping(nn.Module):
-    """Asks for sizes, and has a layer with a name like one."""
+    """Reads sizes in its forward, and has a layer named like one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -207,7 +207,7 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (mlp(nn.ReLU(), nn.Linear(6, 8), nn.Linear(8, 3)), (X, Y), {}, ValueError, "must follow a Linear layer"),
         (mlp(nn.Linear(6, 3)), (X, Y), {}, ValueError, "at least one hidden layer, so two Linear layers; got 1"),
         (nn.Linear(6, 3), (X, Y), {}, ValueError, "at least one hidden layer, so two Linear layers; got 1"),
-        (SPARSE, (X, Y), {}, TypeError, r"must be a torch.nn.Module; got SparseNetwork. BatchedMLP its model\(\)"),
+        (SPARSE, (X, Y), {}, TypeError, r"must be a torch.nn.Module; got SparseNetwork. Pass its model\(\)"),
         (mlp(nn.Linear(6, 8), nn.Linear(7, 3)), (X, Y), {}, ValueError, "must chain; got 8 outputs before 7 inputs"),
         (
             mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3), nn.ReLU()),
@@ -226,19 +226,19 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
             (X, Y),
             {},
             ValueError,
-            r"have its weights; got none yet at '0.weight'",
+            r"the model has uninitialized parameters: '0.weight'",
         ),
         (
             nn.Sequential(nn.Linear(6, 4, device="meta"), nn.ReLU(), nn.Linear(4, 3)),
             (X, Y),
             {},
             ValueError,
-            r"have its weights; got none yet at '0.weight'",
+            r"the model has uninitialized parameters: '0.weight'",
         ),
-        (hooked(), (X, Y), {}, ValueError, "must have no forward hooks, which may change what its layers give; got some at '1'"),
+        (hooked(), (X, Y), {}, ValueError, "must have no forward hooks, which may change the output of its layers; got some at '1'"),
         (wrong(torch.nan), (X, Y), {"initial": "model"}, ValueError, "the model's weights and biases must be finite; got 48 NaN"),
         (Aside(), (X, Y), {}, ValueError, "must be a chain that returns its last value; got one that returns b"),
-        (Looping(), (X, Y), {}, TypeError, "forward of Looping cannot be followed"),
+        (Looping(), (X, Y), {}, TypeError, "forward of Looping cannot be traced"),
         (GOOD, (X, Y[:19]), {}, ValueError, "x and y must have as many rows; got 20 and 19"),
         (GOOD, (X[:0], Y[:0]), {}, ValueError, "at least one row and one column"),
         (GOOD, (NAN, Y), {}, ValueError, "x must be finite, as float32; got 120 NaN or infinite values"),
@@ -250,7 +250,7 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (GOOD, (X, Y[:, 0] + 3), {}, ValueError, r"classes must lie in 0...2, one for each output of the model; got 3...4"),
         (GOOD, (X, Y[:, :1] + 0.0), {}, ValueError, r"for loss 'bce'; got 1. Classes are given as integers, y of shape \(S,\)"),
         (ONE, (X, Y.sum(dim=1) + 5), {}, ValueError, "integer targets for one output. For counts and other numbers pass loss='mse'"),
-        (ONE, (X, torch.full((20,), 0.5)), {}, ValueError, "the 4 rows that decide acceptance must have different targets"),
+        (ONE, (X, torch.full((20,), 0.5)), {}, ValueError, "the 4 rows that decide acceptance must not all have the same targets"),
         (
             GOOD,
             replace(NAMED, input_names=("a", "b")),
@@ -269,14 +269,14 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (GOOD, X, {}, TypeError, "must be a pair .*; got Tensor"),
         (GOOD, (X, [["a"]] * 20), {}, TypeError, "data y must be a numeric array; got list"),
         (GOOD, TensorDataset(X), {}, TypeError, "got TensorDataset"),
-        (GOOD, DataLoader(TensorDataset(X)), {}, ValueError, r"must give batches \(x, y\), two tensors each; got \(Tensor\)"),
+        (GOOD, DataLoader(TensorDataset(X)), {}, ValueError, r"must yield batches \(x, y\), two tensors each; got \(Tensor\)"),
         (GOOD, DataLoader([{"x": x} for x in X]), {}, ValueError, "two tensors each; got a dict"),  # type: ignore[arg-type]
         (GOOD, DataLoader([(x, "a") for x in X]), {}, ValueError, r"two tensors each; got \(Tensor, tuple\)"),  # type: ignore[arg-type]
         (GOOD, DataLoader(TensorDataset(X[:0], Y[:0])), {}, ValueError, "two tensors each; got no batch"),
         (GOOD, (X, Y), {"validation": 1.5}, ValueError, "validation must be a pair .* or a fraction of the 20 rows"),
         (GOOD, (X, Y), {"validation": (X[:, :5], Y)}, ValueError, "validation must have 6 inputs, as the data has; got 5"),
-        (GOOD, (X, Y), {"min_accuracy": 0}, ValueError, r"min_accuracy must be a fraction in \(0, 1\]; got 0"),
-        (GOOD, (X, Y), {"min_accuracy": 97}, ValueError, r"min_accuracy must be a fraction in \(0, 1\]; got 97"),
+        (GOOD, (X, Y), {"min_accuracy": 0}, ValueError, r"min_accuracy must be a fraction in \(0, 1\], such as 0.97; got 0"),
+        (GOOD, (X, Y), {"min_accuracy": 97}, ValueError, r"min_accuracy must be a fraction in \(0, 1\], such as 0.97; got 97"),
         (GOOD, (X, Y), {"unit_steps": [0]}, ValueError, r"unit_steps must be a sequence of fractions in \(0, 1\).*got \[0\]$"),
         (
             GOOD,
@@ -292,7 +292,7 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (GOOD, (X, Y), {"edge_score": ""}, ValueError, "edge_score must be one of .*got ''"),
         (GOOD, (X, Y), {"initial": "given"}, ValueError, r"initial must be one of \['fresh', 'model'\]; got 'given'"),
         (GOOD, (X, Y), {"seeds": 0}, ValueError, "seeds must be a whole number of at least 1; got 0"),
-        (GOOD, (X, Y), {"tolerance": -0.1}, ValueError, r"tolerance must be a fraction in \[0, 1\), such as 0.005 .*; got -0.1"),
+        (GOOD, (X, Y), {"tolerance": -0.1}, ValueError, r"tolerance must be a fraction in \[0, 1\), such as 0.005; got -0.1"),
         (GOOD, (X, Y), {"unit_tries": 0}, ValueError, "unit_tries must be a whole number of at least 1; got 0"),
         (GOOD, (X, Y), {"edge_tries": 1.5}, ValueError, "edge_tries must be a whole number of at least 1; got 1.5"),
         (GOOD, (X, Y), {"rate_width": 0}, ValueError, "rate_width must be a whole number of at least 1; got 0"),
@@ -316,9 +316,9 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (GOOD, (X, Y), {"seed": 1.5}, ValueError, "seed must be a whole number of at least 0; got 1.5"),
         (GOOD, (X.to(torch.complex64), Y), {}, TypeError, "data must be real numbers; got x of torch.complex64"),
         (GOOD, (X, torch.full((20, 3), 1e39, dtype=torch.float64)), {}, ValueError, "y must be finite, as float32; got 60 NaN"),
-        (GOOD, (np.ma.masked_less(X.numpy(), 0.5), Y), {}, TypeError, "data x must have a number everywhere; got a masked array"),
+        (GOOD, (np.ma.masked_less(X.numpy(), 0.5), Y), {}, TypeError, r"data x must not have masked values; got \d+ in a masked array"),
         (GOOD, (X, Y), {"validation": NAMED}, TypeError, "validation must be .*a DataLoader, or a fraction of the data; got Task"),
-        (GOOD, (X, Y), {"checkpoint": "/"}, ValueError, "checkpoint must be a file, or not there yet; got the folder /"),
+        (GOOD, (X, Y), {"checkpoint": "/"}, ValueError, "checkpoint must be the path of a file; got the folder /. Give the name of a file"),
         (
             GOOD,
             (X, Y),
@@ -328,8 +328,8 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         ),
         (GOOD, (X, Y), {"final_rate": 1.5}, ValueError, r"final_rate must be a fraction of the learning rate, in \[0, 1\]; got 1.5"),
         (GOOD, (X, Y), {"dense_rounds": 0}, ValueError, "dense_rounds must be a whole number of at least 1; got 0"),
-        (GOOD, (X, Y), {"device": "cuda:99"}, ValueError, "device must be one that is there: cpu.*; got 'cuda:99'"),
-        (GOOD, (X, Y), {"device": "abacus"}, ValueError, "device must be one that is there"),
+        (GOOD, (X, Y), {"device": "cuda:99"}, ValueError, "device must be available, one of cpu.*; got 'cuda:99'"),
+        (GOOD, (X, Y), {"device": "abacus"}, ValueError, "device must be available"),
         (GOOD, tasks.boolean("both"), {"loss": "mse"}, ValueError, "a Task brings its own loss"),
         (mlp(nn.Linear(6, 8), nn.Linear(8, 4)), tasks.boolean("both"), {}, ValueError, "targets must have 4 columns"),
     ],

@@ -30,7 +30,7 @@ from sculpting.studies.curriculum import cells as curriculum_cells
 from sculpting.studies.curriculum import report as curriculum_report
 from sculpting.studies.curriculum.cells import PROTOCOLS, Arm, Protocol, curriculum_cell
 from sculpting.studies.curriculum.report import curriculum_summary
-from sculpting.tasks.cmsp import codes_of
+from sculpting.tasks.parities import codes_of
 
 COLUMNS = ["arm", "hidden_layers", "width", "seed", "code", "samples_fresh", "samples_under", "bits", "samples", "curve", "seconds"]
 # Parities of one bit, and their XOR: learnt in no time.

@@ -28,7 +28,7 @@ from sculpting.studies.common.networks import network_from
 from sculpting.studies.nonlocality import cells as nonlocality_cells
 from sculpting.studies.nonlocality.cells import SIZES, Size, nonlocality_cell
 from sculpting.studies.nonlocality.report import nonlocality_summary
-from sculpting.tasks.cmsp import codes_of
+from sculpting.tasks.parities import codes_of
 
 NARROWED = [
     "width", "seed", "loss", "network", "sparsity", "units", "a_pruned", "b_pruned", "a_recovered", "b_revived",

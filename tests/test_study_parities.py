@@ -24,7 +24,7 @@ from sculpting.studies.common.sampled import checkpoint_of, key_of_study
 from sculpting.studies.common.selection import RULES, Selected
 from sculpting.studies.parities import cells as parity_cells
 from sculpting.studies.parities import report as parity_report
-from sculpting.tasks.cmsp import TRAINING
+from sculpting.tasks.parities import TRAINING
 
 COLUMNS = [
     "task", "m", "k", "outputs", "width", "depth", "seeds", "seed", "rule", "density", "edges", "units", "accuracy", "inputs_right",

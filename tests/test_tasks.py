@@ -228,7 +228,7 @@ def test_names_and_texts_address_the_same_task() -> None:
         (lambda: tasks.from_gates({}), "1 to 20 inputs; got 0"),
         (lambda: tasks.boolean("both").truth(0), "hidden_layers must be at least 1; got 0"),
         (lambda: tasks.from_table([[0, 0], [0, 1]], [0, 1]).truth(1), "each of the 2\\*\\*2 input rows once; got 2"),
-        (lambda: tasks.from_table([[0], [1]], [0, 1]).truth(1), "structure of task 'table' is not known"),
+        (lambda: tasks.from_table([[0], [1]], [0, 1]).truth(1), "structure of task 'table' is not known. Build it"),
         (lambda: tasks.boolean("both").model(width=0), "at least one hidden layer of at least one unit"),
         (lambda: tasks.boolean("both").model(activation="step"), r"activation must be one of \['clipped_relu', .*; got 'step'"),
     ],
@@ -239,14 +239,14 @@ def test_bad_tasks_get_one_clear_error(call: Callable[[], object], text: str) ->
 
 
 def test_names_of_gates_are_read_as_python_reads_them() -> None:
-    micro, mu = "\u00b5", "\u03bc"  # the key and the letter, which Python takes for one
+    micro, mu = "\u00b5", "\u03bc"  # the micro sign and the letter, which Python reads as one name
     task = tasks.from_gates({micro: "  a & b", "y": f"{micro} | {mu} & c"}, inputs=["c", "b", "a"])
     assert (task.input_names, task.output_names) == (("c", "b", "a"), ("y",))
     assert task.y.flatten().tolist() == [0, 0, 0, 1, 0, 0, 0, 1]
 
 
 class Frame:
-    """What counts of a data frame: it is an array with names of columns."""
+    """Like a data frame: an array with names of columns."""
 
     def __init__(self, values: torch.Tensor, columns: list[Any]) -> None:
         self.values, self.columns = values.numpy(), columns
@@ -280,7 +280,10 @@ X, Y = torch.rand(6, 2), torch.eye(2).repeat(3, 1)
     ("parts", "text"),
     [
         ((X, Y, "hinge", X, Y), r"loss must be one of \['bce', 'ce', 'mse'\]; got 'hinge'"),
-        ((X.double(), Y, "bce", X, Y), r"x of a Task must be a float32 tensor of rows and columns; got torch.float64 of shape \(6, 2\)"),
+        (
+            (X.double(), Y, "bce", X, Y),
+            r"x of a Task must be a float32 tensor of rows and columns; got torch.float64 of shape \(6, 2\). Pass \(x, y\) for other data",
+        ),
         ((X, Y.numpy(), "bce", X, Y), "y of a Task must be a float32 tensor of rows and columns; got ndarray"),
         ((X, Y[:, 0], "bce", X, Y), r"y of a Task must be a float32 tensor of rows and columns; got torch.float32 of shape \(6,\)"),
         ((X, Y, "bce", X[:0], Y[:0]), r"x_validation of a Task must be a float32 tensor .*; got torch.float32 of shape \(0, 2\)"),
@@ -292,14 +295,14 @@ X, Y = torch.rand(6, 2), torch.eye(2).repeat(3, 1)
         ((X[:4], Y, "bce", X, Y), "x and y of a Task must have as many rows; got 4 and 6"),
     ],
 )
-def test_a_task_is_checked_where_it_is_made(parts: tuple[Any, ...], text: str) -> None:
+def test_a_task_checks_its_parts(parts: tuple[Any, ...], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         tasks.Task(*parts)
     with pytest.raises(ValueError, match="x_test and y_test of a Task must have as many rows; got 5 and 6"):
         tasks.Task(X, Y, "bce", X, Y, x_test=X[:5], y_test=Y)
 
 
-def test_seeds_and_names_are_told_by_their_value() -> None:
+def test_seeds_and_names_are_compared_by_value() -> None:
     assert torch.equal(tasks.cmsp(4, 4, n=64, rows=50, seed=1).x, tasks.cmsp(4, 4, n=64, rows=50, seed=np.int64(1)).x)
     for seed in (1.0, "1", None, True):
         with pytest.raises(ValueError, match=f"seed must be a whole number of at least 0; got {seed!r}"):
@@ -307,7 +310,7 @@ def test_seeds_and_names_are_told_by_their_value() -> None:
     with pytest.raises(ValueError, match="m must be a whole number of at least 1; got True"):
         tasks.cmsp(True, 2)
     assert tasks.boolean(np.array([6, 3, 3, 3])).name == tasks.named(" both ").name == "[6, 3, 3, 3]"
-    with pytest.raises(ValueError, match="gates must have different names, also as Python reads them; got"):
+    with pytest.raises(ValueError, match=r"gates must have different names, also after Python's normalization of names \(NFKC\); got"):
         tasks.from_gates({"\ufb01": "a & b", "fi": "a | b"})
 
 
@@ -316,7 +319,7 @@ def test_unsigned_classes_are_classes() -> None:
     assert task.loss == "ce"
 
 
-def test_a_constant_answer_reaches_the_share_of_the_commonest() -> None:
+def test_the_best_constant_prediction_reaches_the_share_of_the_most_frequent_value() -> None:
     y = torch.tensor([[0, 1], [0, 1], [1, 1], [0, 0]])
     assert as_task((torch.randn(4, 2), y), validation=(torch.randn(4, 2), y)).constant_accuracy() == 0.75
     classes = torch.tensor([2, 2, 0, 1, 2])
@@ -373,7 +376,7 @@ def test_a_complete_table_is_recognised_and_used_whole() -> None:
     assert not as_task((constant, (x[:, 0] > 0).float())).complete
 
 
-def test_noise_is_of_truth_tables_and_models_are_of_the_activation_of_the_task() -> None:
+def test_truth_tables_have_noise_and_models_the_activation_of_the_task() -> None:
     x = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]])
     table, some = as_task((x, x[:, :1])), as_task((x[:3], x[:3, :1]), validation=1 / 3)
     assert [type(task.model(4, 1)[1]) for task in (tasks.boolean("both"), table, some)] == [nn.Hardtanh, nn.Hardtanh, nn.ReLU]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import adjusted_rand_score
 
-from ..hierarchy import Hierarchy, Module, check_hierarchy
+from ..hierarchy import Hierarchy, Module, check_hierarchy, first_appearance
+from .order import order_agreement
 from .truth_table import TruthTable, check_truth
-from .validity import Boundary, Ends, Verdict, judge_decomposition
+from .validity import Boundary, Ends, Verdict, computes, judge_decomposition
+from .verdicts import Word, verdict_of
 
 __all__ = ["Comparison", "Grouping", "compare"]
 
@@ -38,6 +41,17 @@ class Comparison:
 
     Attributes
     ----------
+    verdict : {"exact", "coarser", "finer", "valid", "mixed", "wrong"}
+        The first that is true. *Exact*: the modules of the truth, connected as there. *Coarser*: every found module is a union of
+        connected modules of the truth, so right, less resolved. *Finer*: every module of the truth is such a union of found ones.
+        *Valid*: another decomposition of the same function. *Mixed*: a found module joins what has nothing to do with each other.
+    reason : str
+        Why, in a sentence.
+    score : float in [0, 1]
+        For partial answers: the mean of the adjusted Rand indices of inputs and of outputs and of the ``order``, at least 0. Parts that
+        are not defined, as a grouping of a single output, do not count. Each is 1 where the truth was found and 0 in the mean of random
+        modules. With one module for everything, or with each unit a module of its own, each is 0 wherever the truth has several groups
+        and several distances.
     exact : bool
         Every module of the truth was found, with its inputs and outputs, and no other module.
     connected : bool
@@ -47,8 +61,12 @@ class Comparison:
     missing : tuple of node
     extra : tuple of int
     inputs, outputs : Grouping
+    order : float or None
+        Agreement of the distances from inputs to outputs, see :func:`~analysis.truth.order.order_agreement`.
+    computes : bool or None
+        Whether the network computes the truth table. None without a table, or where the biases of the network are not known.
     valid : bool or None
-        Exact and connected, or another valid decomposition of the function, by the rules of
+        Exact, or another valid decomposition of the function, by the rules of
         :func:`~analysis.truth.validity.judge_decomposition`. None where the truth has no truth table.
     reasons : tuple of str
         Why the decomposition is not valid.
@@ -66,23 +84,29 @@ class Comparison:
     valid: bool | None = None
     reasons: tuple[str, ...] = ()
     boundaries: tuple[Boundary, ...] = ()
+    order: float | None = None
+    computes: bool | None = None
+    verdict: Word = "wrong"
+    reason: str = ""
+    score: float = 0.0
     lines: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
 
 
-def compare(found: Hierarchy, truth: nx.DiGraph) -> Comparison:
-    """How a found hierarchy differs from the ground truth, and whether it is another valid decomposition or wrong.
+def compare(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLike]) -> Comparison:
+    """How a found hierarchy differs from the ground truth, or from another hierarchy: a verdict, a score and the differences.
 
     Two modules are equal if they have the same inputs and the same outputs. Names of modules and positions of hidden units do not matter.
 
     Parameters
     ----------
     found : Hierarchy
-    truth : networkx.DiGraph
-        Nodes have ``inputs`` and ``outputs`` (positions), and optionally ``name`` and ``function``. An edge runs from each module to the
-        modules that read it.
+    truth : networkx.DiGraph, Hierarchy, or sequence of int arrays
+        Another hierarchy, or somebody else's labels of the same network: an array for each layer, -1 for units without a module. Or a
+        ground truth. Its nodes have ``inputs`` and ``outputs`` (positions), and optionally ``name`` and ``function``. An edge runs from
+        each module to the modules that read it.
 
         The graph attributes ``truth.graph["x"]`` and ``truth.graph["y"]`` are needed for the verdict on validity. They are the complete
         truth table, arrays of 0 and 1 of shapes (2^n, n) and (2^n, k). Truth graphs of the library's tasks have them.
@@ -112,6 +136,7 @@ def compare(found: Hierarchy, truth: nx.DiGraph) -> Comparison:
     True
     """
     check_hierarchy(found)
+    truth = _as_truth(found, truth)
     ends = _ends(found, truth)
     pairs, connected = _pairs(found, truth, ends)
     taken = {node for _, node in pairs}
@@ -120,13 +145,78 @@ def compare(found: Hierarchy, truth: nx.DiGraph) -> Comparison:
     exact = not missing and not extra
     groups = [[ends[node][side] for node in truth] for side in (0, 1)]
     table = TruthTable.of(truth)
-    verdict = None if table is None else judge_decomposition(found, list(ends.values()), table)
-    if verdict is not None and exact and connected:
-        verdict = Verdict(True, (), verdict.boundaries)
+    judged = None if table is None else judge_decomposition(found, list(ends.values()), table)
+    valid, reasons = (None, ()) if judged is None else (judged.valid, judged.reasons)
+    if judged is not None and exact and (connected or _is_reached(judged)):
+        valid, reasons = True, ()
     inputs, outputs = (_grouping(labels, side) for labels, side in zip((found.labels[0], found.labels[-1]), groups, strict=True))
-    facts = (None, (), ()) if verdict is None else (verdict.valid, verdict.reasons, verdict.boundaries)
-    comparison = Comparison(exact, exact and connected, tuple(pairs), missing, extra, inputs, outputs, *facts)
+    graphs = found.to_networkx(), _with_ends(truth, ends)
+    read = [np.flatnonzero(labels >= 0).tolist() for labels in (found.labels[0], found.labels[-1])]
+    order = order_agreement(*graphs, *read)
+    names = (partial(_name_found, found), partial(_name_truth, found, truth, ends))
+    word, reason = verdict_of(*graphs, exact and connected, exact, valid, reasons, names)
+    comparison = Comparison(
+        exact=exact,
+        connected=exact and connected,
+        matched=tuple(pairs),
+        missing=missing,
+        extra=extra,
+        inputs=inputs,
+        outputs=outputs,
+        valid=valid,
+        reasons=reasons,
+        boundaries=() if judged is None else judged.boundaries,
+        order=order,
+        computes=_computes_table(found, table),
+        verdict=word,
+        reason=reason,
+        score=_score(inputs, outputs, order, [len(ends) for ends in read]),
+    )
     return replace(comparison, lines=tuple(_report(found, truth, comparison)))
+
+
+def _as_truth(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLike]) -> nx.DiGraph:
+    """A truth graph, or another partition as one."""
+    if isinstance(truth, nx.Graph):
+        return truth
+    if not isinstance(truth, Hierarchy):
+        if isinstance(truth, str) or not isinstance(truth, Sequence):
+            check_truth(truth)
+        labels = [np.asarray(part) for part in truth]
+        widths = found.graph.widths
+        if [part.shape for part in labels] != [(width,) for width in widths] or not all(part.dtype.kind in "iu" for part in labels):
+            raise ValueError(
+                f"labels must be an integer array for each layer, of lengths {list(widths)}; got shapes {[part.shape for part in labels]}"
+            )
+        canonical = first_appearance(labels)
+        truth = Hierarchy(found.graph, canonical, canonical)
+    return truth.to_networkx()
+
+
+def _with_ends(truth: nx.DiGraph, ends: Mapping[object, Ends]) -> nx.DiGraph:
+    """The graph of the truth, with the inputs that count."""
+    graph = nx.DiGraph()
+    graph.add_nodes_from((node, {"inputs": inputs, "outputs": outputs}) for node, (inputs, outputs) in ends.items())
+    graph.add_edges_from(truth.edges)
+    return graph
+
+
+def _is_reached(judged: Verdict) -> bool:
+    """Whether nothing but surplus units at boundaries speaks against a decomposition: with the modules of the truth they are no fault."""
+    return all(" units where " in reason for reason in judged.reasons)
+
+
+def _computes_table(found: Hierarchy, table: TruthTable | None) -> bool | None:
+    """Whether the network computes the table; None where it has no biases, as a graph made of a mask has none."""
+    if table is None or not any(np.any(bias) for bias in found.graph.biases):
+        return None
+    return computes(found.graph, table)
+
+
+def _score(inputs: Grouping, outputs: Grouping, order: float | None, counts: Sequence[int]) -> float:
+    parts = [side.rand_index for side, count in zip((inputs, outputs), counts, strict=True) if count > 1]
+    parts += [] if order is None else [order]
+    return max(0.0, float(np.mean(parts))) if parts else float(inputs.exact and outputs.exact)
 
 
 def _ends(found: Hierarchy, truth: nx.DiGraph) -> dict[object, Ends]:
@@ -227,7 +317,7 @@ def _alone(labels: NDArray[np.int64]) -> NDArray[np.int64]:
 def _report(found: Hierarchy, truth: nx.DiGraph, c: Comparison) -> list[str]:
     verdict = "yes" if c.exact else f"no, {len(c.missing)} missing and {len(c.extra)} extra"
     how = "" if not c.exact else ", connected as in the truth" if c.connected else ", but connected in another way than in the truth"
-    lines = [f"exact: {verdict} ({len(c.matched)} of {len(truth)} modules match{how})"]
+    lines = [*_preface(c), f"exact: {verdict} ({len(c.matched)} of {len(truth)} modules match{how})"]
     if c.valid and not c.connected:
         lines.append("another valid decomposition: every module passes on what it must and no more")
     if c.valid is False:
@@ -239,6 +329,21 @@ def _report(found: Hierarchy, truth: nx.DiGraph, c: Comparison) -> list[str]:
     lines += [f"  missing: {_describe_truth(found, truth, node)}" for node in c.missing]
     lines += [f"  extra: M{i} {_describe(found, index[i].inputs, index[i].outputs, index[i])}" for i in c.extra]
     return lines + [f"  {_passes(found, boundary)}" for boundary in c.boundaries]
+
+
+def _preface(c: Comparison) -> list[str]:
+    """What is said first: that the network computes something else, and the verdict."""
+    other = ["the network computes something else than the truth table"] if c.computes is False else []
+    return [*other, f"verdict: {c.verdict}, score {c.score:.2f}. {c.reason[:1].upper()}{c.reason[1:]}"]
+
+
+def _name_found(found: Hierarchy, index: Hashable) -> str:
+    module = next(module for module in found.modules if module.index == index)
+    return f"M{index} {_describe(found, module.inputs, module.outputs, module)}"
+
+
+def _name_truth(found: Hierarchy, truth: nx.DiGraph, ends: Mapping[object, Ends], node: Hashable) -> str:
+    return f"{truth.nodes[node].get('name', node)} {_describe(found, *ends[node], None)}"
 
 
 def _passes(found: Hierarchy, boundary: Boundary) -> str:

@@ -15,7 +15,7 @@ from ..graph import LayeredGraph
 from ..hierarchy import Hierarchy, Module, first_appearance
 from .truth_table import TruthTable
 
-__all__ = ["Boundary", "Verdict", "judge_decomposition"]
+__all__ = ["Boundary", "Verdict", "computes", "judge_decomposition"]
 
 # R = 2^n rows, n inputs, k outputs, w units of a layer.
 
@@ -155,7 +155,8 @@ def leaving_units(found: Hierarchy, module: Module) -> tuple[tuple[int, int], ..
     return tuple(leaving)
 
 
-def _computes(graph: LayeredGraph, table: TruthTable) -> bool:
+def computes(graph: LayeredGraph, table: TruthTable) -> bool:
+    """Whether the network decides as the table in every row."""
     return bool((graph.decisions(graph.evaluate(table.x)) == table.y).all())
 
 
@@ -178,7 +179,7 @@ def _reached(graph: LayeredGraph) -> list[NDArray[np.bool_]]:
 def _boundaries(found: Hierarchy, table: TruthTable) -> tuple[Boundary, ...]:
     graph = found.graph
     dependence, reached = _dependence(graph), _reached(graph)
-    values = graph.unit_values(table.x) if _computes(graph, table) else None
+    values = graph.unit_values(table.x) if computes(graph, table) else None
     boundaries = []
     for module in found.modules:
         leaving = leaving_units(found, module)

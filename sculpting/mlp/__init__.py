@@ -1,4 +1,4 @@
-"""The engine of chains of Linear layers: batched members, a written-out backward pass, exact to the last bit between versions."""
+"""The engine for chains of Linear layers: members in one batch, a hand-written backward pass, bit-identical between versions."""
 
 from .batched_mlp import BatchedMLP as BatchedMLP
 from .engine import MLPEngine as MLPEngine

@@ -1,7 +1,7 @@
-"""Ablation: what the loss is without a hidden unit, or without an edge.
+"""Ablation: the loss when one hidden unit, or one edge, is removed.
 
-N = members, H = hidden units of one member, E = its weights, S = rows, n_l = width of layer l, J = units or edges taken out side by side,
-k = outputs.
+N = members, H = hidden units of one member, E = its weights, S = rows, n_l = width of layer l, J = units or edges that are removed one at
+a time, side by side, k = outputs.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from .population import Population
 
 __all__ = ["edge_ablation", "unit_ablation"]
 
-BLOCK = 1 << 22  # floats at once: more did not fit the cache, and took longer
-WEAKEST = 64  # edges of a member that are worth being taken out to see
+BLOCK = 1 << 22  # floats at once; more did not fit the cache and took longer
+WEAKEST = 64  # edges of a member that are removed to measure the loss: those of least magnitude
 
 
 def unit_ablation(population: Population, data: Data, key: Tensor | None = None) -> Tensor:
-    """Ablation scores of every member on the validation rows: float64 ``(N, H)``, 0 for pruned units.
+    """Absolute change of the mean validation loss when one hidden unit is removed: float64 ``(N, H)``, 0 for pruned units.
 
-    A score as those of ``scores.py``; the key is not used.
+    A score function as in ``scores.py``; the key is not used.
     """
     rows = data.x_validation.shape[1] * _floats(population.shape)
     parts = torch.arange(len(population)).split(max(1, BLOCK // rows))
@@ -32,12 +32,12 @@ def unit_ablation(population: Population, data: Data, key: Tensor | None = None)
 
 
 def _floats(shape: Shape) -> int:
-    """Floats that one row of one unit that is taken out needs, about: sums and activations above, and the loss in float64."""
+    """Floats that one row needs for one removed unit, roughly: sums and activations of the layers above, and the loss in float64."""
     return 2 * sum(shape.widths[2:]) + 8 * shape.widths[-1]
 
 
 def _ablation(population: Population, data: Data, block: int) -> Tensor:
-    """The same, of so many units at once."""
+    """Unit ablation scores, ``block`` units at a time."""
     networks = BatchedMLP(population.shape, population.values)
     sums, _, hidden = networks.forward(data.x_validation)
     whole = _mean_loss(networks.outputs(sums[-1]).double(), data, 1)
@@ -47,29 +47,29 @@ def _ablation(population: Population, data: Data, block: int) -> Tensor:
         for units, columns in zip(h.split(block, dim=1), out.split(block, dim=2), strict=True):
             z = _outputs(networks, above, layer, sums[layer], columns, -units)
             change = _mean_loss(z.double(), data, units.shape[1]) - whole
-            # Products over more rows round otherwise, so what changes nothing is told by itself.
+            # Products over more rows round differently, so units that change nothing are set to 0 explicitly.
             scores.append(change.abs() * ((units != 0).any(dim=2) & (columns != 0).any(dim=1)))
     return torch.cat(scores, dim=1)
 
 
 def edge_ablation(population: Population, data: Data, key: Tensor | None = None) -> Tensor:
-    """The mean loss without an edge, on the validation rows: ``(N, E)``, lower where less is lost.
+    """The mean validation loss when one edge is removed: ``(N, E)``; the lowest is pruned first.
 
-    Exact for the 64 edges of least magnitude that a member has; all others come after these, by magnitude. Pruned edges score 0.
-    A score as those of ``scores.py``; the key is not used.
+    Exact for the 64 live edges of least magnitude of each member. All others rank after these, by magnitude. Pruned edges score 0.
+    A score function as in ``scores.py``; the key is not used.
 
     Notes
     -----
-    LeCun, Denker and Solla, "Optimal brain damage" (NeurIPS 1989), approximate the same to second order. Here it is worth its price:
-    an edge is worth a round of training to see whether it can go, which takes thousands of passes over a row.
+    LeCun, Denker and Solla, "Optimal brain damage" (NeurIPS 1989), approximate this loss to second order. The
+    exact loss is worth its cost here: testing whether an edge can go takes a round of training, which is thousands of passes over a row.
     """
     rows = data.x_validation.shape[1] * _floats(population.shape)
-    parts = torch.arange(len(population)).split(max(1, 4 * BLOCK // (rows * WEAKEST)))  # the weakest are spread over layers
+    parts = torch.arange(len(population)).split(max(1, 4 * BLOCK // (rows * WEAKEST)))  # the 64 edges are spread over layers
     return torch.cat([_edge_ablation(population.select(part), data, max(1, BLOCK // (rows * len(part)))) for part in parts])
 
 
 def _edge_ablation(population: Population, data: Data, block: int) -> Tensor:
-    """The same, of so many edges at once."""
+    """Edge ablation scores, ``block`` edges at a time."""
     networks = BatchedMLP(population.shape, population.values)
     sums, read, hidden = networks.forward(data.x_validation)
     size = torch.cat([weight.flatten(1) for weight in population.weights], dim=1).abs()
@@ -99,12 +99,12 @@ def _losses_without(
     places: Tensor,
     known: tuple[list[Tensor], list[Tensor], list[Tensor]],
 ) -> Tensor:
-    """The mean loss ``(N, J)`` without each of the weights of a layer at ``places (N, J)``."""
+    """The mean loss ``(N, J)`` when one weight of a layer is removed, for each of the weights at ``places (N, J)``."""
     sums, read, hidden = known
     weight, rows = population.weights[layer], sums[0].shape[2]
 
     def of(units: Tensor, values: Tensor) -> Tensor:
-        """What some units ``(N, J)`` give, ``(N, J, S)``, of what all do: ``(N, n, S)``, or ``(n, S)`` where members share it."""
+        """The values ``(N, J, S)`` of ``units (N, J)``, from those of all units: ``(N, n, S)``, or ``(n, S)`` where members share them."""
         return values[units] if values.ndim == 2 else values.gather(1, units.unsqueeze(2).expand(-1, -1, rows))
 
     into, out = places % weight.shape[2], places // weight.shape[2]
@@ -120,8 +120,9 @@ def _losses_without(
 
 
 def _outputs(networks: BatchedMLP, above: BatchedMLP | None, layer: int, sums: Tensor, columns: Tensor, gained: Tensor) -> Tensor:
-    """What networks give, ``(N, k, J S)``, when units change by ``gained (N, J, S)`` that a layer reads by ``columns (N, n, J)``, each unit
-    by itself; ``sums`` are those of the layer as it is.
+    """Network outputs ``(N, k, J S)`` when one unit at a time changes by ``gained (N, J, S)``.
+
+    ``columns (N, n, J)`` are the weights by which ``layer`` reads these units. ``sums`` are the sums of the layer before the change.
     """
     z = torch.addcmul(sums.unsqueeze(2), columns.unsqueeze(3), gained.unsqueeze(1)).flatten(2)  # side by side, as further rows
     if above is not None:
@@ -132,7 +133,7 @@ def _outputs(networks: BatchedMLP, above: BatchedMLP | None, layer: int, sums: T
 
 
 def _above(population: Population, layer: int) -> BatchedMLP | None:
-    """The networks above a layer; None above the last."""
+    """The networks from a layer upward, as networks of their own; None above the last layer."""
     shape = population.shape
     if layer + 2 == len(shape.widths):
         return None

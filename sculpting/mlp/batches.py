@@ -1,4 +1,4 @@
-"""Shuffled batches with noise, for every member its own.
+"""Shuffled batches with noise, drawn separately for every member.
 
 N = members, S = rows of data, B = rows of a batch, n = inputs, k = outputs, H = hidden units, E = epochs drawn at once, c = n + 1 + k.
 """
@@ -16,7 +16,7 @@ from .memory_layout import put_last
 
 __all__ = ["batches", "fresh_batches", "hidden_noise"]
 
-CHUNK_FLOATS = 300_000  # drawn at once: a megabyte, so that it stays in the cache
+CHUNK_FLOATS = 300_000  # floats drawn at once: about a megabyte, which stays in the cache
 
 
 def batches(
@@ -24,9 +24,9 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Shuffled batches ``(N, n + 1, B)`` and ``(N, k, B)`` with fresh noise, epoch after epoch.
 
-    ``table (c, S)`` is that of :func:`table_of`, with so many ``targets``; of its inputs, those that are ``kept``. Members are last in
-    memory, or first. Several epochs are drawn at once where they fit, and batch by batch where not even one does. A draw may be
-    overwritten by the next.
+    ``table (c, S)`` comes from :func:`~sculpting.data.table_of`; its last ``targets`` rows are the targets. Of the inputs only those
+    ``kept`` are drawn, all of them for None. ``last`` says whether members lie last in memory. Several epochs are drawn at once where
+    they fit into ``CHUNK_FLOATS``; where not even one fits, batch by batch. The next draw may overwrite a batch.
     """
     members, (width, rows) = len(key), table.shape
     fed, columns = width - targets, width >= MANY_COLUMNS
@@ -63,7 +63,7 @@ def fresh_batches(
     kept: Tensor | None,
     last: bool,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches as those of :func:`batches`, of rows that ``sample(key, step, rows)`` draws anew for every step."""
+    """Batches like those of :func:`batches`, but of fresh rows, which ``sample(key, step, rows)`` draws for every step."""
     row_key, noise_key = fold(key, 0), fold(key, 1)
     for step in range(steps):
         x, y = sample(row_key, step, size)
@@ -75,10 +75,10 @@ def fresh_batches(
 
 
 def hidden_noise(units: list[Tensor], rows: int, size: int, epochs: int, noise: float, key: Tensor, last: bool) -> Iterator[list[Tensor]]:
-    """For every batch of :func:`batches`, fresh noise for the sums of each hidden layer, ``(N, h, B)``.
+    """Fresh noise for the sums of each hidden layer, ``(N, h, B)``, for every batch of :func:`batches`.
 
-    ``units``, for each hidden layer ``(N, h)``, says which units of the layer they are: each has a stream of its own, so that a unit's
-    noise does not depend on which others are left beside it.
+    ``units`` holds, for each hidden layer, the original indices ``(N, h)`` of its units. Each unit has its own stream of random numbers,
+    so that its noise does not depend on which other units are left.
     """
     members, counts = len(key), [part.shape[1] for part in units]
     of_layers = [fold(key, 2 + layer).repeat_interleave(count, dim=0) for layer, count in enumerate(counts)]
@@ -94,7 +94,7 @@ def hidden_noise(units: list[Tensor], rows: int, size: int, epochs: int, noise: 
 
 
 def _draw(table: Tensor, columns: bool, places: Tensor, last: bool, space: dict[int, Tensor]) -> Tensor:
-    """Rows of data at ``places (N, E, R)``, as ``(N, E, c, R)``, from a table ``(c, S)`` or, in columns, ``(S, c)``."""
+    """Rows of data at ``places (N, E, R)``, as ``(N, E, c, R)``, from a table ``(c, S)``, or ``(S, c)`` with ``columns``."""
     members, epochs, rows = places.shape
     if columns:
         return table.index_select(0, places.flatten()).view(members, epochs, rows, -1).transpose(2, 3)

@@ -1,4 +1,4 @@
-"""What a round hands over of every member, out of its evaluations.
+"""The best epoch of every member in a training round.
 
 N = members, P = parameters of a member, n = inputs, k = outputs, S = validation rows.
 """
@@ -20,37 +20,37 @@ from .population import Population
 
 __all__ = ["BestEpoch"]
 
-FLOATS = 250_000  # of snapshots that are evaluated together, and of their activations: a megabyte, so that they stay in the cache
+FLOATS = 250_000  # in copies of members that are evaluated together, and in their activations: a megabyte, which stays in the cache
 
 
 class BestEpoch:
     """Members as they are at their best evaluation: highest accuracy, then lowest loss, then the earliest.
 
-    Where the loss is not a number an evaluation does not count; a member of which none counts stays as it came, with an accuracy of
+    An evaluation whose loss is NaN does not count. A member of which no evaluation counts keeps its initial values; its accuracy is
     minus infinity.
 
-    Where nobody waits for a score, snapshots of several evaluations lie side by side and are evaluated together, as if each were a
-    further member: most of what an evaluation of small networks takes are its calls.
+    Where no evaluation is needed at once, copies of the members at several evaluations are kept side by side. They are evaluated
+    together, as if each copy were a further member. This saves calls, which take most of the time of evaluating small networks.
 
     Parameters
     ----------
     population : Population
         The members, which training changes in place.
     data : Data
-        What they are evaluated on.
+        Its validation rows are used.
     settings : RoundSettings
-        Says whether it is the last evaluation that counts, or the first that reaches a target.
+        ``keep_last`` makes the last evaluation the best one, ``target`` the first that reaches it.
     count : int
-        How many evaluations there will be.
+        Number of evaluations in the round.
     at_once : bool
-        Whether each score is wanted as soon as it can be had.
+        Whether each evaluation is needed as soon as it is made.
 
     Attributes
     ----------
     evaluation, top : Evaluation
-        Of the last evaluation, and of what is handed over.
+        The last evaluation, and the best one so far.
     best : Tensor of shape (N, P)
-        What is handed over.
+        The values of the members at their best evaluation so far.
     """
 
     def __init__(self, population: Population, data: Data, settings: RoundSettings, count: int, at_once: bool) -> None:
@@ -58,7 +58,7 @@ class BestEpoch:
         members, size = self.values.shape
         each = members * (size + ACTIVATION_COPIES * sum(self.shape.widths[1:]) * data.x_validation.shape[1])
         fit = 1 if at_once or settings.keep_last or settings.target is not None else max(1, FLOATS // each)
-        self.together = math.ceil(count / math.ceil(count / fit))  # as many each time, about
+        self.together = math.ceil(count / math.ceil(count / fit))  # about equally many each time
         self.taken = self.values
         if self.together > 1:
             slots = self.together * members
@@ -68,7 +68,7 @@ class BestEpoch:
         self.evaluation = self.top = Evaluation(-none.double(), none)
 
     def take(self) -> None:
-        """Another evaluation, of the members as they are now."""
+        """Add an evaluation of the members as they are now."""
         members = len(self.values)
         if self.together > 1:
             self.taken[self.waiting * members : (self.waiting + 1) * members] = self.values
@@ -77,7 +77,7 @@ class BestEpoch:
             self._evaluate(self.networks, self.taken)
 
     def finish(self) -> tuple[Tensor, Evaluation]:
-        """What is handed over, values and score, when all evaluations were taken."""
+        """Values and evaluation of the members at their best epoch, after the last call of :meth:`take`."""
         if self.waiting:
             taken = self.taken[: self.waiting * len(self.values)]
             self._evaluate(BatchedMLP(self.shape, taken), taken)

@@ -1,4 +1,4 @@
-"""The engine of chains of Linear layers: what the schedule asks of it.
+"""The engine for chains of Linear layers, as the schedule calls it.
 
 N = members, M = members of one packing, H = hidden units of one member, E = its weights, P = its parameters.
 """
@@ -38,9 +38,9 @@ class MLPEngine:
     settings : RoundSettings
     scores : mapping of "units" and "edges" to a score function
     max_members : int, optional
-        How many members are worked on at once at most; otherwise as many as fit into memory.
+        Members that are trained or scored at once, at most; as many as fit into memory when left out.
     threads : int
-        Threads that large members are trained on side by side.
+        Threads on which large members are trained side by side.
     """
 
     data: Data
@@ -66,7 +66,7 @@ class MLPEngine:
     def score(self, members: Population, items: Items, key: Tensor) -> Tensor:
         """The importance of every item: float32 ``(N, items)``, infinite for those that were pruned.
 
-        Members are scored without what was pruned before, no more at once than a round would train.
+        Members are packed to their live units first. No more are scored at once than a round would train.
         """
         total = sum(members.shape.widths[1:-1]) if items == "units" else len(members.shape.weight_positions())
         found = torch.full((len(members), total), torch.inf, dtype=torch.float32, device=members.device)
@@ -84,22 +84,22 @@ class MLPEngine:
         return found
 
     def remove(self, members: Population, items: Items, removed: Tensor) -> Population:
-        """The members without some of their items, bool ``(N, items)``."""
+        """The members without the items that are true in ``removed``, bool ``(N, items)``."""
         return members.masked(members.without_units(removed) if items == "units" else members.without_edges(removed))
 
     def export(self, members: Population, facts: Sequence[dict[str, Any]]) -> list[SparseNetwork]:
-        """Every member as a network, each with further attributes of its own."""
+        """Every member as a network; ``facts`` holds further attributes for each."""
         return networks_of(members, facts)
 
 
 def _unit_positions(packing: Packing, shape: Shape) -> Tensor:
-    """Where each packed hidden unit stands among all of the shape: int64 ``(M, H packed)``."""
+    """The index of each packed hidden unit among all hidden units of the shape: int64 ``(M, H packed)``."""
     starts = accumulate(shape.widths[1:-2], initial=0)
     return torch.cat([units + start for units, start in zip(packing.units, starts, strict=True)], dim=1)
 
 
 def _edge_positions(packing: Packing, shape: Shape) -> Tensor:
-    """Where each packed weight stands among all of the shape: int64 ``(M, E packed)``."""
+    """The index of each packed weight among all weights of the shape: int64 ``(M, E packed)``."""
     assert packing.places is not None
     weights = shape.weight_positions(packing.places.device)
     position = weights.new_zeros(shape.size).scatter_(0, weights, torch.arange(len(weights), device=weights.device))

@@ -18,7 +18,7 @@ def network_of(population: Population, member: int, **facts: Any) -> SparseNetwo
 
 
 def networks_of(population: Population, facts: Sequence[dict[str, Any]]) -> list[SparseNetwork]:
-    """All members, each with further attributes of its own."""
+    """Every member as a network of its own widths; ``facts`` holds further attributes for each."""
     found, starts, widths = [], population.shape.starts, population.shape.widths
     for row, own, known in zip(population.values.cpu().numpy(), population.own.tolist(), facts, strict=True):
         weights, biases = [], []

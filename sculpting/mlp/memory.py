@@ -1,4 +1,4 @@
-"""How many members fit into the memory that is free, and how what was freed is kept for the next step.
+"""How many members fit into free memory, and how freed memory is kept for the next step.
 
 P = parameters of a member, S = rows of data, B = rows of a batch.
 """
@@ -17,18 +17,18 @@ from ..settings import RoundSettings
 __all__ = ["bytes_of_member", "is_out_of_memory", "keep_freed", "members_that_fit"]
 
 SHARE = 0.5  # of the free memory that one round may take
-AMPLE = 1 << 27  # bytes below which nobody asks how much is free, which takes as long as two steps of training
+AMPLE = 1 << 27  # bytes below which free memory is not queried: a query takes as long as two steps of training
 PARAMETER_COPIES = 14  # values, mask, gradient, moments, best, and their packed and sorted forms, some of them twice as wide
-CACHE = 16 << 20  # bytes that a step of all members goes over: with more they leave the caches, and steps took 1.1 to 1.7 times as long
+CACHE = 16 << 20  # bytes that a step of all members touches; with more, data leave the caches and steps took 1.1 to 1.7 times as long
 STEPPED_COPIES, ACTIVATION_COPIES = 5, 3  # values, gradient, its factors and two moments; sums, units and slopes
 KEPT = 28 << 20  # bytes; glibc raises its thresholds for blocks of up to 32 MiB
 FLOAT = 4
 
 
 def bytes_of_member(shape: Shape, data: Data, settings: RoundSettings) -> int:
-    """Peak bytes that training one more member takes: its parameters, its rows of an epoch, its activations in training and validation.
+    """Peak bytes for training one more member: its parameters, its rows of an epoch, its activations in training and validation.
 
-    An estimate from above, measured in ``benchmarks/engine.py``.
+    An upper estimate, compared with measured peaks in ``benchmarks/engine.py``.
     """
     rows = data.x.shape[1] if settings.input_noise else min(data.x.shape[1], 2 * settings.batch_size)
     drawn = 3 * (len(data.x) + len(data.y)) * rows
@@ -38,7 +38,10 @@ def bytes_of_member(shape: Shape, data: Data, settings: RoundSettings) -> int:
 
 
 def members_that_fit(wanted: int, shape: Shape, data: Data, settings: RoundSettings) -> int:
-    """How many of the members wanted fit into half of the free memory and, on a CPU, what a step goes over into caches; at least one."""
+    """How many of the ``wanted`` members to train at once, at least one.
+
+    They fit into half of the free memory and, on a CPU, what a step of them touches fits into the caches.
+    """
     each = bytes_of_member(shape, data, settings)
     if data.x.device.type == "cpu":
         stepped = FLOAT * (STEPPED_COPIES * shape.size + ACTIVATION_COPIES * sum(shape.widths[1:]) * settings.batch_size)
@@ -53,11 +56,11 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 @cache
 def keep_freed() -> None:
-    """Let the process keep up to 56 MiB of freed memory for what it allocates next, where the C library is glibc.
+    """Let the process keep up to 56 MiB of freed memory for its next allocations, where the C library is glibc.
 
-    It gives freed memory back to the system above a threshold of 128 KiB, so a step whose activations are larger would fault every
-    page in anew, which was measured to take an eighth of its time. Freeing one large block raises the threshold to twice its
-    size: see M_MMAP_THRESHOLD in mallopt(3). The block itself is never touched.
+    Above a threshold of 128 KiB glibc returns freed memory to the system. A step with larger activations would then fault every page in
+    again, which was measured to take an eighth of its time. Freeing one large block raises the threshold to twice the size of the
+    block: see M_MMAP_THRESHOLD in mallopt(3). The block itself is never touched.
     """
     torch.empty(KEPT, dtype=torch.uint8)
 
@@ -67,4 +70,4 @@ def _free_bytes(device: torch.device) -> int:
         return int(torch.cuda.mem_get_info(device)[0])
     lines = Path("/proc/meminfo").read_text().splitlines() if Path("/proc/meminfo").exists() else []
     available = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
-    return available if available is not None else 4 << 30  # where the system does not say: a small machine
+    return available if available is not None else 4 << 30  # not known: assume a small machine

@@ -1,9 +1,8 @@
-"""Where members lie in memory: first, or last.
+"""Memory layouts of a population: members first, or members last.
 
-Shapes always name the members first, ``(N, ...)``; only strides differ. Members first is what the BLAS wants. For layers of a few
-units and batches of a few rows, whose products cost the same in the BLAS however small they are, members lie last: a product is then
-elementwise work along the members. Large products are handed to oneDNN one by one: on an AMD EPYC it was measured 2.2 times as fast as
-torch's BLAS.
+Shapes always name the members first, ``(N, ...)``; only strides differ. The BLAS needs members first, and below a certain size all its
+products cost the same. For layers of a few units and batches of a few rows members therefore lie last: a product is then elementwise work
+along the members. Large products go to oneDNN one by one: on an AMD EPYC it was measured 2.2 times as fast as torch's BLAS.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ from ..models.shape import Shape
 
 __all__ = ["buffer", "lie_last", "pay_last", "product", "put_last"]
 
-MANY = 32  # members from which on a pass over them is worth its two calls
-MUCH = 10_000  # numbers in a product of all members, from which on adding term by term is faster than adding up all terms
+MANY = 32  # members from which on an elementwise pass over them is worth its two calls
+TERM_BY_TERM = 10_000  # numbers in the products of all members, from which on adding term by term is faster than one sum over all terms
 LARGE = 4_000_000  # multiplications of one product, from which on oneDNN was not slower in any layout, on one thread or two
 SMALL = 400  # multiplications of one product, below which torch itself leaves the BLAS for a slow loop
 
 
 def pay_last(shape: Shape, rows: int, members: int, device: torch.device) -> bool:
-    """Whether so many members of a shape, trained on batches of ``rows``, are faster last: measured on CPUs, and so on these only."""
+    """Whether training on batches of ``rows`` is faster with members last. Measured on CPUs; False on other devices."""
     return device.type == "cpu" and members >= MANY and max(n_in * n_out for n_in, n_out in pairwise(shape.widths)) * rows < SMALL
 
 
 def put_last(values: Tensor) -> Tensor:
-    """The same numbers, members last in memory."""
+    """The same numbers with members last in memory."""
     return values.movedim(0, -1).contiguous().movedim(-1, 0)
 
 
@@ -40,14 +39,16 @@ def lie_last(values: Tensor) -> bool:
 
 
 def buffer(shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """Memory ``(N, n + 1, B)`` for what a layer reads, in the format of ``like``: its last row is the 1 of the biases."""
+    """Memory ``(N, n + 1, B)`` for the inputs of a layer, in the memory layout of ``like``; its last row is the 1 of the biases."""
     memory = like.new_empty(*shape[1:], shape[0]).movedim(-1, 0) if lie_last(like) else like.new_empty(shape)
     memory[:, -1] = 1
     return memory
 
 
 def product(a: Tensor, b: Tensor, last: bool) -> Tensor:
-    """Matrix products ``(N, i, k)`` of ``(N, i, j)`` and ``(N, j, k)`` or, the same for all members, ``(j, k)``; in their format.
+    """Matrix products ``(N, i, k)`` of ``a (N, i, j)`` and ``b (N, j, k)``, in the memory layout of ``a``.
+
+    ``b`` may be ``(j, k)``, shared by all members. ``last`` says whether members lie last.
 
     Examples
     --------
@@ -68,7 +69,7 @@ def product(a: Tensor, b: Tensor, last: bool) -> Tensor:
     if b.ndim == 2:
         return torch.matmul(b.t(), a).permute(2, 0, 1)
     a, b = a.unsqueeze(2), b.permute(1, 2, 0)
-    if a.shape[0] * b.shape[1] * b.shape[2] < MUCH:
+    if a.shape[0] * b.shape[1] * b.shape[2] < TERM_BY_TERM:
         return (a * b).sum(1).permute(2, 0, 1)
     columns, rows = a.unbind(1), b.unbind(0)
     total = columns[0] * rows[0]
@@ -78,7 +79,7 @@ def product(a: Tensor, b: Tensor, last: bool) -> Tensor:
 
 
 def _large(a: Tensor, b: Tensor) -> bool:
-    """Whether a product ``(..., i, j) (..., j, k)`` is left to oneDNN."""
+    """Whether oneDNN computes the product ``(..., i, j) (..., j, k)``."""
     return a.shape[-2] * a.shape[-1] * b.shape[-1] >= LARGE and a.device.type == "cpu" and a.dtype == torch.float32 and _has_one_dnn()
 
 
@@ -90,7 +91,7 @@ def _has_one_dnn() -> bool:
 def _one_dnn(a: Tensor, b: Tensor) -> Tensor:
     """The matrix product ``(i, k)`` of ``(i, j)`` and ``(j, k)``.
 
-    A second factor with gaps is copied: oneDNN falls back to a loop there that took a thousand times as long.
+    A second factor with gaps in memory is copied: with gaps oneDNN uses a loop that took a thousand times as long.
     """
     if not (b.is_contiguous() or b.t().is_contiguous()):
         b = b.t().contiguous().t() if b.stride(0) == 1 else b.contiguous()

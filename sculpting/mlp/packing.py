@@ -1,4 +1,4 @@
-"""Pruned units take no part in training: members are packed to their live units, those of like size together.
+"""Packing: members are trained without their pruned units, together with members of similar size.
 
 N = members, P = parameters of a member, n_l = width of layer l, p_l = its packed width.
 """
@@ -19,12 +19,10 @@ from .population import Population
 __all__ = ["Packing", "packings"]
 
 MULTIPLE = 2  # packed widths are multiples of this, so that sizes repeat
-STEP_COST, PARAMETER_COST = (
-    200.0,
-    0.02,
-)  # microseconds of a step: of its calls, and of one parameter of one member, as whole protocols ran fastest
-FEW_PARAMETERS = 500  # of all members together, below which packing takes longer than it saves
-MANY_INPUTS = 64  # below this, leaving out dead inputs saves less than it costs
+# Microseconds of a step: for its calls, and for one parameter of one member. Whole protocols ran fastest with these.
+STEP_COST, PARAMETER_COST = 200.0, 0.02
+FEW_PARAMETERS = 500  # parameters of all members together, below which packing takes longer than it saves
+MANY_INPUTS = 64  # inputs, below which leaving out dead ones saves less than it costs
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,13 +34,13 @@ class Packing:
     members : Tensor of shape (M,), int64
         Their rows in the population.
     shape : Shape
-        The packed one.
+        The shape of the packed members.
     inputs : Tensor of shape (p_0,), int64, or None
-        The inputs that any of them reads; None where all are kept.
+        The inputs that at least one of the members reads; None where all are kept.
     places : Tensor of shape (M, P packed), int64, or None
-        Where each packed parameter stands in the member's row of the population; None where all stand as they are.
+        The position of each packed parameter in the member's row of the population; None where nothing is left out.
     units : list of Tensor of shape (M, p_l), int64
-        For each hidden layer, which units of the population's they are.
+        For each hidden layer, the original indices of the packed units.
     """
 
     members: Tensor
@@ -52,7 +50,7 @@ class Packing:
     units: list[Tensor]
 
     def pack(self, population: Population) -> Population:
-        """The packed members, in memory of their own; what is left out is zero, so each keeps its function."""
+        """A copy of the members, packed. Only zeros are left out, so each member keeps its function."""
         if self.places is None:
             return population.select(self.members)
         values, mask = (flat.index_select(0, self.members).gather(1, self.places) for flat in (population.values, population.mask))
@@ -67,7 +65,7 @@ class Packing:
         return [replace(self, members=self.members[r], places=places, units=units) for r, places, units in parts]
 
     def unpack(self, packed: Tensor, into: Tensor) -> None:
-        """Write packed rows ``(M, P packed)`` to their members' rows and places of ``into (N, P)``."""
+        """Write packed values ``(M, P packed)`` to the rows of the members in ``into (N, P)``; what was left out becomes 0."""
         if self.places is None:
             into.index_copy_(0, self.members, packed)
             return
@@ -75,10 +73,10 @@ class Packing:
 
 
 def packings(population: Population, rates: Tensor | None = None) -> Iterator[Packing]:
-    """A partition of the members into groups that are trained together.
+    """The members, divided into groups that are trained together.
 
-    Members of one learning rate, ``rates (N,)``, are sorted by the most live units that a layer of theirs has. A group of too few
-    for its smaller size to make up for its own calls joins the next larger.
+    A group has one learning rate, of ``rates (N,)``. Members are grouped by the live units of their widest hidden layer. A group too
+    small for its saving to make up for its own calls joins the next larger size.
     """
     if len(population) * population.shape.size < FEW_PARAMETERS and (rates is None or len(set(rates.tolist())) == 1):
         members = torch.arange(len(population), device=population.values.device)
@@ -100,7 +98,7 @@ def packings(population: Population, rates: Tensor | None = None) -> Iterator[Pa
 
 
 def _saving(shape: Shape, level: int, larger: int) -> float:
-    """Microseconds that a step of one member saves by being packed to ``level`` and not to ``larger``."""
+    """Microseconds that a step of one member saves when hidden layers are packed to ``level`` units instead of ``larger``."""
 
     def size(limit: int) -> int:
         widths = [shape.widths[0], *(min(w, limit) for w in shape.widths[1:-1]), shape.widths[-1]]
@@ -118,7 +116,7 @@ def _packing(population: Population, members: Tensor, alive: list[Tensor]) -> Pa
     slots = [first.expand(len(members), -1)]
     for units in alive:
         width = min(max(-(-int(units.sum(dim=1).max()) // MULTIPLE) * MULTIPLE, 1), units.shape[1])
-        # Live units first, in their order, by a stable sort: where a unit stands does not depend on who is packed beside it.
+        # Live units first, in their order, by a stable sort: the position of a unit does not depend on the other members of the group.
         slots.append(sorted_positions((~units).int() << 30, coarse=True)[:, :width].long())
     slots.append(torch.arange(shape.widths[-1], device=members.device).expand(len(members), -1))
     parts = []

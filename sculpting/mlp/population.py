@@ -30,7 +30,7 @@ class Population:
     mask : Tensor of shape (N, P), float32
         1 where a parameter lives, 0 where it was pruned.
     own : Tensor of shape (N, L + 1), int64, on the CPU
-        The widths of each member's layers, at most those of the shape; what lies beyond them is padding, which is masked.
+        The widths of each member's layers, at most those of the shape. Parameters beyond them are padding, which is masked.
     """
 
     shape: Shape
@@ -40,13 +40,13 @@ class Population:
 
     @classmethod
     def of(cls, shape: Shape, values: Tensor, mask: Tensor | None = None) -> Population:
-        """A population of members as wide as the shape, whose mask covers everything unless it is given."""
+        """A population of members as wide as the shape. Without ``mask`` nothing is pruned."""
         own = torch.tensor(shape.widths).repeat(len(values), 1)
         return cls(shape, values, torch.ones_like(values), own) if mask is None else cls(shape, values * mask, mask, own)
 
     @classmethod
     def padded(cls, populations: Sequence[Population]) -> Population:
-        """The members of several populations of equal depth and activations, one after the other, in the least shape that holds all."""
+        """The members of several populations of equal depth and activations, in order, padded to the smallest shape that holds all."""
         widths = tuple(int(w) for w in torch.tensor([p.shape.widths for p in populations]).amax(dim=0))
         shape = Shape(widths, populations[0].shape.activations)
         flats = [(p.values.new_zeros(len(p), shape.size), p.values.new_zeros(len(p), shape.size)) for p in populations]
@@ -114,13 +114,13 @@ class Population:
     def alive(self) -> list[Tensor]:
         """Which hidden units have not been pruned, as bool of shape ``(N, n_l)`` for each hidden layer.
 
-        A unit's mask covers its incoming weights, its bias and its outgoing weights, so one of them alive means the unit is.
+        A unit is alive while its bias or any of its incoming or outgoing weights is.
         """
         masks = self.shape.weights(self.mask)
         return [(into.amax(dim=2) > 0) | (out.sum(dim=1) > 0) for into, out in zip(self.shape.matrices(self.mask), masks[1:], strict=False)]
 
     def without_units(self, gone: Tensor) -> Tensor:
-        """The mask ``(N, P)`` that is left without some hidden units, bool ``(N, H)``: their weights on both sides and their biases."""
+        """The mask ``(N, P)`` after pruning the hidden units ``gone``, bool ``(N, H)``: incoming weights, biases and outgoing weights."""
         mask = self.mask.clone()
         weights, biases = self.shape.weights(mask), self.shape.biases(mask)
         for layer, dead in enumerate(gone.split(self.shape.widths[1:-1], dim=1)):
@@ -135,7 +135,7 @@ class Population:
         return torch.cat([mask.flatten(1) for mask in self.shape.weights(self.mask)], dim=1) > 0
 
     def without_edges(self, gone: Tensor) -> Tensor:
-        """The mask ``(N, P)`` that is left without some weights, bool ``(N, E)``.
+        """The mask ``(N, P)`` after pruning the weights ``gone``, bool ``(N, E)``.
 
         A hidden unit that has lost its last incoming edge loses its bias too.
         """
@@ -159,7 +159,7 @@ class Population:
         return Population(self.shape, *(torch.cat(pair) for pair in pairs))
 
     def replaced(self, rows: Tensor, other: Population) -> Population:
-        """The same members, of which those at ``rows`` are the others now."""
+        """The same members, those at ``rows`` replaced by the others."""
         rows = rows.to(self.device)
         values, mask = self.values.index_copy(0, rows, other.values), self.mask.index_copy(0, rows, other.mask)
         return replace(self, values=values, mask=mask)
@@ -169,10 +169,10 @@ class Population:
         return {"values": self.values, "mask": self.mask, "own": self.own}
 
     def restored(self, tensors: Mapping[str, Tensor]) -> Population:
-        """Members of the same shape, from what :meth:`tensors` gave."""
+        """Members of the same shape, from the tensors that :meth:`tensors` returned."""
         values, mask = (tensors[name].to(self.device) for name in ("values", "mask"))
         return Population(self.shape, values, mask, tensors["own"].cpu())
 
     def masked(self, mask: Tensor) -> Population:
-        """The same members under a mask of shape ``(N, P)`` that may only be smaller."""
+        """The same members under a mask ``(N, P)``, which may only prune further."""
         return replace(self, values=self.values * mask, mask=mask)

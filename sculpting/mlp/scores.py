@@ -1,7 +1,7 @@
-"""How much a unit or an edge matters: one small function a score, lower is pruned first.
+"""Scores: the importance of every hidden unit or edge. The lowest is pruned first.
 
-N = members, S = rows, H = hidden units, E = weights. Every score takes ``(population, data, key)``; ``key (N, 2)``, that of the
-round, is used by the random ones alone. A new score is one function and one entry in its dict.
+N = members, S = rows, H = hidden units, E = weights. Every score is a function of ``(population, data, key)``. Only the random scores use
+``key (N, 2)``, the keys of the round. A new score is one function and one entry in its dict.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ScoreFunction = Callable[[Population, Data, Tensor], Tensor]
 
 
 def unit_sensitivity(population: Population, data: Data, key: Tensor) -> Tensor:
-    """First-order loss sensitivity ``(N, H)``: the mean over rows of |activation x dLoss/dactivation|, the loss being that of the row.
+    """First-order loss sensitivity ``(N, H)``: the mean over rows of |activation x dLoss/dactivation|, with the loss of each row.
 
     Source: Mozer and Smolensky, "Skeletonization", NeurIPS 1988 (relevance), per row as in Molchanov et al., ICLR 2017,
     equation 8; used by Patil, Michael and Dovrolis, NeurIPS 2023.
@@ -66,7 +66,7 @@ def edge_random(population: Population, data: Data, key: Tensor) -> Tensor:
     """Uniform random numbers ``(N, E)``: the chance baseline."""
     parts = []
     for layer, (n_in, n_out) in enumerate(pairwise(population.shape.widths)):
-        # A key for each unit, so that no edge's number depends on how far its layer is padded.
+        # One key for each unit, so that the number of an edge does not depend on the padding of its layer.
         units = fold(fold(key, -1 - layer).repeat_interleave(n_out, dim=0), torch.arange(n_out, device=key.device).repeat(len(key)))
         parts.append(uniforms(units, n_in).view(len(key), -1))
     return torch.cat(parts, dim=1)

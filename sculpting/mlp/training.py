@@ -35,17 +35,18 @@ WORTH_A_THREAD = 20_000  # parameters of a packed member, from which on two memb
 
 @dataclass(frozen=True)
 class Hooks:
-    """Functions that are called in a training round, with members that are trained together.
+    """Functions that are called during a training round, with the members that are trained together.
 
     Attributes
     ----------
     before_step : function of (population, gradient), optional
-        Called before every step. It may change the gradient in place, as a penalty does; what is masked must stay zero in it.
+        Called before every step. It may change the gradient in place, as a penalty does. Masked entries must stay zero.
     after_step : function of (population, learning rate), optional
         Called after every step. It may change the values in place, as a proximal step does.
     watch : function of (members, population, evaluation, steps), optional
-        Called after every evaluation: which rows of ``population (N, ...)`` are trained together, how they are now, their evaluation and
-        the steps made. When it returns true their round ends. Members that memory runs out for are trained, and watched, again.
+        Called after every evaluation. ``members`` are the rows, in the whole population, of those trained together; ``population`` holds
+        them as they are now; ``evaluation`` is theirs and ``steps`` counts the steps made. A true return value ends their round. When
+        memory runs out, members are trained, and watched, again.
     """
 
     before_step: Callable[[Population, Tensor], None] | None = None
@@ -90,36 +91,37 @@ def train(
     threads: int = 1,
     hooks: Hooks = NO_HOOKS,
 ) -> tuple[Population, Evaluation]:
-    """The population at the best epoch of a round of Adam, and its score there.
+    """Train one round with Adam. Returns the population at its best epoch, and its evaluation there.
 
     Parameters
     ----------
     population : Population
-        Where training starts; left as it is.
+        Where training starts; it is not changed.
     data : Data
     settings : RoundSettings
     key : Tensor of shape (N, 2)
         Keys of the members' noise and data order.
     learning_rate : Tensor of shape (N,), optional
-        One for each member, instead of ``settings.learning_rate``; wide members get a share of it, see ``RoundSettings.rate_width``.
+        One for each member, instead of ``settings.learning_rate``. Wide members get a fraction of it, see ``RoundSettings.rate_width``.
     max_members : int, optional
-        How many are trained at once at the most; otherwise as many as ``members_that_fit`` says. Where memory runs out
-        all the same, the number halves.
+        Members that are trained at once, at most; as many as ``members_that_fit`` says when left out. The number is halved when memory
+        runs out.
     threads : int
-        Members with more than 20,000 parameters left are trained in so many groups side by side, each on a thread of its own and on one
-        of torch's; smaller ones leave Python no time for others. Nothing may watch then.
+        Members with more than 20,000 live parameters are trained in this many groups side by side. Each group has its own thread of
+        Python and one thread of torch. Smaller members stay in one group: Python's lock would leave no gain. ``hooks.watch`` must be None
+        with more than one thread.
     hooks : Hooks
 
     Returns
     -------
     population : Population
         Each member at its own best epoch: highest accuracy, then lowest loss.
-    score : Evaluation
+    evaluation : Evaluation
 
     Notes
     -----
-    Adam (Kingma and Ba, 2015, algorithm 1) starts afresh; the mask is applied to the gradient before the moments see it, so
-    pruned parameters stay exactly zero. Pruned units are left out of the work: see ``packings``.
+    Adam (Kingma and Ba, 2015, algorithm 1) starts every round with zero moments. The mask is applied to the gradient before the moments
+    are updated, so pruned parameters stay exactly zero. Pruned units are left out of the computation: see ``packings``.
     """
     keep_freed()
     values = population.values
@@ -128,7 +130,7 @@ def train(
     accuracy, loss = values.new_empty(len(values), dtype=torch.float64), values.new_empty(len(values))
 
     def result_of(packing: Packing) -> tuple[Tensor, Evaluation] | None:
-        """The values and the evaluation of packed members; None where memory runs out for so many."""
+        """The values and the evaluation of packed members; None when they do not fit into memory together."""
         members = packing.members
         try:
             return _train(packing.pack(population), data, settings, float(rates[int(members[0])]), key[members], packing, hooks)
@@ -141,7 +143,7 @@ def train(
     for packing in packings(population, rates):
         parts = min(threads, max_members or threads) if packing.shape.size > WORTH_A_THREAD else 1
         if max_members:
-            groups += packing.split(max_members // parts)  # together never more
+            groups += packing.split(max_members // parts)  # never more in all threads together
         else:
             groups += packing.split(-(-members_that_fit(len(packing.members), packing.shape, data, settings) // parts))
         spread = max(spread, parts)
@@ -161,7 +163,7 @@ def train(
 
 @contextlib.contextmanager
 def _side_by_side(threads: int) -> Iterator[Callable[..., Iterator[Any]]]:
-    """``map``, or one that works on so many threads at once, with one thread of torch for each."""
+    """``map``, or a ``map`` that runs on several threads, with one thread of torch for each."""
     if threads == 1:
         yield map
         return
@@ -174,11 +176,11 @@ def _side_by_side(threads: int) -> Iterator[Callable[..., Iterator[Any]]]:
         torch.set_num_threads(before)
 
 
-@torch.inference_mode()  # one network trains a fifth faster: each call of torch is shorter
+@torch.inference_mode()  # each call of torch is shorter: one network trains a fifth faster
 def _train(
     population: Population, data: Data, settings: RoundSettings, rate: float, key: Tensor, packing: Packing, hooks: Hooks
 ) -> tuple[Tensor, Evaluation]:
-    """The values at the best epoch of packed members that are trained together, and their score."""
+    """The values of packed members at their best epoch, and their evaluation there."""
     last = pay_last(population.shape, settings.batch_size, len(population), key.device)
     values, mask = (put_last(flat) if last else flat for flat in (population.values, population.mask))
     population = replace(population, values=values, mask=mask)
@@ -217,7 +219,7 @@ def _train(
             best.take()
             ended = settings.target is not None and bool((best.top.accuracy >= settings.target).all())
             if hooks.watch is not None:
-                with torch.inference_mode(False):  # what it keeps may be used in any way
+                with torch.inference_mode(False):  # tensors that it keeps must be ordinary ones
                     ended |= hooks.watch(packing.members, population, best.evaluation, step + 1)
             if ended:
                 break

@@ -1,4 +1,4 @@
-"""Models as they are read, and sparse networks as they are returned."""
+"""The user's model, read as a chain of layers, and the sparse networks that are returned."""
 
 from .chain import Chain as Chain
 from .chain import read_model as read_model

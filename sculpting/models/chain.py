@@ -23,7 +23,7 @@ _HEAD_LOSSES = {"sigmoid": "bce", "softmax": "ce", "log_softmax": "ce"}
 _SKIPPED_MODULES = (nn.Flatten, nn.Dropout, nn.Identity)
 _SKIPPED_NAMES = {"flatten", "dropout", "view", "reshape", "identity"}
 _FUNCTION_NAMES = {name: name for name in [*ACTIVATIONS, "softmax", "log_softmax"]}
-# The only settings of activations that are computed here.
+# The only settings of activations that are supported.
 _SETTINGS: dict[str, dict[str, tuple[object, ...]]] = {
     "leaky_relu": {"negative_slope": (0.01,)},
     "clipped_relu": {"min_val": (0.0,), "max_val": (1.0,)},
@@ -37,7 +37,7 @@ _SETTINGS: dict[str, dict[str, tuple[object, ...]]] = {
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """A model as it was read.
+    """The user's model, read as a chain of layers.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Chain:
     mask : Tensor of shape (P,), float32
         0 where the model has no bias.
     head : str or None
-        ``"sigmoid"``, ``"softmax"`` or ``"log_softmax"`` at the end of the model, which the loss takes in.
+        ``"sigmoid"``, ``"softmax"`` or ``"log_softmax"`` at the end of the model, which the loss includes.
     device : torch.device
     """
 
@@ -59,7 +59,7 @@ class Chain:
     device: torch.device
 
     def for_loss(self, loss: str) -> Chain:
-        """The chain, checked to end as the loss needs it; a sigmoid that no loss takes in becomes an activation."""
+        """The chain, checked to end as ``loss`` requires. With ``"mse"`` a sigmoid at the end becomes an activation."""
         expected = {name for name, takes in _HEAD_LOSSES.items() if takes == loss}
         if self.head in expected or (self.head is None and (loss == "mse" or self.shape.activations[-1] == "identity")):
             return self
@@ -71,21 +71,21 @@ class Chain:
 
 
 def read_model(model: nn.Module) -> Chain:
-    """A model's layers, in order.
+    """The layers of a model, in order, with their weights.
 
     Parameters
     ----------
     model : nn.Module
         ``Linear`` layers with elementwise activations between them, in a ``Sequential`` or in any module whose ``forward`` is
-        such a chain. ``Flatten``, ``Dropout`` and ``Identity`` are passed over; a sigmoid or softmax may stand at the end.
+        such a chain. ``Flatten``, ``Dropout`` and ``Identity`` are skipped. A sigmoid or softmax may come last.
 
     Raises
     ------
     TypeError
-        When ``model`` is no module, or its forward cannot be followed.
+        When ``model`` is no module, or its ``forward`` cannot be traced.
     ValueError
-        When it has a layer that is not supported, which is named, no hidden layer, no weights yet, or forward hooks, which may change what
-        a layer gives.
+        When it has a layer that is not supported (the text names it), no hidden layer, uninitialized parameters, or forward hooks, which
+        may change the output of a layer.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def read_model(model: nn.Module) -> Chain:
     Shape(widths=(4, 8, 2), activations=('tanh', 'identity'))
     """
     if not isinstance(model, nn.Module):
-        hint = ". BatchedMLP its model()" if hasattr(model, "model") else ""
+        hint = ". Pass its model()" if hasattr(model, "model") else ""
         raise TypeError(f"the model must be a torch.nn.Module; got {type(model).__name__}{hint}")
     linears: list[nn.Linear] = []
     activations: list[str | None] = []
@@ -140,19 +140,19 @@ def _steps(model: nn.Module) -> list[tuple[str, nn.Linear | str]]:
     empty = [name for name, part in model.named_parameters() if part.is_meta or isinstance(part, nn.parameter.UninitializedParameter)]
     if empty:
         raise ValueError(
-            f"the model must have its weights; got none yet at {empty[0]!r}. Call it once where layers are lazy; build it elsewhere "
-            "than on device 'meta'"
+            f"the model has uninitialized parameters: {empty[0]!r}. Call a model with lazy layers once; build a model on device 'meta' on "
+            "another device"
         )
     hooked = [name for name, module in model.named_modules() if module._forward_hooks or module._forward_pre_hooks]
     if hooked:
         raise ValueError(
-            f"the model must have no forward hooks, which may change what its layers give; got some at {hooked[0] or 'its top'!r}. Call "
-            "remove() of what registered them; masks of torch.nn.utils.prune become weights by prune.remove"
+            f"the model must have no forward hooks, which may change the output of its layers; got some at {hooked[0] or 'its top'!r}. "
+            "Call remove() of their handles; make masks of torch.nn.utils.prune permanent by prune.remove"
         )
     try:
         graph = torch.fx.symbolic_trace(_copy(model)).graph
     except Exception as error:  # tracing runs the user's code, which may raise anything
-        raise TypeError(f"the forward of {type(model).__name__} cannot be followed ({error}); pass a Sequential of its layers") from error
+        raise TypeError(f"the forward of {type(model).__name__} cannot be traced ({error}). Pass a Sequential of its layers") from error
     modules = dict(model.named_modules())
     steps: list[tuple[str, nn.Linear | str]] = []
     last: Any = None
@@ -166,9 +166,9 @@ def _steps(model: nn.Module) -> list[tuple[str, nn.Linear | str]]:
             if node.args[0] is not last:
                 raise ValueError(f"the model must be a chain that returns its last value; got one that returns {node.args[0]}")
             break
-        if _says_a_size(node) or not any(n is last for n in node.all_input_nodes):
+        if _reads_a_size(node) or not any(n is last for n in node.all_input_nodes):
             continue
-        if len([n for n in node.all_input_nodes if not _says_a_size(n)]) != 1:
+        if len([n for n in node.all_input_nodes if not _reads_a_size(n)]) != 1:
             raise ValueError(f"the model must be a chain; got {node.name!r}, which joins several values")
         if not _keeps_rows(node, modules):
             got = modules[str(node.target)] if node.op == "call_module" else f"{_name(node.target)}{node.args[1:]}"
@@ -186,14 +186,16 @@ def _steps(model: nn.Module) -> list[tuple[str, nn.Linear | str]]:
 
 
 def _copy(model: nn.Module) -> nn.Module:
-    """A copy for tracing, which runs the model's own code: what that keeps or counts is kept and counted there. Parameters are shared, and
-    so is what has a gradient to pass on, which cannot be copied."""
+    """A copy for tracing. Tracing runs the model's own code, which may then change the copy only.
+
+    Parameters are shared with the model, and so are tensors with a ``grad_fn``, which cannot be copied.
+    """
     shared = [t for module in model.modules() for t in _tensors(vars(module)) if isinstance(t, nn.Parameter) or t.grad_fn is not None]
     return copy.deepcopy(model, {id(tensor): tensor for tensor in shared})
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
-    """The tensors that something is or, as far as dicts, lists and tuples go, holds."""
+    """The tensors in a value, also inside dicts, lists and tuples."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, (dict, list, tuple)):
@@ -202,7 +204,7 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 
 
 def _keeps_rows(node: torch.fx.Node, modules: dict[str, nn.Module]) -> bool:
-    """Whether a step, where it gives values another shape, leaves the first dimension alone."""
+    """Whether a step leaves the first dimension alone when it changes the shape."""
     if node.op == "call_module":
         part = modules[str(node.target)]
         return not isinstance(part, nn.Flatten) or part.start_dim == 1
@@ -215,14 +217,14 @@ def _keeps_rows(node: torch.fx.Node, modules: dict[str, nn.Module]) -> bool:
     return True
 
 
-def _says_a_size(node: torch.fx.Node) -> bool:
-    """Whether a step of the forward only asks how large something is, as ``x.size(0)`` and ``x.shape[0]`` do."""
+def _reads_a_size(node: torch.fx.Node) -> bool:
+    """Whether a step of the forward only reads a size, as ``x.size(0)`` and ``x.shape[0]`` do."""
     if node.op == "call_method":
         return node.target == "size"
     if node.op != "call_function":
         return False
     shape = node.target is getattr and node.args[1] == "shape"
-    return shape or (node.target is operator.getitem and _says_a_size(node.args[0]))  # type: ignore[arg-type]
+    return shape or (node.target is operator.getitem and _reads_a_size(node.args[0]))  # type: ignore[arg-type]
 
 
 def _name(target: Any) -> str:
@@ -230,7 +232,7 @@ def _name(target: Any) -> str:
 
 
 def _step(part: nn.Module | str, what: str, setting: Callable[[str], object]) -> tuple[str, nn.Linear | str] | None:
-    """A layer or an activation, or None for what is passed over; ``setting`` gives a setting, None where it was not given."""
+    """A layer or an activation, or None for a step that is skipped. ``setting`` returns a setting by name, None where it was not given."""
     if isinstance(part, nn.Linear):
         return what, part
     if isinstance(part, _SKIPPED_MODULES) or part in _SKIPPED_NAMES:

@@ -1,4 +1,4 @@
-"""One sparse network: what sculpting hands over."""
+"""One sparse network, the result of sculpting; saved, loaded and compacted."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ __all__ = ["SparseNetwork", "by_edges"]
 
 FORMAT = "neural-sculpting network"
 VERSION = 2
-READ = (1, VERSION)  # the first had the steps of its origin in percent
+READ = (1, VERSION)  # version 1 had the steps of its origin in percent
 STEPS = ("unit_step", "edge_step")
 
 
 @dataclass(frozen=True, eq=False)
 class SparseNetwork:
-    """A network of which only some weights are left.
+    """A multilayer perceptron in which some weights have been pruned.
 
     Attributes
     ----------
@@ -41,15 +41,15 @@ class SparseNetwork:
     activations : tuple of str
         One for each weight layer.
     head : str or None
-        ``"sigmoid"``, ``"softmax"`` or ``"log_softmax"`` where the model that was sculpted ended in one.
+        ``"sigmoid"``, ``"softmax"`` or ``"log_softmax"`` where the original model ended in one.
     accuracy : float
-        On the rows that decided acceptance: the fraction of right bits or classes, or the coefficient of determination.
+        On the validation rows: the fraction of correct bits or classes, or the coefficient of determination.
     input_names, output_names : tuple of str
     origin : dict
-        Where it comes from: ``seed``, ``unit_step`` and ``edge_step`` as fractions, ``widths`` of the model, ``task``, and of pixels
-        the ``image``, height and width.
+        Where the network comes from: ``seed``, ``unit_step`` and ``edge_step`` as fractions, ``widths`` of the model, ``task``, and, for
+        inputs that are pixels, the height and width of the ``image``.
     loss : {"bce", "ce", "mse"} or None
-        What it was trained by, which says how its outputs decide; None where it is not known.
+        The loss of its training, which says how outputs become decisions; None where it is not known.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class SparseNetwork:
     loss: str | None = None
 
     def __post_init__(self) -> None:
-        # Copies: what a network was made of may be trained on.
+        # Copies: the given arrays may change when training goes on.
         weights, biases = (
             tuple(np.array(a.detach().cpu().float().numpy() if isinstance(a, Tensor) else a, dtype=np.float32) for a in part)
             for part in (self.weights, self.biases)
@@ -127,13 +127,13 @@ class SparseNetwork:
 
     @property
     def unit_counts(self) -> tuple[int, ...]:
-        """Units of each layer that have an edge on every side they should; outputs always count."""
+        """Live units of each layer: inputs that are read, hidden units with edges on both sides, and all outputs."""
         weights = self.compact().weights
         hidden = (int(w.any(axis=1).sum()) for w in weights[:-1])
         return (int(weights[0].any(axis=0).sum()), *hidden, self.widths[-1])
 
     def model(self) -> nn.Sequential:
-        """A plain ``nn.Sequential`` that computes the same as the network, pruned weights as zeros, in its original shape."""
+        """A plain ``nn.Sequential`` that computes the same function, in the original shape with zeros for pruned weights."""
         layers: list[nn.Module] = []
         for weight, bias, name in zip(self.weights, self.biases, self.activations, strict=True):
             linear = torch.nn.utils.skip_init(nn.Linear, weight.shape[1], weight.shape[0], dtype=torch.float32)
@@ -146,9 +146,9 @@ class SparseNetwork:
         return nn.Sequential(*layers)
 
     def compact(self) -> SparseNetwork:
-        """The same function without the hidden units that carry nothing.
+        """A network that computes the same function without dead hidden units.
 
-        A unit without incoming edges gives a constant, which moves into the biases of the units that read it.
+        A unit without incoming edges is constant. Its constant is added to the biases of the units that read it.
         """
         weights, biases = [w.copy() for w in self.weights], [b.copy() for b in self.biases]
         for layer in range(len(weights) - 1):
@@ -175,7 +175,7 @@ class SparseNetwork:
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write the network as one safetensors file with a JSON header; a file of that name is replaced only once all is written.
+        """Write the network as one safetensors file with a JSON header. An existing file is replaced only once the new one is complete.
 
         Raises
         ------
@@ -196,7 +196,7 @@ class SparseNetwork:
         FileNotFoundError
             When there is no such file.
         ValueError
-            When the file is not a network, is of a later version, or its parts do not fit one another.
+            When the file is not a network, is of a later version, or its parts do not fit together.
         """
         path = Path(path)
         if not path.is_file():
@@ -223,9 +223,9 @@ class SparseNetwork:
                 facts["origin"] |= {name: facts["origin"][name] / 100 for name in STEPS if facts["origin"].get(name)}
             return cls(weights=parts[0], biases=parts[1], **names, **facts)
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} is not a whole network: {error}") from error
+            raise ValueError(f"{path} is not a complete network: {error}") from error
 
 
 def by_edges(networks: Sequence[SparseNetwork]) -> tuple[SparseNetwork, ...]:
-    """Networks from the sparsest on; equally sparse ones stay in their order."""
+    """Networks in ascending order of their number of edges; ties keep their order."""
     return tuple(sorted(networks, key=lambda network: network.edge_count))

@@ -1,4 +1,4 @@
-"""Where the parameters of a chain of Linear layers lie in one flat row.
+"""The shape of a chain of Linear layers, and the order of its parameters in one flat row.
 
 N = members, P = parameters of one member, n_l = width of layer l (0 = inputs).
 """
@@ -17,10 +17,10 @@ __all__ = ["Shape"]
 
 @dataclass(frozen=True)
 class Shape:
-    """Where each weight and bias of a multilayer perceptron lies in one flat row of P parameters.
+    """Widths and activations of a multilayer perceptron, whose P parameters lie in one flat row.
 
-    Layer after layer a matrix ``(n_out, n_in + 1)``, row by row, whose last column holds the biases: fed a constant 1 beside its
-    inputs, a layer is one product.
+    The row holds a matrix ``(n_out, n_in + 1)`` for each layer, row by row. Its last column holds the biases, so that a layer is one
+    matrix product when a constant 1 follows its inputs.
     """
 
     widths: tuple[int, ...]
@@ -52,12 +52,12 @@ class Shape:
         return [matrix[:, :, -1] for matrix in self.matrices(flat)]
 
     def places_in(self, wider: Shape, device: torch.device | str = "cpu") -> Tensor:
-        """Where each parameter lies in the flat row of a wider shape: int64 of shape ``(P,)``. Units come first, padding after them."""
+        """The position of each parameter in the flat row of a wider shape: int64 ``(P,)``. In each layer padding follows the units."""
         rows = wider.matrices(torch.arange(wider.size, device=device).unsqueeze(0))
         pairs = zip(rows, pairwise(self.widths), strict=True)
         return torch.cat([torch.cat([m[0, :out, :into], m[0, :out, -1:]], dim=1).flatten() for m, (into, out) in pairs])
 
     def weight_positions(self, device: torch.device | str = "cpu") -> Tensor:
-        """Where the weights lie in a flat row: int64, one for each weight of the shape."""
+        """The positions of the weights in a flat row: int64, one for each weight, layer after layer."""
         places = self.weights(torch.arange(self.size, device=device).unsqueeze(0))
         return torch.cat([part.flatten() for part in places])

@@ -1,4 +1,4 @@
-"""The pruning schedule: chains of attempts, what is accepted, and the file that a stopped run goes on from."""
+"""The pruning schedule: chains of attempts, the acceptance criterion, the history, and the checkpoint of an interrupted run."""
 
 from .acceptance import AcceptanceCriterion as AcceptanceCriterion
 from .chains import ChainName as ChainName

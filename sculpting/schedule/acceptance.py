@@ -1,4 +1,4 @@
-"""Which networks are accepted."""
+"""The acceptance criterion: the accuracy that a network must reach."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 __all__ = ["CLOSE", "AcceptanceCriterion"]
 
-CLOSE = 1e-9  # accuracies are ratios of counts, asked numbers sums of halved steps
+CLOSE = 1e-9  # rounding: accuracies are ratios of counts, numbers of removed items sums of halved steps
 
 
 @dataclass
@@ -19,13 +19,13 @@ class AcceptanceCriterion:
     Attributes
     ----------
     min_accuracy : float
-        Minus infinity until it is known: then the dense networks set it.
+        Minus infinity while it is not known; the dense networks then set it.
     tolerance : float
-        How far below the best dense network it is then.
+        How far below the best dense network they set it.
     constant : float
-        What the best constant prediction reaches; networks must do better.
+        Accuracy of the best constant prediction. Networks must beat it.
     reserve : float
-        How far above it networks must stay while units are pruned, so that something is left to lose for the edges.
+        How far above ``min_accuracy`` networks must stay while units are pruned, so that edge pruning has some accuracy left to lose.
     """
 
     min_accuracy: float = -math.inf
@@ -35,7 +35,7 @@ class AcceptanceCriterion:
 
     @property
     def known(self) -> bool:
-        """Whether it is known what accuracy is needed."""
+        """Whether ``min_accuracy`` is known."""
         return self.min_accuracy > -math.inf
 
     def reserve_in(self, phase: str) -> float:
@@ -47,9 +47,9 @@ class AcceptanceCriterion:
         return accuracy >= self.min_accuracy + self.reserve_in(phase) - CLOSE
 
     def follow(self, dense: Tensor) -> bool:
-        """Ask for the best of the dense accuracies ``(N,)``, less the tolerance, and for more than a constant prediction reaches.
+        """Set ``min_accuracy`` to the best of the dense accuracies ``(N,)`` less the tolerance, but above the best constant prediction.
 
-        Returns whether any dense network has that.
+        Returns whether any dense network beats the best constant prediction.
         """
         best = float(dense.nan_to_num(nan=-math.inf).max())
         self.min_accuracy = max(best - self.tolerance, self.constant + 2 * CLOSE)

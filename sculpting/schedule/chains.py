@@ -1,4 +1,4 @@
-"""Chains of attempts: their names, where they stand, and what they propose.
+"""Chains of attempts: their names, their state, and their proposals.
 
 N = chains, one member of the population each.
 """
@@ -21,10 +21,10 @@ PHASES = ("dense", "units", "retrain", "edges")
 
 
 class ChainName(NamedTuple):
-    """Which chain of attempts a member is on. Steps are fractions, None where the chain has none (yet).
+    """Name of a chain of attempts. Steps are fractions, None where the chain has none (yet).
 
-    ``model`` and ``rate`` are positions among the models and learning rates that were given. They are no part of what keys the random
-    numbers, so a seed means the same noise and order whatever else is sculpted beside it.
+    ``model`` and ``rate`` are positions among the given models and learning rates. They do not key the random numbers, so that a seed
+    gives the same noise and data order whatever else is sculpted beside it.
     """
 
     seed: int
@@ -36,9 +36,9 @@ class ChainName(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ChainState(Generic[M]):
-    """Where chains are: the last accepted network of each, or its start while nothing was accepted.
+    """State of chains: the last accepted network of each, or its first network while none was accepted.
 
-    ``accuracy (N,)``, ``accepted (N,)``, and one name a chain.
+    ``accuracy (N,)`` is that of the networks, ``accepted (N,)`` says whether they were accepted, and ``names`` holds one name a chain.
     """
 
     members: M
@@ -64,12 +64,12 @@ class ChainState(Generic[M]):
         )
 
     def replaced(self, chains: Tensor, new: ChainState[M]) -> ChainState[M]:
-        """The same chains, some of them elsewhere now."""
+        """The same chains, with a new state for some of them."""
         accuracy, accepted = self.accuracy.index_copy(0, chains, new.accuracy), self.accepted.index_copy(0, chains, new.accepted)
         return ChainState(self.members.replaced(chains, new.members), accuracy, accepted, self.names)
 
     def branched(self, kind: str, steps: Sequence[float]) -> ChainState[M]:
-        """Every chain once for each step."""
+        """Every chain once for each step; ``kind`` is ``"unit_step"`` or ``"edge_step"``."""
         rows = torch.arange(len(self)).repeat_interleave(len(steps))
         names = [ChainName(**{**name._asdict(), kind: float(step)}) for name in self.names for step in steps]
         return ChainState(self.members.select(rows), self.accuracy[rows], self.accepted[rows], names)
@@ -77,9 +77,9 @@ class ChainState(Generic[M]):
 
 @dataclass(frozen=True, eq=False)
 class Proposal(Generic[M]):
-    """What chains try in a round, and the keys ``(N, 2)`` of its random numbers.
+    """Networks that chains propose to train for a round, and the keys ``(N, 2)`` of the round's random numbers.
 
-    ``asked (N,)`` is the fraction of items that is to be left, None in a phase that prunes nothing.
+    ``asked (N,)`` is the fraction of items to keep, None in a phase that prunes nothing.
     """
 
     members: M
@@ -90,12 +90,15 @@ class Proposal(Generic[M]):
 
     @classmethod
     def unpruned(cls, members: M, names: list[ChainName], phase: str, number: int = 0) -> Proposal[M]:
-        """A round of a phase that prunes nothing, after so many others."""
+        """A round of a phase that prunes nothing; ``number`` counts the rounds of this phase before it."""
         return cls(members, names, phase, round_keys(chain_keys(members, names), phase, torch.full((len(names),), number)))
 
 
 def as_percent(step: float | None) -> float | None:
-    """A fraction in percent, rounded so that 0.07 gives 7 and not 7.000000000000001: steps of whole items stay whole, and keys the same."""
+    """A step in percent, rounded so that 0.07 gives 7 and not 7.000000000000001.
+
+    Steps of whole numbers of items so stay whole. Keys of random numbers are made from it, so that a seed keeps its results.
+    """
     return None if step is None else round(100 * step, 9)
 
 
@@ -105,5 +108,5 @@ def chain_keys(members: M, names: Sequence[ChainName]) -> Tensor:
 
 
 def round_keys(key: Tensor, phase: str, number: Tensor) -> Tensor:
-    """Keys of a round, from those of the chains, the phase and how many attempts each chain has made in it."""
+    """Keys of a round, from the keys of the chains, the phase and the number of attempts that each chain has made in it."""
     return fold(key, len(PHASES) * number + PHASES.index(phase))

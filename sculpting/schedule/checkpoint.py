@@ -1,4 +1,4 @@
-"""A long run on disk, so that one that was stopped goes on where it was."""
+"""Checkpoints: the state of a run on disk, from which an interrupted run continues."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ __all__ = ["Checkpoint", "digest"]
 FORMAT, VERSION = "neural-sculpting checkpoint", "2"
 SECONDS = 10.0  # between two writings
 COUNTERS = ("removed", "step", "number", "key", "streak", "kept", "misses", "active", "reported", "total")
-# Names of version 1, which had steps in percent, and another name and two more fields for the settings of a round.
+# Tensors named otherwise in version 1. It also had steps in percent, and another name and two more fields for the settings of a round.
 FIRST_NAMES = {".told": ".reported", ".standing.": ".state."}
 
 
 def digest(facts: str, tensors: Iterable[Tensor]) -> str:
-    """A short text that differs between calls whose facts or tensors differ."""
+    """A hash that differs between calls whose facts or tensors differ."""
     found = hashlib.sha256(facts.encode())
     for tensor in tensors:
         found.update(tensor.contiguous().numpy().tobytes())
@@ -38,7 +38,7 @@ def digest(facts: str, tensors: Iterable[Tensor]) -> str:
 
 
 class Checkpoint:
-    """A file between two rounds of a call of ``sculpt``, which ``facts`` and ``tensors`` tell from others.
+    """The checkpoint file of one call of ``sculpt``, which ``facts`` and ``tensors`` identify.
 
     Raises
     ------
@@ -49,14 +49,14 @@ class Checkpoint:
     def __init__(self, path: str | Path, facts: object, tensors: Iterable[Tensor]) -> None:
         self.path, self.written = Path(path), time.monotonic()
         if self.path.is_dir():
-            raise ValueError(f"checkpoint must be a file, or not there yet; got the folder {path}")
+            raise ValueError(f"checkpoint must be the path of a file; got the folder {path}. Give the name of a file in it")
         check_folder(self.path.parent, "checkpoint")
         now, tensors = repr(facts), list(tensors)
         first = now.replace("RoundSettings(", "Round(").replace("target=None)", "target=None, before_step=None, after_step=None)")
         self.calls = {version: digest(text, tensors) for version, text in (("1", first), (VERSION, now))}
 
     def write(self, schedule: PruningSchedule[M]) -> None:
-        """Put where the chains are on disk, whole or not at all; at most every ten seconds."""
+        """Write the state of all chains, at most every ten seconds. The file is always complete."""
         if time.monotonic() - self.written < SECONDS:
             return
         tensors: dict[str, Tensor] = {}
@@ -71,7 +71,7 @@ class Checkpoint:
         self.written = time.monotonic()
 
     def read(self, schedule: PruningSchedule[M], like: M) -> bool:
-        """Put the chains, whose members are ``like`` these, where the file says; False where there is none.
+        """Restore all chains from the file; False when there is none. Members have the architecture of ``like``.
 
         Raises
         ------
@@ -105,7 +105,7 @@ class Checkpoint:
 
 
 def _renamed(name: str) -> str:
-    """The name of a tensor of version 1 today."""
+    """The present name of a tensor of version 1."""
     for before, after in FIRST_NAMES.items():
         name = name.replace(before, after)
     return name
@@ -120,7 +120,7 @@ def _put_back(phase: Pruning[M], name: str, tensors: dict[str, Tensor], state: C
 
 
 def _take(name: str, state: ChainState[M] | None, tensors: dict[str, Tensor]) -> list[ChainName] | None:
-    """The names of chains; the rest of where they are goes to ``tensors``."""
+    """The names of chains; the rest of their state is added to ``tensors``."""
     if state is None:
         return None
     parts = {**state.members.tensors(), "accuracy": state.accuracy, "accepted": state.accepted}

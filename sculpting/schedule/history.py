@@ -1,4 +1,4 @@
-"""The history: what every attempt gave."""
+"""The history: the result of every attempt."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["Attempt", "RoundRecord"]
 class Attempt(NamedTuple):
     """One line of the history.
 
-    ``asked`` is the fraction of hidden units (phase ``"units"``) or of edges (phase ``"edges"``) that was to be left, None in
-    the phases ``"dense"`` and ``"retrain"``, which prune nothing; ``density`` the fraction of edges that were left; ``seconds``
-    the member's share of the round.
+    ``asked`` is the fraction of hidden units (phase ``"units"``) or of edges (phase ``"edges"``) to keep. It is None in the phases
+    ``"dense"`` and ``"retrain"``, which prune nothing. ``density`` is the fraction of edges that were left. ``seconds`` is the member's
+    share of the time of the round.
     """
 
     chain: ChainName
@@ -31,7 +31,7 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class RoundRecord:
-    """One training round of one phase: a column for each field of ``Attempt``. ``reserve`` is what was asked above the least accuracy."""
+    """One training round of one phase: a column for each field of ``Attempt``. ``reserve`` was required on top of ``min_accuracy``."""
 
     names: list[ChainName]
     phase: str

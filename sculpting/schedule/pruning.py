@@ -1,4 +1,4 @@
-"""One phase of pruning: prune a step, train a round, keep it or go back and halve the step.
+"""One phase of pruning: prune a step and train a round, then accept the result, or go back and halve the step.
 
 N = chains of attempts, one member of the population each; items = hidden units or edges of a member.
 """
@@ -20,14 +20,16 @@ __all__ = ["Pruning", "least_important"]
 
 
 class Pruning(Generic[M]):
-    """All chains of one phase, each advancing through its own attempts until it rejects its finest step.
+    """All chains of one phase. Each makes its own attempts, until it ends.
 
-    An attempt aims at the items removed at the last accepted one plus the step, counted from all original items. It removes the least
-    important ones of those alive, equally important ones in the order of the items, and never more than asked. On rejection the chain
-    goes back to its last accepted network and the step halves, down to one item. There it tries items in turn, the least important, the
-    second and so on, and ends when none of so many can go; after an acceptance it goes on from the same place in the order.
-    An attempt that would remove everything is rejected without training.
-    Source: Patil, Michael and Dovrolis (NeurIPS 2023), where a chain ends at the first item that cannot go.
+    An attempt prunes up to the number of items removed at the last accepted attempt plus the step, counted from all original items. It
+    removes the least important live items, equal scores in the order of the items, and never more than asked.
+
+    After a rejection the chain goes back to its last accepted network and halves its step, down to one item. At this finest step it tries
+    items in turn: the least important one, the second, and so on. It ends when ``tries`` items in a row were rejected. After an acceptance
+    it continues from the same place in the order. An attempt that would remove everything is rejected without training.
+
+    Source: Patil, Michael and Dovrolis (NeurIPS 2023), where a chain ends at the first item that is rejected.
 
     Parameters
     ----------
@@ -35,9 +37,9 @@ class Pruning(Generic[M]):
         What is pruned, and the name of the phase.
     engine : Engine
     double_after : int, optional
-        Double the step after so many acceptances in a row; as published, never.
+        Double the step after this many acceptances in a row; None for never, as published.
     tries : int
-        How many items in turn are tried at the finest step, one an attempt.
+        Items that are tried in turn at the finest step, one an attempt, before a chain ends.
     """
 
     def __init__(self, items: Items, engine: Engine[M], double_after: int | None = None, tries: int = 1) -> None:
@@ -50,7 +52,7 @@ class Pruning(Generic[M]):
         self.streak, self.kept, self.misses = (torch.empty(0, dtype=torch.int64) for _ in range(3))
 
     def add(self, state: ChainState[M], steps: Sequence[float]) -> None:
-        """Let chains begin where they are; ``steps``, one a chain, are their first ones as fractions of all original items."""
+        """Start chains in their present state; ``steps``, one a chain, are their first steps as fractions of all original items."""
         total, left = (count.double() for count in self.engine.count(state.members, self.items))
         percent = torch.tensor([as_percent(step) for step in steps], dtype=torch.float64)
         self.total = torch.cat([self.total, total])
@@ -66,7 +68,7 @@ class Pruning(Generic[M]):
         self.state = state if self.state is None else self.state.joined(state)
 
     def propose(self) -> Proposal[M] | None:
-        """The next attempt of every chain that has not finished, or None when all have."""
+        """The next attempt of every chain that has not ended, or None when all have."""
         while bool((impossible := self.active & (self.removed + self.step + self.kept >= self.total - CLOSE)).any()):
             self._reject(torch.nonzero(impossible).flatten())
         self.tried = torch.nonzero(self.active).flatten()
@@ -81,7 +83,7 @@ class Pruning(Generic[M]):
         return Proposal(pruned, names, self.items, key, 1 - asked / self.total[self.tried])
 
     def settle(self, result: ChainState[M]) -> None:
-        """Keep what was accepted of the last proposal, and go back elsewhere."""
+        """Take over the accepted attempts of the last proposal, and reject the others."""
         assert self.state is not None
         kept = torch.nonzero(result.accepted).flatten()
         accepted = self.tried[kept]
@@ -96,7 +98,7 @@ class Pruning(Generic[M]):
         self._reject(self.tried[~result.accepted])
 
     def finished(self) -> ChainState[M] | None:
-        """The chains that have finished since the last call, or None where there are none."""
+        """The chains that have ended since the last call, or None when there are none."""
         rows = torch.nonzero(~self.active & ~self.reported).flatten()
         self.reported[rows] = True
         return self.state.select(rows) if self.state is not None and len(rows) else None
@@ -110,16 +112,16 @@ class Pruning(Generic[M]):
         self.step[chains] = (self.step[chains] / 2).clamp(min=1)
 
     def _without_least(self, members: M, left: Tensor, kept: Tensor, key: Tensor) -> M:
-        """The members with ``left (N,)`` items, without the least important ones but the ``kept (N,)`` least."""
+        """The members with ``left (N,)`` items: the least important are removed, but not the ``kept (N,)`` least important of all."""
         _, alive = self.engine.count(members, self.items)
         removed = least_important(self.engine.score(members, self.items, key), kept, alive - left)
         return self.engine.remove(members, self.items, removed)
 
 
 def least_important(scores: Tensor, kept: Tensor, count: Tensor) -> Tensor:
-    """Which items have the ``count (N,)`` lowest of the scores ``(N, items)``, the ``kept (N,)`` lowest aside: bool ``(N, items)``.
+    """Which items have the ``count (N,)`` lowest of the scores ``(N, items)``, after the ``kept (N,)`` lowest: bool ``(N, items)``.
 
-    Equal scores go in the order of the items; infinite ones never.
+    Equal scores rank in the order of the items. Infinite scores are never among them.
 
     Examples
     --------
@@ -127,9 +129,9 @@ def least_important(scores: Tensor, kept: Tensor, count: Tensor) -> Tensor:
     [[False, False, False, True, True]]
     """
     alive = scores < torch.inf
-    columns = torch.nonzero(alive.any(dim=0)).flatten()  # what no member has left takes no part in the sorting
+    columns = torch.nonzero(alive.any(dim=0)).flatten()  # items that no member has left are not sorted
     kept, last = (number.to(scores.device).unsqueeze(1) for number in (kept, kept + count))
-    # The bits of floats that are not negative sort as the floats do.
+    # The bits of non-negative floats sort in the order of the floats.
     order = sorted_positions(scores[:, columns].view(torch.int32))[:, : int(last.max().clamp(min=0))]
     place = torch.arange(order.shape[1], device=scores.device)
     lowest = (place >= kept) & (place < last)

@@ -16,12 +16,12 @@ from .rounds import Rounds
 
 __all__ = ["DENSE_ROUNDS", "DENSE_ROUNDS_UNKNOWN", "PruningSchedule"]
 
-DENSE_ROUNDS, DENSE_ROUNDS_UNKNOWN = 10, 50  # where it is known how accurate to be, and where networks are trained while they gain
+DENSE_ROUNDS, DENSE_ROUNDS_UNKNOWN = 10, 50  # with a known min_accuracy, and without, when networks are trained while they improve
 
 
 @dataclass(eq=False)
 class PruningSchedule(Generic[M]):
-    """Where all chains are; every chain goes on to its next phase as soon as it can.
+    """All chains of a call. Every chain goes on to its next phase as soon as it can.
 
     Attributes
     ----------
@@ -31,9 +31,9 @@ class PruningSchedule(Generic[M]):
         First steps of the chains, as fractions.
     units, edges : Pruning
     dense : ChainState or None
-        The dense networks that all chains started from.
+        The dense networks from which all chains start.
     done : ChainState or None
-        Chains of units that have ended, where no edge steps were asked for.
+        The chains of unit pruning that have ended, where there are no edge steps.
     """
 
     rounds: Rounds[M]
@@ -52,7 +52,7 @@ class PruningSchedule(Generic[M]):
 
     @property
     def state(self) -> ChainState[M] | None:
-        """Where the chains of the last phase are."""
+        """The state of the chains of the last phase."""
         return self.edges.state if self.edge_steps else self.done
 
     @property
@@ -61,7 +61,7 @@ class PruningSchedule(Generic[M]):
         return sum(int((~pruning.active).sum()) for pruning in (self.units, self.edges))
 
     def chains(self, dense: int) -> int:
-        """How many chains of units and of edges come from so many dense networks."""
+        """How many chains of units and of edges start from this number of dense networks."""
         return dense * (len(self.unit_steps) + max(1, len(self.unit_steps)) * len(self.edge_steps))
 
     @property
@@ -74,8 +74,8 @@ class PruningSchedule(Generic[M]):
     def begin(self, members: M, names: list[ChainName], trained: bool) -> None:
         """Train the dense networks and start the chains of the first phase from them.
 
-        Where it is not known how accurate a network must be, the dense networks say so; where none of them beats the best constant
-        prediction, no chain is started.
+        Where ``min_accuracy`` is not known, the dense networks set it. Where none of them beats the best constant prediction, no chain is
+        started.
         """
         criterion = self.rounds.criterion
         asked = criterion.known
@@ -88,7 +88,7 @@ class PruningSchedule(Generic[M]):
         self._branch(self.units if self.unit_steps else self.edges, self.dense)
 
     def advance(self) -> bool:
-        """Train one round of all that is under way, whatever phase it is in; False when nothing is."""
+        """Train one round of all chains that have not ended, whatever their phase; False when all have."""
         proposals = [self.units.propose(), self.edges.propose()]
         ready = self.units.finished()
         if ready is not None:
@@ -102,7 +102,7 @@ class PruningSchedule(Generic[M]):
             elif proposal.phase == "edges":
                 self.edges.settle(result)
             elif ready is not None:
-                # A network that the retraining made too inaccurate goes back to what it was.
+                # A network that is too inaccurate after the retraining is restored.
                 kept = torch.nonzero(result.accepted).flatten()
                 ready = ready.replaced(kept, result.select(kept))
         if ready is not None and self.edge_steps:

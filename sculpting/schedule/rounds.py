@@ -1,4 +1,4 @@
-"""Training rounds: proposals are trained, judged and recorded; dense networks are trained until they are good enough.
+"""Training rounds: proposals are trained, judged and recorded; dense networks are trained until they are accurate enough.
 
 N = chains.
 """
@@ -25,14 +25,14 @@ PATIENCE = 3  # rounds of dense training without a gain
 
 @dataclass(eq=False)
 class Rounds(Generic[M]):
-    """Trains what chains propose, judges it and keeps the history.
+    """Trains the proposals of chains, judges them and keeps the history.
 
     Attributes
     ----------
     engine : Engine
     criterion : AcceptanceCriterion
     rates : Tensor of shape (R,), float64
-        The learning rates that names of chains speak of.
+        The learning rates; ``ChainName.rate`` is a position among them.
     history : list of RoundRecord
     """
 
@@ -42,7 +42,7 @@ class Rounds(Generic[M]):
     history: list[RoundRecord] = field(default_factory=list)
 
     def attempt(self, proposals: Sequence[Proposal[M]]) -> list[ChainState[M]]:
-        """Train one round of all proposals together and judge each; what chains try does not depend on who else is there."""
+        """Train one round of all proposals together and judge each. A chain's attempts do not depend on the other chains."""
         start = time.perf_counter()
         members = proposals[0].members
         for proposal in proposals[1:]:
@@ -58,7 +58,7 @@ class Rounds(Generic[M]):
         ]
 
     def judge(self, proposal: Proposal[M], members: M, evaluation: Evaluation, seconds: float) -> ChainState[M]:
-        """Whether each member is accurate enough, written into the history."""
+        """Record the evaluation of trained members in the history, and say which of them are accepted."""
         accuracy = evaluation.accuracy.cpu()
         total, left = self.engine.count(members, "edges")
         asked = None if proposal.asked is None else proposal.asked.tolist()
@@ -67,10 +67,10 @@ class Rounds(Generic[M]):
         return ChainState(members, accuracy, self.criterion.accepts(accuracy, proposal.phase), proposal.names)
 
     def dense(self, members: M, names: list[ChainName], trained: bool, rounds: int) -> ChainState[M]:
-        """The dense networks: as they are where they come trained, otherwise after as many rounds as it takes.
+        """The dense networks: unchanged when they are trained already, otherwise after as many rounds as needed.
 
-        A member goes on until it is accepted or, where it is not known yet how accurate it must be, until three rounds in a row have not
-        made it more accurate, or as accurate with less loss. It is then returned at its best round.
+        A member is trained until it is accepted. Where ``min_accuracy`` is not known yet, it is trained until three rounds in a row have
+        neither raised its accuracy nor lowered its loss at the same accuracy; it is then returned at its best round.
         """
         first = Proposal.unpruned(members, names, "dense")
         if trained:

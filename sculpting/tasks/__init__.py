@@ -1,18 +1,18 @@
-"""Tasks with known structure, and one's own."""
+"""Tasks with known structure, and tasks made of the user's own data."""
 
-from .boolean import EXEMPLARS as EXEMPLARS
-from .boolean import boolean as boolean
-from .boolean import boolean_tasks as boolean_tasks
-from .cmsp import by_code as by_code
-from .cmsp import cmsp as cmsp
-from .cmsp import codes_of as codes_of
+from .boolean_tables import EXEMPLARS as EXEMPLARS
+from .boolean_tables import boolean as boolean
+from .boolean_tables import boolean_tasks as boolean_tasks
+from .by_name import named as named
 from .gates import GateGraph as GateGraph
 from .mnist import mnist_pair as mnist_pair
 from .mnist import mnist_xor as mnist_xor
 from .mnist_even import mnist_digits as mnist_digits
-from .named import named as named
 from .own_data import as_task as as_task
 from .own_data import from_table as from_table
+from .parities import by_code as by_code
+from .parities import cmsp as cmsp
+from .parities import codes_of as codes_of
 from .task import Task as Task
 from .task import from_gates as from_gates
 from .truth import truth_graph as truth_graph

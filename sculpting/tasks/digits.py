@@ -1,4 +1,4 @@
-"""Where images of digits come from: a folder of IDX files, the user's cache, OpenML, or the small images that scikit-learn brings."""
+"""Sources of images of digits: a folder of IDX files, the user's cache, OpenML, or the small images in scikit-learn."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["SOURCES", "VARIABLE", "Digits", "read_digits"]
 SOURCES = ("mnist", "digits")
 VARIABLE = "SCULPTING_DATA"
 PARTS = {"train": "training", "t10k": "test"}  # how the names of the files begin
-# Of the published files before compression, as many copies of MNIST list them.
+# SHA-256 of the published files before compression, as many copies of MNIST list them.
 CHECKSUMS = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -39,9 +39,9 @@ class Digits:
     images : array of shape (N, side, side), uint8
     labels : array of shape (N,), uint8
     white : int
-        The value of a pixel that is wholly ink; 0 is paper.
+        The value of a pixel of full ink; 0 is paper.
     name : str
-        What error texts call them.
+        The name of the images in error texts.
 
     Raises
     ------
@@ -63,15 +63,15 @@ class Digits:
 
 
 def read_digits(source: str = "mnist", data_dir: str | Path | None = None) -> tuple[Digits, Digits]:
-    """Training and test images, no image in both.
+    """Training and test images; no image is in both.
 
     Parameters
     ----------
     source : {"mnist", "digits"}
-        ``"mnist"`` is read from the first of these: ``data_dir``; the folder that the environment variable ``SCULPTING_DATA`` names; the
-        user's cache, ``$XDG_CACHE_HOME/neural-sculpting/mnist`` or ``~/.cache/...``; OpenML (``mnist_784``, version 1), checked by SHA-256
-        and kept in the cache. ``"digits"`` are the 1,797 images of 8 x 8 pixels in scikit-learn, a stand-in for quick tests: the
-        last sixth of them for testing.
+        ``"mnist"`` is read from the first of these: ``data_dir``; the folder in the environment variable ``SCULPTING_DATA``; the user's
+        cache, ``$XDG_CACHE_HOME/neural-sculpting/mnist`` or ``~/.cache/...``; OpenML (``mnist_784``, version 1), checked by SHA-256 and
+        kept in the cache. ``"digits"`` are the 1,797 images of 8 x 8 pixels in scikit-learn, for quick tests; the last sixth of them are
+        the test images.
     data_dir : str or Path, optional
         A folder with IDX files, plain or gzipped: ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte``,
         ``t10k-labels-idx1-ubyte``; or parts of them, as ``train-10k-images-idx3-ubyte.gz``.
@@ -79,9 +79,9 @@ def read_digits(source: str = "mnist", data_dir: str | Path | None = None) -> tu
     Raises
     ------
     ValueError
-        When the source is another or a file is broken.
+        When ``source`` is not known or a file is broken.
     FileNotFoundError
-        When the files are not there; where they cannot be fetched either, the text says both ways.
+        When files are missing. Where MNIST cannot be fetched either, the text says how to provide it.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def _of_folder(folder: Path) -> tuple[Digits, Digits]:
 
 
 def _only(folder: Path, pattern: str) -> Path:
-    """The file of that name; where it is there plain and gzipped, the plain one."""
+    """The one file with a name of this pattern. Of a plain and a gzipped one, the plain one."""
     there = {path.name.removesuffix(".gz"): path for path in (*folder.glob(f"{pattern}.gz"), *folder.glob(pattern))}
     if len(there) != 1:
         raise FileNotFoundError(
@@ -135,7 +135,7 @@ def _only(folder: Path, pattern: str) -> Path:
 
 
 def _cached() -> Path:
-    """The folder in the user's cache with all four files, which are fetched when they are not there."""
+    """The folder in the user's cache with all four files, which are fetched when one is missing."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neural-sculpting" / "mnist"
     paths = {name: folder / f"{name}.gz" for name in CHECKSUMS}
     if not all(path.exists() for path in paths.values()):

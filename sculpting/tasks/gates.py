@@ -94,7 +94,7 @@ class GateGraph:
         # Names in formulas are read as Python reads them, by their NFKC form.
         formulas = {_normal(name): _parse(str(name), text) for name, text in gates.items()}
         if len(formulas) < len(gates):
-            raise ValueError(f"gates must have different names, also as Python reads them; got {list(gates)}")
+            raise ValueError(f"gates must have different names, also after Python's normalization of names (NFKC); got {list(gates)}")
         ordered = _sorted(formulas)
         read = {n for f in formulas.values() for n in f.names()}
         free = sorted(read - set(formulas), key=_natural)
@@ -176,7 +176,7 @@ def _combine(formula: Formula, known: Mapping[str, int], ones: int) -> int:
 
 
 def _unpack(column: int, rows: int) -> NDArray[np.uint8]:
-    """Bits of an integer, the highest first, which is the first row of the table."""
+    """The bits of an integer, the highest first. The highest bit is the first row of the table."""
     size = max(rows, 8)
     return np.unpackbits(np.frombuffer((column << (size - rows)).to_bytes(size // 8, "big"), dtype=np.uint8))[:rows]
 

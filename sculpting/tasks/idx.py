@@ -1,4 +1,4 @@
-"""IDX files, in which MNIST is published: a short header, then the bytes of one array.
+"""IDX files, the file type of MNIST: a short header, then the bytes of one array.
 
 The header is two zero bytes, a byte for the type, a byte for the number of dimensions, and each dimension as four bytes, the
 highest first (LeCun, Cortes and Burges, "The MNIST database of handwritten digits").
@@ -17,7 +17,7 @@ __all__ = ["idx_bytes", "read_idx", "read_labelled"]
 
 UNSIGNED_BYTES = 0x08
 GZIP = b"\x1f\x8b"
-ANEW = "Get the file anew"
+AGAIN = "Get the file again"
 
 
 def idx_bytes(array: NDArray[np.uint8]) -> bytes:
@@ -32,7 +32,7 @@ def idx_bytes(array: NDArray[np.uint8]) -> bytes:
 
 
 def read_idx(path: str | Path) -> NDArray[np.uint8]:
-    """The array of an IDX file of unsigned bytes, plain or gzipped; the content tells which, not the name.
+    """The array of an IDX file of unsigned bytes, plain or gzipped. Whether it is gzipped follows from its content, not its name.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ def read_idx(path: str | Path) -> NDArray[np.uint8]:
     Returns
     -------
     array of uint8
-        Of the shape that the header gives; it cannot be written to.
+        In the shape that the header gives; read-only.
 
     Raises
     ------
     ValueError
-        When the file is no such file, is cut off, or goes on after the array.
+        When the file is not such a file, is truncated, or has bytes after the array.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def read_idx(path: str | Path) -> NDArray[np.uint8]:
     if len(content) < 4 or content[:2] != b"\0\0" or not content[3]:
         raise ValueError(
             f"{path} must be an IDX file, which begins with two zero bytes, a type and a number of dimensions; "
-            f"got {content[:4].hex(' ') or 'an empty file'}. Give a file of the MNIST format"
+            f"got {content[:4].hex(' ') or 'an empty file'}. Give an IDX file, such as those of MNIST"
         )
     if content[2] != UNSIGNED_BYTES:
         raise ValueError(
@@ -69,12 +69,12 @@ def read_idx(path: str | Path) -> NDArray[np.uint8]:
         )
     start = 4 + 4 * content[3]
     if len(content) < start:
-        raise ValueError(f"{path} must have a header of {start} bytes for {content[3]} dimensions; got {len(content)} bytes. {ANEW}")
+        raise ValueError(f"{path} must have a header of {start} bytes for {content[3]} dimensions; got {len(content)} bytes. {AGAIN}")
     shape = tuple(int(size) for size in np.frombuffer(content[4:start], dtype=">u4"))
     expected = int(np.prod(shape, dtype=object))
     if len(content) - start != expected:
-        what = "is cut off" if len(content) - start < expected else "goes on after its array"
-        raise ValueError(f"{path} {what}: expected {expected} bytes for shape {shape}; got {len(content) - start}. {ANEW}")
+        what = "is truncated" if len(content) - start < expected else "has bytes after its array"
+        raise ValueError(f"{path} {what}: expected {expected} bytes for shape {shape}; got {len(content) - start}. {AGAIN}")
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
 
@@ -85,7 +85,7 @@ def _content(path: Path) -> bytes:
     try:
         return gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} must be a whole gzip file; got one that cannot be read: {error}. {ANEW}") from error
+        raise ValueError(f"{path} must be a complete gzip file; got one that cannot be read: {error}. {AGAIN}") from error
 
 
 def read_labelled(images: str | Path, labels: str | Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -98,7 +98,7 @@ def read_labelled(images: str | Path, labels: str | Path) -> tuple[NDArray[np.ui
     Raises
     ------
     ValueError
-        When a file is broken, has the wrong number of dimensions or nothing in it, or there are not as many labels as images.
+        When a file is broken, empty or of the wrong number of dimensions, or the numbers of labels and images differ.
 
     Examples
     --------

@@ -30,7 +30,7 @@ __all__ = ["PAIR", "XOR", "check_images", "mnist_pair", "mnist_xor"]
 
 @dataclass(frozen=True)
 class _Variant:
-    """What the two tasks differ in: how many digits there are, the targets of two labels, and the ground truth of a size and a depth."""
+    """What differs between the two tasks: the number of digits, the targets of two labels, the ground truth of a size and a depth."""
 
     name: str
     digits: int
@@ -59,7 +59,7 @@ XOR = _Variant(
     ("xor 4", "xor 2", "xor 1"),
     _xor_bits,
     xor_truth,
-    replace(TRAINING, learning_rate=0.03),  # docs/digits.md has the reasons of both
+    replace(TRAINING, learning_rate=0.03),  # docs/digits.md has the reasons of this and the next
     ScheduleSettings(tolerance=0.01),
 )
 
@@ -79,14 +79,14 @@ def mnist_pair(
     Parameters
     ----------
     size : int, optional
-        Pixels of a side of one digit: that of the images, 28 (8 for ``source="digits"``), or half of it, by the mean of 2 x 2 pixels.
+        Side of one digit in pixels: that of the images, 28 (8 for ``source="digits"``), or half of it, as means of 2 x 2 pixels.
     pairs, validation, test : int
         Rows of ``x``, ``x_validation`` and ``x_test``, each at least 100, one for every ordered pair of digits.
     source : {"mnist", "digits"}
     data_dir : str or Path, optional
         Where the images come from; see :func:`~sculpting.tasks.digits.read_digits`.
     seed : int
-        Draws the pairs.
+        Seed of the drawn pairs.
 
     Returns
     -------
@@ -102,13 +102,13 @@ def mnist_pair(
 
     Notes
     -----
-    Every ordered pair of digits is there equally often, give or take one, and its images are drawn with replacement. No image of a
-    digit is in more than one of the three parts: test images are those of the source; of its training images every digit's last
-    sixth, in the order of the source, is for validation, whatever the seed. In the published data all pairs are drawn from one
-    pool, so that images of the training pairs are in the test pairs too.
+    Every ordered pair of digits occurs equally often, give or take one row. Its images are drawn with replacement. No image is in more
+    than one of the three parts. Test images are the test images of the source. The last sixth of each digit's training images, in the
+    order of the source, is for validation, whatever the seed. In the published data all pairs are drawn from one pool, so that images of
+    training pairs are in test pairs too.
 
-    Accuracy counts bits: a network whose outputs are all 0 gets 0.9 of them right. Pixels that never change belong to their side
-    in the ground truth, as all do; a sparse network does without them.
+    Accuracy counts bits: a network whose outputs are all 0 has 0.9 of them right. In the ground truth every pixel is in the module of its
+    side, even a pixel that never changes and that no network needs.
 
     Examples
     --------
@@ -131,10 +131,10 @@ def mnist_xor(
 ) -> Task:
     """The task of the XOR of two digits 0 to 7, ``[1568, 2, 3, 3]`` at full size: the three bits of a ^ b, the highest first.
 
-    Parameters, inputs and errors are those of :func:`mnist_pair`; of ``pairs``, ``validation`` and ``test`` each is at least 64. Images
-    of 8 and 9 are left out. There are more pairs by default, 107 MB at size 14: no output tells of one digit alone, and with 20,000 pairs
-    dense networks got most of a percentage point fewer of the bits right than with 80,000.
-    :func:`~sculpting.tasks.pixel_truth.xor_truth` says what the ground truth shows at which depth.
+    Parameters, inputs and errors are those of :func:`mnist_pair`. Each of ``pairs``, ``validation`` and ``test`` is at least 64. Images of
+    8 and 9 are left out. There are more pairs by default, 107 MB at size 14. No output depends on one digit alone, and the bit accuracy of
+    dense networks was almost 0.01 lower with 20,000 pairs than with 80,000. See :func:`~sculpting.tasks.pixel_truth.xor_truth` for the
+    ground truth at each depth.
 
     Examples
     --------
@@ -187,10 +187,10 @@ def _check_size(size: int | None, side: int) -> int:
 
 
 def check_images(digits: Digits, known: Iterable[int], least: int, why: str) -> None:
-    """Refuse images of which there are too few of a digit that is known."""
+    """Refuse images when there are too few of one of the ``known`` digits."""
     counts = np.bincount(digits.labels, minlength=10)
     for digit in known:
         if counts[digit] < least:
             raise ValueError(
-                f"{digits.name} must be at least {least} of each digit, {why}; got {counts[digit]} of {digit}. Give files with more images"
+                f"{digits.name} must have at least {least} of each digit, {why}; got {counts[digit]} of {digit}. Give files with more"
             )

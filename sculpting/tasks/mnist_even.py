@@ -1,4 +1,4 @@
-"""Naming one digit, of all ten or of some, such as the even ones (Michaud, Parker-Sartori and Tegmark, NeurIPS 2025)."""
+"""Naming a digit: all ten, or some of them, such as the even ones (Michaud, Parker-Sartori and Tegmark, NeurIPS 2025)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ EVEN = (0, 2, 4, 6, 8)
 
 
 def mnist_digits(digits: Sequence[int] = ALL, *, source: str = "mnist", data_dir: str | Path | None = None) -> Task:
-    """The task of naming a digit, ``[784, 10]``: ten classes, also where there are only images of some digits.
+    """The task of naming a digit, ``[784, 10]``: always ten classes, even when only some digits occur.
 
     Parameters
     ----------
     digits : sequence of int
-        Those that there are images of, at least two.
+        The digits that occur, at least two.
     source : {"mnist", "digits"}
     data_dir : str or Path, optional
         Where the images come from; see :func:`~sculpting.tasks.digits.read_digits`.
@@ -34,19 +34,19 @@ def mnist_digits(digits: Sequence[int] = ALL, *, source: str = "mnist", data_dir
     Returns
     -------
     Task
-        ``x`` of shape (S, 784), or (S, 64) for ``source="digits"``: pixels from 0, paper, to 1, ink, row by row, named ``row,column``.
-        Every image is there once, in the order of the source.
+        ``x`` of shape (S, 784), or (S, 64) for ``source="digits"``: pixels from 0 (paper) to 1 (ink), row by row, named ``row,column``.
+        Every image occurs once, in the order of the source.
 
     Raises
     ------
     ValueError, FileNotFoundError
-        When the digits are not two different ones of 0 to 9 or more, a file is broken or missing, or there are too few images of a digit.
+        When ``digits`` are not at least two different digits, a file is broken or missing, or there are too few images of a digit.
 
     Notes
     -----
-    Test images are those of the source; of its training images every digit's last sixth is for validation, as in
-    :func:`~sculpting.tasks.mnist_pair`. A network that learnt all digits has the outputs of one that is to name some of them, so that the
-    one can be made from the other; an even digit that it takes for an odd one is a mistake.
+    Test images are those of the source. The last sixth of each digit's training images is for validation, as in
+    :func:`~sculpting.tasks.mnist_pair`. A network for all digits and one for some digits have the same outputs, so that one can be made
+    from the other by pruning or distillation. To name an even digit as an odd one is a mistake.
 
     Examples
     --------
@@ -78,5 +78,5 @@ def _rows(digits: Digits, chosen: tuple[int, ...]) -> tuple[Tensor, Tensor]:
 def _check_digits(digits: Sequence[int]) -> tuple[int, ...]:
     chosen = tuple(sorted(digits))
     if len(set(chosen)) < max(2, len(chosen)) or not set(chosen) <= set(ALL):
-        raise ValueError(f"digits must be different ones of 0...9, at least two; got {list(digits)}")
+        raise ValueError(f"digits must be at least two different digits of 0...9; got {list(digits)}")
     return chosen

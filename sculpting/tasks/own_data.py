@@ -1,4 +1,4 @@
-"""Any data as a task.
+"""The user's own data as a task.
 
 S = rows, n = inputs, k = outputs.
 """
@@ -23,26 +23,26 @@ __all__ = ["as_task", "from_table"]
 def as_task(
     data: Any, *, loss: str | None = None, validation: Any = None, seed: int = 0, outputs: int | None = None, name: str = "data"
 ) -> Task:
-    """Any data as a task; a task is handed through.
+    """Any data as a task; a ``Task`` is returned unchanged.
 
     Parameters
     ----------
     data : Task, pair (x, y) of tensors or arrays, TensorDataset, or DataLoader
         Columns of data frames give inputs and outputs their names.
     loss : {"bce", "ce", "mse"}, optional
-        Otherwise it follows the targets: columns of 0 and 1, integer classes, or real values.
+        When left out, it follows from the targets: columns of 0 and 1, integer classes, or real values.
     validation : pair (x, y) or float, optional
         Rows that decide acceptance, or the fraction of the data held out for that, 0.2 when left out. A complete truth table
         of bits or classes is used whole unless a validation is given.
     seed : int
-        Draws the held-out rows, and the order of a ``DataLoader`` that shuffles.
+        Seed of the held-out rows, and of the order of a ``DataLoader`` that shuffles.
     outputs : int, optional
-        Outputs of the model, which the targets have to fit.
+        Number of outputs of the model, which the targets must fit.
 
     Raises
     ------
     TypeError, ValueError
-        When data are empty, of different length, not finite, or do not fit the loss or the outputs.
+        When data are empty, of different lengths, not finite, or do not fit the loss or the outputs.
     """
     if isinstance(data, Task):
         if loss not in (None, data.loss) or validation is not None:
@@ -84,7 +84,7 @@ def from_table(x: Any, y: Any, *, name: str = "table") -> Task:
     Raises
     ------
     ValueError
-        When the table is not one row for each combination of the inputs' two values.
+        When the table does not have one row for each combination of the two values of every input.
 
     Examples
     --------
@@ -101,12 +101,12 @@ def from_table(x: Any, y: Any, *, name: str = "table") -> Task:
 
 def _pair(data: Any, what: str = "data", seed: int = 0) -> tuple[Tensor, Tensor]:
     if isinstance(data, torch.utils.data.DataLoader):
-        with torch.random.fork_rng(devices=[]):  # a loader that shuffles gives the same order to the same seed, and moves no generator
+        with torch.random.fork_rng(devices=[]):  # the same seed gives the same shuffled order, and the global generator does not move
             torch.default_generator.manual_seed(seed)
             batches = list(data)
         wrong = [batch for batch in batches if not _is_pair(batch)]
         if wrong or not batches:
-            raise ValueError(f"{what} must give batches (x, y), two tensors each; got {_made_of(wrong[0]) if wrong else 'no batch'}")
+            raise ValueError(f"{what} must yield batches (x, y), two tensors each; got {_made_of(wrong[0]) if wrong else 'no batch'}")
         x, y = (torch.cat(part) for part in zip(*batches, strict=True))
     elif isinstance(data, torch.utils.data.TensorDataset) and len(data.tensors) == 2:
         x, y = data.tensors
@@ -138,19 +138,20 @@ def _is_pair(batch: Any) -> bool:
 
 
 def _made_of(batch: Any) -> str:
-    """What a batch is, for a message: ``a dict``, or ``(Tensor, Tensor, int)``."""
+    """The type of a batch for an error text: ``a dict``, or ``(Tensor, Tensor, int)``."""
     return f"({', '.join(type(part).__name__ for part in batch)})" if isinstance(batch, (tuple, list)) else f"a {type(batch).__name__}"
 
 
 def _columns(data: Any, place: int, count: int) -> tuple[str, ...]:
-    """The names of the columns of a data frame at a place of ``(x, y)``, where there are so many."""
+    """The column names of the data frame at position ``place`` of ``(x, y)``, if there are ``count`` different ones."""
     names = tuple(map(str, getattr(data[place], "columns", ()))) if isinstance(data, (tuple, list)) else ()
     return names if len(names) == len(set(names)) == count else ()
 
 
 def _tensor(values: Any, what: str) -> Tensor:
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        raise TypeError(f"{what} must have a number everywhere; got a masked array, {int(np.ma.count_masked(values))} of them masked")
+        masked = int(np.ma.count_masked(values))
+        raise TypeError(f"{what} must not have masked values; got {masked} in a masked array. Fill them or leave out their rows")
     try:
         return values if isinstance(values, Tensor) else torch.from_numpy(np.array(values))
     except (TypeError, ValueError) as error:
@@ -177,8 +178,8 @@ def _targets(y: Tensor, loss: str, outputs: int | None) -> Tensor:
         classes = outputs or int(y.max()) + 1
         if classes == 1:
             raise ValueError(
-                "classes need an output each, at least two; got integer targets for one output. For counts and other numbers pass "
-                "loss='mse'"
+                "classes must have at least two outputs, one for each class; got integer targets for one output. For counts and other "
+                "numbers pass loss='mse'"
             )
         if int(y.min()) < 0 or int(y.max()) >= classes:
             raise ValueError(
@@ -203,7 +204,7 @@ def _check_outputs(y: Tensor, outputs: int | None, loss: str) -> None:
 
 
 def _is_table(x: Tensor) -> bool:
-    """Whether every column takes two values and every combination of them stands there once."""
+    """Whether every column has two values and every combination of them occurs once."""
     rows, n = x.shape
     if n > 20 or rows != 2**n:
         return False
@@ -221,5 +222,5 @@ def _split(x: Tensor, y: Tensor, fraction: float, seed: int) -> tuple[Tensor, Te
             f"validation must be a pair (x, y) or a fraction of the {len(x)} rows that leaves some on either side; got {fraction}"
         )
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
-    check, rest = order[:held_out], order[held_out:]
-    return x[rest], y[rest], x[check], y[check]
+    validation, training = order[:held_out], order[held_out:]
+    return x[training], y[training], x[validation], y[validation]

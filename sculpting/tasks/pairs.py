@@ -19,7 +19,7 @@ Labels = NDArray[np.int64]
 
 
 def hold_out(digits: Digits) -> tuple[Digits, Digits]:
-    """The images for training, and the last sixth of every digit, at least one, for validation.
+    """The images, split into those for training and the last sixth of every digit, at least one, for validation.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def hold_out(digits: Digits) -> tuple[Digits, Digits]:
 def draw_pairs(digits: Digits, known: int, rows: int, size: int, seed: list[int]) -> tuple[NDArray[np.float32], Labels, Labels]:
     """Rows of two digits side by side, and the labels of the left and of the right digit.
 
-    Every ordered pair of the digits ``0 ... known - 1`` is there equally often, give or take one; images are drawn with replacement.
+    Every ordered pair of the digits ``0 ... known - 1`` occurs equally often, give or take one row. Images are drawn with replacement.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def draw_pairs(digits: Digits, known: int, rows: int, size: int, seed: list[int]
     Returns
     -------
     x : array of shape (S, 2 h h), float32
-        From 0, paper, to 1, ink; row-major over an image h high and 2 h wide.
+        From 0 (paper) to 1 (ink), row-major over an image h high and 2 h wide.
     left, right : array of shape (S,)
 
     Examples
@@ -73,14 +73,14 @@ def draw_pairs(digits: Digits, known: int, rows: int, size: int, seed: list[int]
 
 
 def _labels(known: int, rows: int, generator: np.random.Generator) -> tuple[Labels, Labels]:
-    """The left and the right label of every row; chance decides which pairs there is one more of, and the order."""
+    """The left and the right label of every row, in random order. Which pairs occur once more than others is random too."""
     kinds = generator.permutation(known**2)[np.arange(rows) % known**2]
     left, right = np.divmod(generator.permutation(kinds), known)
     return left, right
 
 
 def _places(labels: NDArray[np.uint8], wanted: Labels, generator: np.random.Generator) -> Labels:
-    """For every wanted label the place of an image that has it."""
+    """The position of a random image with the label, for every wanted label."""
     ordered, counts = np.argsort(labels, kind="stable"), np.bincount(labels)
     places: Labels = ordered[(np.cumsum(counts) - counts)[wanted] + generator.integers(counts[wanted])]
     return places

@@ -17,7 +17,7 @@ Module = tuple[tuple[int, ...], tuple[int, ...], str]  # inputs, outputs, functi
 
 
 def pair_truth(size: int, hidden_layers: int) -> nx.DiGraph:
-    """Two modules that read nothing of each other, at any depth: left pixels with outputs 0 to 9, right pixels with 10 to 19.
+    """Two independent modules at any depth: left pixels with outputs 0 to 9, right pixels with outputs 10 to 19.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ def pair_truth(size: int, hidden_layers: int) -> nx.DiGraph:
     Returns
     -------
     networkx.DiGraph
-        Nodes with ``inputs``, ``outputs``, ``name`` and ``function``, as those of :func:`~sculpting.tasks.truth_graph`; no truth table,
-        but ``graph["some_inputs"]``: a module is found when some of its pixels are.
+        Nodes with ``inputs``, ``outputs``, ``name`` and ``function``, as those of :func:`~sculpting.tasks.truth_graph`. There is no truth
+        table, but ``graph["some_inputs"]``: a module counts as found when some of its pixels are.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def pair_truth(size: int, hidden_layers: int) -> nx.DiGraph:
 
     Notes
     -----
-    Every pixel is in its side's module, also those that are the same in all images, which no network needs.
+    Every pixel is in the module of its side, even a pixel that is the same in all images and that no network needs.
 
     Examples
     --------
@@ -53,19 +53,21 @@ def pair_truth(size: int, hidden_layers: int) -> nx.DiGraph:
 
 
 def xor_truth(size: int, hidden_layers: int) -> nx.DiGraph:
-    """Left pixels, right pixels, from four hidden layers on a middle of hidden units alone, and a module for each of the three outputs.
+    """Modules of the left pixels, the right pixels and each of the three outputs, and from four hidden layers on a module in the middle.
 
-    The middle reads both sides and is read by the outputs; with fewer hidden layers the outputs read the two sides. Parameters, nodes
-    and errors are those of :func:`pair_truth`, and here too every pixel is in its side's module.
+    The middle module has hidden units alone. It reads both sides, and the outputs read it. With fewer hidden layers the outputs read the
+    two sides. Parameters, nodes and errors are those of :func:`pair_truth`. Here too every pixel is in the module of its side.
 
     Notes
     -----
-    What the published figures show (Patil, Michael and Dovrolis, NeurIPS 2023, task ``[1568, 2, 3, 3]``): with 2 and 3 hidden layers one
-    module of all pixels and three outputs; with 4 and 5 the six modules of this graph, but for the outputs of 3 of 24 networks. Three
-    things are counted at every depth: two modules of pixels, 0, 0, 12 and 12 of 12 networks with 2, 3, 4 and 5 hidden layers; three
-    modules of outputs, 12, 12, 10 and 11; and separation in the middle, 0 throughout. By the task's list, two modules below three,
-    the middle would be one XOR for each bit; here it is one module, as it was found. Where a network takes the three apart, each XOR
-    has one reader, its output, and is in one module with it: the graph of fewer than four hidden layers.
+    The published figures (Patil, Michael and Dovrolis, NeurIPS 2023, task ``[1568, 2, 3, 3]``) show one module of all pixels and three of
+    outputs with 2 and 3 hidden layers. With 4 and 5 they show the six modules of this graph, except for the outputs of 3 of 24 networks.
+    Of 12 networks each with 2, 3, 4 and 5 hidden layers, 0, 0, 12 and 12 have two modules of pixels, 12, 12, 10 and 11 have three modules
+    of outputs, and none has a separated middle.
+
+    By the list that names the task, two modules below three, the middle would be one XOR for each bit. Here it is one module, as it was
+    found. Where a network separates the three XORs, each has one reader, its output, and is in one module with it: this is the graph of
+    fewer than four hidden layers.
 
     Examples
     --------
@@ -89,7 +91,7 @@ def _sides(size: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def _of_pixels(modules: Iterable[Module], edges: Iterable[tuple[int, int]], hidden_layers: int) -> nx.DiGraph:
-    """The graph, marked so that a network which reads some of a module's pixels reads the module."""
+    """The truth graph with ``some_inputs`` set: a network that reads some pixels of a module reads the module."""
     truth = module_graph(modules, edges, hidden_layers)
     truth.graph["some_inputs"] = True
     return truth

@@ -1,4 +1,4 @@
-"""A task: inputs, targets, loss, what counts as held out, and, where it is known, the ground truth.
+"""A task: inputs, targets, loss, validation and test rows, settings for ``sculpt`` and, where it is known, the ground truth.
 
 S = rows, n = inputs, k = outputs.
 """
@@ -28,14 +28,14 @@ __all__ = ["TABLE", "Setting", "Task", "from_gates"]
 
 
 class Setting(TypedDict, total=False):
-    """How a kind of task is learnt and pruned: fields of ``Task``."""
+    """Settings for training and pruning that tasks of one kind share: fields of ``Task``."""
 
     activation: str
     training: TrainingSettings
     schedule: ScheduleSettings
 
 
-# Of a complete truth table; docs/default-setting.md has the reasons.
+# For complete truth tables; docs/default-setting.md has the reasons.
 TABLE: Setting = {
     "activation": "clipped_relu",
     "training": TrainingSettings(input_noise=0.1, hidden_noise=0.3),
@@ -45,7 +45,7 @@ TABLE: Setting = {
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What a network is to compute.
+    """Data that a network must fit, with the settings of ``sculpt`` for it.
 
     Attributes
     ----------
@@ -54,28 +54,29 @@ class Task:
         Bits for ``"bce"``, one-hot classes for ``"ce"``, real values for ``"mse"``.
     loss : {"bce", "ce", "mse"}
     x_validation, y_validation : Tensor
-        The rows that decide whether a pruned network is accepted; the whole table where it is complete.
+        The rows that decide whether a pruned network is accepted; all rows of a complete table.
     complete : bool
-        Whether ``x`` holds every row that the task has, as a truth table does, so that there is nothing to hold out.
+        Whether ``x`` holds every possible row, as a truth table does. Then nothing is held out.
     name : str
     input_names, output_names : tuple of str
     activation : str
-        Of the hidden units of ``model()``.
+        The activation of the hidden units of ``model()``.
     training : TrainingSettings
         Settings of the training rounds of ``sculpt``.
     schedule : ScheduleSettings
         Settings of its pruning schedule.
     gates : GateGraph or None
     x_test, y_test : Tensor or None
-        Rows that nothing is decided on, where the task brings some. They are drawn together with the others so that none can be in both.
+        Rows that decide nothing, where the task has some. They are drawn together with the others, so that no image is in both.
     labels_test : Tensor or None
-        What each row of ``x_test`` was made of, where ``y_test`` may not tell it: of two digits the left and the right one, int64 of
-        shape (S, 2).
+        What each row of ``x_test`` shows, where ``y_test`` does not say it: for two digits the left and the right one, int64 of shape
+        (S, 2).
     structure : function of the number of hidden layers that returns a networkx.DiGraph, or None
-        The ground truth of a task that is not made of gates.
+        Returns the ground truth of a task that has no gates.
     sample : function of (key, step, rows), or None
-        Fresh rows at every step: from keys ``(N, 2)``, the number of a step and how many rows, ``x`` of shape ``(N, n, rows)`` and ``y`` of
-        shape ``(N, k, rows)``, float32, on the device of the keys. What a member gets depends on its key, the step and ``rows`` alone.
+        Draws fresh rows at every step. From keys ``(N, 2)``, the number of the step and the number of rows it returns ``x`` of shape
+        ``(N, n, rows)`` and ``y`` of shape ``(N, k, rows)``, float32, on the device of the keys. The rows of a member depend on its key,
+        the step and ``rows`` alone.
     image : (int, int) or None
         Height and width of the image whose pixels the inputs are, row by row from the top left.
     """
@@ -121,13 +122,13 @@ class Task:
         Parameters
         ----------
         width : int or sequence of int
-            Units in every hidden layer, or in each.
+            Units of every hidden layer, or of each in turn.
         hidden_layers : int
-            How many, when ``width`` is one number.
+            Number of hidden layers, when ``width`` is one number.
         activation : str, optional
-            Of the hidden units, one of :data:`~sculpting.activations.ACTIVATIONS`; that of the task when left out, ``"relu"`` as published
-            unless the task says otherwise. With ``"clipped_relu"``, ``max(0, min(1, z))``, a unit can carry one bit through noise but not
-            two, as the short cuts of ReLU networks do.
+            Of the hidden units, one of :data:`~sculpting.activations.ACTIVATIONS`. When left out, that of the task: ``"relu"``, as
+            published, unless the task has another. A unit with ``"clipped_relu"``, ``max(0, min(1, z))``, can carry one bit through noise
+            but not two; the short cuts of ReLU networks carry two.
 
         Raises
         ------
@@ -154,11 +155,11 @@ class Task:
 
     @property
     def origin(self) -> dict[str, Any]:
-        """What the networks that are made for it keep of a task: its ``task`` name and, where it has one, the size of its ``image``."""
+        """What networks record of the task in their ``origin``: its name and, where it has one, the size of its image."""
         return {"task": self.name, **({"image": list(self.image)} if self.image else {})}
 
     def constant_accuracy(self) -> float:
-        """What the best constant answer reaches on the rows that decide acceptance: see ``sculpt`` for what accuracy means.
+        """Accuracy of the best constant prediction on the validation rows; ``sculpt`` defines accuracy.
 
         Examples
         --------
@@ -171,17 +172,17 @@ class Task:
         return float(shares.max() if self.loss == "ce" else torch.maximum(shares, 1 - shares).mean())
 
     def truth(self, hidden_layers: int) -> nx.DiGraph:
-        """The modules of the task that a network with so many hidden layers can show; of gates with the truth table, see ``truth_graph``.
+        """The modules of the task that a network of this depth can show. For tasks made of gates see ``truth_graph``.
 
         Raises
         ------
         ValueError
-            When the task was made of neither gates nor a ``structure``, so that its structure is not known.
+            When the task has neither gates nor a ``structure``.
         """
         if self.gates is not None:
             return truth_graph(self.gates, hidden_layers)
         if self.structure is None:
-            raise ValueError(f"the structure of task {self.name!r} is not known: build it with tasks.from_gates to have a ground truth")
+            raise ValueError(f"the structure of task {self.name!r} is not known. Build it with tasks.from_gates to have a ground truth")
         return self.structure(hidden_layers)
 
 
@@ -217,7 +218,7 @@ def _check_part(name: str, part: Any, like: Tensor) -> None:
     """Refuse what cannot be the inputs or targets of a task."""
     if not isinstance(part, Tensor) or part.dtype != torch.float32 or part.ndim != 2 or not part.numel():
         got = f"{part.dtype} of shape {tuple(part.shape)}" if isinstance(part, Tensor) else type(part).__name__
-        raise ValueError(f"{name} of a Task must be a float32 tensor of rows and columns; got {got}. BatchedMLP (x, y) for other data")
+        raise ValueError(f"{name} of a Task must be a float32 tensor of rows and columns; got {got}. Pass (x, y) for other data")
     if part.shape[1] != like.shape[1]:
         raise ValueError(f"{name} of a Task must have {like.shape[1]} columns, as {name[0]} has; got {part.shape[1]}")
     bad = int((~torch.isfinite(part)).sum())

@@ -1,8 +1,8 @@
 """The ground-truth graph of a gate graph: the modules that a network of a given depth can show.
 
-The gates are laid out as the smallest layered network that computes them: every AND and OR on the layer after the last of
-its parents (XOR as an OR of two ANDs, NOT on the edges), values carried up to where they are read, and gates that do not
-fit below the outputs absorbed by the outputs. Then three rules give the modules:
+The gates are laid out as the smallest layered network that computes them. Every AND and OR is on the layer after the last of
+its parents; XOR is an OR of two ANDs, and NOT is on the edges. Values are copied upward to where they are read. Gates that do
+not fit below the outputs are absorbed by the outputs. Then three rules give the modules:
 
 1. Units of a layer belong together when they feed the same units, or when they read the same inputs and feed something in common.
 2. A group joins the group above when that is all it feeds and it is all that the other reads.
@@ -24,11 +24,11 @@ __all__ = ["truth_graph"]
 
 Unit = tuple[int, str]  # layer and name of the value
 Simple = dict[str, tuple[str, tuple[str, ...]]]  # name -> operator and parents
-OUTPUT = "output "  # marks the unit of an output, which may have the name of a gate
+OUTPUT = "output "  # prefix of the unit of an output, since an output may have the name of a gate
 
 
 def truth_graph(gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
-    """The modules of the task, as a network with so many hidden layers can show them.
+    """The modules of the task that a network with ``hidden_layers`` hidden layers can show.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ def truth_graph(gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
     networkx.DiGraph
         Nodes 0, 1, ... from the inputs upward, each with ``inputs`` and ``outputs`` (tuples of positions), ``name`` (``T0``,
         ...) and ``function`` (the formulas of the values that leave the module); an edge where a module reads another.
-        The graph itself carries what the modules are to compute, as plain arrays: ``graph["x"]`` and ``graph["y"]``, the truth
-        table (shapes (2^n, n) and (2^n, k), uint8); ``graph["gates"]``, the bits of every gate by its name, shape (2^n,);
-        and ``graph["users"]``, the positions of the outputs that read the gate.
+        The graph also carries plain arrays: ``graph["x"]`` and ``graph["y"]``, the truth table (shapes (2^n, n) and (2^n, k),
+        uint8); ``graph["gates"]``, the bits of every gate by its name, shape (2^n,); and ``graph["users"]``, the positions of the
+        outputs that read the gate.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def _rank(gates: GateGraph, name: str) -> int:
 
 
 def _simplified(gates: GateGraph) -> Simple:
-    """ANDs and ORs of named values, signs left out: name -> (operator, parents); ``=`` marks another name for the same value."""
+    """ANDs and ORs of named values, signs left out: name -> (operator, parents); ``=`` is another name for the same value."""
     simple: Simple = {}
 
     def place(name: str, formula: Formula) -> None:
@@ -149,7 +149,7 @@ def _layout(simple: Simple, gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
 
 
 def _groups(network: nx.DiGraph) -> dict[Unit, frozenset[Unit]]:
-    """Rule 1, layer by layer; outputs stand alone."""
+    """Rule 1, layer by layer; every output is a group of its own."""
     import networkx as nx
 
     reach = {unit: frozenset(nx.descendants(network, unit)) for unit in network}

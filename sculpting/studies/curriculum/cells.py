@@ -20,7 +20,7 @@ from ...models.shape import Shape
 from ...randomness import fold, keys
 from ...settings import RoundSettings
 from ...store import Row
-from ...tasks.cmsp import by_code, cmsp, codes_of
+from ...tasks.parities import by_code, cmsp, codes_of
 from ...tasks.task import Task
 from ..common.parity_classes import EPSILON, LEARNING_RATE, two_classes
 

@@ -29,7 +29,7 @@ from ...randomness import fold, keys
 from ...settings import RoundSettings
 from ...store import Row
 from ...study import CellResult
-from ...tasks.cmsp import cmsp
+from ...tasks.parities import cmsp
 from ..common.agreement import LISTS, agreement_of, attributions_of, rounded
 from ..common.networks import network_bytes, network_file, network_from
 from ..common.parity_classes import EPSILON, LEARNING_RATE, two_classes

@@ -6,7 +6,7 @@ from functools import partial
 
 from ...study import Study
 from ...tasks import cmsp
-from ...tasks.cmsp import SCHEDULE, TRAINING
+from ...tasks.parities import SCHEDULE, TRAINING
 from ..common.command import Command
 from ..common.sampled import key_of_study
 from ..common.settings import settings_of_sampled

@@ -1,4 +1,4 @@
-"""Rows of compositional multitask sparse parity: all that there are, or fresh ones.
+"""Rows of compositional multitask sparse parity: the complete table, or fresh rows.
 
 N = members, S = rows, m = atomic tasks, k = bits of a block, n = task bits, C = codes.
 """
@@ -20,7 +20,7 @@ Code = tuple[int, ...]  # atomic tasks, in ascending order
 
 @dataclass(frozen=True)
 class Layout:
-    """Which inputs and outputs there are: m control bits, n task bits and one output; or the task bits and an output for each code."""
+    """Inputs and outputs of a task: m control bits, n task bits and one output; or n task bits and an output for each code."""
 
     m: int
     k: int
@@ -45,12 +45,12 @@ class Layout:
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """One name, or that of each code."""
+        """``parity``, or the name of each code."""
         return tuple("+".join(map(str, code)) for code in self.codes) if self.each else ("parity",)
 
 
 def all_rows(layout: Layout) -> tuple[Tensor, Tensor]:
-    """Every row that there is: ``x (S, inputs)`` and ``y (S, outputs)``; code by code, the first task bit the slowest."""
+    """The complete table: ``x (S, inputs)`` and ``y (S, outputs)``, code by code; the first task bit changes slowest."""
     places = torch.arange(layout.n - 1, -1, -1).unsqueeze(1)
     table = ((torch.arange(2**layout.n) >> places) & 1).float()
     code = torch.arange(1 if layout.each else len(layout.codes)).repeat_interleave(2**layout.n)
@@ -59,17 +59,17 @@ def all_rows(layout: Layout) -> tuple[Tensor, Tensor]:
 
 
 def draw_rows(layout: Layout, key: Tensor, step: int, rows: int) -> tuple[Tensor, Tensor]:
-    """Fresh rows of every member: ``x (N, inputs, S)`` and ``y (N, outputs, S)``, by its key, the number of the step and how many rows.
+    """Fresh rows of every member: ``x (N, inputs, S)`` and ``y (N, outputs, S)``, from its key, the number of the step and S.
 
-    Task bits are independent and fair. Codes take turns, row ``r`` of step ``s`` being the ``s S + r``-th: each is there equally often in
-    a step, give or take one, and over steps too.
+    Task bits are independent and fair. Codes take turns: row ``r`` of step ``s`` has code ``(s S + r) mod C``. So every code occurs
+    equally often, give or take one row, within a step and over steps.
     """
     drawn = bits(fold(key, step), layout.n * rows).view(len(key), layout.n, rows)
     return _rows(layout, drawn, (torch.arange(rows, device=key.device) + step * rows) % len(layout.codes))
 
 
 def _rows(layout: Layout, task_bits: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
-    """Inputs and targets of task bits ``(N, n, S)``; ``code (S,)`` is which code each row is of, where the control bits say it."""
+    """Inputs and targets of task bits ``(N, n, S)``; ``code (S,)`` is the code of each row, for the control bits."""
     members = _members(layout, task_bits.device)
     parities = task_bits[:, : layout.m * layout.k].unflatten(1, (layout.m, layout.k)).sum(dim=2).remainder_(2)
     if layout.each:

@@ -15,15 +15,15 @@ from torch.nn.functional import softplus
 
 from ..randomness import check_seed, keys
 from ..settings import ScheduleSettings, TrainingSettings
-from .cmsp_rows import Code, Layout, all_rows, draw_rows
-from .cmsp_truth import cmsp_truth
 from .gates import MAX_INPUTS
+from .parity_rows import Code, Layout, all_rows, draw_rows
+from .parity_truth import cmsp_truth
 from .task import Task
 
 __all__ = ["by_code", "cmsp", "codes_of"]
 
-ROWS_OF_A_CODE = 2_000  # as published, for a step
-# What the default, which was chosen on truth tables of Boolean gates, does not learn; docs/parities.md has the reasons.
+ROWS_OF_A_CODE = 2_000  # in each step, as published
+# The default settings, chosen on truth tables of Boolean gates, do not learn these tasks; docs/parities.md has the reasons.
 TRAINING = TrainingSettings(steps=300, batch_size=256, learning_rate=0.03, input_noise=0.1, hidden_noise=0.3)
 SCHEDULE = ScheduleSettings(unit_steps=(0.7, 0.5, 0.3, 0.2, 0.1), edge_steps=(0.02, 0.01, 0.005), dense_rounds=30)
 
@@ -38,46 +38,49 @@ def cmsp(
     rows: int | None = None,
     seed: int = 0,
 ) -> Task:
-    """The task of parities of ``k`` bits, ``m`` of them, each alone and several at once: the sum modulo 2 of the bits that a code names.
+    """Compositional multitask sparse parity: ``m`` parities of ``k`` bits, each alone and several combined.
+
+    A code is a set of atomic tasks. Its target is the parity, the sum modulo 2, of all bits of their blocks.
 
     Parameters
     ----------
     m : int
-        Atomic tasks. Task ``i`` is the parity of its block, the task bits ``i k ... (i + 1) k - 1``.
+        Number of atomic tasks. Task ``i`` is the parity of its block, the task bits ``i k ... (i + 1) k - 1``.
     k : int
-        Bits of a block.
+        Number of bits of a block.
     n : int, optional
-        Task bits, ``m k`` when left out; those beyond the blocks are distractors.
+        Number of task bits, ``m k`` when left out. Those beyond the blocks are distractors.
     codes : sequence of sets of int, optional
-        What is asked for: the parity of all the blocks of one of these sets of atomic tasks. Otherwise each atomic task alone and, of
-        several, all at once.
+        The codes, each a set of atomic tasks. When left out, each atomic task alone and, if there are several, all together.
     outputs : {"one", "each"}
-        One output, which is to follow the code that m control bits tell; or an output for each code, always, and no control bits.
+        One output, whose code is given by ``m`` control bits; or one output for each code, and no control bits.
     rows : int, optional
-        Of each of ``x``, ``x_validation`` and ``x_test``. When left out, all rows that there are, with at most 20 inputs; otherwise 2,000 a
-        code. An exact table of 20 inputs has a million rows a code: draw fewer.
+        Rows of each of ``x``, ``x_validation`` and ``x_test``. When left out, the complete table with at most 20 inputs, and 2,000 rows a
+        code with more. A complete table of 20 inputs has a million rows a code: draw fewer.
     seed : int
-        Draws the rows.
+        Seed of the drawn rows.
 
     Returns
     -------
     Task
-        Inputs, 0 or 1: with one output the control bits ``c0``, ...; then blocks ``b0_0``, ... and distractors ``d0``, ... The output is
-        named ``parity``, or outputs by their codes: ``0``, ``0+1``. Every code is there equally often, give or take one row.
+        Inputs are 0 or 1: with one output the control bits ``c0``, ...; then blocks ``b0_0``, ... and distractors ``d0``, ... One output
+        is named ``parity``; outputs for codes are named ``0``, ``0+1``, ... Every code occurs equally often, give or take one row.
         ``sample`` draws fresh rows.
 
     Raises
     ------
     ValueError
-        When an argument is out of range, or codes are empty, repeated or not of ``0 ... m - 1``.
+        When an argument is out of range, or codes are empty, repeated or not sets of ``0 ... m - 1``.
 
     Notes
     -----
-    Published with two outputs and their softmax; one output and its sigmoid is the same class of functions. Rows that are drawn are
-    drawn independently: with few inputs, some are in more than one of ``x``, ``x_validation`` and ``x_test``. A table has the noises of a
-    truth table, while its edges are pruned by magnitude, and asks for every row: nothing is held out, though with one output it lacks
-    the combinations of control bits that are no code. :func:`~sculpting.tasks.cmsp_truth.cmsp_truth` says what the ground truth shows at
-    which depth.
+    Published with two outputs and their softmax; one output and its sigmoid is the same class of functions. Rows are drawn
+    independently: with few inputs, some occur in more than one of ``x``, ``x_validation`` and ``x_test``.
+
+    A complete table is trained with the noise of a truth table, but its edges are pruned by magnitude. Every row must be correct, and
+    nothing is held out. With one output the table lacks the combinations of control bits that are no code.
+
+    See :func:`~sculpting.tasks.parity_truth.cmsp_truth` for the ground truth at each depth.
 
     Examples
     --------
@@ -90,7 +93,7 @@ def cmsp(
     layout, seed = _layout(m, k, n, codes, outputs), check_seed(seed)
     least = 1 if layout.each else len(layout.codes)
     if rows is not None and (not isinstance(rows, int) or rows < least):
-        raise ValueError(f"rows must be a whole number of at least {least}, one for each code that rows are of; got {rows!r}")
+        raise ValueError(f"rows must be a whole number of at least {least}, so that every code has a row; got {rows!r}")
     exact = rows is None and len(layout.input_names) <= MAX_INPUTS
     drawn = [_fixed(layout, rows or ROWS_OF_A_CODE * least, seed, part) for part in ("training", "validation", "test") if not exact]
     (x, y), (x_validation, y_validation), *test = drawn or [all_rows(layout)] * 2
@@ -108,20 +111,20 @@ def by_code(z: Tensor, y: Tensor, code: Tensor | None = None) -> tuple[Tensor, T
     Parameters
     ----------
     z : Tensor of shape (..., outputs, S)
-        Logits: what the last layer gives, of one network or of a population.
+        Logits, of one network or of a population.
     y : Tensor of shape (..., outputs, S)
         Bits; broadcast to z.
     code : Tensor of shape (S,), integer, optional
-        Which code each row is of, as :func:`codes_of` tells it; with one output. Otherwise every output is a code.
+        With one output, the position of the code of each row, as :func:`codes_of` returns it. When left out, every output is a code.
 
     Raises
     ------
     ValueError
-        When there is a code for each row and yet several outputs, or not one for each row.
+        When ``code`` is given with several outputs, or does not have one entry for each row.
 
     Notes
     -----
-    The loss is the mean of ``-log2`` of the probability of the right bit: 1 bit is chance. A code without rows has NaN.
+    The loss is the mean of ``-log2`` of the probability of the correct bit; chance is 1 bit. Codes without rows get NaN.
 
     Examples
     --------
@@ -137,8 +140,8 @@ def by_code(z: Tensor, y: Tensor, code: Tensor | None = None) -> tuple[Tensor, T
         return loss.mean(dim=-1), right.mean(dim=-1)
     if loss.shape[-2] != 1 or code.shape != loss.shape[-1:]:
         raise ValueError(
-            f"code must say for each of the {loss.shape[-1]} rows of one output which code it is of; got shape {tuple(code.shape)} "
-            f"and {loss.shape[-2]} outputs. Leave it out where every output is a code"
+            f"code must hold a code for each of the {loss.shape[-1]} rows of one output; got shape {tuple(code.shape)} and "
+            f"{loss.shape[-2]} outputs. Leave it out where every output is a code"
         )
     share = torch.nn.functional.one_hot(code.long()).double()
     share /= share.sum(dim=0)
@@ -146,14 +149,14 @@ def by_code(z: Tensor, y: Tensor, code: Tensor | None = None) -> tuple[Tensor, T
 
 
 def codes_of(x: Tensor, m: int) -> tuple[tuple[Code, ...], Tensor]:
-    """The codes that the control bits of rows tell, smaller ones first, and the position of each row's among them, ``(S,)``.
+    """The codes in the control bits of rows, smaller ones first, and the position of each row's code among them, ``(S,)``.
 
     Parameters
     ----------
     x : Tensor of shape (S, inputs)
-        Of a task with one output.
+        Inputs of a task with one output.
     m : int
-        Control bits.
+        Number of control bits.
 
     Examples
     --------
@@ -173,7 +176,7 @@ def _layout(m: int, k: int, n: int | None, codes: Iterable[Iterable[int]] | None
     if n is not None and n < m * k:
         raise ValueError(f"n must be at least m * k = {m * k}, {k} bits for each of {m} atomic tasks; got {n}")
     if outputs not in ("one", "each"):
-        raise ValueError(f"outputs must be 'one', or 'each' for one of every code; got {outputs!r}")
+        raise ValueError(f"outputs must be 'one', or 'each' for one output per code; got {outputs!r}")
     atomic = [(i,) for i in range(m)]
     asked = [*atomic, tuple(range(m))][: m + (m > 1)] if codes is None else codes
     checked = tuple(_code(code, m) for code in asked) if isinstance(asked, Iterable) else ()
@@ -192,7 +195,7 @@ def _code(code: Iterable[int], m: int) -> Code:
 
 
 def _name(layout: Layout, usual: bool) -> str:
-    """As the command line reads it, where the codes are the usual ones."""
+    """The name of the task, as the command line reads it; the default codes are left out."""
     parts = [f"m={layout.m}", f"k={layout.k}"]
     parts += [f"n={layout.n}"] * (layout.n > layout.m * layout.k)
     parts += ["codes=" + "|".join("+".join(map(str, code)) for code in layout.codes)] * (not usual)

@@ -1,11 +1,11 @@
-"""The ground truth of compositional multitask sparse parity: a module for each gated parity, and what the codes make of them."""
+"""The ground truth of compositional multitask sparse parity: a module for each gated parity, and modules that combine them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .cmsp_rows import Layout
 from .gates import MAX_INPUTS, GateGraph
+from .parity_rows import Layout
 from .pixel_truth import Module, module_graph
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def cmsp_truth(layout: Layout, hidden_layers: int) -> nx.DiGraph:
     Returns
     -------
     networkx.DiGraph
-        As of :func:`~sculpting.tasks.truth_graph`. The truth table, ``graph["x"]``, ``["y"]``, ``["gates"]`` and ``["users"]``, is there
-        with an output for each code and at most 20 inputs. With one output there is none: only the given codes occur, the other
-        control bits have no right answer, and so there is no verdict on the validity of other decompositions.
+        As of :func:`~sculpting.tasks.truth_graph`. With an output for each code and at most 20 inputs it carries the truth table,
+        ``graph["x"]``, ``["y"]``, ``["gates"]`` and ``["users"]``. With one output it does not: only the given codes occur, and other
+        control bits have no defined target. Other decompositions then get no verdict on their validity.
 
     Raises
     ------
@@ -39,19 +39,19 @@ def cmsp_truth(layout: Layout, hidden_layers: int) -> nx.DiGraph:
 
     Notes
     -----
-    What nothing needs, or nothing tells apart, is not in the truth: distractors, blocks of atomic tasks in no code, and, with one output,
-    control bits that never change are in no module; atomic tasks that are in the same codes are one parity of all their bits. A control
-    bit that the others determine is in its module all the same (of the default codes any one, from three atomic tasks on: it is 1
-    where the others are all 0 or all 1); a sparse network may do without.
+    The truth holds only what the task needs. Distractors, blocks of atomic tasks in no code and, with one output, control bits that never
+    change are in no module. Atomic tasks that occur in the same codes form one parity of all their bits. A control bit that the others
+    determine is in its module all the same, although a sparse network may do without it. (With the default codes and three or more atomic
+    tasks this is every control bit: it is 1 where the others are all 0 or all 1.)
 
     *One output.* ReLU units can gate a parity on the first hidden layer and add the parities up on the second, so that two hidden
-    layers show every module. One hidden layer has no place for an XOR of parities: its units read all that a code joins. Atomic
-    tasks that codes join, directly or through others, are then one module. (With one hidden layer, the sparsest networks found for two
-    atomic tasks of two bits put each control bit with the block of the other task.)
+    layers show every module. One hidden layer has no room for an XOR of parities: its units read all that a code joins. Atomic tasks that
+    codes join, directly or through others, are then one module. (With one hidden layer, the sparsest networks found for two atomic tasks
+    of two bits put each control bit with the block of the other task.)
 
-    *An output for each code*, at any depth: each output reads the parities of its code. The output of an atomic code whose parity other
-    outputs read too is a module of its own, as a group joins the one above only if that is all it feeds; see
-    :func:`~sculpting.tasks.truth_graph`. If no other output reads the parity, its output is in its module.
+    *An output for each code*, at any depth. Each output reads the parities of its code. The output of an atomic code is in the module of
+    its parity when no other output reads that parity. Otherwise it is a module of its own, because a group joins the group above only if
+    that is all it feeds; see :func:`~sculpting.tasks.truth_graph`.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def cmsp_truth(layout: Layout, hidden_layers: int) -> nx.DiGraph:
 
 
 def _inseparable(layout: Layout) -> list[Subset]:
-    """Atomic tasks that are in the same codes, together; those in none left out."""
+    """Atomic tasks, grouped by the codes that they occur in; those in no code are left out."""
     alike: dict[tuple[bool, ...], list[int]] = {}
     for i in range(layout.m):
         alike.setdefault(tuple(i in code for code in layout.codes), []).append(i)
@@ -98,7 +98,7 @@ def _joined(layout: Layout) -> list[Subset]:
 
 
 def _changing(layout: Layout, part: Subset) -> list[int]:
-    """Those of its control bits that are not the same in every row."""
+    """The control bits of a part that are not the same in every row."""
     return [i for i in part if layout.controls and not all(i in code for code in layout.codes)]
 
 
@@ -118,7 +118,7 @@ def _parity(layout: Layout, part: Subset) -> str:
 
 
 def _table(gates: GateGraph) -> dict[str, Any]:
-    """What a truth graph carries of a truth table."""
+    """The truth table, as a truth graph carries it."""
     x, y = gates.truth_table()
     columns = gates.columns()
     return {"x": x, "y": y, "gates": {name: columns[name] for name in gates.gates}, "users": gates.users()}

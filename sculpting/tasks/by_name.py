@@ -1,4 +1,4 @@
-"""Tasks by what one types on a command line."""
+"""Tasks by name, as typed on the command line."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from .boolean import boolean
-from .cmsp import cmsp
+from .boolean_tables import boolean
 from .mnist import mnist_pair, mnist_xor
+from .parities import cmsp
 from .task import Task
 
 __all__ = ["MAKERS", "named"]
@@ -17,7 +17,7 @@ MAKERS: dict[str, Callable[..., Task]] = {"mnist-pair": mnist_pair, "mnist-xor":
 
 
 def named(text: str) -> Task:
-    """The task that a text names: one of the published Boolean tasks, or ``mnist-pair``, ``mnist-xor`` or ``cmsp`` with their options.
+    """The task of a name: one of the published Boolean tasks, or ``mnist-pair``, ``mnist-xor`` or ``cmsp`` with options.
 
     Parameters
     ----------

@@ -95,7 +95,7 @@ _FAMILIES: dict[tuple[int, ...], tuple[Callable[[int], Gates], tuple[int, ...]]]
 
 
 def boolean_tasks() -> tuple[tuple[int, ...], ...]:
-    """The lists that name the published tasks, 38 of them; the paper counts ``[4, 1, 2, 16]`` in two experiments, hence 39.
+    """The lists that name the 38 published tasks. The paper counts ``[4, 1, 2, 16]`` in two experiments, hence 39.
 
     Examples
     --------
