@@ -130,8 +130,12 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
 FIRST = Path(__file__).parent / "data"
 
 
-@pytest.mark.parametrize(("name", "edges"), [("checkpoint_v1", [4]), ("checkpoint_split_v1", [16, 29])])
-def test_a_checkpoint_of_the_first_version_goes_on_to_the_same_result(name: str, edges: list[int], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "rounds", "min_accuracy", "edges"), [("checkpoint_v1", 8, 1.0, [4]), ("checkpoint_split_v1", 17, 0.968363808087462, [16, 29])]
+)
+def test_a_checkpoint_of_the_first_version_goes_on_to_the_same_result(
+    name: str, rounds: int, min_accuracy: float, edges: list[int], tmp_path: Path
+) -> None:
     """Written by version 0.1.0 after 4 of 8 rounds and after 8 of 17, with steps in percent. On another machine the remaining rounds may
     round differently, and so the result may differ by an edge or a round."""
     call: dict[str, Any] = {"seeds": 1, "unit_steps": [0.5], "edge_steps": [0.05]}
@@ -147,9 +151,7 @@ def test_a_checkpoint_of_the_first_version_goes_on_to_the_same_result(name: str,
     path.write_bytes((FIRST / f"{name}.safetensors").read_bytes())
     left: list[int] = []
     result = sculpt(model, data, **call, checkpoint=path, progress=lambda done, total: left.append(done))
-    every: list[int] = []
-    whole = sculpt(model, data, **call, progress=lambda done, total: every.append(done))
-    assert 0 < len(left) < len(every) - 2
-    assert result.min_accuracy == pytest.approx(whole.min_accuracy, abs=0.01)
+    assert 0 < len(left) < rounds - 2
+    assert result.min_accuracy == pytest.approx(min_accuracy)  # of dense networks, which were trained before
     assert sorted(n.edge_count for n in result.candidates) == pytest.approx(edges, abs=3)
     assert {(n.origin["unit_step"], n.origin["edge_step"]) for n in result.candidates} == {(*call["unit_steps"], *call["edge_steps"])}

@@ -12,6 +12,7 @@ import pytest
 import torch
 from test_study_even_digits_methods import SMALL
 
+from analysis import drawing
 from sculpting import SparseNetwork, run
 from sculpting.cli import main
 from sculpting.narrow import ablation_scores, attribution_scores, score_correlation
@@ -229,6 +230,7 @@ def test_the_study_goes_on_and_writes_its_files(small: pytest.MonkeyPatch, tmp_p
         return even_cell(files=files, **arguments)
 
     small.setattr(even_digits, "even_cell", spy)
+    small.setattr(drawing, "picture_bytes", lambda ax, kind: b"")  # drawn once, above
     again = run(even_digits.study(source="digits"), tmp_path, progress=False)
     assert [{**row, "seconds": 0} for row in again] == [{**row, "seconds": 0} for row in rows]
     assert [arguments.get("seed", arguments.get("method")) for arguments in begun] == [1, "random"]

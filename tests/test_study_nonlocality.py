@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from analysis import drawing
 from sculpting import SparseNetwork, run
 from sculpting.cli import main
 from sculpting.data import Data
@@ -208,8 +209,15 @@ def test_units_that_are_zero_or_unread_are_not_counted() -> None:
     assert nonlocality_cells._live(population) == [1]
 
 
+def no_picture(ax: Any, kind: str) -> bytes:
+    """In place of pictures that take longer to draw than the cells of these tests take to run."""
+    return b""
+
+
 def test_the_study_goes_on_and_writes_its_files(tiny: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first = run(nonlocality.study(seeds=2, lasso=False), tmp_path, progress=False)
+    with tiny.context() as quick:
+        quick.setattr(drawing, "picture_bytes", no_picture)
+        first = run(nonlocality.study(seeds=2, lasso=False), tmp_path, progress=False)
     assert {row["network"] for row in first} == {"plain"}
     assert (tmp_path / "summary.md").read_text() == nonlocality_summary(first, "reduced")
     rows = run(nonlocality.study(seeds=2), tmp_path, progress=False)
@@ -223,12 +231,14 @@ def test_the_study_goes_on_and_writes_its_files(tiny: pytest.MonkeyPatch, tmp_pa
     for name in ("accuracy.svg", "attribution.svg", "scores.svg", "networks.svg"):
         assert (tmp_path / name).read_text().startswith("<?xml")
     tiny.setattr(nonlocality, "nonlocality_cell", refuse)
+    tiny.setattr(drawing, "picture_bytes", no_picture)
     assert run(nonlocality.study(seeds=2), tmp_path, progress=False) == rows
     assert main(["study", "nonlocality", "--full", "--out", str(tmp_path)]) == 2
     assert "m is 4 there and 6 now" in capsys.readouterr().err
 
 
 def test_a_group_lasso_whose_plain_network_is_gone_has_it_trained_again(tiny: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tiny.setattr(drawing, "picture_bytes", no_picture)
     rows = run(nonlocality.study(seeds=1), tmp_path, progress=False)
     (tmp_path / "networks" / "width16_seed0_plain.safetensors").unlink()
     (tmp_path / "cells" / "width16_seed0_proximal.json").unlink()

@@ -25,6 +25,7 @@ def test_one_setting_is_changed_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_p
         return fake_cell(*arguments)
 
     monkeypatch.setattr(sensitivity_cells, "rows_by_selection", spy)
+    monkeypatch.setattr("analysis.drawing.encoding.DOTS_PER_INCH", 30)
     assert main(["study", "sensitivity", "--out", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
     assert all(len(change) <= 1 for change in changes)
