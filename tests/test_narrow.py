@@ -324,7 +324,7 @@ def test_accuracies_are_on_the_test_rows_and_validation_rows_decide_when_to_stop
         ({"keep": cmsp(2, 2), "forget": None}, "x must have 8 columns, one for each input of the model; got 6"),
         (
             {"keep": (KEEP.x, KEEP.x[:, 3] + 0.5), "forget": (KEEP.x, torch.full((64,), 3.0))},
-            "the 13 rows for validation must not all have the same targets, for which the coefficient of determination is not defined",
+            "the 13 rows for validation must have different targets, or the coefficient of determination is not defined; got all the same",
         ),
         ({"keep": (KEEP.x, torch.ones(64))}, "keep must have different targets, or there is nothing to learn; got 51 rows with the same"),
     ],
