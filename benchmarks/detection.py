@@ -1,7 +1,7 @@
 """What the module detector costs: the search for the number of clusters, large networks, and many small ones. On one thread.
 
 Run as `python benchmarks/detection.py`. Process time; medians of 3 with all values. A refit is the straightforward search: the
-clustering of scikit-learn anew for each number of clusters, and the modularity of its labels from the definition. Large networks run in
+clustering of scikit-learn again for each number of clusters, and the modularity of its labels from the definition. Large networks run in
 a process of their own, whose peak memory holds the interpreter, its imports and the weights.
 """
 

@@ -31,8 +31,8 @@ def verdicts(networks: list[dict]) -> list[str]:
     counts: dict[tuple[str, str], dict[int, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for network in networks:
         layers = len(network["widths"]) - 2
-        told = compare(detect_modules(read(network)), tasks.boolean(network["task"]).truth(hidden_layers=layers))
-        verdict = "exact" if told.exact else "valid" if told.valid else "wrong"
+        comparison = compare(detect_modules(read(network)), tasks.boolean(network["task"]).truth(hidden_layers=layers))
+        verdict = "exact" if comparison.exact else "valid" if comparison.valid else "wrong"
         counts[network["experiment"], str(network["task"])][layers][verdict] += 1
     total = sum((c for by_layer in counts.values() for c in by_layer.values()), Counter())
     rows = [
@@ -56,7 +56,7 @@ def chance(networks: list[dict]) -> list[str]:
     start = time.perf_counter()
     for network in networks[::3]:
         result = significance(detect_modules(read(network)), nulls=NULLS)
-        forced = result.verdict == "cannot be told from chance"
+        forced = result.verdict == "cannot be comparison from chance"
         found[network["experiment"], str(network["task"])].append((result.p_value, forced))
     each = (time.perf_counter() - start) / len(networks[::3])
     rows = []

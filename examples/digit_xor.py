@@ -28,5 +28,5 @@ for module in found.modules:
 values, alive = found.graph.unit_values(task.x_test.numpy()), found.graph.alive()
 for layer in range(1, 5):
     shares = bit_shares(values[layer][:, alive[layer]], task.labels_test.numpy()).max(axis=1)
-    print(f"layer {layer}: one bit has {shares.min():.2f} to {shares.max():.2f} of what a unit tells, {shares.mean():.2f} in the mean")
+    print(f"layer {layer}: one bit has {shares.min():.2f} to {shares.max():.2f} of what a unit carries, {shares.mean():.2f} in the mean")
 found.draw("runs/digit_xor.svg", image=task.image)

@@ -16,14 +16,14 @@ for ax, codes in zip(figure.subplots(1, 2), ([[0], [1]], [[0], [1], [0, 1]]), st
     task = tasks.cmsp(m=2, k=2, n=6, codes=codes, outputs="each")
     result = sculpt(task.model(width=24, hidden_layers=2), task, seeds=2, unit_steps=[0.5], edge_steps=[0.02], progress=False)
     found = consensus(result.candidates)
-    told = compare(found, task.truth(hidden_layers=2))
+    comparison = compare(found, task.truth(hidden_layers=2))
     groups = [" ".join(task.input_names[i] for i in module.inputs) for module in found.modules if module.inputs]
     left_out = [name for name, label in zip(task.input_names, found.labels[0], strict=True) if label < 0]
     found.draw(ax=ax)
     ax.set_title(f"outputs {', '.join(task.output_names)}: {found.network.edge_count} edges")
     print(
         f"outputs {', '.join(task.output_names)}: inputs in groups {' | '.join(groups)}, left out {', '.join(left_out) or 'none'}; "
-        f"modules {'' if told.exact else 'not '}those of the task, {'a' if told.valid else 'no'} valid decomposition"
+        f"modules {'' if comparison.exact else 'not '}those of the task, {'a' if comparison.valid else 'no'} valid decomposition"
     )
 
 Path("runs").mkdir(exist_ok=True)

@@ -147,10 +147,10 @@ def _atomic_first(rows: Sequence[Row], arm: str) -> str:
     """Of the seeds that learnt the composite, in how many every atomic parity was learnt by then."""
     if arm == "narrow":
         return ""
-    marks = {row["seed"]: row["samples_fresh"] for row in _composite(rows, arm) if row["samples_fresh"] is not None}
-    atomic = [row for row in rows if row["arm"] == arm and "+" not in row["code"] and row["seed"] in marks]
-    late = {row["seed"] for row in atomic if row["samples_fresh"] is None or row["samples_fresh"] >= marks[row["seed"]]}
-    return with_interval(_rate([seed not in late for seed in marks])) if marks else ""
+    samples = {row["seed"]: row["samples_fresh"] for row in _composite(rows, arm) if row["samples_fresh"] is not None}
+    atomic = [row for row in rows if row["arm"] == arm and "+" not in row["code"] and row["seed"] in samples]
+    late = {row["seed"] for row in atomic if row["samples_fresh"] is None or row["samples_fresh"] >= samples[row["seed"]]}
+    return with_interval(_rate([seed not in late for seed in samples])) if samples else ""
 
 
 def _rate(verdicts: Sequence[bool]) -> Rate | None:

@@ -1,4 +1,4 @@
-"""What hidden units tell of the bits of two digits: whether a network computes the XOR of each bit apart from the others."""
+"""How hidden units carry the bits of two digits: whether a network computes the XOR of each bit apart from the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["bit_columns"]
 
 # S = rows, u = units of a layer.
 
-PURE = 0.9  # share from which on a unit is said to tell of one bit
+PURE = 0.9  # share from which on a unit is said to carry one bit
 
 
 def bit_columns(graph: Any, x: ArrayLike, digits: ArrayLike) -> Row:
@@ -32,9 +32,9 @@ def bit_columns(graph: Any, x: ArrayLike, digits: ArrayLike) -> Row:
     -------
     dict
         ``bit_share``: for each hidden layer the mean over its units of the largest of their :func:`~analysis.bit_shares`, such as
-        ``"0.31-0.55-0.93"``; ``nan`` where no unit tells anything. ``bits_separate``: whether in a hidden layer below the last every
-        unit tells of one bit, with a share of at least 0.9, and each bit is told of; in the last they have to be apart in a network of
-        modules, since each of its units then serves one output. ``one_output``: for each hidden layer how many units reach one output
+        ``"0.31-0.55-0.93"``; ``nan`` where no unit carries anything. ``bits_separate``: whether in a hidden layer below the last every
+        unit carries one bit, with a share of at least 0.9, and each bit is carried. In the last layer the bits are apart in any network
+        of modules, since each of its units then serves one output. ``one_output``: for each hidden layer how many units reach one output
         only, such as ``"0-2-9"``.
     """
     from analysis import bit_shares
