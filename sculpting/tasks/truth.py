@@ -10,7 +10,7 @@ below the outputs are absorbed by the outputs. Then four rules give the modules:
 3. An output joins the group below it when it reads nothing else.
 4. A single input that only one module reads belongs to it. Several inputs that feed the same are a group, and so a sub-function.
 
-For the published tasks the first three are the partitions by which the paper scores (Patil, Michael and Dovrolis, NeurIPS 2023).
+For the published tasks the first three rules give the partitions by which the paper scores (Patil, Michael and Dovrolis, NeurIPS 2023).
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ Unit = tuple[int, str]  # layer and name of the value
 Column = NDArray[np.bool_]
 Function = Callable[[Mapping[str, Column]], Column]
 Units = dict[str, tuple[tuple[str, ...], Function]]  # what a unit reads, and its function of that
+Reads = dict[str, tuple[str, ...]]  # what a unit reads
 OUTPUT = "output "  # prefix of the unit of an output, since an output may have the name of a gate
 
 
@@ -73,8 +74,8 @@ def truth_graph(gates: GateGraph, hidden_layers: int, *, inputs_apart: bool = Fa
     """
     if hidden_layers < 1:
         raise ValueError(f"hidden_layers must be at least 1; got {hidden_layers}")
-    units = _units_of(gates)
-    network = _layout(units, gates, hidden_layers)
+    reads = _reads_of(gates)
+    network = _layout(reads, gates, hidden_layers)
     members = _contracted(network, _groups(network), hidden_layers + 1, () if inputs_apart else gates.inputs)
     modules = sorted(set(members.values()), key=lambda module: min((layer, _rank(gates, name)) for layer, name in module))
     truth = _with_table(gates)
@@ -84,7 +85,7 @@ def truth_graph(gates: GateGraph, hidden_layers: int, *, inputs_apart: bool = Fa
             name=f"T{node}",
             inputs=tuple(i for i, name in enumerate(gates.inputs) if (0, name) in held),
             outputs=tuple(i for i, name in enumerate(gates.outputs) if (hidden_layers + 1, OUTPUT + name) in held),
-            function=_function(gates, units, set(held), network),
+            function=_function(gates, reads, set(held), network),
         )
     index = {module: node for node, module in enumerate(modules)}
     truth.add_edges_from((index[members[a]], index[members[b]]) for a, b in network.edges if members[a] != members[b])
@@ -106,13 +107,13 @@ def named_truth(gates: GateGraph) -> nx.DiGraph:
     """
     import networkx as nx
 
-    units: Units = {name: (tuple(dict.fromkeys(formula.names())), _unknown) for name, formula in gates.gates.items()}
-    own = [name for name, (reads, _) in units.items() if len(reads) > 1]
+    reads: Reads = {name: tuple(dict.fromkeys(formula.names())) for name, formula in gates.gates.items()}
+    own = [name for name, names in reads.items() if len(names) > 1]
     readers: dict[str, list[str]] = {}
     for name in own:
-        for read in dict.fromkeys(_source(units, read) for read in units[name][0]):
+        for read in dict.fromkeys(_source(reads, read) for read in reads[name]):
             readers.setdefault(read, []).append(name)
-    shown = {output: _source(units, output) for output in gates.outputs}
+    shown = {output: _source(reads, output) for output in gates.outputs}
     held: dict[tuple[str, ...], list[int]] = {}
     for i, name in enumerate(gates.inputs):
         if name in readers:
@@ -134,10 +135,6 @@ def named_truth(gates: GateGraph) -> nx.DiGraph:
     return truth
 
 
-def _unknown(columns: Mapping[str, Column]) -> Column:
-    raise AssertionError("only what a gate reads is asked for")
-
-
 def _with_table(gates: GateGraph) -> nx.DiGraph:
     """A graph without modules yet, with the truth table and the gates."""
     import networkx as nx  # costs a noticeable part of importing the package
@@ -152,26 +149,28 @@ def _rank(gates: GateGraph, name: str) -> int:
     return names.index(name) if name in names else len(names)
 
 
-def _units_of(gates: GateGraph) -> Units:
-    """The units that compute the gates: for each name what it reads, and the function of that.
+def _reads_of(gates: GateGraph) -> Reads:
+    """The units that compute the gates: for each name what it reads.
 
     An AND or an OR is one unit. An XOR is an OR of two ANDs. A part of a formula without a name of its own is no unit where what reads it
     is a threshold function of the parts of the part, and comes a layer earlier so. A value that reads one other is that value.
     """
     units: Units = {}
+    reads: Reads = {}
     level: dict[str, int] = dict.fromkeys(gates.inputs, 0)
 
     def add(name: str, parents: tuple[str, ...], function: Function, parts: Sequence[str]) -> None:
         """Place a unit, without those of its unnamed ``parts`` that it can do without."""
         for some in ([part for part in parts if part in ors], [part for part in parts if part not in ors]):
             merged = _merged(parents, function, {part: units[part] for part in some if part in units and part in parents})
-            if merged is not None and _level(merged[0]) < _level(parents):
+            if merged is not None and level_of(merged[0]) < level_of(parents):
                 parents, function = merged
         units[name] = parents, function
-        level[name] = level[_source(units, parents[0])] if len(parents) == 1 else _level(parents)
+        reads[name] = parents
+        level[name] = level[_source(reads, parents[0])] if len(parents) == 1 else level_of(parents)
 
-    def _level(parents: Sequence[str]) -> int:
-        return 1 + max(level[_source(units, parent)] for parent in parents)
+    def level_of(parents: Sequence[str]) -> int:
+        return 1 + max(level[_source(reads, parent)] for parent in parents)
 
     ors: set[str] = set()  # the ORs of XORs
 
@@ -193,16 +192,16 @@ def _units_of(gates: GateGraph) -> Units:
             for sign, first in (("+", False), ("-", True)):
                 signed = [(last[0], last[1] ^ first), (other[0], other[1] ^ (not first))]
                 add(f"{target}{sign}", tuple(dict.fromkeys((last[0], other[0]))), _folded(np.logical_and, signed, False), unnamed)
-            negated = formula.negated and target == name
-            units[target] = (f"{target}+", f"{target}-"), _folded(np.logical_or, [(f"{target}+", False), (f"{target}-", False)], negated)
-            level[target] = _level(units[target][0])
+            either = [(f"{target}+", False), (f"{target}-", False)]
+            function = _folded(np.logical_or, either, formula.negated and target == name)
+            add(target, (f"{target}+", f"{target}-"), function, [])
             if target not in gates.gates:
                 ors.add(target)
             last = target, False
 
     for name, formula in gates.gates.items():
         place(name, formula)
-    return units
+    return reads
 
 
 def _folded(fold: Callable[..., Column], terms: Sequence[tuple[str, bool]], negated: bool) -> Function:
@@ -229,46 +228,45 @@ def _merged(parents: tuple[str, ...], function: Function, parts: Units) -> tuple
     return (reads, whole) if is_threshold(whole(dict(zip(reads, all_rows(len(reads)).T, strict=True)))) else None
 
 
-def _source(units: Units, name: str) -> str:
+def _source(reads: Reads, name: str) -> str:
     """The value that a name stands for."""
-    while name in units and len(units[name][0]) == 1:
-        name = units[name][0][0]
+    while name in reads and len(reads[name]) == 1:
+        (name,) = reads[name]
     return name
 
 
-def _layout(units: Units, gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
-    """The smallest layered network: a graph over units ``(layer, value)``."""
+def _layout(reads: Reads, gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
+    """The layered network: a graph over units ``(layer, value)``."""
     import networkx as nx
 
     level: dict[str, int] = dict.fromkeys(gates.inputs, 0)
-    for name, (parents, _) in units.items():
-        level[name] = level[_source(units, parents[0])] if len(parents) == 1 else 1 + max(level[_source(units, p)] for p in parents)
+    for name, parents in reads.items():
+        level[name] = level[_source(reads, parents[0])] if len(parents) == 1 else 1 + max(level[_source(reads, p)] for p in parents)
     network = nx.DiGraph()
 
-    def reads(name: str, layer: int) -> list[str]:
-        """The values on the layer below from which a unit on ``layer`` gets the value ``name``."""
-        found: dict[str, None] = {}
+    def below_of(name: str, layer: int) -> list[Unit]:
+        """The units on the layer below from which a unit on ``layer`` gets the value ``name``."""
+        found: dict[Unit, None] = {}
         seen, todo = set(), [name]
         while todo:
             value = todo.pop()
             if level[value] < layer:
-                found[value] = None
+                found[layer - 1, value] = None
             elif value not in seen:
-                todo += [_source(units, parent) for parent in reversed(units[value][0])]
+                todo += [_source(reads, parent) for parent in reversed(reads[value])]
             seen.add(value)
         return list(found)
 
     todo: list[Unit] = []
     for output in gates.outputs:
-        unit = (hidden_layers + 1, OUTPUT + output)
-        below = [(hidden_layers, name) for name in reads(_source(units, output), hidden_layers + 1)]
-        network.add_edges_from((b, unit) for b in below)
+        below = below_of(_source(reads, output), hidden_layers + 1)
+        network.add_edges_from((unit, (hidden_layers + 1, OUTPUT + output)) for unit in below)
         todo += below
     while todo:
         layer, name = todo.pop()
         if layer and not network.in_degree((layer, name)):
-            below = [(layer - 1, r) for r in reads(name, layer)]
-            network.add_edges_from((b, (layer, name)) for b in below)
+            below = below_of(name, layer)
+            network.add_edges_from((unit, (layer, name)) for unit in below)
             todo += below
     return network
 
@@ -332,12 +330,12 @@ def _contracted(
     return members
 
 
-def _function(gates: GateGraph, units: Units, held: set[Unit], network: nx.DiGraph) -> str:
+def _function(gates: GateGraph, reads: Reads, held: set[Unit], network: nx.DiGraph) -> str:
     """The formulas of the values that leave a module, or that its outputs show."""
     leaving: dict[str, None] = {}
     for unit in sorted(held, key=lambda u: (u[0], _rank(gates, u[1]))):
         if unit[1].startswith(OUTPUT):
-            leaving[_source(units, unit[1].removeprefix(OUTPUT))] = None
+            leaving[_source(reads, unit[1].removeprefix(OUTPUT))] = None
         elif not set(network.successors(unit)) <= held:
             leaving[unit[1]] = None
     return ", ".join(f"{name} = {gates.gates[name]}" if name in gates.gates else name for name in leaving)
