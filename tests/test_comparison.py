@@ -247,7 +247,8 @@ def found_of(labels: list[list[int]]) -> Hierarchy:
         ([[0, 0, 1, 1, 2, 2], [0, 1, 2, 2], [3, 2]], "exact", "every module of the truth was found"),
         ([[0, 0, 0, 0, 1, 1], [0, 0, 1, 1], [0, 1]], "coarser", "M0 {x0, x1, x2, x3, y0} is T0 {x0, x1} + T1 {x2, x3} + T2 {y0}"),
         ([[0, 0, 1, 1, 2, 2], [0, 3, 2, 2], [4, 2]], "finer", "T1 {x2, x3} is M1 {x2, x3} + M3 {1 hidden units}"),
-        ([[0, 0, 1, 1, 1, 1], [0, 1, 1, 1], [2, 1]], "mixed", "M1 {x2, x3, x4, x5, y1} joins T1 {x2, x3} and T3 {x4, x5, y1}"),
+        ([[0, 0, 1, 1, 1, 1], [0, 1, 1, 1], [2, 1]], "mixed", "joins T1 {x2, x3} and T3 {x4, x5, y1}, which have nothing to do"),
+        ([[0, 0, 0, 0, 1, 1], [2, 2, 1, 1], [2, 1]], "mixed", "joins T0 {x0, x1} and T1 {x2, x3}, neither of which reads the other"),
     ],
 )
 def test_the_verdict_is_one_word_with_its_reason(labels: list[list[int]], verdict: str, reason: str) -> None:

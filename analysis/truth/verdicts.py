@@ -52,7 +52,9 @@ def verdict_of(
         return "valid", f"{how}: every module passes on what it must and no more"
     if joined := _unrelated(found, truth):
         module, (first, second) = joined
-        return "mixed", f"{of_found(module)} joins {of_truth(first)} and {of_truth(second)}, which have nothing to do with each other"
+        related = nx.has_path(truth.to_undirected(as_view=True), first, second)
+        how = "neither of which reads the other" if related else "which have nothing to do with each other"
+        return "mixed", f"{of_found(module)} joins {of_truth(first)} and {of_truth(second)}, {how}"
     usual = "the modules of the truth, connected in another way" if exact else "what was found is no union and no part of true modules"
     return "wrong", "; ".join(reasons) or usual
 
