@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import Hierarchy, LayeredGraph, compare, detect_modules
+from analysis.truth.contraction import SearchLimitError, contraction
+from analysis.truth.verdicts import verdict_of
 from sculpting import tasks
 
 BOTH = [  # three ANDs, each read by two of three ORs
@@ -112,7 +114,10 @@ def test_another_valid_decomposition_is_distinguished_from_a_wrong_one() -> None
     assert "\nanother valid decomposition: every module passes on what it must and no more\n" in split(0, 1, 1, 0)
     assert "M0 must tell apart 3 of the 4 cases of {x0, x3}; its inputs leave it as they are" in split(0, 1, 1, 0)
     assert "M2 must tell apart 4 of the 16 cases of {x0, x1, x2, x3}; 3 units leave it" in split(0, 1, 1, 0)
-    assert "\nnot a valid decomposition: {x0, x1} passes 4 classes of 4; {x2, x3} passes 4 classes of 4\n" in split(0, 0, 1, 1)
+    assert (
+        "\nits boundaries are not those of a valid decomposition: {x0, x1} passes 4 classes of 4; {x2, x3} passes 4 classes of 4\n"
+        in split(0, 0, 1, 1)
+    )
 
 
 def test_right_modules_that_cannot_compute_the_function_are_exact_but_not_valid() -> None:
@@ -309,5 +314,62 @@ def test_a_network_that_computes_something_else_is_called_so_first() -> None:
     right, wrong = (LayeredGraph.from_weights(weights, biases=[[shift], [-0.5]], activations=names) for shift in (-1.0, 0.0))
     assert [compare(detect_modules(graph), task.truth(1)).computes for graph in (right, wrong)] == [True, False]
     text = str(compare(detect_modules(wrong), task.truth(1)))
-    assert text.startswith("the network computes something else than the truth table\nverdict: ")
+    assert text.startswith(
+        "the network computes something else than the truth table: y0 in 2 of 4 rows. The verdict is on its structure alone\nverdict: "
+    )
     assert compare(detect_modules([[[1.0, 1.0]], [[1.0]]]), task.truth(1)).computes is None
+
+
+def joined(truth: nx.DiGraph, first: Any, second: Any) -> nx.DiGraph:
+    """The truth with two of its modules joined."""
+    graph, part_of = nx.DiGraph(), {node: first if node == second else node for node in truth}
+    for node, module in part_of.items():
+        old = graph.nodes.get(module, {"inputs": (), "outputs": ()})
+        facts = {side: (*old[side], *truth.nodes[node][side]) for side in ("inputs", "outputs")}
+        graph.add_node(module, **facts)
+    graph.add_edges_from({(part_of[a], part_of[b]) for a, b in truth.edges if part_of[a] != part_of[b]})
+    return graph
+
+
+def test_the_truth_with_any_edge_joined_is_coarser_and_found_in_time() -> None:
+    truth = tasks.boolean([8, 2, 1, 2, 8]).truth(hidden_layers=3)
+    for first, second in truth.edges:
+        coarse = joined(truth, first, second)
+        assert contraction(truth, coarse) is not None
+        assert contraction(coarse, truth) is None
+
+
+def test_long_chains_of_modules_are_compared() -> None:
+    chain = nx.path_graph(1_200, nx.DiGraph)
+    nx.set_node_attributes(chain, {node: {"inputs": (0,) * (node == 0), "outputs": (0,) * (node == 1_199)} for node in chain})
+    parts = contraction(chain, joined(chain, 600, 601))
+    assert parts is not None
+    assert parts[601] == 600
+
+
+def test_a_search_among_modules_that_are_alike_is_given_up_and_said() -> None:
+    gates = {f"g{i}": ("a & b", "a | b")[i % 2] for i in range(12)}
+    truth = tasks.from_gates({**gates, "y": " ^ ".join(gates)}).truth()
+    coarse = joined(truth, *next(iter(truth.edges)))
+    with pytest.raises(SearchLimitError):
+        contraction(truth, coarse)
+    word, reason = verdict_of(coarse, truth, False, False, None, (), (str, str))
+    assert word == "wrong"
+    assert "not decided whether coarser" in reason
+
+
+def test_edges_of_a_module_to_itself_do_not_matter() -> None:
+    truth = nx.DiGraph(BESIDE)
+    truth.add_edges_from((node, node) for node in BESIDE)
+    for labels in ([[0, 0, 1, 1, 2, 2], [0, 1, 2, 2], [0, 2]], [[0, 0, 0, 0, 1, 1], [0, 0, 1, 1], [0, 1]]):
+        here, there = compare(found_of(labels), BESIDE), compare(found_of(labels), truth)
+        assert here.verdict == there.verdict
+        assert there.reason
+
+
+def test_outputs_in_another_order_are_refused() -> None:
+    gates = {"p": "x0 & x1", "q": "x2 & x3", "r": "x4 & x5", "y0": "p | q", "y1": "p | r", "y2": "q | r"}
+    found = detect_modules(BOTH)
+    assert compare(found, tasks.from_gates(gates, outputs=["y0", "y1", "y2"]).truth(1)).computes is None
+    with pytest.raises(ValueError, match=r"outputs of the truth must be in the order of the network's, y0, y1, y2; got y2, y0, y1"):
+        compare(found, tasks.from_gates(gates, outputs=["y2", "y0", "y1"]).truth(1))

@@ -15,7 +15,7 @@ from sklearn.metrics import adjusted_rand_score
 from ..hierarchy import Hierarchy, Module, check_hierarchy, first_appearance
 from .order import order_agreement
 from .truth_table import TruthTable, check_truth
-from .validity import Boundary, Ends, Verdict, computes, judge_decomposition
+from .validity import Boundary, Ends, Verdict, computes, judge_decomposition, wrong_rows
 from .verdicts import Word, verdict_of
 
 __all__ = ["Comparison", "Grouping", "compare"]
@@ -109,7 +109,8 @@ def compare(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLike
         each module to the modules that read it.
 
         The graph attributes ``truth.graph["x"]`` and ``truth.graph["y"]`` are needed for the verdict on validity. They are the complete
-        truth table, arrays of 0 and 1 of shapes (2^n, n) and (2^n, k). Truth graphs of the library's tasks have them.
+        truth table, arrays of 0 and 1 of shapes (2^n, n) and (2^n, k). ``truth.graph["input_names"]`` and ``["output_names"]``, where they
+        are given, must not be those of the network in another order. Truth graphs of the library's tasks have all four.
 
         With ``truth.graph["some_inputs"]`` true, inputs without a path in the network are ignored, so that a module is found when some of
         its inputs are. A module none of whose inputs are read is still missing.
@@ -119,7 +120,8 @@ def compare(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLike
     TypeError
         When ``found`` is not a hierarchy.
     ValueError
-        When the truth is not such a graph, names inputs or outputs that the network does not have, or has an incomplete truth table.
+        When the truth is not such a graph, names inputs or outputs that the network does not have or has in another order, or has an
+        incomplete truth table.
 
     Notes
     -----
@@ -178,7 +180,9 @@ def compare(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLike
 def _as_truth(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLike]) -> nx.DiGraph:
     """A truth graph, or another partition as one."""
     if isinstance(truth, nx.Graph):
-        return truth
+        plain = truth.copy()
+        plain.remove_edges_from(list(nx.selfloop_edges(truth)))  # that a module reads itself says nothing
+        return plain
     if not isinstance(truth, Hierarchy):
         if isinstance(truth, str) or not isinstance(truth, Sequence):
             check_truth(truth)
@@ -224,6 +228,7 @@ def _ends(found: Hierarchy, truth: nx.DiGraph) -> dict[object, Ends]:
     if not len(truth):
         raise ValueError("the truth must have at least one module, as task.truth(hidden_layers=2) has; got none")
     widths = found.graph.widths
+    _check_order(found, truth)
     ends = {}
     for node, facts in truth.nodes(data=True):
         try:
@@ -240,6 +245,18 @@ def _ends(found: Hierarchy, truth: nx.DiGraph) -> dict[object, Ends]:
         read = {int(i) for i in np.flatnonzero(found.labels[0] >= 0)}
         ends = {node: (tuple(i for i in inputs if i in read) or inputs, outputs) for node, (inputs, outputs) in ends.items()}
     return ends
+
+
+def _check_order(found: Hierarchy, truth: nx.DiGraph) -> None:
+    """Refuse a truth whose inputs or outputs have the names of the network's in another order."""
+    sides = (("inputs", "input_names", found.graph.input_names), ("outputs", "output_names", found.graph.output_names))
+    for what, key, here in sides:
+        there = truth.graph.get(key, ())
+        if sorted(there) == sorted(here) and tuple(there) != tuple(here):
+            raise ValueError(
+                f"the {what} of the truth must be in the order of the network's, {', '.join(_some([*here]))}; "
+                f"got {', '.join(_some([*there]))}. Make the truth with {what}=[...] in this order"
+            )
 
 
 def _pairs(found: Hierarchy, truth: nx.DiGraph, ends: dict[object, Ends]) -> tuple[list[tuple[int, object]], bool]:
@@ -315,13 +332,15 @@ def _alone(labels: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _report(found: Hierarchy, truth: nx.DiGraph, c: Comparison) -> list[str]:
-    verdict = "yes" if c.exact else f"no, {len(c.missing)} missing and {len(c.extra)} extra"
-    how = "" if not c.exact else ", connected as in the truth" if c.connected else ", but connected in another way than in the truth"
-    lines = [*_preface(c), f"exact: {verdict} ({len(c.matched)} of {len(truth)} modules match{how})"]
+    differ = "connected in another way than in the truth" if c.exact else f"{len(c.missing)} missing and {len(c.extra)} extra"
+    verdict = "yes" if c.connected else f"no, {differ}"
+    how = ", connected as in the truth" if c.connected else ""
+    lines = [*_preface(found, truth, c), f"exact: {verdict} ({len(c.matched)} of {len(truth)} modules match{how})"]
     if c.valid and not c.connected:
         lines.append("another valid decomposition: every module passes on what it must and no more")
     if c.valid is False:
-        lines.append(f"not a valid decomposition: {'; '.join(c.reasons)}")
+        what = "its boundaries are not those of" if c.verdict in ("coarser", "finer") else "not"
+        lines.append(f"{what} a valid decomposition: {'; '.join(c.reasons)}")
     for what, grouping in (("inputs", c.inputs), ("outputs", c.outputs)):
         lines.append(f"{what} grouped: {'exactly' if grouping.exact else 'differently'} (adjusted Rand index {grouping.rand_index:.2f})")
     index = {m.index: m for m in found.modules}
@@ -331,10 +350,15 @@ def _report(found: Hierarchy, truth: nx.DiGraph, c: Comparison) -> list[str]:
     return lines + [f"  {_passes(found, boundary)}" for boundary in c.boundaries]
 
 
-def _preface(c: Comparison) -> list[str]:
+def _preface(found: Hierarchy, truth: nx.DiGraph, c: Comparison) -> list[str]:
     """What is said first: that the network computes something else, and the verdict."""
-    other = ["the network computes something else than the truth table"] if c.computes is False else []
-    return [*other, f"verdict: {c.verdict}, score {c.score:.2f}. {c.reason[:1].upper()}{c.reason[1:]}"]
+    verdict = f"verdict: {c.verdict}, score {c.score:.2f}. {c.reason[:1].upper()}{c.reason[1:]}"
+    table = TruthTable.of(truth)
+    if c.computes is not False or table is None:
+        return [verdict]
+    wrong = wrong_rows(found.graph, table)
+    where = ", ".join(f"{found.graph.output_names[o]} in {wrong[o]} of {len(table.y)} rows" for o in np.flatnonzero(wrong))
+    return [f"the network computes something else than the truth table: {where}. The verdict is on its structure alone", verdict]
 
 
 def _name_found(found: Hierarchy, index: Hashable) -> str:

@@ -5,17 +5,23 @@ A graph of modules is a ``networkx.DiGraph`` whose nodes have ``inputs`` and ``o
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections import deque
+from collections.abc import Hashable
 from typing import Any
 
 import networkx as nx
 
-__all__ = ["contraction", "owners"]
+__all__ = ["SearchLimitError", "contraction", "owners"]
 
-STEPS = 20_000  # assignments of modules of hidden units that are tried at most
+STEPS = 200  # choices that are tried at most
 
 Node = Hashable
 Owners = dict[tuple[str, int], Node]
+Domains = dict[Node, frozenset[Node]]  # the coarse modules that each fine one may be a part of
+
+
+class SearchLimitError(Exception):
+    """The search for a contraction was given up."""
 
 
 def owners(graph: nx.DiGraph) -> Owners:
@@ -29,8 +35,15 @@ def contraction(fine: nx.DiGraph, coarse: nx.DiGraph) -> dict[Any, Any] | None:
     It is one if every coarse module is a union of fine ones that are connected with one another, and an edge runs between two coarse
     modules exactly where one runs between parts of them.
 
-    Inputs and outputs say which coarse module their fine modules belong to. Modules of hidden units alone are assigned by search, from
-    their neighbours outwards. After 20,000 assignments the search gives up, and the answer is None.
+    Raises
+    ------
+    SearchLimitError
+        When it is not decided after 200 choices.
+
+    Notes
+    -----
+    Inputs and outputs say which coarse module their fine modules belong to. A contraction makes no path longer, so distances from these
+    modules leave few candidates for the others. What is left is a search that follows what every choice forces.
 
     Examples
     --------
@@ -40,59 +53,80 @@ def contraction(fine: nx.DiGraph, coarse: nx.DiGraph) -> dict[Any, Any] | None:
     >>> nx.set_node_attributes(coarse, {"a": (0,), "b": ()}, "inputs")
     >>> nx.set_node_attributes(coarse, {"a": (), "b": (0,)}, "outputs")
     >>> contraction(fine, coarse)
-    {0: 'a', 2: 'b', 1: 'a'}
+    {0: 'a', 1: 'a', 2: 'b'}
     """
     here, there = owners(fine), owners(coarse)
-    if here.keys() != there.keys():
+    if here.keys() != there.keys() or len(fine) < len(coarse) or fine.number_of_edges() < coarse.number_of_edges():
         return None
-    part_of: dict[Node, Node] = {}
+    fixed: dict[Node, Node] = {}
     for end, node in here.items():
-        if part_of.setdefault(node, there[end]) != there[end]:
+        if fixed.setdefault(node, there[end]) != there[end]:
             return None
-    free = _outwards(fine, part_of)
-    if len(part_of) + len(free) < len(fine) or not _edges_fit(fine, coarse, part_of):
-        return None
-    steps = iter(range(STEPS))
-
-    def search(place: int) -> Iterator[dict[Node, Node]]:
-        if place == len(free):
+    waiting = [_forced(fine, coarse, _candidates(fine, coarse, fixed))]
+    steps = 0
+    while waiting:
+        domains = waiting.pop()
+        if domains is None:
+            continue
+        undecided = [node for node, some in domains.items() if len(some) > 1]
+        if not undecided:
+            part_of = {node: next(iter(some)) for node, some in domains.items()}
             if _is_whole(fine, coarse, part_of):
-                yield dict(part_of)
-            return
-        node = free[place]
-        near = {part_of[other] for other in nx.all_neighbors(fine, node) if other in part_of}
-        for module in _in_order(coarse, near):
-            if next(steps, None) is None:
-                return
-            part_of[node] = module
-            if _edges_fit(fine.subgraph([node, *nx.all_neighbors(fine, node)]), coarse, part_of):
-                yield from search(place + 1)
-            del part_of[node]
-
-    return next(search(0), None)
+                return part_of
+            continue
+        if (steps := steps + 1) > STEPS:
+            raise SearchLimitError
+        node = min(undecided, key=lambda other: len(domains[other]))
+        choices = [module for module in coarse if module in domains[node]]
+        waiting += [_forced(fine, coarse, {**domains, node: frozenset([module])}) for module in reversed(choices)]
+    return None
 
 
-def _outwards(graph: nx.DiGraph, known: Mapping[Node, Node]) -> list[Node]:
-    """The other nodes that are connected with the known ones, near ones first."""
-    seen = list(known)
-    for node in seen:
-        seen += [other for other in dict.fromkeys(nx.all_neighbors(graph, node)) if other not in seen]
-    return seen[len(known) :]
+def _candidates(fine: nx.DiGraph, coarse: nx.DiGraph, fixed: dict[Node, Node]) -> Domains:
+    """The modules that are no further from those of inputs and outputs than a fine module is."""
+    domains: Domains = {node: frozenset([fixed[node]] if node in fixed else coarse) for node in fine}
+    for forward in (True, False):
+        graphs = (fine, coarse) if forward else (fine.reverse(copy=False), coarse.reverse(copy=False))
+        known = {module: nx.single_source_shortest_path_length(graphs[1], module) for module in set(fixed.values())}
+        for anchor, module in fixed.items():
+            near = known[module]
+            for node, steps in nx.single_source_shortest_path_length(graphs[0], anchor).items():
+                if len(domains[node]) > 1:
+                    domains[node] = frozenset(other for other in domains[node] if near.get(other, steps + 1) <= steps)
+    return domains
 
 
-def _in_order(coarse: nx.DiGraph, near: set[Node]) -> list[Node]:
-    """The modules that a node between those of its neighbours may belong to: these, and what is beside them."""
-    beside = {other for module in near for other in nx.all_neighbors(coarse, module)}
-    return [module for module in coarse if module in near] + [module for module in coarse if module in beside - near]
+def _forced(fine: nx.DiGraph, coarse: nx.DiGraph, domains: Domains) -> Domains | None:
+    """The domains without what no longer fits, or None where nothing fits.
+
+    Parts on both ends of an edge are of one module or of two with an edge. Every module has a part.
+    """
+    domains, queue = dict(domains), deque(fine.edges)
+    while True:
+        while queue:
+            source, target = queue.popleft()
+            for node, other, near in ((source, target, coarse.succ), (target, source, coarse.pred)):
+                kept = frozenset(m for m in domains[node] if m in domains[other] or not domains[other].isdisjoint(near[m]))
+                if not kept:
+                    return None
+                if kept != domains[node]:
+                    domains[node] = kept
+                    queue += [*fine.in_edges(node), *fine.out_edges(node)]
+        parts: dict[Node, list[Node]] = {module: [] for module in coarse}
+        for node, some in domains.items():
+            for module in some:
+                parts[module].append(node)
+        if not all(parts.values()):
+            return None
+        single = [(nodes[0], module) for module, nodes in parts.items() if len(nodes) == 1 and len(domains[nodes[0]]) > 1]
+        if not single:
+            return domains
+        for node, module in single:
+            domains[node] = frozenset([module])
+            queue += [*fine.in_edges(node), *fine.out_edges(node)]
 
 
-def _edges_fit(fine: nx.DiGraph, coarse: nx.DiGraph, part_of: Mapping[Node, Node]) -> bool:
-    """Whether no edge between known nodes runs where the coarse graph has none."""
-    known = ((part_of[a], part_of[b]) for a, b in fine.edges if a in part_of and b in part_of)
-    return all(a == b or coarse.has_edge(a, b) for a, b in known)
-
-
-def _is_whole(fine: nx.DiGraph, coarse: nx.DiGraph, part_of: Mapping[Node, Node]) -> bool:
+def _is_whole(fine: nx.DiGraph, coarse: nx.DiGraph, part_of: dict[Node, Node]) -> bool:
     """Whether every coarse module has connected parts, and every coarse edge one between parts."""
     parts: dict[Node, list[Node]] = {module: [] for module in coarse}
     for node, module in part_of.items():

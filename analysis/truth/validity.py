@@ -15,7 +15,7 @@ from ..graph import LayeredGraph
 from ..hierarchy import Hierarchy, Module, first_appearance
 from .truth_table import TruthTable
 
-__all__ = ["Boundary", "Verdict", "computes", "judge_decomposition"]
+__all__ = ["Boundary", "Verdict", "computes", "judge_decomposition", "wrong_rows"]
 
 # R = 2^n rows, n inputs, k outputs, w units of a layer.
 
@@ -157,7 +157,13 @@ def leaving_units(found: Hierarchy, module: Module) -> tuple[tuple[int, int], ..
 
 def computes(graph: LayeredGraph, table: TruthTable) -> bool:
     """Whether the network decides as the table in every row."""
-    return bool((graph.decisions(graph.evaluate(table.x)) == table.y).all())
+    return not wrong_rows(graph, table).any()
+
+
+def wrong_rows(graph: LayeredGraph, table: TruthTable) -> NDArray[np.int64]:
+    """For each output, the number of rows in which the network decides otherwise than the table, shape (k,)."""
+    wrong: NDArray[np.int64] = (graph.decisions(graph.evaluate(table.x)) != table.y).sum(axis=0)
+    return wrong
 
 
 def _dependence(graph: LayeredGraph) -> list[NDArray[np.bool_]]:

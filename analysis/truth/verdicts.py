@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import networkx as nx
 
-from .contraction import contraction, owners
+from .contraction import SearchLimitError, contraction, owners
 
 __all__ = ["VERDICTS", "Word", "verdict_of"]
 
@@ -43,10 +43,29 @@ def verdict_of(
     of_found, of_truth = names
     if connected:
         return "exact", "every module of the truth was found and no other, connected as in the truth"
-    if (parts := contraction(truth, found)) is not None:
-        return "coarser", f"right, less resolved: {_unions(parts, of_truth, of_found)}"
-    if (parts := contraction(found, truth)) is not None:
-        return "finer", f"right, more resolved: {_unions(parts, of_found, of_truth)}"
+    undecided = []
+    resolved: dict[Word, tuple[str, nx.DiGraph, nx.DiGraph, Describe, Describe]] = {
+        "coarser": ("less", truth, found, of_truth, of_found),
+        "finer": ("more", found, truth, of_found, of_truth),
+    }
+    for word, (how, fine, coarse, of_fine, of_coarse) in resolved.items():
+        try:
+            parts = contraction(fine, coarse)
+        except SearchLimitError:
+            undecided.append(word)
+            continue
+        if parts is not None:
+            return word, f"right, {how} resolved: {_unions(parts, of_fine, of_coarse)}"
+    word, reason = _other(found, truth, exact, valid, reasons, names)
+    doubt = f" (not decided whether {' or '.join(undecided)}: too many modules are alike)" if undecided else ""
+    return word, reason + doubt
+
+
+def _other(
+    found: nx.DiGraph, truth: nx.DiGraph, exact: bool, valid: bool | None, reasons: Sequence[str], names: tuple[Describe, Describe]
+) -> tuple[Word, str]:
+    """The verdict where the modules are no unions of one another."""
+    of_found, of_truth = names
     if valid:
         how = "the modules of the truth, connected in another way" if exact else "another decomposition of the same function"
         return "valid", f"{how}: every module passes on what it must and no more"
@@ -68,10 +87,17 @@ def _unions(part_of: Mapping[Any, Any], fine: Describe, coarse: Describe) -> str
     return "; ".join(f"{coarse(module)} is {' + '.join(map(fine, nodes))}" for module, nodes in joined.items())
 
 
+def _without_ends(graph: nx.DiGraph) -> set[Any]:
+    """The modules of hidden units only."""
+    return {node for node, facts in graph.nodes(data=True) if not facts["inputs"] and not facts["outputs"]}
+
+
 def _unrelated(found: nx.DiGraph, truth: nx.DiGraph) -> tuple[Any, tuple[Any, Any]] | None:
     """The first found module that joins modules of the truth which are not connected with each other, and two of these."""
     owner = owners(truth)
-    hidden = {node for node, facts in truth.nodes(data=True) if not facts["inputs"] and not facts["outputs"]}
+    hidden = _without_ends(truth)
+    if len(_without_ends(found)) >= len(hidden):
+        hidden = set()  # each can be a found module; otherwise some are parts of modules with inputs or outputs
     for module, facts in found.nodes(data=True):
         ends = [("inputs", i) for i in facts["inputs"]] + [("outputs", o) for o in facts["outputs"]]
         held = dict.fromkeys(owner[end] for end in ends if end in owner)
