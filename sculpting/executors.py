@@ -77,7 +77,7 @@ def cluster(address: str) -> Iterator[Executor]:
     try:
         from distributed import Client
     except ImportError as error:
-        raise ImportError(f"a cluster needs Dask ({error}); install it with: pip install 'neural-sculpting[cluster]'") from error
+        raise ImportError(f"a cluster needs Dask ({error}); in a clone of this library, pip install '.[cluster]'") from error
     try:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:

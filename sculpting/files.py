@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 __all__ = ["check_folder", "write_file"]
@@ -20,7 +21,7 @@ def write_file(path: str | Path, content: bytes) -> Path:
     """Write to a temporary file beside ``path``, then rename it. Missing folders are created. Returns the path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         part.write_bytes(content)
         part.replace(path)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -53,9 +54,15 @@ def read_models(model: nn.Module | Sequence[nn.Module]) -> list[Chain]:
 
 
 def settings_of(
-    task: Task, training: TrainingSettings | None, schedule: ScheduleSettings | None, given: Mapping[str, Any]
+    task: Task,
+    training: TrainingSettings | None,
+    schedule: ScheduleSettings | None,
+    given: Mapping[str, Any],
+    arguments: Iterable[str] = (),
 ) -> tuple[TrainingSettings, ScheduleSettings]:
     """The settings of a call: ``training`` and ``schedule``, or else those of the task, with the fields in ``given`` replaced.
+
+    ``arguments`` are the other names that the call knows, of which a misspelt one may be meant.
 
     Raises
     ------
@@ -69,7 +76,8 @@ def settings_of(
     unknown = sorted(given.keys() - of_training - of_schedule)
     if unknown:
         known = f"fields of TrainingSettings, {sorted(of_training)}, or of ScheduleSettings, {sorted(of_schedule)}"
-        raise TypeError(f"settings must be {known}; got {unknown[0]!r}")
+        near = difflib.get_close_matches(unknown[0], [*arguments, *of_training, *of_schedule], n=1)
+        raise TypeError(f"settings must be {known}; got {unknown[0]!r}" + f". Did you mean {near[0] if near else ''}?" * len(near))
     return (
         replace(training or task.training, **{name: value for name, value in given.items() if name in of_training}),
         replace(schedule or task.schedule, **{name: value for name, value in given.items() if name in of_schedule}),
@@ -95,8 +103,8 @@ def _fractions(name: str, values: Any) -> list[float]:
     except (TypeError, ValueError):
         steps = [0.0]
     if not all(0 < step < 1 for step in steps):
-        percent = ". For percentages, divide by 100" if any(1 <= step <= 100 for step in steps) else ""
-        raise ValueError(f"{name} must be a sequence of fractions in (0, 1), such as (0.5, 0.2); got {values!r}{percent}")
+        usual = "(0.02, 0.01)" if name == "edge_steps" else "(0.5, 0.2)"
+        raise ValueError(f"{name} must be a sequence of fractions in (0, 1), such as {usual}; got {values!r}{_percent(values, *steps)}")
     return steps
 
 
@@ -133,8 +141,8 @@ def check_training(settings: TrainingSettings) -> None:
     optional = {name: getattr(settings, name) for name in ("steps", "batch_size", "rate_width")}
     check_counts(least_rows=settings.least_rows, **{name: value for name, value in optional.items() if value is not None})
     check_amounts(weight_decay=settings.weight_decay, input_noise=settings.input_noise, hidden_noise=settings.hidden_noise)
-    if not 0 <= settings.final_rate <= 1:
-        raise ValueError(f"final_rate must be a fraction of the learning rate, in [0, 1]; got {settings.final_rate}")
+    if not _is_real(settings.final_rate) or not 0 <= settings.final_rate <= 1:
+        raise ValueError(f"final_rate must be a fraction of the learning rate, in [0, 1]; got {settings.final_rate!r}")
 
 
 def check_schedule(settings: ScheduleSettings) -> None:
@@ -142,14 +150,14 @@ def check_schedule(settings: ScheduleSettings) -> None:
     optional = {name: getattr(settings, name) for name in ("double_after", "dense_rounds")}
     given = {name: value for name, value in optional.items() if value is not None}
     check_counts(unit_tries=settings.unit_tries, edge_tries=settings.edge_tries, **given)
-    if not 0 <= settings.tolerance < 1:
-        raise ValueError(f"tolerance must be a fraction in [0, 1), such as 0.005; got {settings.tolerance}")
+    if not _is_real(settings.tolerance) or not 0 <= settings.tolerance < 1:
+        raise ValueError(f"tolerance must be a fraction in [0, 1), such as 0.005; got {settings.tolerance!r}{_percent(settings.tolerance)}")
 
 
 def check_accuracy(min_accuracy: float | None) -> None:
     """Refuse an accuracy that is no fraction in (0, 1]."""
-    if min_accuracy is not None and not 0 < min_accuracy <= 1:
-        raise ValueError(f"min_accuracy must be a fraction in (0, 1], such as 0.97; got {min_accuracy}")
+    if min_accuracy is not None and not (_is_real(min_accuracy) and 0 < min_accuracy <= 1):
+        raise ValueError(f"min_accuracy must be a fraction in (0, 1], such as 0.97; got {min_accuracy!r}{_percent(min_accuracy)}")
 
 
 def check_choice(name: str, value: object, known: Sequence[str]) -> None:
@@ -193,8 +201,18 @@ def check_counts(**counts: int) -> None:
 def check_amounts(**amounts: float) -> None:
     """Refuse values that are negative or not finite."""
     for name, value in amounts.items():
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{name} must be at least 0, and finite; got {value}")
+        if not _is_real(value) or not 0 <= value < math.inf:
+            raise ValueError(f"{name} must be at least 0, and finite; got {value!r}")
+
+
+def _is_real(value: object) -> bool:
+    """Whether a value is one number."""
+    return isinstance(value, Real) or getattr(value, "ndim", None) == 0
+
+
+def _percent(*values: object) -> str:
+    """A word to those who gave percentages."""
+    return ". For percentages, divide by 100" if any(isinstance(value, (int, float)) and 1 <= value <= 100 for value in values) else ""
 
 
 def device_of(name: str | torch.device) -> torch.device:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ def sculpt(
     chains, seed = read_models(model), check_seed(seed)
     task = as_task(data, loss=loss, validation=validation, seed=seed, outputs=chains[0].shape.widths[-1])
     chains = [chain.for_loss(task.loss) for chain in chains]
-    training, schedule = settings_of(task, training, schedule, settings)
+    training, schedule = settings_of(task, training, schedule, settings, inspect.signature(sculpt).parameters)
     check_call(chains, task, training, schedule, initial, min_accuracy)
     check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
     place = device_of(chains[0].device if device is None else device)

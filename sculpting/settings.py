@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 __all__ = ["DEFAULT_SCHEDULE", "DEFAULT_TRAINING", "RoundSettings", "ScheduleSettings", "TrainingSettings"]
 
@@ -54,10 +55,14 @@ class TrainingSettings:
     input_noise: float = 0.0
     hidden_noise: float = 0.0
 
+    def __post_init__(self) -> None:
+        if isinstance(self.learning_rate, Iterator):  # can be read once only
+            object.__setattr__(self, "learning_rate", tuple(self.learning_rate))
+
     @property
     def learning_rates(self) -> tuple[float, ...]:
         """All learning rates, also when there is one."""
-        one = isinstance(self.learning_rate, (int, float)) or getattr(self.learning_rate, "ndim", 1) == 0
+        one = isinstance(self.learning_rate, Real) or getattr(self.learning_rate, "ndim", 1) == 0
         return tuple(float(rate) for rate in ([self.learning_rate] if one else self.learning_rate))  # type: ignore[union-attr,arg-type]
 
     def copies(self, rows: int) -> int:

@@ -132,7 +132,7 @@ class Store:
 
     def made(self, cell: str) -> list[str] | None:
         """The names of the files that a cell made; None when it is not finished, or its files are missing."""
-        names: list[str] | None = (self._facts(cell) or {}).get("files")  # cells of earlier versions do not say
+        names: list[str] | None = (self._facts(cell) or {}).get("files")
         return None if names is None or not all((self.folder / name).is_file() for name in names) else names
 
     def read(self, name: str) -> bytes | None:
@@ -151,6 +151,9 @@ class Store:
             rows, _ = facts["rows"], facts["arguments"]
             if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
                 raise TypeError("rows must be a list of dicts")
+            files = facts.get("files", [])  # cells of earlier versions have none
+            if not isinstance(files, list) or not all(isinstance(name, str) and FILE.fullmatch(name) for name in files):
+                raise TypeError("files must be a list of names, folder/name.safetensors or .json")
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import graphlib
 import hashlib
+import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
@@ -99,8 +101,8 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None, p
     Raises
     ------
     TypeError, ValueError
-        Before any cell is run, when there are no cells, a cell needs one that is not there, the folder is not of this study, or a stored
-        cell is broken.
+        Before any cell is run, when there are no cells, a cell needs itself or one that is not there, the folder is not of this study, or a
+        stored cell is broken.
     RuntimeError
         Once all other cells are done and stored, when some failed; it names them, and is raised from the error of the first. Cells that
         need one of these are not run.
@@ -141,6 +143,10 @@ def _check(study: Study) -> None:
     for name, needed in study.needs.items():
         if missing := [other for other in needed if other not in study.cells]:
             raise ValueError(f"cell {name} must need cells of its study; got {', '.join(missing)}")
+    try:
+        graphlib.TopologicalSorter(study.needs).prepare()
+    except graphlib.CycleError as error:
+        raise ValueError(f"cells must not need each other in a circle; got {' -> '.join(error.args[1])}") from error
 
 
 def _left(study: Study, store: Store, missing: set[str]) -> list[str]:
@@ -203,13 +209,32 @@ def _begun(executor: Executor | None, study: Study, name: str, files: Files | No
 
 def run_cell(work: Callable[..., Sequence[Row] | CellResult], arguments: Mapping[str, Any], files: Files | None) -> CellResult:
     """What a cell gives, computed here on one thread; how many torch had before, it has again afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with ONE_THREAD:
         result = work(**arguments) if files is None else work(**arguments, files=files)
         return result if isinstance(result, CellResult) else CellResult(result)
-    finally:
-        torch.set_num_threads(before)
+
+
+class _OneThread:
+    """One thread of torch while any cell runs; the last of them to end puts back how many there were before the first."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._before = threading.Lock(), 0, 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = torch.get_num_threads()
+            torch.set_num_threads(1)  # each thread of an executor has its own count
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                torch.set_num_threads(self._before)
+
+
+ONE_THREAD = _OneThread()
 
 
 def _write(study: Study, store: Store, rows: Sequence[Row]) -> list[Row]:

@@ -65,6 +65,8 @@ def test_without_a_depth_every_named_gate_is_a_module() -> None:
     names = {node: m["function"][0] for node, m in truth.nodes(data=True)}
     assert sorted((names[a], names[b]) for a, b in truth.edges) == [("b", "p"), ("b", "q"), ("p", "y"), ("q", "y")]
     assert len(tasks.boolean("both").truth()) == 6
+    shown = tasks.from_gates({"y": "a & b", "z": "~a"}).truth()
+    assert [(m["inputs"], m["outputs"]) for _, m in shown.nodes(data=True)] == [((0, 1), (0, 1))]
     with pytest.raises(ValueError, match="depends on the depth: give hidden_layers"):
         tasks.cmsp(2, 2).truth()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,11 @@ def test_numpy_integers_are_accepted_as_widths(tmp_path: Path) -> None:
     model = mlp(nn.Linear(6, np.int64(8)), nn.ReLU(), nn.Linear(np.int64(8), np.int64(3)))
     result = sculpt(model, (X, Y), **QUICK)
     assert SparseNetwork.load(result.dense[0].save(tmp_path / "dense")).origin["widths"] == [6, 8, 3]
+
+
+def test_learning_rates_may_be_a_generator_or_fractions() -> None:
+    assert TrainingSettings(learning_rate=(rate for rate in (0.1, 0.2))).learning_rates == (0.1, 0.2)
+    assert TrainingSettings(learning_rate=Fraction(1, 10)).learning_rates == (0.1,)
 
 
 def test_a_diverging_learning_rate_does_not_change_the_others() -> None:
@@ -260,7 +266,20 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         ),
         (GOOD, replace(NAMED, output_names=("y",) * 3), {}, ValueError, "output_names of the task must be 3 different names or none"),
         (GOOD, (X, Y), {"unit_steps": "70"}, ValueError, "unit_steps must be a sequence of fractions"),
-        (GOOD, (X, Y), {"stps": 9}, TypeError, r"settings must be fields of TrainingSettings, \[.*'steps'.*; got 'stps'"),
+        (
+            GOOD,
+            (X, Y),
+            {"stps": 9},
+            TypeError,
+            r"settings must be fields of TrainingSettings, \[.*'steps'.*; got 'stps'. Did you mean steps\?",
+        ),
+        (GOOD, (X, Y), {"min_acuracy": 0.9}, TypeError, r"got 'min_acuracy'. Did you mean min_accuracy\?"),
+        (GOOD, (X, Y), {"min_accuracy": "0.97"}, ValueError, r"min_accuracy must be a fraction in \(0, 1\], such as 0.97; got '0.97'"),
+        (GOOD, (X, Y), {"min_accuracy": 97}, ValueError, r"min_accuracy must be .*; got 97. For percentages, divide by 100"),
+        (GOOD, (X, Y), {"tolerance": None}, ValueError, r"tolerance must be a fraction in \[0, 1\), such as 0.005; got None"),
+        (GOOD, (X, Y), {"input_noise": "x"}, ValueError, "input_noise must be at least 0, and finite; got 'x'"),
+        (GOOD, (X, Y), {"final_rate": "x"}, ValueError, r"final_rate must be a fraction of the learning rate, in \[0, 1\]; got 'x'"),
+        (GOOD, (X, Y), {"edge_steps": (2, 1)}, ValueError, r"edge_steps must be .*, such as \(0.02, 0.01\); got \(2, 1\). For percentages"),
         (GOOD, (X, Y), {"training": {"steps": 9}}, TypeError, "training must be TrainingSettings; got dict"),
         (GOOD, (X, Y), {"schedule": TrainingSettings()}, TypeError, "schedule must be ScheduleSettings; got TrainingSettings"),
         (GOOD, (X, Y), {"seeds": True}, ValueError, "seeds must be a whole number of at least 1; got True"),

@@ -139,6 +139,8 @@ def test_a_study_file_that_is_none_is_refused(tmp_path: Path, content: str, text
         lambda text: '{"arguments": {}, "rows": {"y": 1}}',
         lambda text: '{"arguments": {}, "rows": 7}',
         lambda text: '{"arguments": {}, "rows": [1]}',
+        lambda text: '{"arguments": {}, "rows": [], "files": 5}',
+        lambda text: '{"arguments": {}, "rows": [], "files": ["../a.json"]}',
     ],
 )
 def test_a_broken_cell_is_named_with_what_to_do(store: Store, content: Any) -> None:

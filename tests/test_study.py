@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
 from time import sleep
 from typing import Any
 
@@ -224,6 +224,10 @@ def test_what_is_wrong_is_said_before_any_cell_is_run(tmp_path: Path) -> None:
         study(tmp_path / "nan", work, {"one": {"x": 1}, "two": {"x": float("nan")}})
     with pytest.raises(ValueError, match="cell one must need cells of its study; got two"):
         run(Study({"one": {"x": 1}}, work, {}, no_report, needs={"one": ["two"]}), tmp_path / "needs", progress=False)
+    circle = {"one": ["two"], "two": ["one"]}
+    for needs, text in ((circle, "circle; got one -> two -> one|circle; got two -> one -> two"), ({"one": ["one"]}, "one -> one")):
+        with pytest.raises(ValueError, match=text):
+            run(Study({"one": {"x": 1}, "two": {"x": 2}}, work, {}, no_report, needs=needs), tmp_path / "needs", progress=False)
     study(tmp_path / "a", settings={"steps": 60})
     with pytest.raises(ValueError, match="steps is 60 there and 61 now"):
         study(tmp_path / "a", work, settings={"steps": 61})
@@ -377,6 +381,28 @@ def test_a_cell_has_one_thread_and_this_process_its_threads_again() -> None:
         assert torch.get_num_threads() == 2
         with pytest.raises(KeyError):
             run_cell(threads_of, {"x": 3}, None)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_cells_in_threads_have_one_thread_each_and_this_process_its_threads_again() -> None:
+    inside = Barrier(2)
+
+    def wait_for_the_other(x: int) -> list[dict[str, int]]:
+        inside.wait(10)
+        if x:
+            sleep(0.05)  # ends last
+        return [{"x": x, "threads": torch.get_num_threads()}]
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with ThreadPoolExecutor(2) as executor:
+            for result in executor.map(lambda x: run_cell(wait_for_the_other, {"x": x}, None), range(2)):
+                assert result.rows[0]["threads"] == 1
+        assert torch.get_num_threads() == 2
+        assert run_cell(threads_of, {"x": 1}, None).rows == [{"x": 1, "threads": 1}]
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

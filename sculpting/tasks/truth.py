@@ -57,8 +57,8 @@ def truth_graph(gates: GateGraph, hidden_layers: int, *, inputs_apart: bool = Fa
         Nodes 0, 1, ... from the inputs upward, each with ``inputs`` and ``outputs`` (tuples of positions), ``name`` (``T0``,
         ...) and ``function`` (the formulas of the values that leave the module); an edge where a module reads another.
         The graph also carries plain arrays: ``graph["x"]`` and ``graph["y"]``, the truth table (shapes (2^n, n) and (2^n, k),
-        uint8); ``graph["gates"]``, the bits of every gate by its name, shape (2^n,); and ``graph["users"]``, the positions of the
-        outputs that read the gate.
+        uint8), with ``graph["input_names"]`` and ``graph["output_names"]``; ``graph["gates"]``, the bits of every gate by its name, shape
+        (2^n,); and ``graph["users"]``, the positions of the outputs that read the gate.
 
     Raises
     ------
@@ -128,8 +128,10 @@ def named_truth(gates: GateGraph) -> nx.DiGraph:
         truth.add_node(len(truth), inputs=tuple(inputs), outputs=outputs, function=", ".join(gates.inputs[i] for i in inputs))
     for name in own:
         index[name] = len(truth)
-        outputs = tuple(o for o, output in enumerate(gates.outputs) if shown[output] == name)
-        truth.add_node(len(truth), inputs=tuple(held.get((name,), ())), outputs=outputs, function=f"{name} = {gates.gates[name]}")
+        inputs = held.get((name,), [])
+        values = {name, *(gates.inputs[i] for i in inputs)}
+        outputs = tuple(o for o, output in enumerate(gates.outputs) if shown[output] in values)
+        truth.add_node(len(truth), inputs=tuple(inputs), outputs=outputs, function=f"{name} = {gates.gates[name]}")
     nx.set_node_attributes(truth, {node: f"T{node}" for node in truth}, "name")
     truth.add_edges_from((index[read], index[name]) for read, names in readers.items() if read in index for name in names)
     return truth
@@ -141,7 +143,8 @@ def _with_table(gates: GateGraph) -> nx.DiGraph:
 
     columns = gates.columns()
     x, y = (np.stack([columns[name] for name in names], axis=1) for names in (gates.inputs, gates.outputs))
-    return nx.DiGraph(x=x, y=y, gates={name: columns[name] for name in gates.gates}, users=gates.users())
+    names = {"input_names": gates.inputs, "output_names": gates.outputs}
+    return nx.DiGraph(x=x, y=y, **names, gates={name: columns[name] for name in gates.gates}, users=gates.users())
 
 
 def _rank(gates: GateGraph, name: str) -> int:
