@@ -50,8 +50,8 @@ class Comparison:
     score : float in [0, 1]
         For partial answers: the mean of the adjusted Rand indices of inputs and of outputs and of the ``order``, at least 0. Parts that
         are not defined, as a grouping of a single output, do not count. Each is 1 where the truth was found and 0 in the mean of random
-        modules. With one module for everything, or with each unit a module of its own, each is 0 wherever the truth has several groups
-        and several distances.
+        modules. With one module for everything each is 0 where the truth has several groups; with each unit a module of its own, where it
+        has groups of several units.
     exact : bool
         Every module of the truth was found, with its inputs and outputs, and no other module.
     connected : bool
@@ -218,7 +218,8 @@ def _computes_table(found: Hierarchy, table: TruthTable | None) -> bool | None:
 
 
 def _score(inputs: Grouping, outputs: Grouping, order: float | None, counts: Sequence[int]) -> float:
-    parts = [side.rand_index for side, count in zip((inputs, outputs), counts, strict=True) if count > 1]
+    sides = zip((inputs, outputs), counts, strict=True)
+    parts = [side.rand_index if count > 1 else 0.0 for side, count in sides if count > 1 or not side.exact]
     parts += [] if order is None else [order]
     return max(0.0, float(np.mean(parts))) if parts else float(inputs.exact and outputs.exact)
 
