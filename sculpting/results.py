@@ -22,8 +22,11 @@ __all__ = ["SculptResult", "StopReason", "result_of"]
 class StopReason(Enum):
     """Why sculpting ended; the value is a sentence for the user."""
 
-    FINEST_STEP = "Every chain ended where removing one more edge lost the accuracy, or would have left none."
-    UNITS_ONLY = "Every chain ended where removing one more unit lost the accuracy, or would have left none; no edge steps were asked for."
+    FINEST_STEP = "Every chain ended where none of the edges tried, the least important, could go without losing the accuracy."
+    UNITS_ONLY = (
+        "Every chain ended where none of the units tried, the least important, could go without losing the accuracy; "
+        "no edge steps were asked for."
+    )
     NOTHING_ACCEPTED = (
         "No network reached the accuracy that was asked for, dense or pruned: give more steps a round, a wider model or more seeds, "
         "or lower min_accuracy."
@@ -81,7 +84,8 @@ class SculptResult:
 
     def __str__(self) -> str:
         rounds, accepted = len(self.history), sum(a.accepted for a in self.history)
-        lines = [f"{len(self.candidates)} candidates from {len(self.seeds)} seeds, {rounds} rounds of which {accepted} were accepted"]
+        seeds = f"{len(self.seeds)} seed{'s' * (len(self.seeds) != 1)}"
+        lines = [f"{len(self.candidates)} candidates from {seeds}, {rounds} rounds of which {accepted} were accepted"]
         if self.candidates:
             first = self.candidates[0]
             units = "-".join(map(str, first.unit_counts))

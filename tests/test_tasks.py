@@ -217,6 +217,7 @@ def test_names_and_texts_address_the_same_task() -> None:
         (lambda: tasks.boolean("bothh"), r"no task 'bothh'; the nearest are both"),
         (lambda: tasks.boolean([6, 3, 3, 4]), r"no task \[6, 3, 3, 4\]; the nearest are \[6, 3, 3, 3\]"),
         (lambda: tasks.boolean([]), "no task"),
+        (lambda: tasks.boolean(8), "no task 8; the nearest are"),
         (lambda: tasks.from_gates({"y": "a + b"}), r"gate 'y' must be a formula.*got 'a \+ b' \('\+' is none of these\)"),
         (lambda: tasks.from_gates({"y": "a &"}), "must be a formula"),
         (lambda: tasks.from_gates({"p": "q & a", "q": "p | a"}), "cycle"),

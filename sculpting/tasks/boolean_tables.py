@@ -139,17 +139,15 @@ def boolean(name: str | Sequence[int]) -> Task:
 
 
 def _key(name: str | Sequence[int]) -> tuple[int, ...]:
-    if not isinstance(name, str):
-        return tuple(map(int, name))
-    if name in EXEMPLARS:
+    if isinstance(name, str) and name in EXEMPLARS:
         return EXEMPLARS[name]
     try:
-        return tuple(int(part) for part in name.strip("[] ").split(","))
-    except ValueError:
+        return tuple(int(part) for part in (name.strip("[] ").split(",") if isinstance(name, str) else name))
+    except (TypeError, ValueError):
         return ()
 
 
 def _nearest(name: str | Sequence[int]) -> str:
     names = [*EXEMPLARS, *(str(list(task)) for task in boolean_tasks())]
-    text = name if isinstance(name, str) else str(list(name))
+    text = str(list(name)) if isinstance(name, tuple) else str(name)
     return ", ".join(difflib.get_close_matches(text, names, n=3, cutoff=0.0))

@@ -17,6 +17,7 @@ BINDING = {"|": 1, "^": 2, "&": 3}
 DEEPEST = 100  # formulas in one another
 SHOWN = 60  # characters of a formula that an error shows
 TOKEN = re.compile(r"\s*(?:(?P<name>\w+)|(?P<sign>[&|^~()])|(?P<other>\S))")
+WORDS = {"and": "&", "or": "|", "xor": "^"}
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def _read(text: str) -> _Part:
     after_operand = False
     for kind, token in _tokens(text):
         if after_operand == (kind == "name" or token in "~("):
-            raise ValueError(f"{token!r} {'must follow an operator' if after_operand else 'must follow a name'}")
+            instead = f"; write {WORDS[token]} for it" if token in WORDS else ""
+            raise ValueError(f"{token!r} {'must follow an operator' if after_operand else 'must follow a name'}{instead}")
         if kind == "name":
             parts.append(_Part(name=normal(token)))
             after_operand = True

@@ -54,6 +54,8 @@ class GateGraph:
 
         Raises
         ------
+        TypeError
+            When ``gates`` is no mapping.
         ValueError
             When a formula cannot be read, gates form a cycle, a name is not known, or there are more than 20 inputs.
 
@@ -64,6 +66,8 @@ class GateGraph:
         (('x0', 'x1', 'x2'), ('y',))
         """
         # Names in formulas are read as Python reads them, by their NFKC form.
+        if not isinstance(gates, Mapping):
+            raise TypeError(f"gates must be a mapping of names to formulas, such as {{'y': 'a ^ b'}}; got {type(gates).__name__}")
         formulas = {normal(name): read_formula(str(name), text) for name, text in gates.items()}
         if len(formulas) < len(gates):
             raise ValueError(f"gates must have different names, also after Python's normalization of names (NFKC); got {list(gates)}")
