@@ -367,6 +367,13 @@ def test_edges_of_a_module_to_itself_do_not_matter() -> None:
         assert there.reason
 
 
+def test_a_truth_of_another_depth_is_said_to_be_one() -> None:
+    task, found = tasks.boolean("both"), detect_modules(BOTH)
+    line = "\nthe truth is that of 3 hidden layers, the network has 1\n"
+    assert line in str(compare(found, task.truth(3)))
+    assert "hidden layers, the network" not in f"{compare(found, task.truth(1))}{compare(found, task.truth())}"
+
+
 def test_outputs_in_another_order_are_refused() -> None:
     gates = {"p": "x0 & x1", "q": "x2 & x3", "r": "x4 & x5", "y0": "p | q", "y1": "p | r", "y2": "q | r"}
     found = detect_modules(BOTH)

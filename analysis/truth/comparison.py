@@ -336,7 +336,9 @@ def _report(found: Hierarchy, truth: nx.DiGraph, c: Comparison) -> list[str]:
     differ = "connected in another way than in the truth" if c.exact else f"{len(c.missing)} missing and {len(c.extra)} extra"
     verdict = "yes" if c.connected else f"no, {differ}"
     how = ", connected as in the truth" if c.connected else ""
-    lines = [*_preface(found, truth, c), f"exact: {verdict} ({len(c.matched)} of {len(truth)} modules match{how})"]
+    depth, here = truth.graph.get("hidden_layers"), len(found.graph.weights) - 1
+    other_depth = [] if depth in (None, here) else [f"the truth is that of {depth} hidden layers, the network has {here}"]
+    lines = [*_preface(found, truth, c), *other_depth, f"exact: {verdict} ({len(c.matched)} of {len(truth)} modules match{how})"]
     if c.valid and not c.connected:
         lines.append("another valid decomposition: every module passes on what it must and no more")
     if c.valid is False:

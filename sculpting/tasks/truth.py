@@ -57,8 +57,8 @@ def truth_graph(gates: GateGraph, hidden_layers: int, *, inputs_apart: bool = Fa
         Nodes 0, 1, ... from the inputs upward, each with ``inputs`` and ``outputs`` (tuples of positions), ``name`` (``T0``,
         ...) and ``function`` (the formulas of the values that leave the module); an edge where a module reads another.
         The graph also carries plain arrays: ``graph["x"]`` and ``graph["y"]``, the truth table (shapes (2^n, n) and (2^n, k),
-        uint8), with ``graph["input_names"]`` and ``graph["output_names"]``; ``graph["gates"]``, the bits of every gate by its name, shape
-        (2^n,); and ``graph["users"]``, the positions of the outputs that read the gate.
+        uint8), with ``graph["input_names"]`` and ``graph["output_names"]``; ``graph["hidden_layers"]``; ``graph["gates"]``, the bits of
+        every gate by its name, shape (2^n,); and ``graph["users"]``, the positions of the outputs that read the gate.
 
     Raises
     ------
@@ -79,6 +79,7 @@ def truth_graph(gates: GateGraph, hidden_layers: int, *, inputs_apart: bool = Fa
     members = _contracted(network, _groups(network), hidden_layers + 1, () if inputs_apart else gates.inputs)
     modules = sorted(set(members.values()), key=lambda module: min((layer, _rank(gates, name)) for layer, name in module))
     truth = _with_table(gates)
+    truth.graph["hidden_layers"] = hidden_layers
     for node, held in enumerate(modules):
         truth.add_node(
             node,
