@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ import torch
 from test_study import CELLS, ROWS, Counted, no_report, stored, study
 
 from sculpting.executors import workers
-from sculpting.study import Study, run
+from sculpting.study import Study, run, run_cell
 
 KILLED = """
 import pathlib, sys, time
@@ -108,3 +110,44 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def threads_of(x: int) -> list[dict[str, int]]:
+    if x == 3:
+        raise KeyError(x)
+    return [{"x": x, "threads": torch.get_num_threads()}]
+
+
+def test_a_cell_has_one_thread_and_this_process_its_threads_again() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert run_cell(threads_of, {"x": 1}, None).rows == [{"x": 1, "threads": 1}]
+        assert torch.get_num_threads() == 2
+        with pytest.raises(KeyError):
+            run_cell(threads_of, {"x": 3}, None)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_cells_in_threads_have_one_thread_each_and_this_process_its_threads_again() -> None:
+    inside = Barrier(2)
+
+    def wait_for_the_other(x: int) -> list[dict[str, int]]:
+        inside.wait(10)
+        if x:
+            time.sleep(0.05)  # ends last
+        return [{"x": x, "threads": torch.get_num_threads()}]
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with ThreadPoolExecutor(2) as executor:
+            for result in executor.map(lambda x: run_cell(wait_for_the_other, {"x": x}, None), range(2)):
+                assert result.rows[0]["threads"] == 1
+        assert torch.get_num_threads() == 2
+        assert run_cell(threads_of, {"x": 1}, None).rows == [{"x": 1, "threads": 1}]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

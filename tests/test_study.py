@@ -7,15 +7,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier, Event
+from threading import Event
 from time import sleep
 from typing import Any
 
 import pytest
-import torch
 
 from sculpting.store import Row
-from sculpting.study import CellResult, Read, Study, _shuffled, run, run_cell
+from sculpting.study import CellResult, Read, Study, _shuffled, run
 
 CELLS = {f"cell-{i}": {"x": i} for i in range(8)}
 ROWS = [{"x": i, "square": i * i} for i in range(8) for _ in range(2)]
@@ -362,47 +361,3 @@ def test_nothing_is_reported_of_a_study_with_failures(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         study(tmp_path, Counted(third(ValueError("no"))))
     assert not (tmp_path / "rows.csv").exists()
-
-
-# --- Threads ------------------------------------------------------------------------------------------------------------------
-
-
-def threads_of(x: int) -> list[dict[str, int]]:
-    if x == 3:
-        raise KeyError(x)
-    return [{"x": x, "threads": torch.get_num_threads()}]
-
-
-def test_a_cell_has_one_thread_and_this_process_its_threads_again() -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        assert run_cell(threads_of, {"x": 1}, None).rows == [{"x": 1, "threads": 1}]
-        assert torch.get_num_threads() == 2
-        with pytest.raises(KeyError):
-            run_cell(threads_of, {"x": 3}, None)
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
-
-
-def test_cells_in_threads_have_one_thread_each_and_this_process_its_threads_again() -> None:
-    inside = Barrier(2)
-
-    def wait_for_the_other(x: int) -> list[dict[str, int]]:
-        inside.wait(10)
-        if x:
-            sleep(0.05)  # ends last
-        return [{"x": x, "threads": torch.get_num_threads()}]
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        with ThreadPoolExecutor(2) as executor:
-            for result in executor.map(lambda x: run_cell(wait_for_the_other, {"x": x}, None), range(2)):
-                assert result.rows[0]["threads"] == 1
-        assert torch.get_num_threads() == 2
-        assert run_cell(threads_of, {"x": 1}, None).rows == [{"x": 1, "threads": 1}]
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)

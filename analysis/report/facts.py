@@ -20,11 +20,13 @@ LISTED = 24  # names; longer lists are shortened
 
 
 def headline_of(hierarchy: Hierarchy) -> str:
+    """The number of modules, and the widths of the network."""
     count = len(hierarchy.modules)
     return f"{count} module{'' if count == 1 else 's'} in a network of widths {'-'.join(map(str, hierarchy.graph.widths))}"
 
 
 def facts_of(hierarchy: Hierarchy) -> list[tuple[str, str]]:
+    """Names and texts: edges and units that are left, and accuracy and support where they are known."""
     graph = hierarchy.graph
     undrawn = graph.edge_count - sum(int(edge.sum()) for edge in drawn_edges(hierarchy))
     lost = f"; {undrawn} of them at removed units, not drawn" if undrawn else ""
@@ -61,6 +63,7 @@ def rows_of(hierarchy: Hierarchy) -> list[tuple[str, ...]]:
 
 
 def pixel_headline(maps: Sequence[PixelMap], image: tuple[int, int]) -> str:
+    """The number of pixels that are read, and the size of the image."""
     height, width = image
     return f"{sum(one.count for one in maps)} of {height * width} read, of an image {height} high and {width} wide"
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -13,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import adjusted_rand_score
 
 from ..hierarchy import Hierarchy, Module, check_hierarchy, first_appearance
+from .matching import equal_modules
 from .order import order_agreement
 from .truth_table import TruthTable, check_truth
-from .validity import Boundary, Ends, Verdict, computes, judge_decomposition, wrong_rows
+from .validity import Boundary, Ends, Verdict, judge_decomposition, wrong_rows
 from .verdicts import Word, verdict_of
 
 __all__ = ["Comparison", "Grouping", "compare"]
@@ -44,7 +44,8 @@ class Comparison:
     verdict : {"exact", "coarser", "finer", "valid", "mixed", "wrong"}
         The first that is true. *Exact*: the modules of the truth, connected as there. *Coarser*: every found module is a union of
         connected modules of the truth, so right, less resolved. *Finer*: every module of the truth is such a union of found ones.
-        *Valid*: another decomposition of the same function. *Mixed*: a found module joins what has nothing to do with each other.
+        *Valid*: another decomposition of the same function. *Mixed*: a found module joins modules of the truth that are not connected
+        with each other.
     reason : str
         Why, in a sentence.
     score : float in [0, 1]
@@ -140,7 +141,7 @@ def compare(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLike
     check_hierarchy(found)
     truth = _as_truth(found, truth)
     ends = _ends(found, truth)
-    pairs, connected = _pairs(found, truth, ends)
+    pairs, connected = equal_modules(found, truth, ends)
     taken = {node for _, node in pairs}
     missing = tuple(node for node in truth if node not in taken)
     extra = tuple(m.index for m in found.modules if m.index not in {i for i, _ in pairs})
@@ -157,6 +158,7 @@ def compare(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLike
     order = order_agreement(*graphs, *read)
     names = (partial(_name_found, found), partial(_name_truth, found, truth, ends))
     word, reason = verdict_of(*graphs, exact and connected, exact, valid, reasons, names)
+    wrong = _wrong_rows(found, table)
     comparison = Comparison(
         exact=exact,
         connected=exact and connected,
@@ -169,12 +171,12 @@ def compare(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLike
         reasons=reasons,
         boundaries=() if judged is None else judged.boundaries,
         order=order,
-        computes=_computes_table(found, table),
+        computes=None if wrong is None else not wrong.any(),
         verdict=word,
         reason=reason,
         score=_score(inputs, outputs, order, [len(ends) for ends in read]),
     )
-    return replace(comparison, lines=tuple(_report(found, truth, comparison)))
+    return replace(comparison, lines=tuple(_report(found, truth, comparison, wrong)))
 
 
 def _as_truth(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLike]) -> nx.DiGraph:
@@ -210,11 +212,11 @@ def _is_reached(judged: Verdict) -> bool:
     return all(" units where " in reason for reason in judged.reasons)
 
 
-def _computes_table(found: Hierarchy, table: TruthTable | None) -> bool | None:
-    """Whether the network computes the table; None where it has no biases, as a graph made of a mask has none."""
+def _wrong_rows(found: Hierarchy, table: TruthTable | None) -> NDArray[np.int64] | None:
+    """For each output, the rows in which the network differs from the table; None where it has no biases, as a graph made of a mask."""
     if table is None or not any(np.any(bias) for bias in found.graph.biases):
         return None
-    return computes(found.graph, table)
+    return wrong_rows(found.graph, table)
 
 
 def _score(inputs: Grouping, outputs: Grouping, order: float | None, counts: Sequence[int]) -> float:
@@ -260,60 +262,6 @@ def _check_order(found: Hierarchy, truth: nx.DiGraph) -> None:
             )
 
 
-def _pairs(found: Hierarchy, truth: nx.DiGraph, ends: dict[object, Ends]) -> tuple[list[tuple[int, object]], bool]:
-    """Pairs of equal modules, and whether the graphs are isomorphic; if so, the pairs of modules of hidden units match too."""
-    same = _isomorphism(found, truth, ends)
-    if same is not None:
-        return sorted(same.items()), True
-    left = dict(ends)
-    pairs = []
-    for module in found.modules:
-        node = next((n for n, e in left.items() if e == (module.inputs, module.outputs)), None)
-        if node is not None:
-            del left[node]
-            pairs.append((module.index, node))
-    return pairs, False
-
-
-def _isomorphism(found: Hierarchy, truth: nx.DiGraph, ends: dict[object, Ends]) -> dict[int, object] | None:
-    """The node of the truth for each module, where modules have the ends of their nodes and are connected alike; None where none fits.
-
-    Both graphs are put into their canonical order. It is the same for isomorphic graphs, so only one mapping is to be checked: the time
-    does not grow with the number of mappings, as it does when they are searched.
-    """
-    graph = found.to_networkx()
-    here = {node: (facts["inputs"], facts["outputs"]) for node, facts in graph.nodes(data=True)}
-    if sorted(here.values()) != sorted(ends.values()) or graph.number_of_edges() != truth.number_of_edges():
-        return None
-    colours = {end: colour for colour, end in enumerate(sorted(set(ends.values())))}
-    orders = (
-        _canonical(edges, {node: colours[end] for node, end in known.items()})
-        for edges, known in ((graph.edges, here), (truth.edges, ends))
-    )
-    same = dict(zip(*orders, strict=True))
-    fits = all(here[a] == ends[b] for a, b in same.items()) and all(truth.has_edge(same[a], same[b]) for a, b in graph.edges)
-    return same if fits else None
-
-
-def _canonical(edges: Iterable[tuple[Any, Any]], colours: Mapping[Any, int]) -> list[Any]:
-    """The nodes of a directed graph in canonical order, by BLISS (Junttila and Kaski, ALENEX 2007).
-
-    BLISS takes undirected graphs. Each edge becomes a path over two nodes of two further colours, which keeps its direction.
-    """
-    import igraph  # imports matplotlib.pyplot, which not every user of this package needs
-
-    nodes, pairs, shades = list(colours), [], list(colours.values())
-    place = {node: i for i, node in enumerate(nodes)}
-    for source, target in edges:
-        tail, head = len(shades), len(shades) + 1
-        pairs += [(place[source], tail), (tail, head), (head, place[target])]
-        shades += [len(nodes), len(nodes) + 1]
-    graph = igraph.Graph(len(shades), pairs, vertex_attrs={"place": range(len(shades))})
-    # The attributes move with the vertices; what the permutation means differs between versions of igraph.
-    ordered = graph.permute_vertices(graph.canonical_permutation(color=shades)).vs["place"]
-    return [nodes[place] for place in ordered if place < len(nodes)]
-
-
 def _grouping(labels: NDArray[np.int64], groups: Sequence[tuple[int, ...]]) -> Grouping:
     expected = np.full(len(labels), -1)
     for i, group in enumerate(groups):
@@ -332,13 +280,13 @@ def _alone(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(labels < 0, len(labels) + np.arange(len(labels)) + labels.max(initial=0), labels)
 
 
-def _report(found: Hierarchy, truth: nx.DiGraph, c: Comparison) -> list[str]:
+def _report(found: Hierarchy, truth: nx.DiGraph, c: Comparison, wrong: NDArray[np.int64] | None) -> list[str]:
     differ = "connected in another way than in the truth" if c.exact else f"{len(c.missing)} missing and {len(c.extra)} extra"
     verdict = "yes" if c.connected else f"no, {differ}"
     how = ", connected as in the truth" if c.connected else ""
     depth, here = truth.graph.get("hidden_layers"), len(found.graph.weights) - 1
     other_depth = [] if depth in (None, here) else [f"the truth is that of {depth} hidden layers, the network has {here}"]
-    lines = [*_preface(found, truth, c), *other_depth, f"exact: {verdict} ({len(c.matched)} of {len(truth)} modules match{how})"]
+    lines = [*_preface(found, truth, c, wrong), *other_depth, f"exact: {verdict} ({len(c.matched)} of {len(truth)} modules match{how})"]
     if c.valid and not c.connected:
         lines.append("another valid decomposition: every module passes on what it must and no more")
     if c.valid is False:
@@ -353,14 +301,12 @@ def _report(found: Hierarchy, truth: nx.DiGraph, c: Comparison) -> list[str]:
     return lines + [f"  {_passes(found, boundary)}" for boundary in c.boundaries]
 
 
-def _preface(found: Hierarchy, truth: nx.DiGraph, c: Comparison) -> list[str]:
+def _preface(found: Hierarchy, truth: nx.DiGraph, c: Comparison, wrong: NDArray[np.int64] | None) -> list[str]:
     """What is said first: that the network computes something else, and the verdict."""
     verdict = f"verdict: {c.verdict}, score {c.score:.2f}. {c.reason[:1].upper()}{c.reason[1:]}"
-    table = TruthTable.of(truth)
-    if c.computes is not False or table is None:
+    if wrong is None or not wrong.any():
         return [verdict]
-    wrong = wrong_rows(found.graph, table)
-    where = ", ".join(f"{found.graph.output_names[o]} in {wrong[o]} of {len(table.y)} rows" for o in np.flatnonzero(wrong))
+    where = ", ".join(f"{found.graph.output_names[o]} in {wrong[o]} of {len(truth.graph['y'])} rows" for o in np.flatnonzero(wrong))
     return [f"the network computes something else than the truth table: {where}. The verdict is on its structure alone", verdict]
 
 

@@ -15,7 +15,7 @@ from ..graph import LayeredGraph
 from ..hierarchy import Hierarchy, Module, first_appearance
 from .truth_table import TruthTable
 
-__all__ = ["Boundary", "Verdict", "computes", "judge_decomposition", "wrong_rows"]
+__all__ = ["Boundary", "Verdict", "judge_decomposition", "wrong_rows"]
 
 # R = 2^n rows, n inputs, k outputs, w units of a layer.
 
@@ -155,11 +155,6 @@ def leaving_units(found: Hierarchy, module: Module) -> tuple[tuple[int, int], ..
     return tuple(leaving)
 
 
-def computes(graph: LayeredGraph, table: TruthTable) -> bool:
-    """Whether the network decides as the table in every row."""
-    return not wrong_rows(graph, table).any()
-
-
 def wrong_rows(graph: LayeredGraph, table: TruthTable) -> NDArray[np.int64]:
     """For each output, the number of rows in which the network decides otherwise than the table, shape (k,)."""
     wrong: NDArray[np.int64] = (graph.decisions(graph.evaluate(table.x)) != table.y).sum(axis=0)
@@ -185,7 +180,7 @@ def _reached(graph: LayeredGraph) -> list[NDArray[np.bool_]]:
 def _boundaries(found: Hierarchy, table: TruthTable) -> tuple[Boundary, ...]:
     graph = found.graph
     dependence, reached = _dependence(graph), _reached(graph)
-    values = graph.unit_values(table.x) if computes(graph, table) else None
+    values = None if wrong_rows(graph, table).any() else graph.unit_values(table.x)
     boundaries = []
     for module in found.modules:
         leaving = leaving_units(found, module)
