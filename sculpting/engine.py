@@ -82,10 +82,11 @@ class Engine(Protocol[M]):
     The result of a member does not depend on the other members, except for the rounding of batched products.
     """
 
-    def train(self, members: M, key: Tensor, learning_rate: Tensor) -> tuple[M, Evaluation]:
+    def train(self, members: M, key: Tensor, learning_rate: Tensor, noise: float = 1.0) -> tuple[M, Evaluation]:
         """Every member at the best epoch of a training round, and its evaluation there.
 
-        ``key (N, 2)`` holds the keys of the members' random numbers; ``learning_rate`` is float64 ``(N,)``.
+        ``key (N, 2)`` holds the keys of the members' random numbers; ``learning_rate`` is float64 ``(N,)``; ``noise`` is the fraction of
+        the usual noise.
         """
         ...
 

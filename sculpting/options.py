@@ -150,6 +150,8 @@ def check_schedule(settings: ScheduleSettings) -> None:
     optional = {name: getattr(settings, name) for name in ("double_after", "dense_rounds")}
     given = {name: value for name, value in optional.items() if value is not None}
     check_counts(unit_tries=settings.unit_tries, edge_tries=settings.edge_tries, **given)
+    if settings.restart_rate is not None and not (_is_real(settings.restart_rate) and 0 < settings.restart_rate <= 1):
+        raise ValueError(f"restart_rate must be a fraction of the learning rate in (0, 1], or None; got {settings.restart_rate!r}")
     if not _is_real(settings.tolerance) or not 0 <= settings.tolerance < 1:
         raise ValueError(f"tolerance must be a fraction in [0, 1), such as 0.005; got {settings.tolerance!r}{_percent(settings.tolerance)}")
 

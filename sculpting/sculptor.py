@@ -131,8 +131,8 @@ def sculpt(
     names, population = _dense(chains, range(seed, seed + seeds), len(training.learning_rates), initial, place)
     first_steps = steps_of(chains, schedule)
     criterion = _criterion(task, schedule.tolerance, min_accuracy, reserve=bool(first_steps[1]))
-    engine, rates = _engine(task, training, schedule, place, max_members), torch.tensor(training.learning_rates, dtype=torch.float64)
-    pruning = PruningSchedule(Rounds(engine, criterion, rates), schedule, *first_steps)
+    engine = _engine(task, training, schedule, place, max_members)
+    pruning = PruningSchedule(Rounds(engine, criterion, _rates(training, schedule)), schedule, *first_steps)
     kept = None if checkpoint is None else Checkpoint(checkpoint, *_call(pruning, names, population, task, training, initial))
     with (
         torch.inference_mode(),
@@ -171,6 +171,12 @@ def _criterion(task: Task, tolerance: float, min_accuracy: float | None, reserve
     return AcceptanceCriterion(tolerance=tolerance, constant=task.constant_accuracy(), reserve=tolerance / 2 * reserve)
 
 
+def _rates(training: TrainingSettings, schedule: ScheduleSettings) -> Tensor:
+    """The learning rates, and those of second starts."""
+    rates = torch.tensor(training.learning_rates, dtype=torch.float64)
+    return rates if schedule.restart_rate is None else torch.cat([rates, rates * schedule.restart_rate])
+
+
 def _engine(task: Task, training: TrainingSettings, schedule: ScheduleSettings, device: torch.device, max_members: int | None) -> MLPEngine:
     scores: dict[Items, ScoreFunction] = {"units": UNIT_SCORES[schedule.unit_score], "edges": EDGE_SCORES[schedule.edge_score]}
     data = Data.of(task, device, training.copies(len(task.x)))
@@ -191,7 +197,7 @@ def _call(
     steps = ([as_percent(step) for step in part] for part in (pruning.unit_steps, pruning.edge_steps))
     schedule = (
         *steps, settings.unit_score, settings.edge_score, settings.double_after, settings.unit_tries, settings.edge_tries,
-        pruning.dense_rounds, initial,
+        pruning.dense_rounds, initial, ("restart", settings.restart_rate),
     )  # fmt: skip
     facts = (
         names, [*training.learning_rates], task.loss, training.of_round(rows), training.copies(rows),

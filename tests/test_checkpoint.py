@@ -56,7 +56,9 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, call: d
 def test_a_run_can_be_stopped_repeatedly_and_trains_no_finished_round_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[int] = []
     attempt = Rounds.attempt
-    monkeypatch.setattr(Rounds, "attempt", lambda rounds, proposals: (trained.append(len(proposals)), attempt(rounds, proposals))[1])
+    monkeypatch.setattr(
+        Rounds, "attempt", lambda rounds, proposals, noise=1.0: (trained.append(len(proposals)), attempt(rounds, proposals, noise))[1]
+    )
     whole = sculpt(MODEL, TASK, **CALL, progress=False)
     once = len(trained)
     for _ in range(3):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,17 @@ from quick import QUICK, xor_classes
 from torch import nn
 
 from sculpting import StopReason, sculpt, tasks
+from sculpting.mlp.population import Population
+from sculpting.models.shape import Shape
+from sculpting.randomness import keys
 from sculpting.schedule.acceptance import AcceptanceCriterion
+from sculpting.schedule.chains import ChainName, ChainState
+from sculpting.schedule.dense import dense_networks
 
 
 def test_dense_networks_are_trained_until_they_are_accepted_and_no_longer() -> None:
     task = tasks.boolean("both")
-    few = {**QUICK, "steps": 12, "seeds": 6, "unit_steps": [0.5], "edge_steps": []}
+    few = {**QUICK, "steps": 12, "seeds": 6, "unit_steps": [0.5], "edge_steps": [], "restart_rate": None}
     model = task.model(8, 1, activation="relu")
     dense = [
         [[a for a in sculpt(model, task, **few, dense_rounds=rounds).history if a.phase == "dense" and a.chain.seed == s] for s in range(6)]
@@ -30,6 +37,55 @@ def test_dense_networks_are_trained_until_they_are_accepted_and_no_longer() -> N
         assert not any(a.accepted for a in often[:-1])
         assert len({a.accuracy for a in often}) > 1 or len(often) == 1  # a further round starts from the end of the one before
         assert often[-1].accepted or len(often) == 4
+
+
+def test_deep_networks_that_do_not_learn_under_noise_start_again_and_are_pruned_under_all_of_it() -> None:
+    task = tasks.from_gates({"y": "a ^ b ^ c ^ d ^ e"})
+    call: dict[str, Any] = {"seeds": 2, "unit_steps": [0.5], "edge_steps": [0.02], "progress": False}
+    model = task.model(24, 4)
+    once, again = (sculpt(model, task, **call, restart_rate=rate) for rate in (None, 0.3))
+    assert once.network is None
+    assert not any(network.accuracy == 1 for network in once.dense)
+    first = [attempt for attempt in once.history if attempt.phase == "dense"]
+    dense = [attempt for attempt in again.history if attempt.phase == "dense"]
+    # The first start is the same, and the second one begins with the same weights.
+    assert [a._replace(seconds=0) for a in dense[: len(first)]] == [a._replace(seconds=0) for a in first]
+    assert [network.accuracy for network in again.dense] == [1.0, 1.0]
+    assert [network.origin["learning_rate"] for network in again.dense] == pytest.approx([0.03, 0.03])
+    assert {a.chain.rate for a in again.history if a.phase != "dense"} == {1}
+    assert again.network is not None
+    assert again.network.edge_count < 100 < 24 * 24
+    # Three stages each, which end when a network is accepted again.
+    for seed in range(2):
+        accepted = [a.accepted for a in dense if a.chain.rate and a.chain.seed == seed]
+        assert sum(accepted) == 3
+        assert accepted[-1]
+
+
+def test_a_member_that_fails_a_stage_of_the_second_start_is_as_after_the_stage_before() -> None:
+    population = Population.fresh(Shape((2, 3, 1), ("relu", "identity")), keys([("p", i) for i in range(3)]))
+    seen: list[tuple[float, list[float], int]] = []
+
+    def attempt(proposals: Any, noise: float = 1.0) -> Any:
+        (proposal,) = proposals
+        members, fate = proposal.members, torch.tensor([name.seed for name in proposal.names])
+        seen.append((noise, [name.rate for name in proposal.names], len(members)))
+        # Seed 0 learns without noise only, seed 1 at every stage, seed 2 never.
+        second = torch.tensor([name.rate == 1 for name in proposal.names])
+        good = second & ((fate == 1) | ((fate == 0) & (noise == 0)))
+        return [ChainState(replace(members, values=members.values + 1), good.double(), good, proposal.names)]
+
+    rounds = SimpleNamespace(criterion=AcceptanceCriterion(1.0), rates=torch.tensor([0.1, 0.03]), attempt=attempt)
+    names = [ChainName(seed) for seed in range(3)]
+    state = dense_networks(rounds, population, names, 2, trained=False, restart=True)  # type: ignore[arg-type]
+    assert state.accepted.tolist() == [True, True, False]
+    assert [name.rate for name in state.names] == [1, 1, 0]
+    grown = (state.members.values - population.values)[:, 0]
+    assert grown.round().tolist() == [1, 3, 2]
+    assert seen == [
+        (1.0, [0, 0, 0], 3), (1.0, [0, 0, 0], 3), (0.0, [1, 1, 1], 3), *[(0.0, [1], 1)] * 3, (0.5, [1, 1], 2), *[(0.5, [1], 1)] * 3,
+        (1.0, [1], 1),
+    ]  # fmt: skip
 
 
 def test_without_min_accuracy_dense_networks_are_trained_until_three_rounds_gain_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

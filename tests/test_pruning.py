@@ -51,7 +51,7 @@ class ByRule(MLPEngine):
 
     rule: Callable[[Population], Tensor]
 
-    def train(self, members: Population, key: Tensor, learning_rate: Tensor) -> tuple[Population, Evaluation]:
+    def train(self, members: Population, key: Tensor, learning_rate: Tensor, noise: float = 1.0) -> tuple[Population, Evaluation]:
         return members, Evaluation(self.rule(members).double(), torch.zeros(len(members)))
 
 

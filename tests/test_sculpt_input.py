@@ -346,6 +346,13 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
             "checkpoint must be in a folder that can be written to; got pyproject.toml",
         ),
         (GOOD, (X, Y), {"final_rate": 1.5}, ValueError, r"final_rate must be a fraction of the learning rate, in \[0, 1\]; got 1.5"),
+        (
+            GOOD,
+            (X, Y),
+            {"restart_rate": 30},
+            ValueError,
+            r"restart_rate must be a fraction of the learning rate in \(0, 1\], or None; got 30",
+        ),
         (GOOD, (X, Y), {"dense_rounds": 0}, ValueError, "dense_rounds must be a whole number of at least 1; got 0"),
         (GOOD, (X, Y), {"device": "cuda:99"}, ValueError, "device must be available, one of cpu.*; got 'cuda:99'"),
         (GOOD, (X, Y), {"device": "abacus"}, ValueError, "device must be available"),

@@ -6,7 +6,7 @@ N = members, M = members of one packing, H = hidden units of one member, E = its
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
@@ -49,9 +49,11 @@ class MLPEngine:
     max_members: int | None = None
     threads: int = 1
 
-    def train(self, members: Population, key: Tensor, learning_rate: Tensor) -> tuple[Population, Evaluation]:
+    def train(self, members: Population, key: Tensor, learning_rate: Tensor, noise: float = 1.0) -> tuple[Population, Evaluation]:
         """Every member at the best epoch of a training round, and its evaluation there."""
-        return train(members, self.data, self.settings, key, learning_rate, self.max_members, self.threads)
+        usual = self.settings
+        settings = replace(usual, input_noise=noise * usual.input_noise, hidden_noise=noise * usual.hidden_noise)
+        return train(members, self.data, settings, key, learning_rate, self.max_members, self.threads)
 
     def evaluate(self, members: Population) -> Evaluation:
         """Accuracy and loss of every member on the validation rows."""

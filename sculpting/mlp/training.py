@@ -158,7 +158,9 @@ def train(
                 packing.unpack(values_there, best)
                 accuracy[packing.members], loss[packing.members] = evaluation.accuracy, evaluation.loss
             groups = halves
-    return replace(population, values=best), Evaluation(accuracy, loss)
+    overflown = ~best.isfinite().all(dim=1)  # infinite weights may decide some rows rightly
+    accuracy[overflown] = -torch.inf
+    return replace(population, values=torch.where(overflown[:, None], values, best)), Evaluation(accuracy, loss)
 
 
 @contextlib.contextmanager

@@ -65,8 +65,9 @@ class ChainState(Generic[M]):
 
     def replaced(self, chains: Tensor, new: ChainState[M]) -> ChainState[M]:
         """The same chains, with a new state for some of them."""
+        names = dict(enumerate(self.names)) | dict(zip(chains.tolist(), new.names, strict=True))
         accuracy, accepted = self.accuracy.index_copy(0, chains, new.accuracy), self.accepted.index_copy(0, chains, new.accepted)
-        return ChainState(self.members.replaced(chains, new.members), accuracy, accepted, self.names)
+        return ChainState(self.members.replaced(chains, new.members), accuracy, accepted, [*names.values()])
 
     def branched(self, kind: str, steps: Sequence[float]) -> ChainState[M]:
         """Every chain once for each step; ``kind`` is ``"unit_step"`` or ``"edge_step"``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,7 +23,7 @@ from .pruning_schedule import PruningSchedule
 
 __all__ = ["Checkpoint", "digest"]
 
-FORMAT, VERSION = "neural-sculpting checkpoint", "2"
+FORMAT, VERSION = "neural-sculpting checkpoint", "3"
 SECONDS = 10.0  # between two writings
 COUNTERS = ("removed", "step", "number", "key", "streak", "kept", "misses", "active", "reported", "total")
 # Tensors named otherwise in version 1. It also had steps in percent, and another name and two more fields for the settings of a round.
@@ -52,8 +53,9 @@ class Checkpoint:
             raise ValueError(f"checkpoint must be the path of a file; got the folder {path}. Give the name of a file in it")
         check_folder(self.path.parent, "checkpoint")
         now, tensors = repr(facts), list(tensors)
-        first = now.replace("RoundSettings(", "Round(").replace("target=None)", "target=None, before_step=None, after_step=None)")
-        self.calls = {version: digest(text, tensors) for version, text in (("1", first), (VERSION, now))}
+        second = re.sub(r", \('restart', [^)]*\)", "", now)  # no network had a second start
+        first = second.replace("RoundSettings(", "Round(").replace("target=None)", "target=None, before_step=None, after_step=None)")
+        self.calls = {version: digest(text, tensors) for version, text in (("1", first), ("2", second), (VERSION, now))}
 
     def write(self, schedule: PruningSchedule[M]) -> None:
         """Write the state of all chains, at most every ten seconds. The file is always complete."""

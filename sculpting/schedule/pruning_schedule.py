@@ -11,6 +11,7 @@ import torch
 from ..engine import M
 from ..settings import ScheduleSettings
 from .chains import ChainName, ChainState, Proposal
+from .dense import dense_networks
 from .pruning import Pruning
 from .rounds import Rounds
 
@@ -79,7 +80,8 @@ class PruningSchedule(Generic[M]):
         """
         criterion = self.rounds.criterion
         asked = criterion.known
-        self.dense = self.rounds.dense(members, names, trained, self.dense_rounds)
+        restart = self.settings.restart_rate is not None
+        self.dense = dense_networks(self.rounds, members, names, self.dense_rounds, trained=trained, restart=restart)
         if not asked:
             learnt = criterion.follow(self.dense.accuracy)
             if not learnt:
