@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["merge_clusters"]
+__all__ = ["lone_readers", "merge_clusters"]
 
 # L weight layers; a_i alive units in unit layer i; m modules below, c clusters above.
 
@@ -67,6 +67,39 @@ def merge_clusters(
         fresh += len(joined)
         labels.append(names[above])
     return tuple(labels)
+
+
+def lone_readers(edge: NDArray[Any], inputs: NDArray[np.integer], above: NDArray[np.integer]) -> NDArray[np.int64]:
+    """The clusters of the first hidden layer, with every unit apart that alone reads a cluster of inputs, and nothing else.
+
+    Parameters
+    ----------
+    edge : array of shape (a_0, a_1)
+        A nonzero entry is an edge.
+    inputs, above : int arrays of shapes (a_0,) and (a_1,)
+        The clusters of both layers, numbered 0, 1, ...
+
+    Returns
+    -------
+    int array of shape (a_1,)
+
+    Notes
+    -----
+    Not in the published method, which clusters the two units of ``m = majority(a, b, c)`` and ``n = majority(d, e, f)`` when both are read
+    by the same units. All that leaves {a, b, c} passes through m, so that they are one sub-function.
+
+    Examples
+    --------
+    >>> edge = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 1]])
+    >>> lone_readers(edge, np.array([0, 0, 1, 1]), np.array([0, 0, 0])).tolist()
+    [1, 0, 0]
+    """
+    member = np.asarray(inputs) == np.arange(_count(inputs))[:, None]
+    reads = member @ (edge != 0).astype(np.int64) > 0
+    lone = (reads & (reads.sum(axis=1) == 1)[:, None] & (reads.sum(axis=0) == 1)).any(axis=0)
+    apart = np.where(lone, _count(above) + np.arange(len(above)), above)
+    labels: NDArray[np.int64] = np.unique(apart, return_inverse=True)[1]
+    return labels
 
 
 def _count(labels: NDArray[np.integer]) -> int:

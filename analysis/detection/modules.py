@@ -17,7 +17,7 @@ from .criteria import CRITERIA
 from .distances import DISTANCES
 from .features import FEATURES, alive_edges, flipped, path_features
 from .linkages import LINKAGES, TIES
-from .merging import merge_clusters
+from .merging import lone_readers, merge_clusters
 
 __all__ = ["detect_modules"]
 
@@ -25,6 +25,7 @@ Labels = tuple[NDArray[np.int64], ...]
 Partitions = tuple[Labels, Labels]
 
 CHOICES = {
+    "method": ("lone_readers", "published"),
     "features": tuple(FEATURES),
     "direction": ("outgoing", "incoming", "both"),
     "linkage": tuple(LINKAGES),
@@ -37,6 +38,7 @@ CHOICES = {
 def detect_modules(
     network: Any,
     *,
+    method: str = "lone_readers",
     features: str = "binary",
     direction: str = "outgoing",
     linkage: str = "average",
@@ -53,6 +55,10 @@ def detect_modules(
     ----------
     network : LayeredGraph, SparseNetwork, networkx.DiGraph, igraph.Graph or sequence of matrices (n_out, n_in), or an iterable of these
         A sequence of matrices is one network, a sequence of sequences of matrices are several.
+    method : {"lone_readers", "published"}
+        With lone readers, a hidden unit that alone reads a cluster of inputs, and nothing else, is a cluster of its own, and so in one
+        module with these inputs: it computes a sub-function of them (:func:`~analysis.detection.merging.lone_readers`). As published,
+        it is in one cluster with all units that reach the same units.
     features : {"binary", "weighted"}
         Compare units by which units they reach (published), or by the sums over paths of the product of |weight|. Weighted features
         give each layer within reach the same norm (:func:`~analysis.detection.features.reach_features`).
@@ -97,7 +103,7 @@ def detect_modules(
 
     Notes
     -----
-    With the defaults, the method of Patil, Michael & Dovrolis, NeurIPS 2023. Its steps are :meth:`LayeredGraph.alive`,
+    With ``method="published"``, the method of Patil, Michael & Dovrolis, NeurIPS 2023. Its steps are :meth:`LayeredGraph.alive`,
     :func:`~analysis.detection.features.reach_features`, :func:`~analysis.detection.clustering.cluster_units` and
     :func:`~analysis.detection.merging.merge_clusters`. Their documentation lists the corrected defects of the published code. Every
     network has a result, also one without hidden layers, without edges, or with outputs that nothing reaches.
@@ -112,7 +118,7 @@ def detect_modules(
     >>> len(detect_modules([network, network], features="weighted", ties="symmetric"))
     2
     """
-    settings = _Settings(features, direction, linkage, distance, criterion, ties, merge_threshold, modularity_threshold, reach)
+    settings = _Settings(method, features, direction, linkage, distance, criterion, ties, merge_threshold, modularity_threshold, reach)
     networks = several_networks(network)
     if networks is None:
         return _hierarchy(network, settings, {})
@@ -124,6 +130,7 @@ def detect_modules(
 class _Settings:
     """The arguments of :func:`detect_modules`, checked."""
 
+    method: str
     features: str
     direction: str
     linkage: str
@@ -178,6 +185,8 @@ def _partitions(edges: Sequence[NDArray[Any]], settings: _Settings) -> Partition
     ]
     if len(found) == len(edges):
         found.append(np.arange(edges[-1].shape[1]))
+    if settings.method == "lone_readers" and len(edges) > 1:
+        found[1] = lone_readers(edges[0], found[0], found[1])
     return merge_clusters(edges, found, threshold=settings.merge_threshold, ties=settings.ties), tuple(found)
 
 

@@ -9,6 +9,7 @@ below the outputs are absorbed by the outputs. Then four rules give the modules:
 2. A group joins the group above when that is all it feeds and it is all that the other reads.
 3. An output joins the group below it when it reads nothing else.
 4. A single input that only one module reads belongs to it. Several inputs that feed the same are a group, and so a sub-function.
+5. A unit that alone reads a group of inputs, and nothing else, is in no group with others, and so in the module of these inputs.
 
 For the published tasks the first three rules give the partitions by which the paper scores (Patil, Michael and Dovrolis, NeurIPS 2023).
 """
@@ -30,7 +31,7 @@ from .threshold import LARGEST, all_rows, is_threshold
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["named_truth", "truth_graph"]
+__all__ = ["layers_needed", "named_truth", "truth_graph"]
 
 Unit = tuple[int, str]  # layer and name of the value
 Column = NDArray[np.bool_]
@@ -49,7 +50,7 @@ def truth_graph(gates: GateGraph, hidden_layers: int, *, inputs_apart: bool = Fa
     hidden_layers : int
         At least 1.
     inputs_apart : bool
-        Leave out rule 4, as the paper does for its tasks.
+        Leave out rules 4 and 5, as the paper does for its tasks.
 
     Returns
     -------
@@ -76,7 +77,10 @@ def truth_graph(gates: GateGraph, hidden_layers: int, *, inputs_apart: bool = Fa
         raise ValueError(f"hidden_layers must be at least 1; got {hidden_layers}")
     reads = _reads_of(gates)
     network = _layout(reads, gates, hidden_layers)
-    members = _contracted(network, _groups(network), hidden_layers + 1, () if inputs_apart else gates.inputs)
+    groups = _groups(network)
+    if not inputs_apart:
+        groups |= _lone_readers(network, groups)
+    members = _contracted(network, groups, hidden_layers + 1, () if inputs_apart else gates.inputs)
     modules = sorted(set(members.values()), key=lambda module: min((layer, _rank(gates, name)) for layer, name in module))
     truth = _with_table(gates)
     truth.graph["hidden_layers"] = hidden_layers
@@ -136,6 +140,18 @@ def named_truth(gates: GateGraph) -> nx.DiGraph:
     nx.set_node_attributes(truth, {node: f"T{node}" for node in truth}, "name")
     truth.add_edges_from((index[read], index[name]) for read, names in readers.items() if read in index for name in names)
     return truth
+
+
+def layers_needed(gates: GateGraph) -> int:
+    """The fewest hidden layers with which every gate below the outputs has a unit.
+
+    Examples
+    --------
+    >>> [layers_needed(GateGraph.parse({"p": formula, "y": "p & c"})) for formula in ("a & b", "a ^ b")]
+    [1, 2]
+    """
+    level = _levels(_reads_of(gates), gates)
+    return max(1, max(level[output] for output in gates.outputs) - 1)
 
 
 def _with_table(gates: GateGraph) -> nx.DiGraph:
@@ -239,13 +255,19 @@ def _source(reads: Reads, name: str) -> str:
     return name
 
 
+def _levels(reads: Reads, gates: GateGraph) -> dict[str, int]:
+    """The layer on which each value can be at the earliest; that of the inputs is 0."""
+    level: dict[str, int] = dict.fromkeys(gates.inputs, 0)
+    for name, parents in reads.items():
+        level[name] = level[_source(reads, parents[0])] if len(parents) == 1 else 1 + max(level[_source(reads, p)] for p in parents)
+    return level
+
+
 def _layout(reads: Reads, gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
     """The layered network: a graph over units ``(layer, value)``."""
     import networkx as nx
 
-    level: dict[str, int] = dict.fromkeys(gates.inputs, 0)
-    for name, parents in reads.items():
-        level[name] = level[_source(reads, parents[0])] if len(parents) == 1 else 1 + max(level[_source(reads, p)] for p in parents)
+    level = _levels(reads, gates)
     network = nx.DiGraph()
 
     def below_of(name: str, layer: int) -> list[Unit]:
@@ -302,6 +324,19 @@ def _groups(network: nx.DiGraph) -> dict[Unit, frozenset[Unit]]:
     return {unit: group for group in map(frozenset, nx.connected_components(alike)) for unit in group}
 
 
+def _lone_readers(network: nx.DiGraph, groups: Mapping[Unit, frozenset[Unit]]) -> dict[Unit, frozenset[Unit]]:
+    """Rule 5: the changed groups of the first hidden layer."""
+    lone = set()
+    for group in {groups[unit] for unit in network if unit[0] == 0}:
+        readers = {target for unit in group for target in network.successors(unit)}
+        lone |= readers if len(readers) == 1 and all(set(network.predecessors(reader)) <= group for reader in readers) else set()
+    changed = {}
+    for unit in lone:
+        rest = groups[unit] - lone
+        changed |= {unit: frozenset([unit])} | dict.fromkeys(rest, rest)
+    return changed
+
+
 def _bits(number: int) -> Iterator[int]:
     """The bits that are set."""
     while number:
@@ -343,3 +378,4 @@ def _function(gates: GateGraph, reads: Reads, held: set[Unit], network: nx.DiGra
         elif not set(network.successors(unit)) <= held:
             leaving[unit[1]] = None
     return ", ".join(f"{name} = {gates.gates[name]}" if name in gates.gates else name for name in leaving)
+
