@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from methods import RESULTS, table, versions
+from methods import RESULTS, table
 
 from analysis.files import write_file
 from sculpting import SculptResult, sculpt, tasks
@@ -85,17 +85,18 @@ def main() -> None:
             counts = [learnt(result) for result in runs]
             first[depth] += sum(one for one, _ in counts)
             all_[depth] += sum(either for _, either in counts)
-            cells.append(f"{sum(one for one, _ in counts)} / {sum(either for _, either in counts)}")
+            cells.append(f"{sum(one for one, _ in counts)}, {sum(either for _, either in counts)}")
         lines.append([name, *cells])
         print(lines[-1], flush=True)
     total = seeds * len(WIDTHS) * len(lines)
-    lines.append(["all", *(f"{first[depth]} / {all_[depth]} of {total}" for depth in DEPTHS)])
+    lines.append(["all", *(f"{first[depth]}, {all_[depth]} of {total}" for depth in DEPTHS)])
     share = [sum(counts.values()) / (total * len(DEPTHS)) for counts in (first, all_)]
+    networks = f"widths {', '.join(map(str, WIDTHS))}; {seeds} seeds each"
     text = [
         "# Learning complete tables",
         "",
-        f"Seeds that learn all rows, of {seeds * len(WIDTHS)} (widths {', '.join(map(str, WIDTHS))}; {seeds} seeds each): at the first start / at "
-        f"the first or second. In all {share[0]:.1%} / {share[1]:.1%}. {versions()}; {time.perf_counter() - start:.0f} s.",
+        f"Seeds that learn all rows, of {seeds * len(WIDTHS)} ({networks}): at the first start, and at the first or second. In all "
+        f"{share[0]:.1%} and {share[1]:.1%}. torch {torch.__version__}; {time.perf_counter() - start:.0f} s on one core.",
         "",
         *table(["function", *(f"{depth} hidden layers" for depth in DEPTHS)], lines),
     ]

@@ -18,7 +18,7 @@ __all__ = ["Row", "Store", "table_bytes", "write_rows"]
 FORMAT = "neural-sculpting study"
 VERSION = 1
 NAME = re.compile(r"[A-Za-z0-9_+=-][A-Za-z0-9._+=-]{0,99}")
-FILE = re.compile(rf"(?!cells/)[A-Za-z0-9_-]+/{NAME.pattern}\.(safetensors|json)")  # what a cell makes beside its rows
+FILE = re.compile(rf"(?!cells/)[A-Za-z0-9_-]+/{NAME.pattern}\.(safetensors|safetensors\.xz|json)")  # what a cell makes beside its rows
 NAMED = 3  # settings that an error names; another study differs in dozens
 
 Row = dict[str, Any]
@@ -124,7 +124,9 @@ class Store:
         plain: list[Row] = _plain(facts, f"arguments and rows of cell {cell}")["rows"]
         for name in files or {}:
             if not FILE.fullmatch(name):
-                raise ValueError(f"a file of cell {cell} must be named as folder/name.safetensors or .json, not in cells/; got {name!r}")
+                raise ValueError(
+                    f"a file of cell {cell} must be named as folder/name.safetensors, .safetensors.xz or .json, not in cells/; got {name!r}"
+                )
         for name, content in (files or {}).items():
             self.write(name, content)
         _write(self._path(cell), facts)
@@ -153,7 +155,7 @@ class Store:
                 raise TypeError("rows must be a list of dicts")
             files = facts.get("files", [])  # cells of earlier versions have none
             if not isinstance(files, list) or not all(isinstance(name, str) and FILE.fullmatch(name) for name in files):
-                raise TypeError("files must be a list of names, folder/name.safetensors or .json")
+                raise TypeError("files must be a list of names, folder/name.safetensors, .safetensors.xz or .json")
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:

@@ -156,8 +156,9 @@ def test_python_m_sculpting_is_the_same_command() -> None:
 @pytest.mark.parametrize(
     ("line", "options"),
     [
-        ("boolean", {"tasks": None, "groups": 4}),
-        ("boolean --tasks both 4,1,4 --groups 2", {"tasks": ["both", "4,1,4"], "groups": 2}),
+        ("boolean", {"tasks": None, "groups": 4, "candidates": None}),
+        ("boolean --tasks both 4,1,4 --groups 2", {"tasks": ["both", "4,1,4"], "groups": 2, "candidates": None}),
+        ("functions --candidates kept", {"candidates": Path("kept")}),
         ("sensitivity --groups 2", {"groups": 2}),
         ("digits", {"tasks": None, "sizes": [14], "source": "mnist", "data_dir": None}),
         (

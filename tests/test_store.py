@@ -82,7 +82,9 @@ OTHER = (
 
 @pytest.mark.parametrize("name", OTHER)
 def test_files_of_other_names_are_refused_before_anything_is_written(store: Store, name: str) -> None:
-    with pytest.raises(ValueError, match=r"a file of cell one must be named as folder/name\.safetensors or \.json, not in cells/; got"):
+    with pytest.raises(
+        ValueError, match=r"a file of cell one must be named as folder/name\.safetensors, \.safetensors\.xz or \.json, not in cells/; got"
+    ):
         store.save("one", {}, ROWS, {"networks/one.safetensors": b"", name: b""})
     assert not (store.folder / "networks").exists()
     assert store.load("one", {}) is None

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import networkx as nx
 import numpy as np
@@ -25,9 +25,10 @@ from sculpting.studies.boolean import cells as boolean_cells
 from sculpting.studies.boolean import report as boolean_report
 from sculpting.studies.boolean.cells import Selection, boolean_cell, rows_by_selection, shapes
 from sculpting.studies.boolean.report import boolean_summary
-from sculpting.studies.common.selection import best_accuracy
+from sculpting.studies.common import candidates as common_candidates
+from sculpting.studies.common.candidates import Sculpted, candidates_file, sculpted
 from sculpting.studies.common.settings import settings_of
-from sculpting.study import Study
+from sculpting.study import CellResult, Study
 
 COLUMNS = [
     "task", "use", "overlap", "width", "depth", "seeds", "seed", "rule", "density", "edges", "units", "accuracy", "support",
@@ -47,13 +48,15 @@ def cell() -> tuple[SculptResult, list[Row]]:
         return results[0]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(boolean_cells, "sculpt", spy)
-        rows = boolean_cell([6, 3, 3, 3], width=12, depth=1, groups=2)
+        patch.setattr(common_candidates, "sculpt", spy)
+        rows = list(boolean_cell([6, 3, 3, 3], width=12, depth=1, groups=2).rows)
     (result,) = results
     return result, rows
 
 
-def fake_cell(task: list[int], width: int, depth: int, groups: int, selections: list[Selection], changed: dict[str, Any]) -> list[Row]:
+def fake_cell(
+    task: list[int], width: int, depth: int, groups: int, selections: list[Selection], changed: dict[str, Any], _: str | None = None
+) -> CellResult:
     """Rows without sculpting: right where nothing was changed, valid where noise was."""
     rows: list[Row] = []
     for selection in selections:
@@ -62,7 +65,7 @@ def fake_cell(task: list[int], width: int, depth: int, groups: int, selections: 
         verdicts = dict.fromkeys(VERDICTS, right) | {"valid": right or "input_noise" in changed}
         nothing = dict.fromkeys(COLUMNS[8:13])
         rows.append({**selection.labels, **dict(zip(COLUMNS, values, strict=False)), **nothing, **verdicts, "seconds": 36.0})
-    return rows
+    return CellResult(rows)
 
 
 def study(**options: Any) -> Study:
@@ -114,7 +117,7 @@ def test_seconds_of_all_rows_of_a_kind_are_those_of_the_cell(cell: tuple[SculptR
 
 
 def test_where_nothing_was_accepted_a_row_has_the_best_accuracy_and_no_success() -> None:
-    (row,) = rows_by_selection([4, 2, 4], 1, 1, 1, [Selection(range(4), "consensus")], {"unit_steps": [0.5], "edge_steps": [0.05]})
+    (row,) = rows_by_selection([4, 2, 4], 1, 1, 1, [Selection(range(4), "consensus")], {"unit_steps": [0.5], "edge_steps": [0.05]}).rows
     assert 0.5 <= row["accuracy"] < 1
     assert [row[name] for name in COLUMNS[8:13] if name != "accuracy"] == [None] * 4
     assert not any(row[name] for name in VERDICTS)
@@ -123,8 +126,8 @@ def test_where_nothing_was_accepted_a_row_has_the_best_accuracy_and_no_success()
 def test_the_best_accuracy_is_that_of_the_seeds() -> None:
     reached = {0: (0.5, 0.6), 1: (0.9, 0.8), 2: (0.7,), 3: (1.0,)}
     attempts = [SimpleNamespace(chain=SimpleNamespace(seed=seed), accuracy=a) for seed, some in reached.items() for a in some]
-    nothing: Any = SimpleNamespace(candidates=(), history=tuple(attempts))
-    assert [best_accuracy(nothing, seeds) for seeds in (range(1), range(3), range(2, 3))] == [0.6, 0.9, 0.7]
+    nothing = Sculpted.of(cast(Any, SimpleNamespace(candidates=(), history=tuple(attempts))))
+    assert [nothing.best_accuracy(seeds) for seeds in (range(1), range(3), range(2, 3))] == [0.6, 0.9, 0.7]
 
 
 def test_each_verdict_is_its_own_part_of_the_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,14 +142,15 @@ def test_each_verdict_is_its_own_part_of_the_comparison(monkeypatch: pytest.Monk
 
 def test_what_is_changed_is_sculpted_with(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[dict[str, Any]] = []
-    monkeypatch.setattr(boolean_cells, "sculpt", lambda model, task, **options: given.append(options))
+    nothing = SimpleNamespace(candidates=(), history=())
+    monkeypatch.setattr(common_candidates, "sculpt", lambda model, task, **options: given.append(options) or nothing)
     rows_by_selection([4, 2, 4], 8, 1, 2, [], {"steps": 30})
     assert given == [{"seeds": 8, "progress": False, "steps": 30}]
 
 
 def test_seeds_without_a_candidate_stand_for_themselves(cell: tuple[SculptResult, list[Row]]) -> None:
     result, _ = cell
-    part = replace(result, candidates=tuple(c for c in result.candidates if c.origin["seed"] != 2))
+    part = Sculpted.of(replace(result, candidates=tuple(c for c in result.candidates if c.origin["seed"] != 2)))
     truth = tasks.boolean("both").truth(hidden_layers=1)
     alone, with_others = (boolean_cells._columns(part, truth, Selection(seeds, "sparsest")) for seeds in (range(2, 3), range(0, 4)))
     assert alone["edges"] is None
@@ -173,6 +177,53 @@ def test_hidden_units_are_right_when_every_layer_has_the_two_output_modules(labe
     assert boolean_cells._hidden_right(Hierarchy(graph, arrays, arrays)) is right
 
 
+# --- Candidates that are kept -------------------------------------------------------------------------------------------------
+
+
+def test_kept_candidates_give_the_same_rows_without_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few: dict[str, Any] = {"unit_steps": [0.5], "edge_steps": [0.05, 0.02]}
+    selections = [Selection(seeds, rule) for seeds in (range(4), range(1, 2)) for rule in ("consensus", "sparsest")]
+    first = rows_by_selection([4, 2, 4], 8, 1, 1, selections, few)
+    ((name, content),) = first.files.items()
+    assert name == candidates_file("4-2-4_width8_depth1")
+    (tmp_path / "candidates").mkdir()
+    (tmp_path / name).write_bytes(content)
+    monkeypatch.setattr(common_candidates, "sculpt", refuse)
+    again = rows_by_selection([4, 2, 4], 8, 1, 1, selections, few, str(tmp_path))
+    assert [{**row, "seconds": 0} for row in again.rows] == [{**row, "seconds": 0} for row in first.rows]
+    assert again.files == first.files
+    with pytest.raises(ValueError, match=r"must hold candidates of the same task and settings; got unit_steps \[0\.5\] in place of"):
+        rows_by_selection([4, 2, 4], 8, 1, 1, selections, {**few, "unit_steps": [0.4]}, str(tmp_path))
+    with pytest.raises(AssertionError, match="sculpted again"):  # a cell that is not there is trained
+        rows_by_selection([4, 2, 4], 9, 1, 1, selections, few, str(tmp_path))
+    (tmp_path / name).write_bytes(content[:100])
+    with pytest.raises(ValueError, match=r"holds no candidates: .*\. Give another folder"):
+        rows_by_selection([4, 2, 4], 8, 1, 1, selections, few, str(tmp_path))
+
+
+def test_kept_candidates_are_the_same_networks(cell: tuple[SculptResult, list[Row]]) -> None:
+    result, _ = cell
+    for some in (Sculpted.of(result, 2.5), Sculpted((), {0: 0.5})):
+        read = Sculpted.from_bytes(some.to_bytes({"width": 12}), {"width": 12}, Path("here"))
+        assert (read.best, read.seconds) == (some.best, some.seconds)
+        assert len(read.candidates) == len(some.candidates)
+        for a, b in zip(read.candidates, some.candidates, strict=True):
+            assert all(np.array_equal(x, y) for x, y in zip((*a.weights, *a.biases), (*b.weights, *b.biases), strict=True))
+            facts = ("activations", "head", "accuracy", "input_names", "output_names", "origin", "loss")
+            assert [getattr(a, name) for name in facts] == [getattr(b, name) for name in facts]
+
+
+def test_a_cell_keeps_its_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[dict[str, Any]] = []
+    monkeypatch.setattr(boolean_cells, "rows_by_selection", lambda *arguments: given.append(arguments[-1]) or CellResult([]))
+    boolean_cell([4, 2, 4], 8, 1, 1, candidates="kept")
+    assert given == ["kept"]
+    task = tasks.boolean([4, 2, 4])
+    found, files = sculpted(task, 8, 1, "small", 1, steps=2, unit_steps=[0.5], edge_steps=[0.5], activation="relu")
+    assert list(files) == ["candidates/small.safetensors.xz"]
+    assert {network.activations[0] for network in found.candidates} <= {"relu"}
+
+
 # --- The study         --------------------------------------------------------------------------------------------------------
 
 
@@ -191,11 +242,11 @@ def test_the_whole_study_is_as_published(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_use_and_overlap_of_every_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boolean_cells, "sculpt", lambda *_, **__: None)
+    monkeypatch.setattr(boolean_cells, "sculpted", lambda *_, **__: (Sculpted((), {}), {}))
     monkeypatch.setattr(boolean_cells, "_columns", lambda *_: {"seeds": 4})
     facts = {}
     for key in KEYS:
-        (row,) = rows_by_selection(key, 8, 3, 1, [Selection(range(4), "sparsest")], {})
+        (row,) = rows_by_selection(key, 8, 3, 1, [Selection(range(4), "sparsest")], {}).rows
         facts[tuple(key)] = row["use"], row["overlap"]
     assert [facts[key] for key in ((4, 2, 4), (6, 3, 3, 3), (4, 1, 4))] == [(2, None), (2, None), (4, None)]
     assert [facts[4, 1, 2, k] for k in (2, 4, 8, 12, 16)] == [(use, None) for use in (1, 2, 4, 6, 8)]
@@ -205,9 +256,9 @@ def test_use_and_overlap_of_every_task(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_truth_is_that_of_the_depth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boolean_cells, "sculpt", lambda *_, **__: None)
+    monkeypatch.setattr(boolean_cells, "sculpted", lambda *_, **__: (Sculpted((), {}), {}))
     monkeypatch.setattr(boolean_cells, "_columns", lambda result, truth, selection: {"seeds": 4, "modules": len(truth)})
-    rows = [rows_by_selection([4, 1, 2, 4], 8, depth, 1, [Selection(range(4), "sparsest")], {})[0] for depth in (1, 2, 3)]
+    rows = [rows_by_selection([4, 1, 2, 4], 8, depth, 1, [Selection(range(4), "sparsest")], {}).rows[0] for depth in (1, 2, 3)]
     assert [row["modules"] for row in rows] == [1, 3, 3]
 
 

@@ -129,7 +129,7 @@ def test_a_row_of_two_digits_says_what_was_found(cell: tuple[SculptResult, CellR
 
 def test_where_nothing_was_accepted_nothing_is_right(cell: tuple[SculptResult, CellResult]) -> None:
     nothing: Any = SimpleNamespace(candidates=(), dense=cell[0].dense)
-    selected = sampled.selected_of(nothing, range(1, 3), "consensus", {})
+    selected = sampled.selected_of((), range(1, 3), "consensus", {})
     assert selected == Selected(range(1, 3), "consensus", None)
     assert selected.columns == {"seeds": 2, "seed": 1, "rule": "consensus", "density": None, "edges": None, "units": None}
     task = tasks.mnist_pair(size=4, source="digits", **ROWS)

@@ -11,16 +11,16 @@ from test_study_boolean import COLUMNS, fake_cell, refuse
 from analysis.figures import success_bars
 from sculpting import TrainingSettings, run
 from sculpting.cli import main
-from sculpting.store import Row
 from sculpting.studies import sensitivity
 from sculpting.studies.sensitivity import cells as sensitivity_cells
 from sculpting.studies.sensitivity import report as sensitivity_report
+from sculpting.study import CellResult
 
 
 def test_one_setting_is_changed_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changes: list[dict[str, Any]] = []
 
-    def spy(*arguments: Any) -> list[Row]:
+    def spy(*arguments: Any) -> CellResult:
         changes.append(arguments[-1])
         return fake_cell(*arguments)
 
@@ -98,7 +98,9 @@ def test_a_merge_threshold_reads_the_same_candidates_again() -> None:
 
 def test_the_detector_gets_the_merge_threshold_and_the_consensus_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[dict[str, Any]] = []
-    monkeypatch.setattr(sensitivity_cells, "rows_by_selection", lambda *arguments: given.extend(one.options for one in arguments[-2]))
+    monkeypatch.setattr(
+        sensitivity_cells, "rows_by_selection", lambda *arguments: given.extend(s.options for s in arguments[-2]) or CellResult([])
+    )
     some = {"merge_threshold": 0.5, "halving": 0.1, "unit_cost": 0, "steps": 60}
     points = [{"parameter": name, "value": value} for name, value in some.items()]
     sensitivity_cells.sensitivity_cell([4, 2, 4], 8, 1, 1, points, {})

@@ -25,7 +25,7 @@ Labels = tuple[NDArray[np.int64], ...]
 Partitions = tuple[Labels, Labels]
 
 CHOICES = {
-    "method": ("lone_readers", "published"),
+    "method": ("published", "lone_readers"),
     "features": tuple(FEATURES),
     "direction": ("outgoing", "incoming", "both"),
     "linkage": tuple(LINKAGES),
@@ -38,7 +38,7 @@ CHOICES = {
 def detect_modules(
     network: Any,
     *,
-    method: str = "lone_readers",
+    method: str = "published",
     features: str = "binary",
     direction: str = "outgoing",
     linkage: str = "average",
@@ -55,10 +55,10 @@ def detect_modules(
     ----------
     network : LayeredGraph, SparseNetwork, networkx.DiGraph, igraph.Graph or sequence of matrices (n_out, n_in), or an iterable of these
         A sequence of matrices is one network, a sequence of sequences of matrices are several.
-    method : {"lone_readers", "published"}
-        With lone readers, a hidden unit that alone reads a cluster of inputs, and nothing else, is a cluster of its own, and so in one
-        module with these inputs: it computes a sub-function of them (:func:`~analysis.detection.merging.lone_readers`). As published,
-        it is in one cluster with all units that reach the same units.
+    method : {"published", "lone_readers"}
+        As published, a hidden unit is in one cluster with all units that reach the same units. With lone readers, a unit that alone reads
+        a cluster of inputs, and nothing else, is a cluster of its own, and so in one module with these inputs: it computes a sub-function
+        of them (:func:`~analysis.detection.merging.lone_readers`).
     features : {"binary", "weighted"}
         Compare units by which units they reach (published), or by the sums over paths of the product of |weight|. Weighted features
         give each layer within reach the same norm (:func:`~analysis.detection.features.reach_features`).
@@ -103,7 +103,7 @@ def detect_modules(
 
     Notes
     -----
-    With ``method="published"``, the method of Patil, Michael & Dovrolis, NeurIPS 2023. Its steps are :meth:`LayeredGraph.alive`,
+    With the defaults, the method of Patil, Michael & Dovrolis, NeurIPS 2023. Its steps are :meth:`LayeredGraph.alive`,
     :func:`~analysis.detection.features.reach_features`, :func:`~analysis.detection.clustering.cluster_units` and
     :func:`~analysis.detection.merging.merge_clusters`. Their documentation lists the corrected defects of the published code. Every
     network has a result, also one without hidden layers, without edges, or with outputs that nothing reaches.

@@ -95,9 +95,10 @@ def judge_decomposition(found: Hierarchy, modules: Sequence[Ends], table: TruthT
     module depends on the inputs S with a path to it, and reaches the outputs O with a path from it. ``mu(S, O)`` is the column
     multiplicity, :meth:`TruthTable.classes`.
 
-    1. Inputs. No module contains inputs that the truth separates. Where the inputs of one truth module are split among several modules,
-       each part of two or more inputs has ``mu < 2^|part|``: less information leaves the part than enters it, so the part is a
-       sub-function. Single inputs are not sub-functions, so not all parts may be single inputs.
+    1. Inputs. No module contains inputs that the truth separates, unless it computes a sub-function of them: it depends on no other
+       inputs, and all that leaves it are hidden units, fewer than it has inputs and at most ``mu - 1``. Where the inputs of one truth
+       module are split among several modules, each part of two or more inputs has ``mu < 2^|part|``: less information leaves the part
+       than enters it, so the part is a sub-function. Single inputs are not sub-functions, so not all parts may be single inputs.
     2. Outputs. No module contains outputs that the truth separates. Copies (equal or complementary columns) that are together in the truth
        stay together. Otherwise finer groups are valid: the truth of a deeper network separates outputs that a shallower one cannot.
        Constant outputs may be anywhere.
@@ -136,7 +137,7 @@ def judge_decomposition(found: Hierarchy, modules: Sequence[Ends], table: TruthT
         )
     boundaries = _boundaries(found, table)
     reasons = (
-        *_input_reasons(found, [inputs for inputs, _ in modules if inputs], table),
+        *_input_reasons(found, [inputs for inputs, _ in modules if inputs], table, boundaries),
         *_output_reasons(found, [outputs for _, outputs in modules if outputs], table),
         *_reach_reasons(found, table),
         *_boundary_reasons(found, modules, boundaries),
@@ -219,19 +220,28 @@ def _levels(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return first_appearance([levels])[0]
 
 
-def _input_reasons(found: Hierarchy, groups: Groups, table: TruthTable) -> Iterable[str]:
-    parts = [module.inputs for module in found.modules if module.inputs]
+def _input_reasons(found: Hierarchy, groups: Groups, table: TruthTable, boundaries: Iterable[Boundary]) -> Iterable[str]:
+    parts = {module.index: module.inputs for module in found.modules if module.inputs}
+    computed = {boundary.module for boundary in boundaries if boundary.inputs == parts.get(boundary.module) and _narrows(boundary)}
     outputs = range(table.y.shape[1])
-    for part in parts:
+    for module, part in parts.items():
         if _joins(part, groups):
+            if module in computed:
+                continue
             yield f"{_set(found.graph.input_names, part)} joins inputs that the truth keeps apart"
         elif len(part) > 1 and part not in groups:
             classes = table.classes(part, outputs)
             if classes == 2 ** len(part):
                 yield f"{_set(found.graph.input_names, part)} passes {classes} classes of {classes}"
     for group in groups:
-        if len(group) > 1 and all((i,) in parts for i in group):
+        if len(group) > 1 and all((i,) in parts.values() for i in group):
             yield f"{_set(found.graph.input_names, group)} is split into single inputs"
+
+
+def _narrows(boundary: Boundary) -> bool:
+    """Whether units of fewer than its inputs leave a module, all of them computed, and no more than its classes need."""
+    hidden = all(layer > 0 for layer, _ in boundary.leaving)
+    return hidden and boundary.units < min(len(boundary.inputs), boundary.classes)
 
 
 def _output_reasons(found: Hierarchy, groups: Groups, table: TruthTable) -> Iterable[str]:

@@ -1,12 +1,13 @@
 """The studies that are reported in the documentation, by the names that the command line has for them."""
 
-from . import boolean, curriculum, digits, even_digits, nonlocality, parities, sensitivity
+from . import boolean, curriculum, digits, even_digits, functions, nonlocality, parities, sensitivity
 
 __all__ = ["STUDIES"]
 
 STUDIES = {
     "boolean": boolean.COMMAND,
     "sensitivity": sensitivity.COMMAND,
+    "functions": functions.COMMAND,
     "digits": digits.COMMAND,
     "parities": parities.COMMAND,
     "curriculum": curriculum.COMMAND,

@@ -13,7 +13,9 @@ from .own_data import from_table as from_table
 from .parities import by_code as by_code
 from .parities import cmsp as cmsp
 from .parities import codes_of as codes_of
+from .random_hierarchies import random_gates as random_gates
 from .task import Task as Task
 from .task import from_gates as from_gates
+from .truth import layers_needed as layers_needed
 from .truth import named_truth as named_truth
 from .truth import truth_graph as truth_graph

@@ -330,7 +330,7 @@ def _lone_readers(network: nx.DiGraph, groups: Mapping[Unit, frozenset[Unit]]) -
     for group in {groups[unit] for unit in network if unit[0] == 0}:
         readers = {target for unit in group for target in network.successors(unit)}
         lone |= readers if len(readers) == 1 and all(set(network.predecessors(reader)) <= group for reader in readers) else set()
-    changed = {}
+    changed: dict[Unit, frozenset[Unit]] = {}
     for unit in lone:
         rest = groups[unit] - lone
         changed |= {unit: frozenset([unit])} | dict.fromkeys(rest, rest)
@@ -378,4 +378,3 @@ def _function(gates: GateGraph, reads: Reads, held: set[Unit], network: nx.DiGra
         elif not set(network.successors(unit)) <= held:
             leaving[unit[1]] = None
     return ", ".join(f"{name} = {gates.gates[name]}" if name in gates.gates else name for name in leaving)
-

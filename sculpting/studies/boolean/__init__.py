@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 from ...study import Study
-from ..common.command import Command, groups
+from ..common.command import CANDIDATES, Command, groups
 from ..common.settings import settings_of
 from .cells import boolean_cell, cells_of, task_keys
 from .report import boolean_report
@@ -13,7 +15,7 @@ from .report import boolean_report
 __all__ = ["COMMAND", "study"]
 
 
-def study(tasks: Sequence[str | Sequence[int]] | None = None, groups: int = 4) -> Study:
+def study(tasks: Sequence[str | Sequence[int]] | None = None, groups: int = 4, candidates: str | Path | None = None) -> Study:
     """The Boolean study.
 
     Every published task is sculpted in three widths and three depths, four seeds a group, all groups side by side in one population.
@@ -26,6 +28,8 @@ def study(tasks: Sequence[str | Sequence[int]] | None = None, groups: int = 4) -
         Only these tasks, by what ``tasks.boolean`` takes; all 38 when left out.
     groups : int
         Disjoint groups of four seeds: 0-3, 4-7, ...
+    candidates : str or Path, optional
+        The folder of a Boolean study whose candidates are judged again, where it has those of a cell; others are trained.
 
     Returns
     -------
@@ -44,7 +48,8 @@ def study(tasks: Sequence[str | Sequence[int]] | None = None, groups: int = 4) -
         When a task is not known, or ``groups`` is below 1.
     """
     settings = settings_of(groups)
-    return Study(cells_of(task_keys(tasks), groups), boolean_cell, settings, boolean_report)
+    work = partial(boolean_cell, candidates=None if candidates is None else str(candidates))
+    return Study(cells_of(task_keys(tasks), groups), work, settings, boolean_report)
 
 
 COMMAND = Command(
@@ -53,5 +58,6 @@ COMMAND = Command(
     {
         "--tasks": {"nargs": "+", "metavar": "TASK", "help": "only these, such as both 4,1,2,16 (default: all that are published)"},
         **groups(4),
+        **CANDIDATES,
     },
 )

@@ -9,10 +9,11 @@ from typing import Any
 
 import networkx as nx
 
-from ...sculptor import SculptResult, sculpt
 from ...store import Row
+from ...study import CellResult
 from ...tasks import boolean, boolean_tasks
-from ..common.selection import RULES, best_accuracy, groups_of, selected_of, share_seconds
+from ..common.candidates import Sculpted, sculpted
+from ..common.selection import RULES, groups_of, selected_of, share_seconds
 from ..common.settings import SEEDS
 from .published import OVERLAP_FAMILIES
 
@@ -69,37 +70,41 @@ def cell_name(task: Sequence[int], width: int, depth: int) -> str:
     return f"{'-'.join(map(str, task))}_width{width}_depth{depth}"
 
 
-def boolean_cell(task: Sequence[int], width: int, depth: int, groups: int) -> list[Row]:
-    """For each group of four seeds, and then for each seed alone, the rows of both rules."""
+def boolean_cell(task: Sequence[int], width: int, depth: int, groups: int, *, candidates: str | None = None) -> CellResult:
+    """For each group of four seeds, and then for each seed alone, the rows of both rules; and all candidates."""
     selections = [Selection(seeds, rule) for size in (SEEDS, 1) for seeds in groups_of(SEEDS * groups, size) for rule in RULES]
-    return rows_by_selection(task, width, depth, groups, selections, {})
+    return rows_by_selection(task, width, depth, groups, selections, {}, candidates)
 
 
 def rows_by_selection(
-    task: Sequence[int], width: int, depth: int, groups: int, selections: Iterable[Selection], changed: Mapping[str, Any]
-) -> list[Row]:
-    """A row for each selection; all seeds of all groups are sculpted in one population.
+    task: Sequence[int],
+    width: int,
+    depth: int,
+    groups: int,
+    selections: Iterable[Selection],
+    changed: Mapping[str, Any],
+    candidates: str | None = None,
+) -> CellResult:
+    """A row for each selection, and all candidates; all seeds of all groups are sculpted in one population.
 
     ``changed`` are arguments of ``sculpt`` other than the defaults, but an ``activation`` is that of the model. ``seconds`` of a row are
-    those of the whole cell, times its share of the seeds.
+    those of the whole cell, times its share of the seeds. ``candidates`` is the folder of a study that has them already.
     """
     start = time.perf_counter()
     key, known = tuple(task), boolean(task)
-    activation = {name: value for name, value in changed.items() if name == "activation"}
-    options = {name: value for name, value in changed.items() if name not in activation}
-    result = sculpt(known.model(width, depth, **activation), known, seeds=SEEDS * groups, progress=False, **options)
+    result, files = sculpted(known, width, depth, cell_name(task, width, depth), SEEDS * groups, candidates, **changed)
     truth = known.truth(hidden_layers=depth)
     facts = {"task": known.name, "use": USES.get(key, key[-1] // 2), "overlap": OVERLAPS.get(key[:-1]), "width": width, "depth": depth}
     rows = [{**selection.labels, **facts, **_columns(result, truth, selection)} for selection in selections]
-    return share_seconds(rows, time.perf_counter() - start, SEEDS * groups)
+    return CellResult(share_seconds(rows, max(time.perf_counter() - start, result.seconds), SEEDS * groups), files)
 
 
-def _columns(result: SculptResult, truth: nx.DiGraph, selection: Selection) -> Row:
+def _columns(result: Sculpted, truth: nx.DiGraph, selection: Selection) -> Row:
     """The columns from ``seeds`` to ``valid``."""
-    selected = selected_of(result, selection.seeds, selection.rule, selection.options)
+    selected = selected_of(result.candidates, selection.seeds, selection.rule, selection.options)
     found = selected.found
     if found is None:
-        nothing = {"accuracy": best_accuracy(result, selection.seeds), "support": None}
+        nothing = {"accuracy": result.best_accuracy(selection.seeds), "support": None}
         return {**selected.columns, **nothing, **dict.fromkeys(VERDICTS, False)}
     return {**selected.columns, "accuracy": found.network.accuracy, "support": found.support, **_verdicts(found, truth)}
 

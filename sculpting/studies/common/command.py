@@ -10,7 +10,7 @@ from typing import Any
 from ...study import Study
 from ...tasks.digits import SOURCES, VARIABLE
 
-__all__ = ["SOURCE", "Command", "full_size", "groups"]
+__all__ = ["CANDIDATES", "SOURCE", "Command", "full_size", "groups"]
 
 Options = Mapping[str, Mapping[str, Any]]
 
@@ -37,6 +37,12 @@ class Command:
     study: Callable[..., Study]
     help: str
     options: Options = field(default_factory=dict)
+
+
+# Judge the candidates of another run again.
+CANDIDATES: Options = {
+    "--candidates": {"type": Path, "metavar": "FOLDER", "help": "take the candidates of the study in FOLDER, and train only what it lacks"}
+}
 
 
 def groups(default: int) -> Options:

@@ -52,7 +52,9 @@ def sampled_cell(
     """
     start, checkpoint = time.perf_counter(), checkpoint_of(study, name)
     result = sculpt(task.model(width, depth), task, seeds=SEEDS, checkpoint=checkpoint, progress=False)
-    selected = [selected_of(result, seeds, rule, detection) for size in (SEEDS, 1) for seeds in groups_of(SEEDS, size) for rule in RULES]
+    selected = [
+        selected_of(result.candidates, seeds, rule, detection) for size in (SEEDS, 1) for seeds in groups_of(SEEDS, size) for rule in RULES
+    ]
     rows = [{**one.columns, **describe(result, one), "support": one.found and one.found.support} for one in selected]
     found = selected[0].found
     files = {} if found is None else {network_file(name): network_bytes(found.network)}

@@ -10,12 +10,11 @@ import torch
 
 from ...losses import LOSSES
 from ...models.network import SparseNetwork
-from ...sculptor import SculptResult
 from ...store import Row
 from ...tasks.task import Task
 from .settings import SEEDS
 
-__all__ = ["RULES", "Selected", "accuracies_on_test", "best_accuracy", "groups_of", "select", "selected_of", "share_seconds"]
+__all__ = ["RULES", "Selected", "accuracies_on_test", "groups_of", "select", "selected_of", "share_seconds"]
 
 RULES = ("consensus", "sparsest")
 
@@ -60,15 +59,10 @@ def select(candidates: Sequence[SparseNetwork], rule: str, **options: Any) -> An
     return consensus(candidates, **options) if rule == "consensus" else detect_modules(candidates[0], **options)
 
 
-def selected_of(result: SculptResult, seeds: range, rule: str, options: Mapping[str, Any]) -> Selected:
+def selected_of(candidates: Iterable[SparseNetwork], seeds: range, rule: str, options: Mapping[str, Any]) -> Selected:
     """What a rule selects among the candidates of some of the seeds; ``options`` go to ``consensus`` or ``detect_modules``."""
-    candidates = [candidate for candidate in result.candidates if candidate.origin["seed"] in seeds]
+    candidates = [candidate for candidate in candidates if candidate.origin["seed"] in seeds]
     return Selected(seeds, rule, select(candidates, rule, **options) if candidates else None)
-
-
-def best_accuracy(result: SculptResult, seeds: Iterable[int]) -> float:
-    """The best accuracy of any attempt of some seeds."""
-    return float(max(attempt.accuracy for attempt in result.history if attempt.chain.seed in seeds))
 
 
 def accuracies_on_test(networks: Sequence[SparseNetwork], task: Task) -> list[float]:

@@ -14,7 +14,7 @@ from ...sculptor import sculpt
 from ...settings import EPOCHS, LEAST_STEPS, MOST_STEPS, ScheduleSettings, TrainingSettings
 from ...tasks.task import TABLE, Task
 
-__all__ = ["IMAGE_THRESHOLD", "SEEDS", "THRESHOLD", "defaults", "settings_of", "settings_of_sampled"]
+__all__ = ["IMAGE_THRESHOLD", "SEEDS", "THRESHOLD", "defaults", "sculpting_settings", "settings_of", "settings_of_sampled"]
 
 SEEDS = 4  # in a group: so many the published study has
 THRESHOLD, IMAGE_THRESHOLD = 0.9, 0.6  # of merging, as published for Boolean tasks and for MNIST
@@ -35,6 +35,11 @@ def defaults() -> dict[str, dict[str, Any]]:
         for function in (sculpt, detect_modules, consensus)
     }
     return {"training": asdict(TABLE["training"]), "schedule": asdict(TABLE["schedule"]), **functions}
+
+
+def sculpting_settings(task: Task) -> dict[str, Any]:
+    """What the candidates of a task depend on beside the model, the seeds and what a call of ``sculpt`` changes."""
+    return {"training": asdict(task.training), "schedule": asdict(task.schedule), "dense_rounds": DENSE_ROUNDS, "weakest": WEAKEST}
 
 
 def settings_of(groups: int) -> dict[str, Any]:

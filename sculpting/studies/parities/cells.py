@@ -15,8 +15,9 @@ from ...sculptor import SculptResult
 from ...store import Row
 from ...study import CellResult
 from ...tasks import cmsp
+from ..common.candidates import Sculpted
 from ..common.sampled import sampled_cell
-from ..common.selection import Selected, best_accuracy
+from ..common.selection import Selected
 from ..common.settings import defaults
 
 __all__ = ["DEPTHS", "DISTRACTORS", "KINDS", "cell_name", "cells_of", "parities_cell"]
@@ -54,7 +55,11 @@ def parities_cell(m: int, k: int, outputs: str, width: int, depth: int, *, study
 
 def _columns(truth: nx.DiGraph, size: Callable[[SparseNetwork], tuple[float, bool]], result: SculptResult, selected: Selected) -> Row:
     if selected.found is None:
-        return {"accuracy": best_accuracy(result, selected.seeds), **dict.fromkeys(VERDICTS, False), **dict.fromkeys((*COUNTS, *SIZES))}
+        return {
+            "accuracy": Sculpted.of(result).best_accuracy(selected.seeds),
+            **dict.fromkeys(VERDICTS, False),
+            **dict.fromkeys((*COUNTS, *SIZES)),
+        }
     sizes = [size(candidate) for candidate in result.candidates if candidate.origin["seed"] in selected.seeds]
     smallest = min(sizes)[0], min((number for number, right in sizes if right), default=None)
     return {"accuracy": selected.found.network.accuracy, **_verdicts(selected.found, truth), **dict(zip(SIZES, smallest, strict=True))}

@@ -73,14 +73,14 @@ def _sculpting(name: str, value: Any) -> dict[str, Any]:
 
 def sensitivity_cell(
     task: Sequence[int], width: int, depth: int, groups: int, points: Sequence[Mapping[str, Any]], sculpting: Mapping[str, Any]
-) -> list[Row]:
+) -> Sequence[Row]:
     """For each point and each group of four seeds the row of their consensus."""
     selections = [
         Selection(seeds, "consensus", point, {point["parameter"]: point["value"]} if point["parameter"] in REREAD else {})
         for point in points
         for seeds in groups_of(SEEDS * groups, SEEDS)
     ]
-    return rows_by_selection(task, width, depth, groups, selections, sculpting)
+    return rows_by_selection(task, width, depth, groups, selections, sculpting).rows
 
 
 def ordered(rows: Sequence[Row]) -> list[Row]:

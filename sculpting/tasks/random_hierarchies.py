@@ -14,8 +14,7 @@ from .truth import layers_needed
 
 __all__ = ["random_gates"]
 
-MOST_INPUTS, MOST_LAYERS = 10, 4
-SHARED = 0.25  # probability that a gate of the first level also reads an input of the gate before
+MOST_INPUTS, MOST_LAYERS = 10, 3
 RAREST = 1 / 16  # an output has at least this fraction of either value
 TWO = {"&": "{0} & {1}", "|": "{0} | {1}", "^": "{0} ^ {1}"}
 THREE = {
@@ -32,8 +31,8 @@ KIN = {"&": {"&", "and-or"}, "|": {"|"}, "^": {"^"}, "majority": set(), "choice"
 def random_gates(seed: int, levels: int | None = None) -> Task:
     """A random hierarchy of gates of two and three inputs, with reuse.
 
-    The first level has three or four gates of inputs of their own; of some an input is shared with the gate before. Every further level
-    has two or three gates, which read two or three of the level below and all of them together. The gates of the last level are the
+    The first level has three or four gates, each with inputs of its own. Every further level has two or three gates, which read two or
+    three of the level below each, and together all of them. The gates of the last level are the
     outputs. No gate reads one of its own kind, which would be one larger gate; inputs are negated at random.
 
     Parameters
@@ -45,8 +44,8 @@ def random_gates(seed: int, levels: int | None = None) -> Task:
     Returns
     -------
     Task
-        Of 4 to 10 inputs, which a network of at most four hidden layers shows; every output depends on all inputs that lead to it, no two outputs are
-        equal or each other's negation, and each output has either value in at least a sixteenth of the rows.
+        Of 4 to 10 inputs, which a network of at most three hidden layers shows. Every output depends on all inputs that lead to it, no two
+        outputs are equal or each other's negation, and each has either value in at least a sixteenth of the rows.
 
     Raises
     ------
@@ -56,7 +55,8 @@ def random_gates(seed: int, levels: int | None = None) -> Task:
     Examples
     --------
     >>> task = random_gates(1)
-    >>> task.name, len(task.input_names), task.gates.outputs
+    >>> task.name, len(task.input_names), task.output_names
+    ('random-gates:seed=1', 8, ('y0', 'y1', 'y2'))
     """
     seed = check_seed(seed)
     if levels is not None and (not isinstance(levels, Integral) or levels not in (2, 3)):
@@ -86,11 +86,9 @@ def _drawn(generator: np.random.Generator, levels: int) -> GateGraph | None:
     count = 0
     for g in range(int(generator.integers(3, 5))):
         size = int(generator.integers(2, 4))
-        shared = [f"x{count - 1}"] * bool(g and generator.random() < SHARED)
-        own = [f"x{count + i}" for i in range(size - len(shared))]
-        count += len(own)
         names.append(f"p{g}")
-        add(names[-1], [*shared, *own], negate=True)
+        add(names[-1], [f"x{count + i}" for i in range(size)], negate=True)
+        count += size
     if not 4 <= count <= MOST_INPUTS:
         return None
     for level in range(1, levels):

@@ -1,0 +1,43 @@
+"""Functions that are no published task, by the one default setting: circuits with a name, and random hierarchies of gates."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from ...study import Study
+from ..common.command import CANDIDATES, Command
+from ..common.settings import settings_of
+from .cells import cells_of, functions_cell
+from .report import functions_report
+
+__all__ = ["COMMAND", "study"]
+
+
+def study(candidates: str | Path | None = None) -> Study:
+    """The study of functions.
+
+    Twenty circuits and 24 random hierarchies of :func:`~sculpting.tasks.random_gates`, each at two depths: the fewest hidden layers that
+    show all of its gates, from 2 to 4, and one more; 24 units a layer, four seeds, sculpted in one population. The results are the
+    consensus of all four and of each seed alone, and beside each the sparsest candidate.
+
+    Parameters
+    ----------
+    candidates : str or Path, optional
+        The folder of a study of functions whose candidates are judged again, where it has those of a cell; others are trained.
+
+    Returns
+    -------
+    Study
+        Ten rows a cell. ``function``, ``kind`` (``"circuit"``, ``"tuning"`` or ``"reported"``, by the parity of the seed of a random
+        hierarchy), ``inputs``, ``outputs`` (how many), ``depth`` (hidden layers), ``seeds`` (4 or 1), ``seed`` (the first), ``rule``; of
+        the selected network ``density`` in [0, 1], ``edges``, ``units``, ``accuracy`` and ``support`` of a consensus; ``verdict``,
+        ``reason`` and ``score`` of :func:`~analysis.compare`, ``exact`` and ``valid`` as bool, ``modules`` and ``true_modules``, how many
+        there are; ``restarts``, the seeds whose dense network learnt at its second start; ``seconds`` (of sculpting, times the row's
+        share of the seeds). Where no candidate was accepted, the verdict is ``"none"``.
+    """
+    work = partial(functions_cell, candidates=None if candidates is None else str(candidates))
+    return Study(cells_of(), work, settings_of(1), functions_report)
+
+
+COMMAND = Command(study, "own functions: circuits and random hierarchies of gates, judged against their truth", CANDIDATES)
