@@ -7,17 +7,18 @@ while the smallest networks of most seeds show the structure of the task.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .detection import detect_modules
 from .detection.features import alive_edges
 from .evidence import wilson
-from .graph import LayeredGraph, as_graph, several_networks
+from .graph import LayeredGraph, as_graph, needed_levels, several_networks
 from .hierarchy import Hierarchy, first_appearance
 
 __all__ = ["consensus"]
@@ -27,12 +28,23 @@ CLOSER = 0.15  # factor on `halving` within a seed, whose candidates are alike
 UNKNOWN = 0.25  # factor on `halving` for candidates without a known seed, which may be of one seed or of many
 START = ("seed", "model", "learning_rate", "widths")  # fields of an origin; candidates that agree in all began as one network
 Structure = tuple[tuple[int, ...], tuple[int, ...], int]
+Size = Callable[[LayeredGraph, int, int], float]
 
 
-def consensus(candidates: Iterable[Any], *, halving: float = 0.2, unit_cost: float = 2.0, **detection: Any) -> Hierarchy:
+def consensus(
+    candidates: Iterable[Any],
+    *,
+    x: ArrayLike | None = None,
+    halving: float = 0.2,
+    unit_cost: float = 2.0,
+    level_cost: float = 8.0,
+    **detection: Any,
+) -> Hierarchy:
     """The module structure that most seeds agree on; seeds with smaller networks have more votes.
 
-    The size of a candidate is its number of edges, plus ``unit_cost`` for each hidden unit. The seed with the smallest candidate has one
+    The size of a candidate is its number of edges, plus ``unit_cost`` for each hidden unit. With ``x``, a unit counts for ``level_cost``
+    more with every level beyond two that the decisions need of it (:func:`~analysis.graph.levels.needed_levels`): the smallest networks may
+    be smaller because one unit carries two functions. The seed with the smallest candidate has one
     vote. The vote of another seed halves with every ``halving``, a fraction of that smallest size, by which its own smallest candidate is
     larger; beyond six halvings it is zero. A seed divides its vote among its candidates: equally among the smallest, and half as much with
     every 0.15 of ``halving``. Votes first decide how inputs and outputs are grouped. Among the candidates with the winning groups they
@@ -44,11 +56,15 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.2, unit_cost: flo
         Anything that ``detect_modules`` takes, all with the same numbers of inputs and outputs. Candidates of ``sculpt`` have an
         ``origin``: the seed, model, learning rate and widths that they began with. Other candidates may be of one seed or of many: each
         counts as a seed, of those with the same edges only the first, and its vote halves with every quarter of ``halving``.
+    x : array of shape (rows, inputs), optional
+        The rows over which levels are counted, such as all of a truth table: ``task.x``. Levels are not counted when left out.
     halving : float
         Above 0, a fraction of the smallest size.
     unit_cost : float
         At least 0: how many edges a hidden unit counts for. Of two candidates with equally many edges the one with fewer hidden units is
         smaller.
+    level_cost : float
+        At least 0: how many edges each further level of a hidden unit counts for.
     **detection
         Passed on to ``detect_modules``.
 
@@ -64,7 +80,8 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.2, unit_cost: flo
     TypeError
         When ``candidates`` is not iterable, or one of them cannot be read as a network.
     ValueError
-        When there are no candidates, their inputs or outputs differ, ``halving`` is not above 0, or ``unit_cost`` is below 0 or infinite.
+        When there are no candidates, their inputs or outputs differ, ``halving`` is not above 0, ``unit_cost`` or ``level_cost`` is below
+        0 or infinite, or ``x`` has another number of columns than the networks have inputs.
 
     Notes
     -----
@@ -88,13 +105,14 @@ def consensus(candidates: Iterable[Any], *, halving: float = 0.2, unit_cost: flo
         raise TypeError(f"candidates must be several networks, such as result.candidates; got {got}. Give one network in a list")
     if not isinstance(halving, Real) or not halving > 0:
         raise ValueError(f"halving must be above 0, a fraction of the smallest candidate's size such as 0.2; got {halving!r}")
-    if not isinstance(unit_cost, Real) or not 0 <= unit_cost < math.inf:
-        raise ValueError(f"unit_cost must be at least 0 and finite, the edges that a hidden unit counts for, such as 2; got {unit_cost!r}")
+    for name, cost, what in (("unit_cost", unit_cost, "a hidden unit"), ("level_cost", level_cost, "a further level of a unit")):
+        if not isinstance(cost, Real) or not 0 <= cost < math.inf:
+            raise ValueError(f"{name} must be at least 0 and finite, the edges that {what} counts for, such as 2; got {cost!r}")
     graphs = [as_graph(network) for network in networks]
     ends = {(g.widths[0], g.widths[-1]) for g in graphs}
     if len(ends) > 1:
         raise ValueError(f"candidates must have the same numbers of inputs and outputs; got {sorted(ends)}")
-    near, votes, effective = _votes(graphs, [_start(network) for network in networks], halving, unit_cost)
+    near, votes, effective = _votes(graphs, [_start(network) for network in networks], halving, _sizes(x, unit_cost, level_cost))
     hierarchies = detect_modules([graphs[i] for i in near], **detection)
     structures = [_structure(h) for h in hierarchies]
     groups = [structure[:2] for structure in structures]
@@ -116,8 +134,18 @@ def _start(network: Any) -> tuple[Any, ...] | None:
     return tuple(str(origin.get(name)) for name in START) if START[0] in origin else None
 
 
+def _sizes(x: ArrayLike | None, unit_cost: float, level_cost: float) -> Size:
+    """The size of a candidate, from its graph and its numbers of alive edges and hidden units."""
+
+    def size(graph: LayeredGraph, edges: int, units: int) -> float:
+        surplus = 0 if x is None else sum(int(np.maximum(levels - 2, 0).sum()) for levels in needed_levels(graph, x))
+        return edges + unit_cost * units + level_cost * surplus
+
+    return size
+
+
 def _votes(
-    graphs: Sequence[LayeredGraph], starts: Sequence[Hashable], halving: float, unit_cost: float
+    graphs: Sequence[LayeredGraph], starts: Sequence[Hashable], halving: float, size_of: Size
 ) -> tuple[list[int], list[float], float]:
     """Positions of the candidates with a vote, smallest first, their votes, and the effective number of seeds."""
     families: dict[Hashable, list[tuple[float, int]]] = {}
@@ -129,7 +157,7 @@ def _votes(
         key = (start, *(edge.shape for edge in edges), *(np.packbits(part).tobytes() for part in (alive[0], *edges)))
         if key not in known:
             known.add(key)
-            size = sum(int(e.sum()) for e in edges) + unit_cost * sum(int(a.sum()) for a in alive[1:-1])
+            size = size_of(graph, sum(int(e.sum()) for e in edges), sum(int(a.sum()) for a in alive[1:-1]))
             families.setdefault(i if start is None else start, []).append((size, i))
     least = min(min(family) for family in families.values())[0]
     voting: list[tuple[float, int, float]] = []

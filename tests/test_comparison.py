@@ -347,15 +347,42 @@ def test_long_chains_of_modules_are_compared() -> None:
     assert parts[601] == 600
 
 
-def test_a_search_among_modules_that_are_alike_is_given_up_and_said() -> None:
+def test_a_search_among_modules_that_are_alike_is_given_up_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     gates = {f"g{i}": ("a & b", "a | b")[i % 2] for i in range(12)}
     truth = tasks.from_gates({**gates, "y": " ^ ".join(gates)}).truth()
     coarse = joined(truth, *next(iter(truth.edges)))
     with pytest.raises(SearchLimitError):
         contraction(truth, coarse)
+    # That nothing but modules of hidden units is missing is seen without a search.
+    assert verdict_of(coarse, truth, False, False, None, (), (str, str))[0] == "coarser"
+    monkeypatch.setattr("analysis.truth.verdicts._hidden_levels", lambda found, truth: 0)
     word, reason = verdict_of(coarse, truth, False, False, None, (), (str, str))
     assert word == "wrong"
     assert "not decided whether coarser" in reason
+
+
+def test_outputs_that_read_the_same_modules_may_be_one_and_levels_of_hidden_units_more_or_fewer() -> None:
+    task = tasks.from_gates({"m": "a & b | a & c | b & c", "n": "d & e | d & f | e & f", "y0": "m ^ n", "y1": "m & n"})
+    truth = task.truth(2)
+    m_and_n = np.zeros((6, 2))
+    m_and_n[:3, 0] = m_and_n[3:, 1] = 1
+    graph = LayeredGraph((m_and_n, np.array([[1.0, -1, 1], [-1, 1, 1]]), np.array([[1.0, 0], [1, 0], [0, 1]])))
+
+    def word(*labels: list[int]) -> tuple[str, str]:
+        arrays = tuple(map(np.array, labels))
+        found = compare(Hierarchy(graph, arrays, arrays), truth)
+        return found.verdict, found.reason
+
+    inputs = [0, 0, 0, 1, 1, 1]
+    assert word(inputs, [0, 1], [2, 2, 3], [2, 3])[0] == "exact"
+    assert word(inputs, [0, 1], [2, 2, 2], [2, 2]) == ("coarser", "right, less resolved: M2 {y0, y1} is T2 {y1} + T3 {y0}")
+    assert word(inputs, [0, 1], [4, 4, 4], [2, 3]) == ("finer", "right but for 1 module of hidden units only more")
+    assert word([0] * 6, [0, 1], [2, 2, 3], [2, 3])[0] != "coarser"  # inputs of two functions, though both are read by the same
+    # Without its middle level.
+    chain = truth_of(((0,), ()), ((), ()), ((), ()), ((), (0,)), edges=[(0, 1), (1, 2), (2, 3)])
+    line = LayeredGraph((np.ones((1, 1)),) * 3)
+    two = compare(Hierarchy(line, *[tuple(map(np.array, ([0], [0], [1], [1])))] * 2), chain)
+    assert (two.verdict, two.valid) == ("coarser", None)
 
 
 def test_edges_of_a_module_to_itself_do_not_matter() -> None:

@@ -335,8 +335,13 @@ def test_shapes_are_those_of_every_family() -> None:
     assert {shapes(key) for key in KEYS} == {((24, 36, 48), (1, 2, 3)), ((36, 48, 60), (2, 3, 4))}
 
 
-@pytest.mark.parametrize(("name", "groups"), [("study", 4), ("sensitivity", 1)])
+# What the page of a study says was added after it was run.
+ADDED = {"study": (), "functions": (), "sensitivity": ("schedule.restart_rate", "detect_modules.method")}
+
+
+@pytest.mark.parametrize(("name", "groups"), [("study", 4), ("functions", 1), ("sensitivity", 1)])
 def test_the_studies_in_the_documentation_were_made_with_the_defaults_of_today(name: str, groups: int) -> None:
     # Whoever changes a default has to run the study again, or to say in the documentation that it stands for another one.
     made = json.loads((Path(__file__).parents[1] / "docs" / name / "study.json").read_text())
-    assert made["settings"] == json.loads(json.dumps(settings_of(groups)))
+    today = json.loads(json.dumps(settings_of(groups)))
+    assert made["settings"] == {key: value for key, value in today.items() if key not in ADDED[name]}

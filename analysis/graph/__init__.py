@@ -3,6 +3,7 @@
 from .functions import ACTIVATIONS as ACTIVATIONS
 from .functions import LOSSES as LOSSES
 from .layered import LayeredGraph as LayeredGraph
+from .levels import needed_levels as needed_levels
 from .path_weights import PathSeparation as PathSeparation
 from .path_weights import carrying_units as carrying_units
 from .path_weights import path_products as path_products

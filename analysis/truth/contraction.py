@@ -1,4 +1,4 @@
-"""Whether one graph of modules is another one with connected modules joined.
+"""Whether one graph of modules is another one with related modules joined.
 
 A graph of modules is a ``networkx.DiGraph`` whose nodes have ``inputs`` and ``outputs``.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import networkx as nx
 
-__all__ = ["SearchLimitError", "contraction", "owners"]
+__all__ = ["SearchLimitError", "contraction", "owners", "related", "without_hidden"]
 
 STEPS = 200  # choices that are tried at most
 
@@ -29,10 +29,47 @@ def owners(graph: nx.DiGraph) -> Owners:
     return {(side, end): node for node, facts in graph.nodes(data=True) for side in ("inputs", "outputs") for end in facts[side]}
 
 
+def related(graph: nx.DiGraph) -> nx.Graph:
+    """Which modules belong together: those that are connected, and those that read exactly the same modules.
+
+    Examples
+    --------
+    >>> graph = nx.DiGraph([("m", "y"), ("n", "y"), ("m", "z"), ("n", "z")])
+    >>> sorted(related(graph).neighbors("y"))
+    ['m', 'n', 'z']
+    """
+    known = nx.Graph(graph.to_undirected(as_view=True))
+    first: dict[frozenset[Node], Node] = {}
+    for node in graph:
+        if sources := frozenset(graph.predecessors(node)):
+            known.add_edge(node, first.setdefault(sources, node))
+    known.remove_edges_from(list(nx.selfloop_edges(known)))
+    return known
+
+
+def without_hidden(graph: nx.DiGraph) -> nx.DiGraph:
+    """The graph without modules of hidden units only: what these read is read by those that read them.
+
+    Examples
+    --------
+    >>> graph = nx.DiGraph([("a", "h"), ("b", "h"), ("h", "y")])
+    >>> nx.set_node_attributes(graph, {"a": (0,), "b": (1,), "h": (), "y": ()}, "inputs")
+    >>> nx.set_node_attributes(graph, {"a": (), "b": (), "h": (), "y": (0,)}, "outputs")
+    >>> sorted(without_hidden(graph).edges)
+    [('a', 'y'), ('b', 'y')]
+    """
+    short = graph.copy()
+    for node, facts in graph.nodes(data=True):
+        if not facts["inputs"] and not facts["outputs"]:
+            short.add_edges_from([(a, b) for a in short.predecessors(node) for b in short.successors(node)])
+            short.remove_node(node)
+    return short
+
+
 def contraction(fine: nx.DiGraph, coarse: nx.DiGraph) -> dict[Any, Any] | None:
     """The coarse module that each fine module is a part of, or None where the coarse graph is no contraction of the fine one.
 
-    It is one if every coarse module is a union of fine ones that are connected with one another, and an edge runs between two coarse
+    It is one if every coarse module is a union of fine ones that are :func:`related` with one another, and an edge runs between two coarse
     modules exactly where one runs between parts of them.
 
     Raises
@@ -127,9 +164,10 @@ def _forced(fine: nx.DiGraph, coarse: nx.DiGraph, domains: Domains) -> Domains |
 
 
 def _is_whole(fine: nx.DiGraph, coarse: nx.DiGraph, part_of: dict[Node, Node]) -> bool:
-    """Whether every coarse module has connected parts, and every coarse edge one between parts."""
+    """Whether every coarse module has related parts, and every coarse edge one between parts."""
     parts: dict[Node, list[Node]] = {module: [] for module in coarse}
     for node, module in part_of.items():
         parts[module].append(node)
     between = {(part_of[a], part_of[b]) for a, b in fine.edges if part_of[a] != part_of[b]}
-    return between == set(coarse.edges) and all(some and nx.is_weakly_connected(fine.subgraph(some)) for some in parts.values())
+    together = related(fine)
+    return between == set(coarse.edges) and all(some and nx.is_connected(together.subgraph(some)) for some in parts.values())

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import networkx as nx
 
-from .contraction import SearchLimitError, contraction, owners
+from .contraction import SearchLimitError, contraction, owners, without_hidden
 
 __all__ = ["VERDICTS", "Word", "verdict_of"]
 
@@ -56,6 +56,9 @@ def verdict_of(
             continue
         if parts is not None:
             return word, f"right, {how} resolved: {_unions(parts, of_fine, of_coarse)}"
+    if (more := _hidden_levels(found, truth)) and not exact:
+        count = f"{abs(more)} module{'s' * (abs(more) != 1)} of hidden units only"
+        return ("finer", f"right but for {count} more") if more > 0 else ("coarser", f"right but for {count} that were not found")
     word, reason = _other(found, truth, exact, valid, reasons, names)
     doubt = f" (not decided whether {' or '.join(undecided)}: too many modules are alike)" if undecided else ""
     return word, reason + doubt
@@ -76,6 +79,16 @@ def _other(
         return "mixed", f"{of_found(module)} joins {of_truth(first)} and {of_truth(second)}, {how}"
     usual = "the modules of the truth, connected in another way" if exact else "what was found is no union and no part of true modules"
     return "wrong", "; ".join(reasons) or usual
+
+
+def _hidden_levels(found: nx.DiGraph, truth: nx.DiGraph) -> int:
+    """How many more modules of hidden units only were found than the truth has, where nothing else differs; otherwise 0."""
+    graphs = without_hidden(found), without_hidden(truth)
+    names = ({node: (facts["inputs"], facts["outputs"]) for node, facts in graph.nodes(data=True)} for graph in graphs)
+    here, there = (
+        (set(known.values()), {(known[a], known[b]) for a, b in graph.edges}) for graph, known in zip(graphs, names, strict=True)
+    )
+    return len(_without_ends(found)) - len(_without_ends(truth)) if here == there else 0
 
 
 def _unions(part_of: Mapping[Any, Any], fine: Describe, coarse: Describe) -> str:
