@@ -355,7 +355,7 @@ def test_a_search_among_modules_that_are_alike_is_given_up_and_said(monkeypatch:
         contraction(truth, coarse)
     # That nothing but modules of hidden units is missing is seen without a search.
     assert verdict_of(coarse, truth, False, False, None, (), (str, str))[0] == "coarser"
-    monkeypatch.setattr("analysis.truth.verdicts._hidden_levels", lambda found, truth: 0)
+    monkeypatch.setattr("analysis.truth.verdicts._hidden_levels", lambda *_: 0)
     word, reason = verdict_of(coarse, truth, False, False, None, (), (str, str))
     assert word == "wrong"
     assert "not decided whether coarser" in reason

@@ -121,11 +121,11 @@ def test_groups_of_inputs_and_outputs_are_agreed_on_before_the_number_of_modules
     two = [np.array([[0.0, 0, 1, 1], [0, 1, 0, 0], [1, 0, 0, 0]]), np.array([[0.0, 1, 1], [1, 0, 0]])]
     four = [np.array([[0.0, 0, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]]), np.array([[0.0, 0, 1], [1, 1, 0]])]
     shuffled = [[[w[0][order], w[1][:, order]] for order in ([0, 1, 2], [1, 2, 0], [2, 0, 1])] for w in (joined, two, four)]
-    assert [{len(h.modules) for h in detect_modules(networks)} for networks in shuffled] == [{3}, {2}, {4}]
-    found = consensus([*shuffled[0], *shuffled[1][:2], *shuffled[2][:2]], halving=1e9)
+    assert [{len(h.modules) for h in detect_modules(networks, method="published")} for networks in shuffled] == [{3}, {2}, {4}]
+    found = consensus([*shuffled[0], *shuffled[1][:2], *shuffled[2][:2]], halving=1e9, method="published")
     assert [m.outputs for m in found.modules] == [(0,), (1,)]
     assert found.support == pytest.approx(2 / 7)
-    assert len(consensus([*shuffled[0], *shuffled[1][:1], *shuffled[2][:2]], halving=1e9).modules) == 4
+    assert len(consensus([*shuffled[0], *shuffled[1][:1], *shuffled[2][:2]], halving=1e9, method="published").modules) == 4
 
 
 def test_equally_frequent_structures_go_to_the_smallest_then_the_first() -> None:

@@ -22,7 +22,7 @@ def test_every_published_network_has_its_published_partitions() -> None:
     networks = published_networks()
     assert len(networks) == 630
     wrong = {}
-    for i, (network, found) in enumerate(zip(networks, detect_modules([read(n) for n in networks]), strict=True)):
+    for i, (network, found) in enumerate(zip(networks, detect_modules([read(n) for n in networks], method="published"), strict=True)):
         if differences(found, network):
             name = f"{i}: {network['experiment']} {network['task']}, widths {network['widths']}, seed {network['seed']}"
             wrong[name] = differences(found, network)
@@ -32,7 +32,7 @@ def test_every_published_network_has_its_published_partitions() -> None:
 def test_symmetric_ties_change_only_published_layers_that_depend_on_the_order_of_units() -> None:
     # In two of the 630 networks the hidden units form a tie that the published detector resolves by their order.
     networks = published_networks()
-    found = detect_modules([read(n) for n in networks], ties="symmetric")
+    found = detect_modules([read(n) for n in networks], method="published", ties="symmetric")
     changed = [i for i, (network, hierarchy) in enumerate(zip(networks, found, strict=True)) if differences(hierarchy, network)]
     assert len(changed) == 2
     rng = np.random.default_rng(0)
@@ -40,20 +40,20 @@ def test_symmetric_ties_change_only_published_layers_that_depend_on_the_order_of
         graph, layers = read(networks[i]), set()
         for _ in range(20):
             order = rng.permutation(graph.widths[1])
-            labels = detect_modules(permuted(graph, 1, order)).clusters[1]
+            labels = detect_modules(permuted(graph, 1, order), method="published").clusters[1]
             layers.add(tuple(first_appearance([labels[np.argsort(order)]])[0].tolist()))
         assert len(layers) > 1
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_five_published_networks(name: str) -> None:
-    assert differences(detect_modules(read(NETWORKS[name])), NETWORKS[name]) == []
+    assert differences(detect_modules(read(NETWORKS[name]), method="published"), NETWORKS[name]) == []
 
 
 def test_the_comparison_sees_one_unit_in_another_module() -> None:
     network = NETWORKS["three ANDs and three ORs"]
     changed = network | {"modules": [2, 2, 1, 1, 0, 0, 1, 0, 2, 3, 4, 4]}
-    assert differences(detect_modules(read(network)), changed) == ["modules"]
+    assert differences(detect_modules(read(network), method="published"), changed) == ["modules"]
 
 
 # --- Known results ------------------------------------------------------------------------------------------------------------
@@ -154,11 +154,11 @@ def test_a_unit_that_alone_reads_a_group_of_inputs_is_with_them() -> None:
     """m reads a, b, c and n reads d, e, f; both are read by the same two units."""
     m_and_n = [[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]]
     network = [m_and_n, [[1, 1], [1, 1]], [[1, 1]]]
-    assert lists(detect_modules(network, method="lone_readers").labels) == [[0, 0, 0, 1, 1, 1], [0, 1], [2, 2], [2]]
-    assert lists(detect_modules(network).labels) == [[0, 0, 0, 1, 1, 1], [2, 2], [2, 2], [2]]
+    assert lists(detect_modules(network, method="refined").labels) == [[0, 0, 0, 1, 1, 1], [0, 1], [2, 2], [2]]
+    assert lists(detect_modules(network, method="published").labels) == [[0, 0, 0, 1, 1, 1], [2, 2], [2, 2], [2]]
     # The two that read a, b and c are a cluster that reads nothing else, once the unit of d, e and f is apart.
     both = [[[1, 1, 1, 0, 0, 0], [1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], np.ones((2, 3)), [[1, 1]]]
-    assert lists(detect_modules(both, method="lone_readers").labels) == [[0, 0, 0, 1, 1, 1], [0, 0, 1], [2, 2], [2]]
+    assert lists(detect_modules(both, method="refined").labels) == [[0, 0, 0, 1, 1, 1], [0, 0, 1], [2, 2], [2]]
     # A unit that reads d too computes no sub-function of a, b and c alone.
     shared = [[[1, 1, 1, 1, 0, 0], [0, 0, 0, 1, 1, 1]], np.ones((2, 2)), [[1, 1]]]
-    assert lists(detect_modules(shared, method="lone_readers").labels) == lists(detect_modules(shared).labels)
+    assert lists(detect_modules(shared, method="refined").labels) == lists(detect_modules(shared, method="published").labels)

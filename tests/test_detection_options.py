@@ -29,7 +29,7 @@ def test_incoming_paths_are_those_of_the_network_read_backwards() -> None:
 def test_both_directions_part_units_that_either_parts() -> None:
     # Four hidden units: the first two read x0, and the first and third feed y0.
     weights = [np.array([[1.0, 0], [1, 0], [0, 1], [0, 1]]), np.array([[1.0, 0, 1, 0], [0, 1, 0, 1]])]
-    hidden = [detect_modules(weights, direction=direction).clusters[1].tolist() for direction in CHOICES["direction"]]
+    hidden = [detect_modules(weights, method="published", direction=direction).clusters[1].tolist() for direction in CHOICES["direction"]]
     assert hidden == [[0, 1, 0, 1], [0, 0, 1, 1], [0, 1, 2, 3]]
     # Outputs that read the same are one cluster where incoming paths count, and each its own where they do not.
     copies = [np.array([[1.0, 1, 0, 0], [0, 0, 1, 1]]), np.array([[1.0, 0], [1, 0], [0, 1]])]
@@ -127,15 +127,17 @@ def test_every_option_has_an_effect(name: str) -> None:
     graphs = [random_graph(rng, (8, 9, 8, 4), density=0.35) for _ in range(15)]
     values = {"merge_threshold": [0.4], "modularity_threshold": [1], "reach": [1]} | CHOICES
     default = detect_modules(graphs)
+    values["ties"] = ("symmetric", "published")
     for value in values[name][1:] or values[name]:
         found = detect_modules(graphs, **{name: value})
         assert any(lists(a.labels) != lists(b.labels) for a, b in zip(found, default, strict=True)), value
 
 
-def test_the_defaults_are_the_published_detector() -> None:
+def test_the_published_method_is_the_published_detector() -> None:
     graph = read(NETWORKS["overlap of one input, uneven"])
     published = detect_modules(
         graph,
+        method="refined",
         features="binary",
         direction="outgoing",
         linkage="average",
@@ -146,7 +148,7 @@ def test_the_defaults_are_the_published_detector() -> None:
         modularity_threshold=0.2,
         reach=None,
     )
-    assert lists(published.labels) == lists(detect_modules(graph).labels)
+    assert lists(published.labels) == lists(detect_modules(graph, method="published").labels)
     assert differences(published, NETWORKS["overlap of one input, uneven"]) == []
 
 

@@ -110,7 +110,7 @@ def agrees(graph: LayeredGraph) -> bool | None:
     clusters, modules, tied = slow_detector(edges)
     if tied:
         return None
-    found = detect_modules(graph)
+    found = detect_modules(graph, method="published")
     mine = [[part[part >= 0].tolist() for part in labels] for labels in (found.clusters, found.labels)]
     return all(same(a, b) for a, b in zip(mine[0], clusters, strict=True)) and same([*chain(*mine[1])], [*chain(*modules)])
 

@@ -23,8 +23,8 @@ from sculpting.studies import digits
 from sculpting.studies.common import sampled
 from sculpting.studies.common.networks import network_bytes, network_file, network_from
 from sculpting.studies.common.reporting import draw_found
-from sculpting.studies.common.selection import RULES, Selected, accuracies_on_test
-from sculpting.studies.common.settings import settings_of_sampled
+from sculpting.studies.common.selection import RULES, Selected, accuracies_on_test, select
+from sculpting.studies.common.settings import PUBLISHED, settings_of_sampled
 from sculpting.studies.digits import cells as digit_cells
 from sculpting.studies.digits import published as digit_targets
 from sculpting.studies.digits import report as digit_report
@@ -83,7 +83,7 @@ def refuse(*_: Any, **__: Any) -> Any:
 # --- One cell -----------------------------------------------------------------------------------------------------------------
 
 
-def check_cell(result: SculptResult, made: CellResult, columns: list[str], **threshold: float) -> None:
+def check_cell(result: SculptResult, made: CellResult, columns: list[str], **detection: Any) -> None:
     """A cell has rows for all seeds and for each, by both rules, and the network of the first."""
     rows = made.rows
     assert all(list(row) == columns for row in rows)
@@ -91,7 +91,7 @@ def check_cell(result: SculptResult, made: CellResult, columns: list[str], **thr
     assert result.seeds == (0, 1, 2, 3)
     for row in rows:
         own = [c for c in result.candidates if row["seed"] <= c.origin["seed"] < row["seed"] + row["seeds"]]
-        found = consensus(own, **threshold) if row["rule"] == "consensus" else detect_modules(own[0], **threshold)
+        found = consensus(own, **PUBLISHED, **detection) if row["rule"] == "consensus" else detect_modules(own[0], **PUBLISHED, **detection)
         assert (row["edges"], row["density"], row["support"]) == (found.network.edge_count, found.network.density, found.support)
         assert row["units"] == "-".join(map(str, found.network.unit_counts))
     assert sum(row["seconds"] for row in rows[2::2]) == pytest.approx(rows[0]["seconds"], abs=0.01)
@@ -114,7 +114,7 @@ def test_a_row_of_two_digits_says_what_was_found(cell: tuple[SculptResult, CellR
     assert {row["task"] for row in rows} == {"mnist-pair"}
     for row in rows:
         own = [c for c in result.candidates if row["seed"] <= c.origin["seed"] < row["seed"] + row["seeds"]]
-        found = (consensus if row["rule"] == "consensus" else lambda some, **o: detect_modules(some[0], **o))(own, merge_threshold=0.6)
+        found = select(own, row["rule"], **PUBLISHED, merge_threshold=0.6)
         same = compare(found, truth)
         assert [row[name] for name in ("inputs_right", "modules_right", "exact")] == [same.inputs.exact, same.exact, same.connected]
         assert row["modules"] == len(found.modules)

@@ -105,24 +105,26 @@ def test_circuits_compute_what_their_names_say(name: str, rows: Any) -> None:
         assert "".join(str(out[name]) for name in order) == rows(bits["a1"], bits["a0"], bits["b1"], bits["b0"])
 
 
-def test_a_cell_has_ten_rows_and_its_report_says_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_has_twelve_rows_and_its_report_says_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(function_cells, "CIRCUITS", {name: CIRCUITS[name] for name in ("interlock",)})
     monkeypatch.setattr(function_cells, "RANDOM", 0)
     few = candidates.sculpt
     chains: dict[str, Any] = {"unit_steps": [0.5, 0.3], "edge_steps": [0.02], "max_members": None}
     monkeypatch.setattr(candidates, "sculpt", lambda *arguments, **options: few(*arguments, **options, **chains))
     rows = run(functions.study(), tmp_path / "one", progress=False)
-    assert len(rows) == 20
+    assert len(rows) == 24
     assert all(list(row) == COLUMNS for row in rows)
     first = rows[0]
     assert (first["function"], first["kind"], first["depth"], first["inputs"], first["outputs"]) == ("interlock", "circuit", 2, 7, 3)
     assert first["accuracy"] == 1.0
     assert first["verdict"] in ("exact", "coarser", "finer", "valid")
     again = functions_cell("interlock", 2, candidates=str(tmp_path / "one"))
-    assert [*again.rows] == rows[:10]
+    assert [*again.rows] == rows[:12]
     text = (tmp_path / "one" / "summary.md").read_text()
     assert "| interlock | circuit | door = (a & b) & c".replace("(a & b) & c", "a & b & c") in text
     assert "2 results: a function at a depth." in text
+    assert [row["rule"] for row in rows[10:12]] == ["levels", "published"]
+    assert all(f"| {rule} |" in text for rule in ("consensus", "levels", "published", "sparsest"))
 
 
 def test_rows_without_a_network_are_not_right() -> None:

@@ -80,7 +80,7 @@ def test_the_smallest_candidate_stands_beside_the_smallest_that_is_like_the_trut
     like, truth = own[-2:], tasks.cmsp(2, 2, 6, outputs="each").truth(hidden_layers=2)
     assert size_of(own[0]) < size_of(like[0])
     monkeypatch.setattr("analysis.compare", lambda found, _: SimpleNamespace(exact=found.network in like))
-    selected, size = Selected(range(4), "consensus", detect_modules(own[0])), partial(parity_cells._size, truth)
+    selected, size = Selected(range(4), "consensus", detect_modules(own[0], method="published")), partial(parity_cells._size, truth)
     selected = replace(selected, found=replace(selected.found, network=own[0]))
     monkeypatch.setattr(parity_cells, "_verdicts", lambda *_: {})
     for some, right in ((own, size_of(like[0])), (own[:-2], None)):
@@ -97,7 +97,7 @@ def test_a_row_of_parities_says_what_was_found(cell: tuple[SculptResult, CellRes
     assert {row["task"] for row in rows} == {"cmsp:m=2,k=2,n=6,outputs=each"}
     for row in rows[::2]:
         own = [c for c in result.candidates if row["seed"] <= c.origin["seed"] < row["seed"] + row["seeds"]]
-        same = compare(consensus(own), truth)
+        same = compare(consensus(own, method="published"), truth)
         assert [row[name] for name in ("inputs_right", "modules_right", "exact", "valid", "accuracy")] == [
             same.inputs.exact, same.exact, same.connected, same.valid, 1.0,
         ]  # fmt: skip
@@ -115,7 +115,7 @@ def test_a_row_of_parities_says_what_was_found(cell: tuple[SculptResult, CellRes
 )
 def test_a_cell_of_parities_asks_for_its_codes(outputs: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(parity_cells, "sampled_cell", lambda task, *_: asked.append(task.name) or CellResult([{}]))
+    monkeypatch.setattr(parity_cells, "sampled_cell", lambda task, *_, **__: asked.append(task.name) or CellResult([{}]))
     (row,) = parity_cells.parities_cell(3, 2, outputs, 16, 2, study="test").rows
     assert asked == [name] == [row["task"]]
     assert row["outputs"] == outputs

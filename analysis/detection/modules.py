@@ -24,8 +24,9 @@ __all__ = ["detect_modules"]
 Labels = tuple[NDArray[np.int64], ...]
 Partitions = tuple[Labels, Labels]
 
+TIES_OF = {"refined": "symmetric", "published": "published"}
 CHOICES = {
-    "method": ("published", "lone_readers"),
+    "method": ("refined", "published"),
     "features": tuple(FEATURES),
     "direction": ("outgoing", "incoming", "both"),
     "linkage": tuple(LINKAGES),
@@ -38,13 +39,13 @@ CHOICES = {
 def detect_modules(
     network: Any,
     *,
-    method: str = "published",
+    method: str = "refined",
     features: str = "binary",
     direction: str = "outgoing",
     linkage: str = "average",
     distance: str = "cosine",
     criterion: str = "modularity",
-    ties: str = "published",
+    ties: str | None = None,
     merge_threshold: float = 0.9,
     modularity_threshold: float = 0.2,
     reach: int | None = None,
@@ -55,10 +56,9 @@ def detect_modules(
     ----------
     network : LayeredGraph, SparseNetwork, networkx.DiGraph, igraph.Graph or sequence of matrices (n_out, n_in), or an iterable of these
         A sequence of matrices is one network, a sequence of sequences of matrices are several.
-    method : {"published", "lone_readers"}
-        As published, a hidden unit is in one cluster with all units that reach the same units. With lone readers, a unit that alone reads
-        a cluster of inputs, and nothing else, is a cluster of its own, and so in one module with these inputs: it computes a sub-function
-        of them (:func:`~analysis.detection.merging.lone_readers`).
+    method : {"refined", "published"}
+        Refined: the published method with symmetric ties; and a hidden unit that alone reads a cluster of inputs, and nothing else, is a
+        cluster of its own, and so in one module with these inputs (:func:`~analysis.detection.merging.lone_readers`).
     features : {"binary", "weighted"}
         Compare units by which units they reach (published), or by the sums over paths of the product of |weight|. Weighted features
         give each layer within reach the same norm (:func:`~analysis.detection.features.reach_features`).
@@ -78,9 +78,9 @@ def detect_modules(
         binary features they separate all units that differ as soon as two units are equal, with weighted features most units of a small
         layer. All but modularity score each number of clusters separately: for a layer of a thousand units this takes seconds, with
         Davies-Bouldin two minutes.
-    ties : {"published", "symmetric"}
-        How equally close units merge: two at a time, where the result may depend on their order (published), or all at once, so that
-        permuting the units of a layer permutes their labels and changes nothing else.
+    ties : {"symmetric", "published"}, optional
+        How equally close units merge: all at once, so that permuting the units of a layer permutes their labels and changes nothing else
+        (refined), or two at a time, where the result may depend on their order (published). That of the method when left out.
     merge_threshold : float in [0, 1]
         Clusters of neighbouring layers merge where the shares of their edges that run between them are above it. Published: 0.9
         for Boolean tasks, 0.6 for MNIST.
@@ -103,7 +103,7 @@ def detect_modules(
 
     Notes
     -----
-    With the defaults, the method of Patil, Michael & Dovrolis, NeurIPS 2023. Its steps are :meth:`LayeredGraph.alive`,
+    With ``method="published"``, the method of Patil, Michael & Dovrolis, NeurIPS 2023. Its steps are :meth:`LayeredGraph.alive`,
     :func:`~analysis.detection.features.reach_features`, :func:`~analysis.detection.clustering.cluster_units` and
     :func:`~analysis.detection.merging.merge_clusters`. Their documentation lists the corrected defects of the published code. Every
     network has a result, also one without hidden layers, without edges, or with outputs that nothing reaches.
@@ -136,14 +136,14 @@ class _Settings:
     linkage: str
     distance: str
     criterion: str
-    ties: str
+    ties: str | None
     merge_threshold: float
     modularity_threshold: float
     reach: int | None
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
+            if getattr(self, name) not in choices and (name, getattr(self, name)) != ("ties", None):
                 raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {getattr(self, name)!r}")
         for name in ("merge_threshold", "modularity_threshold"):
             value = getattr(self, name)
@@ -172,6 +172,7 @@ def _partitions(edges: Sequence[NDArray[Any]], settings: _Settings) -> Partition
         labels, clusters = _partitions(flipped(edges), replace(settings, direction="outgoing"))
         return labels[::-1], clusters[::-1]
     features = path_features(edges, direction=settings.direction, reach=settings.reach)
+    ties = settings.ties or TIES_OF[settings.method]
     found = [
         cluster_units(
             rows,
@@ -179,15 +180,15 @@ def _partitions(edges: Sequence[NDArray[Any]], settings: _Settings) -> Partition
             linkage=settings.linkage,
             distance=settings.distance,
             criterion=settings.criterion,
-            ties=settings.ties,
+            ties=ties,
         )
         for rows in features
     ]
     if len(found) == len(edges):
         found.append(np.arange(edges[-1].shape[1]))
-    if settings.method == "lone_readers" and len(edges) > 1:
+    if settings.method == "refined" and len(edges) > 1:
         found[1] = lone_readers(edges[0], found[0], found[1])
-    return merge_clusters(edges, found, threshold=settings.merge_threshold, ties=settings.ties), tuple(found)
+    return merge_clusters(edges, found, threshold=settings.merge_threshold, ties=ties), tuple(found)
 
 
 def _at_original_positions(labels: Labels, alive: Sequence[NDArray[np.bool_]]) -> Labels:

@@ -56,7 +56,7 @@ def verdict_of(
             continue
         if parts is not None:
             return word, f"right, {how} resolved: {_unions(parts, of_fine, of_coarse)}"
-    if (more := _hidden_levels(found, truth)) and not exact:
+    if not exact and (more := _hidden_levels(found, truth, valid is not None and not _but_surplus(reasons))):
         count = f"{abs(more)} module{'s' * (abs(more) != 1)} of hidden units only"
         return ("finer", f"right but for {count} more") if more > 0 else ("coarser", f"right but for {count} that were not found")
     word, reason = _other(found, truth, exact, valid, reasons, names)
@@ -81,14 +81,24 @@ def _other(
     return "wrong", "; ".join(reasons) or usual
 
 
-def _hidden_levels(found: nx.DiGraph, truth: nx.DiGraph) -> int:
-    """How many more modules of hidden units only were found than the truth has, where nothing else differs; otherwise 0."""
+def _but_surplus(reasons: Sequence[str]) -> list[str]:
+    """The reasons other than that a module passes on more than it must."""
+    return [reason for reason in reasons if " units where " not in reason]
+
+
+def _hidden_levels(found: nx.DiGraph, truth: nx.DiGraph, reached: bool) -> int:
+    """How many more modules of hidden units only were found than the truth has, where nothing else differs; otherwise 0.
+
+    Nothing else differs where the others are the same, and each reads the same, directly or through hidden units; or where a truth table
+    says that each output is reached by the inputs on which it depends.
+    """
     graphs = without_hidden(found), without_hidden(truth)
     names = ({node: (facts["inputs"], facts["outputs"]) for node, facts in graph.nodes(data=True)} for graph in graphs)
     here, there = (
         (set(known.values()), {(known[a], known[b]) for a, b in graph.edges}) for graph, known in zip(graphs, names, strict=True)
     )
-    return len(_without_ends(found)) - len(_without_ends(truth)) if here == there else 0
+    same = here == there or (reached and here[0] == there[0])
+    return len(_without_ends(found)) - len(_without_ends(truth)) if same else 0
 
 
 def _unions(part_of: Mapping[Any, Any], fine: Describe, coarse: Describe) -> str:

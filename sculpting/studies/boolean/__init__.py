@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...study import Study
 from ..common.command import CANDIDATES, Command, groups
-from ..common.settings import settings_of
+from ..common.settings import PUBLISHED, settings_of
 from .cells import boolean_cell, cells_of, task_keys
 from .report import boolean_report
 
@@ -47,7 +47,7 @@ def study(tasks: Sequence[str | Sequence[int]] | None = None, groups: int = 4, c
     ValueError
         When a task is not known, or ``groups`` is below 1.
     """
-    settings = settings_of(groups)
+    settings = settings_of(groups, **PUBLISHED)
     work = partial(boolean_cell, candidates=None if candidates is None else str(candidates))
     return Study(cells_of(task_keys(tasks), groups), work, settings, boolean_report)
 

@@ -14,7 +14,7 @@ from ...study import CellResult
 from ...tasks import boolean, boolean_tasks
 from ..common.candidates import Sculpted, sculpted
 from ..common.selection import RULES, groups_of, selected_of, share_seconds
-from ..common.settings import SEEDS
+from ..common.settings import PUBLISHED, SEEDS
 from .published import OVERLAP_FAMILIES
 
 __all__ = ["Selection", "boolean_cell", "cell_name", "cells_of", "rows_by_selection", "shapes", "task_keys"]
@@ -101,7 +101,7 @@ def rows_by_selection(
 
 def _columns(result: Sculpted, truth: nx.DiGraph, selection: Selection) -> Row:
     """The columns from ``seeds`` to ``valid``."""
-    selected = selected_of(result.candidates, selection.seeds, selection.rule, selection.options)
+    selected = selected_of(result.candidates, selection.seeds, selection.rule, {**PUBLISHED, **selection.options})
     found = selected.found
     if found is None:
         nothing = {"accuracy": result.best_accuracy(selection.seeds), "support": None}

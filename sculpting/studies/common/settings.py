@@ -14,10 +14,11 @@ from ...sculptor import sculpt
 from ...settings import EPOCHS, LEAST_STEPS, MOST_STEPS, ScheduleSettings, TrainingSettings
 from ...tasks.task import TABLE, Task
 
-__all__ = ["IMAGE_THRESHOLD", "SEEDS", "THRESHOLD", "defaults", "sculpting_settings", "settings_of", "settings_of_sampled"]
+__all__ = ["IMAGE_THRESHOLD", "PUBLISHED", "SEEDS", "THRESHOLD", "defaults", "sculpting_settings", "settings_of", "settings_of_sampled"]
 
 SEEDS = 4  # in a group: so many the published study has
 THRESHOLD, IMAGE_THRESHOLD = 0.9, 0.6  # of merging, as published for Boolean tasks and for MNIST
+PUBLISHED: dict[str, Any] = {"method": "published"}  # the detector of studies whose rows stand beside published ones
 # Arguments of `sculpt` that cells set themselves, or that decide no result.
 NO_MATTER = ("seeds", "training", "schedule", "device", "max_members", "progress", "checkpoint")
 
@@ -42,8 +43,8 @@ def sculpting_settings(task: Task) -> dict[str, Any]:
     return {"training": asdict(task.training), "schedule": asdict(task.schedule), "dense_rounds": DENSE_ROUNDS, "weakest": WEAKEST}
 
 
-def settings_of(groups: int) -> dict[str, Any]:
-    """What all rows of a study of truth tables depend on, with so many groups of four seeds.
+def settings_of(groups: int, **detection: Any) -> dict[str, Any]:
+    """What all rows of a study of truth tables depend on, with so many groups of four seeds; ``detection`` is not its default.
 
     These are the settings of sculpting, the defaults of detection and consensus, the activation of the models, and the constants behind
     ablation and votes.
@@ -62,7 +63,8 @@ def settings_of(groups: int) -> dict[str, Any]:
     usual = {"schedule.unit_steps": UNIT_STEPS, "schedule.edge_steps": EDGE_STEPS, "schedule.dense_rounds": DENSE_ROUNDS}
     usual |= {"training.steps": {"epochs": EPOCHS, "least": LEAST_STEPS, "most": MOST_STEPS}}
     constants = {"edge_ablation.weakest": WEAKEST, "consensus.closer": CLOSER}
-    return {"groups": groups, **known, **usual, **constants, "task.model.activation": TABLE["activation"]}
+    changed = {f"detect_modules.{name}": value for name, value in detection.items()}
+    return {"groups": groups, **known, **usual, **constants, "task.model.activation": TABLE["activation"], **changed}
 
 
 def settings_of_sampled(
@@ -92,4 +94,4 @@ def settings_of_sampled(
         for name, parameter in inspect.signature(maker).parameters.items()
         if isinstance(parameter.default, int)
     }
-    return {**settings_of(1), **{f"detect_modules.{name}": value for name, value in detection.items()}, **large, **given, **rows}
+    return {**settings_of(1, **detection), **large, **given, **rows}

@@ -10,8 +10,8 @@ from ...study import Study
 from ...tasks import mnist_pair
 from ..common.command import SOURCE, Command
 from ..common.sampled import key_of_study
-from ..common.settings import IMAGE_THRESHOLD, settings_of_sampled
-from .cells import DEPTHS, MAKERS, SETTINGS, cells_of, digits_cell
+from ..common.settings import settings_of_sampled
+from .cells import DEPTHS, DETECTION, MAKERS, SETTINGS, cells_of, digits_cell
 from .report import digits_report
 
 __all__ = ["COMMAND", "study"]
@@ -59,7 +59,7 @@ def study(
         raise ValueError(f"tasks must be some of {', '.join(DEPTHS)}; got {', '.join(tasks)}")
     for size in sizes:
         mnist_pair(size=size, source=source, data_dir=data_dir, pairs=100, validation=100, test=100)  # refuses what does not fit
-    settings = {**settings_of_sampled(MAKERS, SETTINGS, merge_threshold=IMAGE_THRESHOLD), "source": source}
+    settings = {**settings_of_sampled(MAKERS, SETTINGS, **DETECTION), "source": source}
     work = partial(digits_cell, source=source, data_dir=data_dir, study=key_of_study(settings))
     return Study(cells_of(tasks, sizes), work, settings, digits_report)
 

@@ -16,14 +16,15 @@ from ...tasks import Task, mnist_pair, mnist_xor
 from ...tasks.mnist import PAIR, XOR
 from ..common.sampled import sampled_cell
 from ..common.selection import Selected, accuracies_on_test
-from ..common.settings import IMAGE_THRESHOLD
+from ..common.settings import IMAGE_THRESHOLD, PUBLISHED
 from .bits import bit_columns
 
-__all__ = ["DEPTHS", "MAKERS", "SETTINGS", "cell_name", "cells_of", "digits_cell", "widths_of"]
+__all__ = ["DEPTHS", "DETECTION", "MAKERS", "SETTINGS", "cell_name", "cells_of", "digits_cell", "widths_of"]
 
 DEPTHS = {"mnist-pair": (2, 3), "mnist-xor": (4, 5)}  # hidden layers that show every module of the truth
 MAKERS = {"mnist-pair": mnist_pair, "mnist-xor": mnist_xor}
 SETTINGS = {variant.name: (variant.training, variant.schedule) for variant in (PAIR, XOR)}
+DETECTION = {**PUBLISHED, "merge_threshold": IMAGE_THRESHOLD}
 FULL = 28  # size from which on one width is enough of a cost
 COUNTS = ("pixels_read", "modules", "input_modules", "output_modules", "middle_modules")
 VERDICTS = ("sides_apart", "inputs_right", "outputs_right", "modules_right", "exact")
@@ -63,7 +64,7 @@ def digits_cell(task: str, size: int, width: int, depth: int, *, source: str, st
     """The rows of one cell, and the network that the consensus of all seeds selects."""
     known = MAKERS[task](size=size, source=source, data_dir=data_dir)
     describe = partial(_columns, known, known.truth(hidden_layers=depth))
-    result = sampled_cell(known, width, depth, cell_name(task, size, width, depth), study, describe, merge_threshold=IMAGE_THRESHOLD)
+    result = sampled_cell(known, width, depth, cell_name(task, size, width, depth), study, describe, **DETECTION)
     facts = {"task": task, "size": size, "width": width, "depth": depth}
     return CellResult([{**facts, **row} for row in result.rows], result.files)
 

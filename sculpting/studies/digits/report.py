@@ -10,7 +10,7 @@ from ...study import Read
 from ..common.reporting import consensus_rows, draw_found, hours, pictures, spread, with_interval
 from ..common.settings import IMAGE_THRESHOLD, SEEDS
 from ..common.success_rates import layers, rate_of, table
-from .cells import cell_name
+from .cells import DETECTION, cell_name
 from .published import NAMES, PUBLISHED, target_table
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def digits_report(rows: Sequence[Row], read: Read) -> dict[str, bytes]:
     files = {"summary.md": digits_summary(rows).encode(), **pictures(success=_figure(rows))}
     for task, size, depth in _groups(rows):
         part = consensus_rows(rows, SEEDS, task=task, size=size, depth=depth)
-        picture = draw_found(part, _cell, read, image=(size, 2 * size), merge_threshold=IMAGE_THRESHOLD)
+        picture = draw_found(part, _cell, read, image=(size, 2 * size), **DETECTION)
         if picture is not None:
             files[f"{task}_size{size}_depth{depth}.svg"] = picture
     return files

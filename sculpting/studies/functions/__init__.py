@@ -19,7 +19,8 @@ def study(candidates: str | Path | None = None) -> Study:
 
     Twenty circuits and 24 random hierarchies of :func:`~sculpting.tasks.random_gates`, each at two depths: the fewest hidden layers that
     show all of its gates, from 2 to 4, and one more; 24 units a layer, four seeds, sculpted in one population. The results are the
-    consensus of all four and of each seed alone, and beside each the sparsest candidate.
+    consensus of all four and of each seed alone, and beside each the sparsest candidate; of all four also the consensus that counts levels
+    (``x`` of :func:`~analysis.consensus`), and that of modules as published.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ def study(candidates: str | Path | None = None) -> Study:
     Returns
     -------
     Study
-        Ten rows a cell. ``function``, ``kind`` (``"circuit"``, ``"tuning"`` or ``"reported"``, by the parity of the seed of a random
+        Twelve rows a cell. ``function``, ``kind`` (``"circuit"``, ``"tuning"`` or ``"reported"``, by the parity of the seed of a random
         hierarchy), ``inputs``, ``outputs`` (how many), ``depth`` (hidden layers), ``seeds`` (4 or 1), ``seed`` (the first), ``rule``; of
         the selected network ``density`` in [0, 1], ``edges``, ``units``, ``accuracy`` and ``support`` of a consensus; ``verdict``,
         ``reason`` and ``score`` of :func:`~analysis.compare`, ``exact`` and ``valid`` as bool, ``modules`` and ``true_modules``, how many

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import networkx as nx
@@ -13,7 +14,7 @@ from ...tasks import Task, from_gates, layers_needed, random_gates
 from ..common.candidates import Sculpted, sculpted
 from ..common.networks import network_bytes, network_file
 from ..common.selection import RULES, Selected, groups_of, selected_of, share_seconds
-from ..common.settings import SEEDS
+from ..common.settings import PUBLISHED, SEEDS
 from .circuits import CIRCUITS
 
 __all__ = ["KINDS", "WIDTH", "cells_of", "function_of", "functions_cell", "kind_of"]
@@ -50,9 +51,11 @@ def functions_cell(function: str, depth: int, *, candidates: str | None = None) 
     task, name = function_of(function), f"{function}_depth{depth}"
     result, files = sculpted(task, WIDTH, depth, name, SEEDS, candidates)
     truth = task.truth(hidden_layers=depth)
+    rules: dict[str, dict[str, Any]] = {"levels": {"x": task.x.numpy()}, "published": PUBLISHED}
     selected = [
         selected_of(result.candidates, seeds, rule, {}) for size in (SEEDS, 1) for seeds in groups_of(SEEDS, size) for rule in RULES
     ]
+    selected += [replace(selected_of(result.candidates, range(SEEDS), RULES[0], options), rule=rule) for rule, options in rules.items()]
     facts = {
         "function": function, "kind": kind_of(function), "inputs": len(task.input_names), "outputs": len(task.output_names), "depth": depth,
     }  # fmt: skip

@@ -35,6 +35,12 @@ MEANING = (
 )
 
 
+OTHERS = (
+    "*Levels*: the size of a network also counts the levels beyond two that its decisions need of its units. *Published*: modules as the "
+    "paper finds them. *Sparsest*: the sparsest of all candidates."
+)
+
+
 def functions_report(rows: Sequence[Row], read: Read) -> dict[str, bytes]:
     """``summary.md`` and the figure ``verdicts`` as SVG and PNG."""
     return {"summary.md": functions_summary(rows).encode(), **pictures(verdicts=_figure(rows))}
@@ -53,6 +59,7 @@ def functions_summary(rows: Sequence[Row]) -> str:
         "# Functions",
         f"{len(found)} results: a function at a depth.",
         *(MEANING, "## Verdicts", _kinds(rows)),
+        *("## Other rules", OTHERS, _rules(rows)),
         *("## Every function and depth", _functions(found)),
         *("## Time", f"{hours(found)}."),
     ]
@@ -71,6 +78,19 @@ def _kinds(rows: Sequence[Row]) -> str:
             with_interval(_rate(some, VALID)), f"{sum(scores) / len(scores):.2f}" if scores else "", with_interval(_rate(single, RIGHT)),
         ])  # fmt: skip
     return table(header, lines)
+
+
+def _rules(rows: Sequence[Row]) -> str:
+    """The random hierarchies and all functions by each rule, four seeds."""
+    lines = []
+    for rule in ("consensus", "levels", "published", "sparsest"):
+        mine = [row for row in rows if row["rule"] == rule and row["seeds"] == SEEDS]
+        cells = []
+        for kind in (*KINDS, ""):
+            some = [row for row in mine if kind in ("", row["kind"])]
+            cells.append(f"{_rate(some, RIGHT)}, {_rate(some, VALID)}" if some else NOT_RUN)
+        lines.append([rule, *cells])
+    return table(["exact to valid, exact or valid", *KINDS, "all"], lines)
 
 
 def _rate(rows: Sequence[Row], words: Sequence[str]) -> Rate | None:

@@ -9,7 +9,7 @@ from ...tasks import cmsp
 from ...tasks.parities import SCHEDULE, TRAINING
 from ..common.command import Command
 from ..common.sampled import key_of_study
-from ..common.settings import settings_of_sampled
+from ..common.settings import PUBLISHED, settings_of_sampled
 from .cells import DISTRACTORS, cells_of, parities_cell
 from .report import parities_report
 
@@ -38,7 +38,7 @@ def study() -> Study:
         ``support`` of a consensus; ``seconds`` (the cell's, times the row's share of the seeds). Where no candidate was accepted, verdicts
         are False, the accuracy is the best of all attempts and the rest is None.
     """
-    settings = {**settings_of_sampled({"cmsp": cmsp}, {"cmsp": (TRAINING, SCHEDULE)}), "distractors": DISTRACTORS}
+    settings = {**settings_of_sampled({"cmsp": cmsp}, {"cmsp": (TRAINING, SCHEDULE)}, **PUBLISHED), "distractors": DISTRACTORS}
     return Study(cells_of(), partial(parities_cell, study=key_of_study(settings)), settings, parities_report)
 
 

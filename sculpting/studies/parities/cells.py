@@ -18,7 +18,7 @@ from ...tasks import cmsp
 from ..common.candidates import Sculpted
 from ..common.sampled import sampled_cell
 from ..common.selection import Selected
-from ..common.settings import defaults
+from ..common.settings import PUBLISHED, defaults
 
 __all__ = ["DEPTHS", "DISTRACTORS", "KINDS", "cell_name", "cells_of", "parities_cell"]
 
@@ -49,7 +49,7 @@ def parities_cell(m: int, k: int, outputs: str, width: int, depth: int, *, study
     facts = {"task": task.name, "m": m, "k": k, "outputs": outputs, "width": width, "depth": depth}
     truth = task.truth(hidden_layers=depth)
     describe = partial(_columns, truth, cache(partial(_size, truth)))  # every candidate stands in four rows
-    result = sampled_cell(task, width, depth, cell_name(m, k, outputs, width, depth), study, describe)
+    result = sampled_cell(task, width, depth, cell_name(m, k, outputs, width, depth), study, describe, **PUBLISHED)
     return CellResult([{**facts, **row} for row in result.rows], result.files)
 
 
@@ -71,7 +71,7 @@ def _size(truth: nx.DiGraph, candidate: SparseNetwork) -> tuple[float, bool]:
 
     unit_cost = defaults()["consensus"]["unit_cost"]
     live = candidate.compact()
-    return live.edge_count + unit_cost * sum(live.widths[1:-1]), compare(detect_modules(candidate), truth).exact
+    return live.edge_count + unit_cost * sum(live.widths[1:-1]), compare(detect_modules(candidate, **PUBLISHED), truth).exact
 
 
 def _verdicts(found: Any, truth: nx.DiGraph) -> Row:

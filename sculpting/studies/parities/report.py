@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...store import Row
 from ...study import Read
 from ..common.reporting import consensus_rows, draw_found, hours, pictures, spread, with_interval
-from ..common.settings import SEEDS
+from ..common.settings import PUBLISHED, SEEDS
 from ..common.success_rates import LENIENT, NOT_RUN, STRICT, layers, rate_of, table
 from .cells import DEPTHS, KINDS, cell_name
 
@@ -39,7 +39,7 @@ def parities_report(rows: Sequence[Row], read: Read) -> dict[str, bytes]:
     """``summary.md``, the figure ``success`` as SVG and PNG, and a picture of each task and depth."""
     files = {"summary.md": parities_summary(rows).encode(), **pictures(success=_figure(rows))}
     for row in consensus_rows(rows, SEEDS):
-        picture = draw_found([row], _cell, read)
+        picture = draw_found([row], _cell, read, **PUBLISHED)
         if picture is not None:
             files[f"{_cell(row)}.svg"] = picture
     return files

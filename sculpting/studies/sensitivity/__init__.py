@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...study import Study
 from ..common.command import Command, groups
-from ..common.settings import settings_of
+from ..common.settings import PUBLISHED, settings_of
 from .cells import cells_of, ordered, sensitivity_cell
 from .report import sensitivity_report
 
@@ -37,7 +37,7 @@ def study(groups: int = 1) -> Study:
     ValueError
         When ``groups`` is below 1.
     """
-    settings = settings_of(groups)
+    settings = settings_of(groups, **PUBLISHED)
     return Study(cells_of(groups), sensitivity_cell, settings, sensitivity_report, table=ordered)
 
 
