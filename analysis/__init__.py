@@ -22,6 +22,7 @@ from .figures import success_map as success_map
 from .figures import success_panels as success_panels
 from .graph import LayeredGraph as LayeredGraph
 from .graph import carrying_units as carrying_units
+from .graph import needed_levels as needed_levels
 from .graph import path_products as path_products
 from .graph import path_separation as path_separation
 from .hierarchy import VIEWS

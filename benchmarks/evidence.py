@@ -12,6 +12,7 @@ import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from analysis.files import write_file
 from sculpting import tasks
 
 NULLS = 99
+published = partial(detect_modules, method="published")
 VERDICTS = ("exact", "valid", "wrong")
 RANDOM = {(6, 6, 6, 3): 0.35, (8, 12, 12, 4): 0.15, (12, 24, 24, 12): 0.08}  # widths and density
 
@@ -31,7 +33,7 @@ def verdicts(networks: list[dict]) -> list[str]:
     counts: dict[tuple[str, str], dict[int, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for network in networks:
         layers = len(network["widths"]) - 2
-        comparison = compare(detect_modules(read(network)), tasks.boolean(network["task"]).truth(hidden_layers=layers))
+        comparison = compare(published(read(network)), tasks.boolean(network["task"]).truth(hidden_layers=layers))
         verdict = "exact" if comparison.exact else "valid" if comparison.valid else "wrong"
         counts[network["experiment"], str(network["task"])][layers][verdict] += 1
     total = sum((c for by_layer in counts.values() for c in by_layer.values()), Counter())
@@ -55,7 +57,7 @@ def chance(networks: list[dict]) -> list[str]:
     found: dict[tuple[str, str], list[tuple[float, bool]]] = defaultdict(list)
     start = time.perf_counter()
     for network in networks[::3]:
-        result = significance(detect_modules(read(network)), nulls=NULLS)
+        result = significance(published(read(network)), detect=published, nulls=NULLS)
         forced = result.verdict == "cannot be comparison from chance"
         found[network["experiment"], str(network["task"])].append((result.p_value, forced))
     each = (time.perf_counter() - start) / len(networks[::3])
@@ -83,7 +85,10 @@ def calibration(count: int = 100) -> list[str]:
     rows = []
     for widths, density in RANDOM.items():
         p = np.array(
-            [significance(detect_modules(g), nulls=NULLS, seed=i).p_value for i, g in enumerate(random_networks(widths, density, count))]
+            [
+                significance(published(g), detect=published, nulls=NULLS, seed=i).p_value
+                for i, g in enumerate(random_networks(widths, density, count))
+            ]
         )
         rows.append(
             ["-".join(map(str, widths)), f"{density:.2f}", str(count), *(f"{(p <= level).mean():.2f}" for level in (0.05, 0.2, 0.5))]

@@ -41,8 +41,8 @@ RESULTS, FIGURE = Path("benchmarks/results"), Path("docs/images/planted.svg")
 
 OURS, LOWER = "ours", "ours, merging at 0.6"
 METHODS: dict[str, Callable[[LayeredGraph], Hierarchy]] = {
-    OURS: detect_modules,
-    LOWER: partial(detect_modules, merge_threshold=0.6),
+    OURS: partial(detect_modules, method="published"),
+    LOWER: partial(detect_modules, method="published", merge_threshold=0.6),
     **{name: partial(detect_baseline, method=name) for name in BASELINES},
 }
 LEVELS, SIZES, FRACTIONS = range(1, 7), (10, 30, 100, 300, 1000, 2000), (0.0, 0.02, 0.05, 0.1, 0.2, 0.3)
