@@ -26,7 +26,7 @@ __all__ = ["consensus"]
 LAST_HALVING = 6.0  # 1/64 of a vote; smaller votes are zero, so that fewer candidates must be analysed
 CLOSER = 0.15  # factor on `halving` within a seed, whose candidates are alike
 UNKNOWN = 0.25  # factor on `halving` for candidates without a known seed, which may be of one seed or of many
-START = ("seed", "model", "learning_rate", "widths")  # fields of an origin; candidates that agree in all began as one network
+START = ("seed", "model", "learning_rate", "restarted", "widths")  # fields of an origin; candidates that agree in all began as one network
 Structure = tuple[tuple[int, ...], tuple[int, ...], int]
 Size = Callable[[LayeredGraph, int, int], float]
 
@@ -107,7 +107,7 @@ def consensus(
         raise ValueError(f"halving must be above 0, a fraction of the smallest candidate's size such as 0.2; got {halving!r}")
     for name, cost, what in (("unit_cost", unit_cost, "a hidden unit"), ("level_cost", level_cost, "a further level of a unit")):
         if not isinstance(cost, Real) or not 0 <= cost < math.inf:
-            raise ValueError(f"{name} must be at least 0 and finite, the edges that {what} counts for, such as 2; got {cost!r}")
+            raise ValueError(f"{name} must be at least 0 and finite, the edges that {what} counts for; got {cost!r}")
     graphs = [as_graph(network) for network in networks]
     ends = {(g.widths[0], g.widths[-1]) for g in graphs}
     if len(ends) > 1:

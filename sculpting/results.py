@@ -13,7 +13,6 @@ from .models.network import SparseNetwork, by_edges
 from .schedule.chains import ChainState
 from .schedule.history import Attempt, RoundRecord
 from .schedule.pruning_schedule import PruningSchedule
-from .schedule.rounds import Rounds
 from .tasks.task import Task
 
 __all__ = ["SculptResult", "StopReason", "result_of"]
@@ -101,7 +100,7 @@ class SculptResult:
 def result_of(pruning: PruningSchedule[M], chains: Sequence[Chain], task: Task, set_by_dense: bool) -> SculptResult:
     """The result of a pruning schedule that has ended; ``set_by_dense`` says whether the dense networks set ``min_accuracy``."""
     rounds = pruning.rounds
-    dense, found = (_networks(rounds, state, chains, task) for state in (pruning.dense, pruning.state))
+    dense, found = (_networks(pruning, state, chains, task) for state in (pruning.dense, pruning.state))
     candidates = by_edges([network for network, accepted in found if accepted])
     if candidates:
         reason = StopReason.FINEST_STEP if pruning.edge_steps else StopReason.UNITS_ONLY
@@ -113,11 +112,15 @@ def result_of(pruning: PruningSchedule[M], chains: Sequence[Chain], task: Task, 
     )
 
 
-def _networks(rounds: Rounds[M], state: ChainState[M] | None, chains: Sequence[Chain], task: Task) -> list[tuple[SparseNetwork, bool]]:
+def _networks(
+    pruning: PruningSchedule[M], state: ChainState[M] | None, chains: Sequence[Chain], task: Task
+) -> list[tuple[SparseNetwork, bool]]:
     """The network of every chain, and whether it was accepted."""
     if state is None:
         return []
+    rounds = pruning.rounds
     rates = rounds.rates.tolist()
+    first = len(rates) // 2 if pruning.settings.restart_rate is not None else len(rates)  # rates of first starts
     facts = [
         {
             "head": chains[name.model].head,
@@ -128,6 +131,7 @@ def _networks(rounds: Rounds[M], state: ChainState[M] | None, chains: Sequence[C
             "origin": {
                 "seed": name.seed, "unit_step": name.unit_step, "edge_step": name.edge_step, "model": name.model,
                 "learning_rate": rates[name.rate], "widths": list(chains[name.model].shape.widths), **task.origin,
+                **({"restarted": True} if name.rate >= first else {}),
             },
         }
         for name, accuracy in zip(state.names, state.accuracy.tolist(), strict=True)

@@ -119,7 +119,8 @@ def sculpt(
     References
     ----------
     Patil, Michael and Dovrolis, "Neural Sculpting", NeurIPS 2023. Differences from the published method: the retraining before
-    edge pruning must be accepted too, ties between scores never prune more than asked, and only accepted networks are returned.
+    edge pruning must be accepted too, ties between scores never prune more than asked, only accepted networks are returned, and dense
+    networks that are not accurate enough have a second start.
     """
     chains, seed = read_models(model), check_seed(seed)
     task = as_task(data, loss=loss, validation=validation, seed=seed, outputs=chains[0].shape.widths[-1])
@@ -132,7 +133,8 @@ def sculpt(
     first_steps = steps_of(chains, schedule)
     criterion = _criterion(task, schedule.tolerance, min_accuracy, reserve=bool(first_steps[1]))
     engine = _engine(task, training, schedule, place, max_members)
-    pruning = PruningSchedule(Rounds(engine, criterion, _rates(training, schedule)), schedule, *first_steps)
+    rounds = Rounds(engine, criterion, _rates(training, schedule), noisy=bool(training.input_noise or training.hidden_noise))
+    pruning = PruningSchedule(rounds, schedule, *first_steps)
     kept = None if checkpoint is None else Checkpoint(checkpoint, *_call(pruning, names, population, task, training, initial))
     with (
         torch.inference_mode(),

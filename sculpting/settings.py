@@ -100,11 +100,12 @@ class ScheduleSettings:
     unit_tries, edge_tries : int
         How many units or edges are tried in turn at the finest step, the least important first, before a chain ends; 1 as published.
     dense_rounds : int, optional
-        Rounds of dense training, at most. When left out, 10 where the accuracy to reach is known beforehand, otherwise 50.
+        Rounds of dense training at the first start, at most. When left out, 10 where the accuracy to reach is known beforehand, otherwise
+        50.
     restart_rate : float in (0, 1], optional
         Where the accuracy to reach is known, a dense network that does not reach it starts again at this fraction of the learning rate,
-        first without noise, for at most six times as many rounds; its chains of pruning keep that learning rate. None for no second start,
-        as published.
+        first without noise, for at most six times as many rounds (twice as many without noise); its chains of pruning keep that learning
+        rate. None for no second start, as published. Networks that are trained already, with ``initial="model"``, have none.
     tolerance : float in [0, 1)
         How much accuracy pruning may lose, where no ``min_accuracy`` is given and the data are no complete table. Unit pruning may lose
         half of it, so that edges can be pruned too.

@@ -157,3 +157,26 @@ def test_a_checkpoint_of_the_first_version_goes_on_to_the_same_result(
     assert result.min_accuracy == pytest.approx(min_accuracy)  # of dense networks, which were trained before
     assert sorted(n.edge_count for n in result.candidates) == pytest.approx(edges, abs=3)
     assert {(n.origin["unit_step"], n.origin["edge_step"]) for n in result.candidates} == {(*call["unit_steps"], *call["edge_steps"])}
+
+
+def test_an_old_checkpoint_of_networks_that_need_a_second_start_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Version 2 had none: what a run without it has begun is the beginning of this call only where no network needed it."""
+    task = tasks.from_gates({"y": "a ^ b ^ c ^ d ^ e"})
+    call: dict[str, Any] = {"seeds": 1, "unit_steps": [0.5], "edge_steps": [], "dense_rounds": 1}
+    for width, bits, known in ((24, task, False), (10, tasks.from_gates({"y": "a | b"}), True)):
+        path = tmp_path / f"run{width}"
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint, "VERSION", "2")
+            left = iter(range(2))
+
+            def progress(done: int, total: int, left: Any = left) -> None:
+                if next(left, None) is None:
+                    raise Stopped
+
+            with pytest.raises(Stopped):
+                sculpt(bits.model(width, 4), bits, **call, steps=60 if known else 8, restart_rate=None, progress=progress, checkpoint=path)
+        if known:
+            assert sculpt(bits.model(width, 4), bits, **call, steps=60, progress=False, checkpoint=path).candidates
+        else:
+            with pytest.raises(ValueError, match="is the checkpoint of another call"):
+                sculpt(bits.model(width, 4), bits, **call, steps=8, progress=False, checkpoint=path)

@@ -31,7 +31,8 @@ def sculpted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_tasks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tasks"]) == 0
     lines = capsys.readouterr().out.strip().split("\n")
-    assert len(lines) == 41
+    assert len(lines) == 42
+    assert lines[-1].strip() == "random-gates:seed=,[levels=]"
     assert "cmsp:m=,k=,[n=],[codes=],[outputs=],[rows=],[seed=]" in [line.strip() for line in lines]
     assert "6,3,3,3      both               64 rows   6 inputs   3 outputs" in lines
 

@@ -75,7 +75,7 @@ def test_a_member_that_fails_a_stage_of_the_second_start_is_as_after_the_stage_b
         good = second & ((fate == 1) | ((fate == 0) & (noise == 0)))
         return [ChainState(replace(members, values=members.values + 1), good.double(), good, proposal.names)]
 
-    rounds = SimpleNamespace(criterion=AcceptanceCriterion(1.0), rates=torch.tensor([0.1, 0.03]), attempt=attempt)
+    rounds = SimpleNamespace(criterion=AcceptanceCriterion(1.0), rates=torch.tensor([0.1, 0.03]), attempt=attempt, noisy=True)
     names = [ChainName(seed) for seed in range(3)]
     state = dense_networks(rounds, population, names, 2, trained=False, restart=True)  # type: ignore[arg-type]
     assert state.accepted.tolist() == [True, True, False]
@@ -86,6 +86,11 @@ def test_a_member_that_fails_a_stage_of_the_second_start_is_as_after_the_stage_b
         (1.0, [0, 0, 0], 3), (1.0, [0, 0, 0], 3), (0.0, [1, 1, 1], 3), *[(0.0, [1], 1)] * 3, (0.5, [1, 1], 2), *[(0.5, [1], 1)] * 3,
         (1.0, [1], 1),
     ]  # fmt: skip
+    # Without noise there is one stage.
+    seen.clear()
+    rounds.noisy = False
+    dense_networks(rounds, population, names, 2, trained=False, restart=True)  # type: ignore[arg-type]
+    assert [noise for noise, rates, _ in seen if rates[0] == 1] == [1.0] * 4
 
 
 def test_without_min_accuracy_dense_networks_are_trained_until_three_rounds_gain_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,3 +162,25 @@ def test_a_unit_that_alone_reads_a_group_of_inputs_is_with_them() -> None:
     # A unit that reads d too computes no sub-function of a, b and c alone.
     shared = [[[1, 1, 1, 1, 0, 0], [0, 0, 0, 1, 1, 1]], np.ones((2, 2)), [[1, 1]]]
     assert lists(detect_modules(shared, method="refined").labels) == lists(detect_modules(shared, method="published").labels)
+    # Outputs are no inputs: there are no lone readers of what leads to them.
+    turned = [np.asarray(weights).T for weights in reversed(network)]
+    incoming = [detect_modules(turned, direction="incoming", method=method, ties="symmetric") for method in ("refined", "published")]
+    assert lists(incoming[0].labels) == lists(incoming[1].labels)
+
+
+def test_groups_that_lone_readers_read_are_apart_though_they_lead_to_the_same() -> None:
+    p_and_q, others = np.zeros((8, 4)), np.array([[1.0, 0], [1, 0], [1, 1], [0, 1]])
+    p_and_q[[0, 1, 2], 0] = p_and_q[[3, 4], 1] = p_and_q[[5, 6], 2] = p_and_q[[5, 6, 7], 3] = 1
+    graph = LayeredGraph((p_and_q, others, np.eye(2)))
+    refined, published = (detect_modules(graph, method=method).labels for method in ("refined", "published"))
+    assert published[0][0] == published[0][3]
+    assert refined[0].tolist()[:5] == [refined[1][0]] * 3 + [refined[1][1]] * 2
+    assert refined[1][0] != refined[1][1]
+    # One input alone is no group to be left.
+    single = LayeredGraph((np.array([[1.0, 0], [1, 0], [0, 1]]), np.ones((2, 1))))
+    assert len({*detect_modules(single).labels[0].tolist()}) == 1
+    # A block apart from the rest is left whole, as in one of the published networks.
+    block = np.array([[1.0, 0], [0, 1], [1, 0], [0, 1]])
+    zeros = np.zeros((4, 2))
+    beside = LayeredGraph((np.block([[block, zeros], [zeros, np.ones((4, 2))]]), np.kron(np.eye(2), np.ones((2, 2))), np.eye(4)))
+    assert lists(detect_modules(beside).labels)[0] == lists(detect_modules(beside, method="published").labels)[0] == [0] * 4 + [1] * 4

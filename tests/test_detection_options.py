@@ -137,7 +137,7 @@ def test_the_published_method_is_the_published_detector() -> None:
     graph = read(NETWORKS["overlap of one input, uneven"])
     published = detect_modules(
         graph,
-        method="refined",
+        method="published",
         features="binary",
         direction="outgoing",
         linkage="average",
@@ -149,6 +149,7 @@ def test_the_published_method_is_the_published_detector() -> None:
         reach=None,
     )
     assert lists(published.labels) == lists(detect_modules(graph, method="published").labels)
+    assert lists(published.labels) == lists(detect_modules(graph, ties="published").labels)  # it has no lone readers
     assert differences(published, NETWORKS["overlap of one input, uneven"]) == []
 
 

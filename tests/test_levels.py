@@ -50,6 +50,9 @@ def test_a_unit_that_carries_a_number_needs_all_its_levels() -> None:
     )
     assert levels(number, x) == [[7]]  # of its seven gaps the six largest are cut: the first of equal ones
     assert levels(number, x[:4]) == [[4]]
+    # More values than can be told apart by gaps are many, not one.
+    x = np.array(list(product((0, 1), repeat=5)))
+    assert levels(relu([[[16, 8, 4, 2, 1]], [[1]] * 31], [[0], [-0.5 - i for i in range(31)]]), x) == [[7]]
 
 
 def test_the_scale_of_a_unit_does_not_matter() -> None:
@@ -63,6 +66,12 @@ def test_the_scale_of_a_unit_does_not_matter() -> None:
 def test_inputs_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"x must have shape \(rows, 2\); got \(4, 1\)"):
         needed_levels(TWO, ROWS[:, :1])
+    with pytest.raises(ValueError, match=r"x must have at least one row, such as all rows of a truth table; got shape \(0, 2\)"):
+        needed_levels(TWO, ROWS[:0])
+
+
+def test_any_network_is_taken() -> None:
+    assert [part.tolist() for part in needed_levels([[[1.0, 1.0]], [[1.0]]], ROWS)] == levels(LayeredGraph.from_weights([[[1, 1]], [[1]]]))
 
 
 def test_levels_count_in_a_consensus_with_x_alone() -> None:

@@ -223,7 +223,7 @@ def graph_of(*blocks: np.ndarray, sizes: list[list[int]]) -> LayeredGraph:
 def test_modules_that_share_their_only_reader_are_one_beside_others_that_do_not() -> None:
     # A and B are read by U only, C and D by V only, each through a port, and W reads U and V.
     blocks = np.eye(4), np.repeat(np.eye(2), 2, axis=0), np.eye(2), np.ones((2, 1))
-    found = detect_modules(graph_of(*blocks, sizes=[[3] * 4, [1] * 4, [2, 2], [1, 1], [2]]))
+    found = detect_modules(graph_of(*blocks, sizes=[[3] * 4, [1] * 4, [2, 2], [1, 1], [2]]), method="published")
     assert len(set(found.labels[0].tolist())) == 2
     assert len(set(found.labels[1].tolist())) == 2
 

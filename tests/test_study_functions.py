@@ -35,7 +35,7 @@ def test_random_hierarchies_are_sound_and_the_same_each_time() -> None:
             name: str(formula)
             for name, formula in tasks.random_gates(seed).gates.gates.items()  # type: ignore[union-attr]
         }
-        assert 4 <= len(task.input_names) <= 10
+        assert 6 <= len(task.input_names) <= 10
         assert tasks.layers_needed(task.gates) <= 3
         share = task.y.mean(dim=0)
         assert 1 / 16 <= share.min() <= share.max() <= 15 / 16
@@ -51,6 +51,8 @@ def test_random_hierarchies_are_sound_and_the_same_each_time() -> None:
     assert any(name.startswith("q") for name in tasks.random_gates(0, levels=3).gates.gates)  # type: ignore[union-attr]
     with pytest.raises(ValueError, match="levels must be 2 or 3, or None to draw them; got 4"):
         tasks.random_gates(0, levels=4)
+    assert tasks.named("random-gates:seed=3").name == tasks.random_gates(3).name == "random-gates:seed=3"
+    assert tasks.named("random-gates:seed=3,levels=3").name == "random-gates:seed=3,levels=3"
 
 
 def test_every_output_depends_on_all_inputs_that_lead_to_it() -> None:
@@ -117,11 +119,12 @@ def test_a_cell_has_twelve_rows_and_its_report_says_them(tmp_path: Path, monkeyp
     first = rows[0]
     assert (first["function"], first["kind"], first["depth"], first["inputs"], first["outputs"]) == ("interlock", "circuit", 2, 7, 3)
     assert first["accuracy"] == 1.0
-    assert first["verdict"] in ("exact", "coarser", "finer", "valid")
-    again = functions_cell("interlock", 2, candidates=str(tmp_path / "one"))
+    assert first["verdict"] in ("exact", "coarser", "finer", "valid", "mixed", "wrong")
+    assert first["reason"]
+    again = functions_cell("interlock", {}, 2, candidates=str(tmp_path / "one"))
     assert [*again.rows] == rows[:12]
     text = (tmp_path / "one" / "summary.md").read_text()
-    assert "| interlock | circuit | door = (a & b) & c".replace("(a & b) & c", "a & b & c") in text
+    assert "| interlock | circuit | door = a & b & c, alarm = d \\| e," in text
     assert "2 results: a function at a depth." in text
     assert [row["rule"] for row in rows[10:12]] == ["levels", "published"]
     assert all(f"| {rule} |" in text for rule in ("consensus", "levels", "published", "sparsest"))

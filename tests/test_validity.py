@@ -319,6 +319,11 @@ def test_a_module_that_computes_a_sub_function_of_separate_inputs_is_valid() -> 
     # Another unit leaves {a, b, c, g}, more than its classes need; or its inputs leave it as they are.
     wide = LayeredGraph.from_weights([np.vstack([first, first[:2]]), np.hstack([last, [[1, 1], [0, 0], [0, 0]]])])
     assert not compare(Hierarchy(wide, *[(labels[0], np.array([0, 0, 1, 1, 0, 0]), labels[2])] * 2), task.truth(2)).valid
+    # Two functions of separate inputs are no sub-function, however few units leave them.
+    two = tasks.from_gates({"y0": "a & b", "y1": "c & d"})
+    blocks = LayeredGraph.from_weights([[[1, 1, 0, 0], [0, 0, 1, 1]], np.eye(2)])
+    together = tuple(map(np.array, ([0, 0, 0, 0], [0, 0], [1, 2])))
+    assert not compare(Hierarchy(blocks, together, together), two.truth(1)).valid
     apart = (labels[0], np.array([5, 5, 1, 1]), labels[2])
     assert not compare(Hierarchy(graph, apart, apart), task.truth(2)).valid
 

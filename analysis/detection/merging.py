@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
+
+from ..hierarchy import first_appearance
 
 __all__ = ["lone_readers", "merge_clusters"]
 
@@ -69,37 +73,72 @@ def merge_clusters(
     return tuple(labels)
 
 
-def lone_readers(edge: NDArray[Any], inputs: NDArray[np.integer], above: NDArray[np.integer]) -> NDArray[np.int64]:
-    """The clusters of the first hidden layer, with every unit apart that alone reads a cluster of inputs, and nothing else.
+def lone_readers(
+    edges: Sequence[NDArray[Any]], inputs: NDArray[np.integer], above: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The clusters of the inputs and of the first hidden layer, with lone readers and what they read apart.
+
+    1. Inputs that have no reader but one hidden unit, which reads nothing else, are a cluster, unless one input of theirs would be left.
+       Blocks of the network that are not connected with one another are left whole: a cluster of all inputs of one is not divided.
+    2. A hidden unit that alone reads a cluster of inputs, and nothing else, is a cluster.
 
     Parameters
     ----------
-    edge : array of shape (a_0, a_1)
-        A nonzero entry is an edge.
+    edges : sequence of L arrays of shape (a_i, a_{i+1})
+        From :func:`~analysis.detection.features.alive_edges`. A nonzero entry is an edge.
     inputs, above : int arrays of shapes (a_0,) and (a_1,)
         The clusters of both layers, numbered 0, 1, ...
 
     Returns
     -------
-    int array of shape (a_1,)
+    pair of int arrays of the same shapes
 
     Notes
     -----
     Not in the published method, which clusters the two units of ``m = majority(a, b, c)`` and ``n = majority(d, e, f)`` when both are read
-    by the same units. All that leaves {a, b, c} passes through m, so that they are one sub-function.
+    by the same units, and their six inputs too when that is all they lead to. All that leaves {a, b, c} passes through m, so that they are
+    one sub-function.
 
     Examples
     --------
-    >>> edge = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 1]])
-    >>> lone_readers(edge, np.array([0, 0, 1, 1]), np.array([0, 0, 0])).tolist()
-    [1, 0, 0]
+    >>> edges = [np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 1]]), np.ones((3, 1))]
+    >>> [labels.tolist() for labels in lone_readers(edges, np.array([0, 0, 1, 1]), np.array([0, 0, 0]))]
+    [[0, 0, 1, 1], [0, 1, 1]]
     """
-    member = np.asarray(inputs) == np.arange(_count(inputs))[:, None]
-    reads = member @ (edge != 0).astype(np.int64) > 0
+    edge = edges[0] != 0
+    if not edge.size:
+        return np.asarray(inputs), np.asarray(above)
+    inputs = _groups_apart(edges, edge, np.asarray(inputs))
+    member = inputs == np.arange(_count(inputs))[:, None]
+    reads = member @ edge.astype(np.int64) > 0
     lone = (reads & (reads.sum(axis=1) == 1)[:, None] & (reads.sum(axis=0) == 1)).any(axis=0)
     apart = np.where(lone, _count(above) + np.arange(len(above)), above)
-    labels: NDArray[np.int64] = np.unique(apart, return_inverse=True)[1]
-    return labels
+    return inputs, first_appearance([apart])[0]
+
+
+def _groups_apart(edges: Sequence[NDArray[Any]], edge: NDArray[np.bool_], inputs: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Rule 1: the clusters of the inputs."""
+    once = edge.sum(axis=1) == 1
+    alone = (edge.sum(axis=0) > 1) & ~(edge & ~once[:, None]).any(axis=0)
+    reader = np.where(once & edge[:, alone].any(axis=1), edge.argmax(axis=1), -1)
+    labels = np.asarray(inputs, dtype=np.int64)
+    for cluster in range(_count(inputs)):
+        mine = labels == cluster
+        rest = int((reader[mine] < 0).sum())
+        if len(set(reader[mine].tolist())) > 1 and rest != 1 and not (rest == 0 and _is_block(edges, mine)):
+            labels = np.where(mine & (reader >= 0), len(labels) + reader + labels.max(), labels)
+    return first_appearance([labels])[0]
+
+
+def _is_block(edges: Sequence[NDArray[Any]], some: NDArray[np.bool_]) -> bool:
+    """Whether some inputs are all of a part of the network that is not connected with the rest."""
+    ends = np.cumsum([0, *(len(edge) for edge in edges), edges[-1].shape[1]])
+    pairs = [np.stack(edge.nonzero()) + ends[layer : layer + 2, None] for layer, edge in enumerate(edges)]
+    source, target = np.concatenate(pairs, axis=1)
+    graph = sp.coo_array((np.ones(len(source)), (source, target)), shape=(ends[-1], ends[-1]))
+    blocks, block = connected_components(graph, directed=False)
+    of_inputs = block[: ends[1]]
+    return bool(blocks > 1 and (some == (of_inputs == of_inputs[some.argmax()])).all())
 
 
 def _count(labels: NDArray[np.integer]) -> int:

@@ -57,8 +57,8 @@ def detect_modules(
     network : LayeredGraph, SparseNetwork, networkx.DiGraph, igraph.Graph or sequence of matrices (n_out, n_in), or an iterable of these
         A sequence of matrices is one network, a sequence of sequences of matrices are several.
     method : {"refined", "published"}
-        Refined: the published method with symmetric ties; and a hidden unit that alone reads a cluster of inputs, and nothing else, is a
-        cluster of its own, and so in one module with these inputs (:func:`~analysis.detection.merging.lone_readers`).
+        Refined: the published method with symmetric ties; and a hidden unit that alone reads a group of inputs, and nothing else, is with
+        these inputs, and apart from other units (:func:`~analysis.detection.merging.lone_readers`); not so with incoming paths.
     features : {"binary", "weighted"}
         Compare units by which units they reach (published), or by the sums over paths of the product of |weight|. Weighted features
         give each layer within reach the same norm (:func:`~analysis.detection.features.reach_features`).
@@ -169,7 +169,8 @@ def _hierarchy(network: Any, settings: _Settings, known: dict[Any, Partitions], 
 def _partitions(edges: Sequence[NDArray[Any]], settings: _Settings) -> Partitions:
     """Labels and clusters of the alive units."""
     if settings.direction == "incoming":
-        labels, clusters = _partitions(flipped(edges), replace(settings, direction="outgoing"))
+        ties = settings.ties or TIES_OF[settings.method]  # outputs are no inputs: they have no lone readers
+        labels, clusters = _partitions(flipped(edges), replace(settings, direction="outgoing", method="published", ties=ties))
         return labels[::-1], clusters[::-1]
     features = path_features(edges, direction=settings.direction, reach=settings.reach)
     ties = settings.ties or TIES_OF[settings.method]
@@ -187,7 +188,7 @@ def _partitions(edges: Sequence[NDArray[Any]], settings: _Settings) -> Partition
     if len(found) == len(edges):
         found.append(np.arange(edges[-1].shape[1]))
     if settings.method == "refined" and len(edges) > 1:
-        found[1] = lone_readers(edges[0], found[0], found[1])
+        found[:2] = lone_readers(edges, *found[:2])
     return merge_clusters(edges, found, threshold=settings.merge_threshold, ties=ties), tuple(found)
 
 

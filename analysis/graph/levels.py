@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .functions import ACTIVATIONS
 from .layered import LayeredGraph
+from .reading import as_graph
 
 __all__ = ["needed_levels"]
 
@@ -16,10 +18,11 @@ __all__ = ["needed_levels"]
 
 CUTS = 6  # of a unit at most, at its largest gaps
 LEAST_GAP = 0.05  # fraction of the range of a unit's values; values that are closer are one level
-MOST_TRIED = 3  # levels; a unit for which so many are too few needs as many as it has
+MOST_TRIED = 3  # levels; where so many are too few, all cuts are tried together
+MOST = CUTS + 1  # this many levels, or more
 
 
-def needed_levels(graph: LayeredGraph, x: ArrayLike) -> tuple[NDArray[np.int64], ...]:
+def needed_levels(network: Any, x: ArrayLike) -> tuple[NDArray[np.int64], ...]:
     """For each hidden layer the number of levels that the network's decisions need of every unit.
 
     The values of one unit over the rows are cut at some of their largest gaps, and each part is replaced by its mean. A unit needs the
@@ -28,19 +31,24 @@ def needed_levels(graph: LayeredGraph, x: ArrayLike) -> tuple[NDArray[np.int64],
 
     Parameters
     ----------
-    graph : LayeredGraph
+    network : anything that ``detect_modules`` takes as one network
     x : array of shape (rows, inputs)
         For instance all rows of a truth table.
 
     Returns
     -------
     tuple of int arrays of shape (widths[i],), one for each hidden layer
-        1 for a unit that no output depends on.
+        1 for a unit that no output depends on; 7 stands for 7 and more.
 
     Raises
     ------
     ValueError
-        When x has another number of columns than the network has inputs, or is not finite.
+        When x has no rows, another number of columns than the network has inputs, or is not finite.
+
+    Notes
+    -----
+    Values that are closer than a twentieth of their range are one level. At most the six largest gaps of a unit are cut; where three
+    levels are too few, all cuts together are tried.
 
     Examples
     --------
@@ -55,7 +63,10 @@ def needed_levels(graph: LayeredGraph, x: ArrayLike) -> tuple[NDArray[np.int64],
     >>> needed_levels(both, rows)[0].tolist()
     [2]
     """
+    graph = as_graph(network)
     values = graph.unit_values(x)
+    if not len(values[0]):
+        raise ValueError(f"x must have at least one row, such as all rows of a truth table; got shape {values[0].shape}")
     decisions = graph.decisions(values[-1])
     found = []
     for layer, alive in enumerate(graph.alive()[1:-1], start=1):
@@ -73,11 +84,11 @@ def _of_unit(graph: LayeredGraph, values: tuple[NDArray[np.float64], ...], decis
     largest = np.argsort(-gaps, kind="stable")[:CUTS]
     largest = np.sort(largest[gaps[largest] > LEAST_GAP * (ordered[-1] - ordered[0])])
     cuts = (ordered[largest] + ordered[largest + 1]) / 2
-    for levels in range(1, min(MOST_TRIED, len(cuts)) + 1):
+    for levels in sorted({*range(1, min(MOST_TRIED, len(cuts)) + 1), len(cuts) + 1}):
         changes = (_in_levels(column, some) - column for some in combinations(cuts, levels - 1))
         if any(_keeps(graph, values, decisions, layer, unit, change) for change in changes):
             return levels
-    return len(cuts) + 1
+    return MOST
 
 
 def _in_levels(column: NDArray[np.float64], cuts: tuple[float, ...]) -> NDArray[np.float64]:

@@ -43,9 +43,9 @@ class Comparison:
     ----------
     verdict : {"exact", "coarser", "finer", "valid", "mixed", "wrong"}
         The first that is true. *Exact*: the modules of the truth, connected as there. *Coarser*: every found module is a union of
-        connected modules of the truth, so right, less resolved. *Finer*: every module of the truth is such a union of found ones.
-        *Valid*: another decomposition of the same function. *Mixed*: a found module joins modules of the truth that are not connected
-        with each other.
+        modules of the truth that are connected or read exactly the same ones; or none of the truth's modules of hidden units alone was
+        found, and nothing else differs. *Finer*: the same the other way round. *Valid*: another decomposition of the same function.
+        *Mixed*: a found module joins modules of the truth that are not connected with each other.
     reason : str
         Why, in a sentence.
     score : float in [0, 1]

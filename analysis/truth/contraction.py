@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable
+from itertools import combinations
 from typing import Any
 
 import networkx as nx
@@ -39,11 +40,11 @@ def related(graph: nx.DiGraph) -> nx.Graph:
     ['m', 'n', 'z']
     """
     known = nx.Graph(graph.to_undirected(as_view=True))
-    first: dict[frozenset[Node], Node] = {}
+    alike: dict[frozenset[Node], list[Node]] = {}
     for node in graph:
         if sources := frozenset(graph.predecessors(node)):
-            known.add_edge(node, first.setdefault(sources, node))
-    known.remove_edges_from(list(nx.selfloop_edges(known)))
+            alike.setdefault(sources, []).append(node)
+    known.add_edges_from(pair for nodes in alike.values() for pair in combinations(nodes, 2))
     return known
 
 

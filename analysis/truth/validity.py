@@ -96,9 +96,10 @@ def judge_decomposition(found: Hierarchy, modules: Sequence[Ends], table: TruthT
     multiplicity, :meth:`TruthTable.classes`.
 
     1. Inputs. No module contains inputs that the truth separates, unless it computes a sub-function of them: it depends on no other
-       inputs, and all that leaves it are hidden units, fewer than it has inputs and at most ``mu - 1``. Where the inputs of one truth
-       module are split among several modules, each part of two or more inputs has ``mu < 2^|part|``: less information leaves the part
-       than enters it, so the part is a sub-function. Single inputs are not sub-functions, so not all parts may be single inputs.
+       inputs, and all that leaves it are hidden units that share inputs, fewer than it has inputs and at most ``mu - 1``. Where the
+       inputs of one truth module are split among several modules, each part of two or more inputs has ``mu < 2^|part|``: less
+       information leaves the part than enters it, so the part is a sub-function. Single inputs are not sub-functions, so not all parts
+       may be single inputs.
     2. Outputs. No module contains outputs that the truth separates. Copies (equal or complementary columns) that are together in the truth
        stay together. Otherwise finer groups are valid: the truth of a deeper network separates outputs that a shallower one cannot.
        Constant outputs may be anywhere.
@@ -222,7 +223,8 @@ def _levels(values: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def _input_reasons(found: Hierarchy, groups: Groups, table: TruthTable, boundaries: Iterable[Boundary]) -> Iterable[str]:
     parts = {module.index: module.inputs for module in found.modules if module.inputs}
-    computed = {boundary.module for boundary in boundaries if boundary.inputs == parts.get(boundary.module) and _narrows(boundary)}
+    reads = _dependence(found.graph)
+    computed = {b.module for b in boundaries if b.inputs == parts.get(b.module) and _narrows(b, reads)}
     outputs = range(table.y.shape[1])
     for module, part in parts.items():
         if _joins(part, groups):
@@ -238,10 +240,22 @@ def _input_reasons(found: Hierarchy, groups: Groups, table: TruthTable, boundari
             yield f"{_set(found.graph.input_names, group)} is split into single inputs"
 
 
-def _narrows(boundary: Boundary) -> bool:
-    """Whether units of fewer than its inputs leave a module, all of them computed, and no more than its classes need."""
-    hidden = all(layer > 0 for layer, _ in boundary.leaving)
-    return hidden and boundary.units < min(len(boundary.inputs), boundary.classes)
+def _narrows(boundary: Boundary, reads: Sequence[NDArray[np.bool_]]) -> bool:
+    """Whether a module computes one sub-function of its inputs; ``reads`` are the inputs on which every unit depends.
+
+    Fewer hidden units than it has inputs, and no more than its classes need, are all that leaves it; and none of them is apart from the
+    others: what several functions of separate inputs are, is no sub-function.
+    """
+    if any(layer == 0 for layer, _ in boundary.leaving) or boundary.units >= min(len(boundary.inputs), boundary.classes):
+        return False
+    left = [reads[layer][:, unit] for layer, unit in boundary.leaving]
+    joined = left.pop()
+    while left:
+        touching = next((i for i, inputs in enumerate(left) if (inputs & joined).any()), None)
+        if touching is None:
+            return False
+        joined = joined | left.pop(touching)
+    return True
 
 
 def _output_reasons(found: Hierarchy, groups: Groups, table: TruthTable) -> Iterable[str]:

@@ -58,7 +58,7 @@ def verdict_of(
             return word, f"right, {how} resolved: {_unions(parts, of_fine, of_coarse)}"
     if not exact and (more := _hidden_levels(found, truth, valid is not None and not _but_surplus(reasons))):
         count = f"{abs(more)} module{'s' * (abs(more) != 1)} of hidden units only"
-        return ("finer", f"right but for {count} more") if more > 0 else ("coarser", f"right but for {count} that were not found")
+        return ("finer", f"right, with {count} more") if more > 0 else ("coarser", f"right, without {count}")
     word, reason = _other(found, truth, exact, valid, reasons, names)
     doubt = f" (not decided whether {' or '.join(undecided)}: too many modules are alike)" if undecided else ""
     return word, reason + doubt
@@ -87,18 +87,21 @@ def _but_surplus(reasons: Sequence[str]) -> list[str]:
 
 
 def _hidden_levels(found: nx.DiGraph, truth: nx.DiGraph, reached: bool) -> int:
-    """How many more modules of hidden units only were found than the truth has, where nothing else differs; otherwise 0.
+    """How many more modules of hidden units only were found than the truth has, where one of both has none and nothing else differs.
 
     Nothing else differs where the others are the same, and each reads the same, directly or through hidden units; or where a truth table
-    says that each output is reached by the inputs on which it depends.
+    says that each output is reached by the inputs on which it depends. 0 otherwise, also where both have such modules.
     """
+    counts = len(_without_ends(found)), len(_without_ends(truth))
+    if min(counts):
+        return 0
     graphs = without_hidden(found), without_hidden(truth)
     names = ({node: (facts["inputs"], facts["outputs"]) for node, facts in graph.nodes(data=True)} for graph in graphs)
     here, there = (
         (set(known.values()), {(known[a], known[b]) for a, b in graph.edges}) for graph, known in zip(graphs, names, strict=True)
     )
     same = here == there or (reached and here[0] == there[0])
-    return len(_without_ends(found)) - len(_without_ends(truth)) if same else 0
+    return counts[0] - counts[1] if same else 0
 
 
 def _unions(part_of: Mapping[Any, Any], fine: Describe, coarse: Describe) -> str:

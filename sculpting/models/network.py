@@ -46,8 +46,8 @@ class SparseNetwork:
         On the validation rows: the fraction of correct bits or classes, or the coefficient of determination.
     input_names, output_names : tuple of str
     origin : dict
-        Where the network comes from: ``seed``, ``unit_step`` and ``edge_step`` as fractions, ``widths`` of the model, ``task``, and, for
-        inputs that are pixels, the height and width of the ``image``.
+        Where the network comes from: ``seed``, ``unit_step`` and ``edge_step`` as fractions, ``widths`` of the model, ``task``, for
+        inputs that are pixels the height and width of the ``image``, and ``restarted`` where the dense network had a second start.
     loss : {"bce", "ce", "mse"} or None
         The loss of its training, which says how outputs become decisions; None where it is not known.
 

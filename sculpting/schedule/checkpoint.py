@@ -53,9 +53,9 @@ class Checkpoint:
             raise ValueError(f"checkpoint must be the path of a file; got the folder {path}. Give the name of a file in it")
         check_folder(self.path.parent, "checkpoint")
         now, tensors = repr(facts), list(tensors)
-        second = re.sub(r", \('restart', [^)]*\)", "", now)  # no network had a second start
+        second = re.sub(r", \('restart', [^)]*\)", "", now)  # there was no second start
         first = second.replace("RoundSettings(", "Round(").replace("target=None)", "target=None, before_step=None, after_step=None)")
-        self.calls = {version: digest(text, tensors) for version, text in (("1", first), ("2", second), (VERSION, now))}
+        self.calls = {version: digest(text, tensors) for version, text in ((VERSION, now), ("2", second), ("1", first))}
 
     def write(self, schedule: PruningSchedule[M]) -> None:
         """Write the state of all chains, at most every ten seconds. The file is always complete."""
@@ -88,6 +88,8 @@ class Checkpoint:
             header = json.loads(content[8 : 8 + size])["__metadata__"]
             tensors, version, state = load(content), header["version"], json.loads(header["state"])
             known = header["format"] == FORMAT and state["call"] == self.calls.get(version)
+            # Of a call that has a second start, a run without one is the beginning only where no network needed it.
+            known &= version == VERSION or not schedule.restarts or bool(tensors["dense.accepted"].all())
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{self.path} is not a checkpoint of sculpting: {error}. Give another file, or remove it") from error
         if not known:

@@ -25,8 +25,9 @@ def dense_networks(rounds: Rounds[M], members: M, names: list[ChainName], most: 
 
     A member is trained until it is accepted, for ``most`` rounds at most. With ``restart`` those that were not accepted start again from
     the same weights, at the learning rates in the second half of ``rounds.rates``: without noise, then with half of it, then with all of
-    it. Each stage lasts until they are accepted again, for twice ``most`` rounds at most. Deep networks learn many functions only so: at
-    the usual learning rate, which suits pruned networks, or under noise their accuracy stays that of a constant.
+    it; in one stage where there is none. Each stage lasts until they are accepted again, for twice ``most`` rounds at most. Deep networks
+    learn many functions only so: at the usual learning rate, which suits pruned networks, or under noise their accuracy stays that of a
+    constant.
 
     Where ``min_accuracy`` is not known yet, a member is trained until three rounds in a row have neither raised its accuracy nor lowered
     its loss at the same accuracy; it is then returned at its best round.
@@ -56,7 +57,7 @@ def _started_again(rounds: Rounds[M], first: Proposal[M], state: ChainState[M], 
     slower = len(rounds.rates) // 2
     names = [state.names[i]._replace(rate=state.names[i].rate + slower) for i in below.tolist()]
     going, number = replace(state.select(below), members=first.members.select(below), names=names), most
-    for noise in STAGES:
+    for noise in STAGES if rounds.noisy else STAGES[-1:]:
         unproven = replace(going, accepted=torch.zeros_like(going.accepted))
         trained = _until_accepted(rounds, unproven, range(number, number + STAGE_ROUNDS * most), noise)
         passed = torch.nonzero(trained.accepted).flatten()

@@ -72,6 +72,11 @@ class PruningSchedule(Generic[M]):
             return self.settings.dense_rounds
         return DENSE_ROUNDS if self.rounds.criterion.known else DENSE_ROUNDS_UNKNOWN
 
+    @property
+    def restarts(self) -> bool:
+        """Whether dense networks that are not accepted have a second start."""
+        return self.settings.restart_rate is not None and self.rounds.criterion.known
+
     def begin(self, members: M, names: list[ChainName], trained: bool) -> None:
         """Train the dense networks and start the chains of the first phase from them.
 
@@ -80,8 +85,7 @@ class PruningSchedule(Generic[M]):
         """
         criterion = self.rounds.criterion
         asked = criterion.known
-        restart = self.settings.restart_rate is not None
-        self.dense = dense_networks(self.rounds, members, names, self.dense_rounds, trained=trained, restart=restart)
+        self.dense = dense_networks(self.rounds, members, names, self.dense_rounds, trained=trained, restart=self.restarts)
         if not asked:
             learnt = criterion.follow(self.dense.accuracy)
             if not learnt:

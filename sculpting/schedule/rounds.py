@@ -31,12 +31,15 @@ class Rounds(Generic[M]):
     criterion : AcceptanceCriterion
     rates : Tensor of shape (R,), float64
         The learning rates, and then those of second starts, if there are any; ``ChainName.rate`` is a position among them.
+    noisy : bool
+        Whether training has any noise.
     history : list of RoundRecord
     """
 
     engine: Engine[M]
     criterion: AcceptanceCriterion
     rates: Tensor
+    noisy: bool = True
     history: list[RoundRecord] = field(default_factory=list)
 
     def attempt(self, proposals: Sequence[Proposal[M]], noise: float = 1.0) -> list[ChainState[M]]:

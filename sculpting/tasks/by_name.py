@@ -9,15 +9,21 @@ from typing import Any
 from .boolean_tables import boolean
 from .mnist import mnist_pair, mnist_xor
 from .parities import cmsp
+from .random_hierarchies import random_gates
 from .task import Task
 
 __all__ = ["MAKERS", "named"]
 
-MAKERS: dict[str, Callable[..., Task]] = {"mnist-pair": mnist_pair, "mnist-xor": mnist_xor, "cmsp": cmsp}
+MAKERS: dict[str, Callable[..., Task]] = {
+    "mnist-pair": mnist_pair,
+    "mnist-xor": mnist_xor,
+    "cmsp": cmsp,
+    "random-gates": random_gates,
+}
 
 
 def named(text: str) -> Task:
-    """The task of a name: one of the published Boolean tasks, or ``mnist-pair``, ``mnist-xor`` or ``cmsp`` with options.
+    """The task of a name: one of the published Boolean tasks, or ``mnist-pair``, ``mnist-xor``, ``cmsp`` or ``random-gates`` with options.
 
     Parameters
     ----------

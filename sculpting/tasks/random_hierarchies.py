@@ -33,7 +33,7 @@ def random_gates(seed: int, levels: int | None = None) -> Task:
 
     The first level has three or four gates, each with inputs of its own. Every further level has two or three gates, which read two or
     three of the level below each, and together all of them. The gates of the last level are the
-    outputs. No gate reads one of its own kind, which would be one larger gate; inputs are negated at random.
+    outputs. No gate reads one with which it would be one larger gate, as an AND of an AND is; inputs are negated at random.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def random_gates(seed: int, levels: int | None = None) -> Task:
     Returns
     -------
     Task
-        Of 4 to 10 inputs, which a network of at most three hidden layers shows. Every output depends on all inputs that lead to it, no two
+        Of 6 to 10 inputs, which a network of at most three hidden layers shows. Every output depends on all inputs that lead to it, no two
         outputs are equal or each other's negation, and each has either value in at least a sixteenth of the rows.
 
     Raises
@@ -89,7 +89,7 @@ def _drawn(generator: np.random.Generator, levels: int) -> GateGraph | None:
         names.append(f"p{g}")
         add(names[-1], [f"x{count + i}" for i in range(size)], negate=True)
         count += size
-    if not 4 <= count <= MOST_INPUTS:
+    if count > MOST_INPUTS:
         return None
     for level in range(1, levels):
         below, names = names, []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +18,14 @@ from safetensors.numpy import load, save
 
 from ...models.network import SparseNetwork
 from ...results import SculptResult
+from ...schedule.checkpoint import digest
 from ...sculptor import sculpt
 from ...tasks.task import Task
 from .settings import sculpting_settings
 
 __all__ = ["Sculpted", "candidates_file", "sculpted"]
 
-FORMAT = "neural-sculpting candidates"
+FORMAT, VERSION = "neural-sculpting candidates", "1"
 SHARED = ("activations", "head", "input_names", "output_names", "loss")  # fields that are the same for all candidates of a model
 
 # N = candidates, Z = nonzero parameters of all of them together.
@@ -51,7 +53,7 @@ class Sculpted:
         """The same of a result."""
         best: dict[int, float] = {}
         for attempt in result.history:
-            best[attempt.chain.seed] = max(attempt.accuracy, best.get(attempt.chain.seed, -1.0))
+            best[attempt.chain.seed] = max(attempt.accuracy, best.get(attempt.chain.seed, -math.inf))
         return cls(result.candidates, best, seconds)
 
     def best_accuracy(self, seeds: Iterable[int]) -> float:
@@ -74,7 +76,7 @@ class Sculpted:
         shared = {name: getattr(self.candidates[0], name) for name in (*SHARED, "widths")} if self.candidates else {}
         origins = [network.origin for network in self.candidates]
         facts = {"call": call, "shared": shared, "origins": origins, "best": sorted(self.best.items()), "seconds": self.seconds}
-        return lzma.compress(save(tensors, {"format": FORMAT, "facts": json.dumps(facts)}))
+        return lzma.compress(save(tensors, {"format": FORMAT, "version": VERSION, "facts": json.dumps(facts)}))
 
     @classmethod
     def from_bytes(cls, content: bytes, call: Mapping[str, Any], path: Path) -> Sculpted:
@@ -88,9 +90,12 @@ class Sculpted:
         try:
             raw = lzma.decompress(content)
             tensors, size = load(raw), int.from_bytes(raw[:8], "little")
-            facts = json.loads(json.loads(raw[8 : 8 + size])["__metadata__"]["facts"])
-            there = facts["call"]
-        except (lzma.LZMAError, SafetensorError, KeyError, ValueError) as error:
+            header = json.loads(raw[8 : 8 + size])["__metadata__"]
+            if (header["format"], header["version"]) != (FORMAT, VERSION):
+                raise ValueError(f"expected {FORMAT}, version {VERSION}; got {header['format']}, version {header['version']}")
+            facts = json.loads(header["facts"])
+            there, networks = facts["call"], tuple(_networks(tensors, facts))
+        except (lzma.LZMAError, SafetensorError, KeyError, IndexError, TypeError, ValueError) as error:
             raise ValueError(f"{path} holds no candidates: {error}. Give another folder") from error
         here = json.loads(json.dumps(call))
         if there != here:
@@ -99,7 +104,7 @@ class Sculpted:
                 f"{path} must hold candidates of the same task and settings; got {differ} {there.get(differ)!r} in place of "
                 f"{here.get(differ)!r}. Give another folder, or none to train again"
             )
-        return cls(tuple(_networks(tensors, facts)), {int(seed): best for seed, best in facts["best"]}, facts["seconds"])
+        return cls(networks, {int(seed): best for seed, best in facts["best"]}, facts["seconds"])
 
 
 def candidates_file(cell: str) -> str:
@@ -123,7 +128,9 @@ def sculpted(
     """
     activation = {name: value for name, value in options.items() if name == "activation"}
     changed = {name: value for name, value in options.items() if name not in activation}
-    call = {"task": task.name, "width": width, "depth": depth, "seeds": seeds, **sculpting_settings(task), **options}
+    table = digest(task.loss, (task.x, task.y, task.x_validation, task.y_validation))
+    call = {"task": task.name, "data": table, "width": width, "depth": depth, "seeds": seeds, "activation": task.activation}
+    call |= {**sculpting_settings(task), **options}
     name = candidates_file(cell)
     if folder is not None and (path := Path(folder) / name).is_file():
         content = path.read_bytes()

@@ -55,6 +55,7 @@ def settings_of(groups: int, **detection: Any) -> dict[str, Any]:
         When ``groups`` is not a whole number of at least 1.
     """
     from analysis.consensus import CLOSER
+    from analysis.graph.levels import CUTS, LEAST_GAP
 
     if not isinstance(groups, int) or groups < 1:
         raise ValueError(f"groups must be a whole number of groups of four seeds, at least 1; got {groups!r}")
@@ -62,7 +63,7 @@ def settings_of(groups: int, **detection: Any) -> dict[str, Any]:
     # What a None of these stands for.
     usual = {"schedule.unit_steps": UNIT_STEPS, "schedule.edge_steps": EDGE_STEPS, "schedule.dense_rounds": DENSE_ROUNDS}
     usual |= {"training.steps": {"epochs": EPOCHS, "least": LEAST_STEPS, "most": MOST_STEPS}}
-    constants = {"edge_ablation.weakest": WEAKEST, "consensus.closer": CLOSER}
+    constants = {"edge_ablation.weakest": WEAKEST, "consensus.closer": CLOSER, "needed_levels": {"cuts": CUTS, "least_gap": LEAST_GAP}}
     changed = {f"detect_modules.{name}": value for name, value in detection.items()}
     return {"groups": groups, **known, **usual, **constants, "task.model.activation": TABLE["activation"], **changed}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...study import Study
 from ..common.command import CANDIDATES, Command
 from ..common.settings import settings_of
-from .cells import cells_of, functions_cell
+from .cells import WIDTH, cells_of, functions_cell
 from .report import functions_report
 
 __all__ = ["COMMAND", "study"]
@@ -18,9 +18,9 @@ def study(candidates: str | Path | None = None) -> Study:
     """The study of functions.
 
     Twenty circuits and 24 random hierarchies of :func:`~sculpting.tasks.random_gates`, each at two depths: the fewest hidden layers that
-    show all of its gates, from 2 to 4, and one more; 24 units a layer, four seeds, sculpted in one population. The results are the
-    consensus of all four and of each seed alone, and beside each the sparsest candidate; of all four also the consensus that counts levels
-    (``x`` of :func:`~analysis.consensus`), and that of modules as published.
+    show all of its gates, but at least 2 and at most 4, and one more; 24 units a layer, four seeds, sculpted in one population. The
+    results are the consensus of all four and of each seed alone, and beside each the sparsest candidate; of all four also the consensus
+    that counts levels (``x`` of :func:`~analysis.consensus`), and that of modules as published.
 
     Parameters
     ----------
@@ -34,11 +34,11 @@ def study(candidates: str | Path | None = None) -> Study:
         hierarchy), ``inputs``, ``outputs`` (how many), ``depth`` (hidden layers), ``seeds`` (4 or 1), ``seed`` (the first), ``rule``; of
         the selected network ``density`` in [0, 1], ``edges``, ``units``, ``accuracy`` and ``support`` of a consensus; ``verdict``,
         ``reason`` and ``score`` of :func:`~analysis.compare`, ``exact`` and ``valid`` as bool, ``modules`` and ``true_modules``, how many
-        there are; ``restarts``, the seeds whose dense network learnt at its second start; ``seconds`` (of sculpting, times the row's
-        share of the seeds). Where no candidate was accepted, the verdict is ``"none"``.
+        there are; ``restarts``, the seeds with candidates whose dense network learnt at its second start; ``seconds`` (of sculpting,
+        times the row's share of the seeds). Where no candidate was accepted, the verdict is ``"none"``.
     """
     work = partial(functions_cell, candidates=None if candidates is None else str(candidates))
-    return Study(cells_of(), work, settings_of(1), functions_report)
+    return Study(cells_of(), work, {**settings_of(1), "width": WIDTH}, functions_report)
 
 
 COMMAND = Command(study, "own functions: circuits and random hierarchies of gates, judged against their truth", CANDIDATES)

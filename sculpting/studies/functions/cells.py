@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import networkx as nx
 
-from ...settings import DEFAULT_TRAINING
 from ...store import Row
 from ...study import CellResult
 from ...tasks import Task, from_gates, layers_needed, random_gates
@@ -42,12 +42,14 @@ def cells_of() -> dict[str, dict[str, Any]]:
         gates = function_of(name).gates
         assert gates is not None
         fewest = min(max(FEWEST, layers_needed(gates)), MOST)
-        cells |= {f"{name}_depth{depth}": {"function": name, "depth": depth} for depth in (fewest, fewest + 1)}
+        formulas = {gate: str(formula) for gate, formula in gates.gates.items()}
+        cells |= {f"{name}_depth{d}": {"function": name, "gates": formulas, "depth": d} for d in (fewest, fewest + 1)}
     return cells
 
 
-def functions_cell(function: str, depth: int, *, candidates: str | None = None) -> CellResult:
-    """The rows of one cell, the network that the consensus of all seeds selects, and all candidates."""
+def functions_cell(function: str, gates: Mapping[str, str], depth: int, *, candidates: str | None = None) -> CellResult:
+    """The rows of one cell, the network that the consensus of all seeds selects, and all candidates; ``gates`` are of the function."""
+    del gates  # they are stored with the rows, which no other function of the name may take over
     task, name = function_of(function), f"{function}_depth{depth}"
     result, files = sculpted(task, WIDTH, depth, name, SEEDS, candidates)
     truth = task.truth(hidden_layers=depth)
@@ -70,9 +72,9 @@ def _columns(result: Sculpted, selected: Selected, truth: nx.DiGraph) -> Row:
     from analysis import compare
 
     mine = [candidate for candidate in result.candidates if candidate.origin["seed"] in selected.seeds]
-    slow = {c.origin["seed"] for c in mine if c.origin["learning_rate"] not in DEFAULT_TRAINING.learning_rates}
+    again = {candidate.origin["seed"] for candidate in mine if candidate.origin.get("restarted")}
     row: Row = {"accuracy": result.best_accuracy(selected.seeds), "support": None, "verdict": "none", "reason": "", "score": None}
-    row |= {"exact": False, "valid": False, "modules": None, "true_modules": len(truth), "restarts": len(slow)}
+    row |= {"exact": False, "valid": False, "modules": None, "true_modules": len(truth), "restarts": len(again)}
     if selected.found is None:
         return row
     same = compare(selected.found, truth)
