@@ -10,8 +10,10 @@ from layered import SEEDS, lists, permuted, planted_blocks, random_graph, same
 from published import NETWORKS, differences, published_networks, read
 from scipy.spatial.distance import squareform
 
+from analysis import LayeredGraph
 from analysis.detection.distances import cosine_distances
 from analysis.detection.features import alive_edges, reach_features
+from analysis.detection.merging import lone_readers
 from analysis.detection.modules import detect_modules
 from analysis.hierarchy import first_appearance
 
@@ -169,16 +171,14 @@ def test_a_unit_that_alone_reads_a_group_of_inputs_is_with_them() -> None:
 
 
 def test_groups_that_lone_readers_read_are_apart_though_they_lead_to_the_same() -> None:
-    p_and_q, others = np.zeros((8, 4)), np.array([[1.0, 0], [1, 0], [1, 1], [0, 1]])
-    p_and_q[[0, 1, 2], 0] = p_and_q[[3, 4], 1] = p_and_q[[5, 6], 2] = p_and_q[[5, 6, 7], 3] = 1
-    graph = LayeredGraph((p_and_q, others, np.eye(2)))
-    refined, published = (detect_modules(graph, method=method).labels for method in ("refined", "published"))
-    assert published[0][0] == published[0][3]
-    assert refined[0].tolist()[:5] == [refined[1][0]] * 3 + [refined[1][1]] * 2
-    assert refined[1][0] != refined[1][1]
+    first = np.zeros((7, 3))
+    first[[0, 1], 0] = first[[2, 3, 4], 1] = first[[5, 6], 2] = 1
+    graph = LayeredGraph((first, np.array([[0.0, 0, 1], [1, 1, 0], [0, 0, 1]]), np.array([[1.0, 0], [0, 1], [1, 0]])))
+    assert lists(detect_modules(graph, method="published").labels) == [[0, 0, 1, 1, 1, 0, 0], [0, 1, 0], [2, 3, 2], [2, 3]]
+    assert lists(detect_modules(graph).labels) == [[0, 0, 1, 1, 1, 2, 2], [0, 1, 2], [3, 4, 3], [3, 4]]
     # One input alone is no group to be left.
-    single = LayeredGraph((np.array([[1.0, 0], [1, 0], [0, 1]]), np.ones((2, 1))))
-    assert len({*detect_modules(single).labels[0].tolist()}) == 1
+    single = [np.array([[1.0, 0], [1, 0], [0, 1]]), np.ones((2, 1))]
+    assert lone_readers(single, np.zeros(3, dtype=int), np.zeros(2, dtype=int))[0].tolist() == [0, 0, 0]
     # A block apart from the rest is left whole, as in one of the published networks.
     block = np.array([[1.0, 0], [0, 1], [1, 0], [0, 1]])
     zeros = np.zeros((4, 2))
