@@ -347,12 +347,15 @@ def test_long_chains_of_modules_are_compared() -> None:
     assert parts[601] == 600
 
 
-def test_a_search_among_modules_that_are_alike_is_given_up_and_said() -> None:
+def test_a_search_among_modules_that_are_alike_is_given_up_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     gates = {f"g{i}": ("a & b", "a | b")[i % 2] for i in range(12)}
     truth = tasks.from_gates({**gates, "y": " ^ ".join(gates)}).truth()
     coarse = joined(truth, *next(iter(truth.edges)))
     with pytest.raises(SearchLimitError):
         contraction(truth, coarse)
+    # That nothing but a module of hidden units is missing is seen without a search.
+    assert verdict_of(coarse, truth, False, False, None, (), (str, str))[0] == "coarser"
+    monkeypatch.setattr("analysis.truth.verdicts._hidden_levels", lambda *_: 0)
     word, reason = verdict_of(coarse, truth, False, False, None, (), (str, str))
     assert word == "wrong"
     assert "not decided whether coarser" in reason
@@ -381,12 +384,19 @@ def test_outputs_that_read_the_same_modules_may_be_one_and_levels_of_hidden_unit
         parts = [np.array([0, 1]), np.array([4 if i in pair else 2 + i for i in range(3)])]
         merged = Hierarchy(LayeredGraph((np.ones((2, 3)),)), *[tuple(parts)] * 2)
         assert compare(merged, three).verdict == "coarser", pair
-    # Two levels of hidden units in other groups than those of the truth are not right.
+    # Fewer modules of hidden units are a middle that is less resolved; more than the truth has may hold other units.
     gates = {"p": "a & b", "q": "c & d", "r": "e & f", "s": "g & h", "u": "p ^ q", "v": "r ^ s", "y0": "u & v", "y1": "u | v"}
     deep = tasks.from_gates(gates).truth(3)
     hidden = [node for node, facts in deep.nodes(data=True) if not facts["inputs"] and not facts["outputs"]]
     assert len(hidden) == 2
-    assert verdict_of(joined(deep, *hidden), deep, False, False, False, (), (str, str))[0] not in ("coarser", "finer")
+    assert verdict_of(joined(deep, *hidden), deep, False, False, False, (), (str, str)) == (
+        "coarser",
+        "right, without 1 module of hidden units only",
+    )
+    split = deep.copy()
+    split.add_node("more", inputs=(), outputs=())
+    split.add_edges_from([(source, "more") for source in deep.predecessors(hidden[0])] + [("more", hidden[1])])
+    assert verdict_of(split, deep, False, False, False, (), (str, str))[0] not in ("coarser", "finer")
     # Without its middle level.
     chain = truth_of(((0,), ()), ((), ()), ((), ()), ((), (0,)), edges=[(0, 1), (1, 2), (2, 3)])
     line = LayeredGraph((np.ones((1, 1)),) * 3)

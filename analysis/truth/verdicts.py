@@ -87,13 +87,13 @@ def _but_surplus(reasons: Sequence[str]) -> list[str]:
 
 
 def _hidden_levels(found: nx.DiGraph, truth: nx.DiGraph, reached: bool) -> int:
-    """How many more modules of hidden units only were found than the truth has, where one of both has none and nothing else differs.
+    """How many more modules of hidden units only were found than the truth has, where nothing else differs; otherwise 0.
 
     Nothing else differs where the others are the same, and each reads the same, directly or through hidden units; or where a truth table
-    says that each output is reached by the inputs on which it depends. 0 otherwise, also where both have such modules.
+    says that each output is reached by the inputs on which it depends. More than some are no finer ones: they may hold other units.
     """
     counts = len(_without_ends(found)), len(_without_ends(truth))
-    if min(counts):
+    if counts[0] > counts[1] > 0:
         return 0
     graphs = without_hidden(found), without_hidden(truth)
     names = ({node: (facts["inputs"], facts["outputs"]) for node, facts in graph.nodes(data=True)} for graph in graphs)
