@@ -1,4 +1,4 @@
-"""Random hierarchies of gates: tasks whose structure is known and that nobody tuned for."""
+"""Random hierarchies of gates: tasks whose structure is known."""
 
 from __future__ import annotations
 

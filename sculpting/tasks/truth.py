@@ -3,7 +3,7 @@
 The gates are laid out as a small layered network that computes them. A gate is one unit where it is a threshold function of what it
 reads, as an AND, an OR, a majority or ``a & (b | c)`` is, on the layer after the last of its parents. XOR is an OR of two ANDs, and
 NOT is on the edges. A named gate is always a unit of its own. Values are copied upward to where they are read. Gates that do not fit
-below the outputs are absorbed by the outputs. Then four rules give the modules:
+below the outputs are absorbed by the outputs. Then five rules give the modules:
 
 1. Units of a layer belong together when they feed the same units, or when they read the same inputs and feed something in common.
 2. A group joins the group above when that is all it feeds and it is all that the other reads.
