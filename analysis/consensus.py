@@ -43,12 +43,12 @@ def consensus(
     """The module structure that most seeds agree on; seeds with smaller networks have more votes.
 
     The size of a candidate is its number of edges, plus ``unit_cost`` for each hidden unit. With ``x``, a unit counts for ``level_cost``
-    more with every level beyond two that the decisions need of it (:func:`~analysis.graph.levels.needed_levels`): the smallest networks may
-    be smaller because one unit carries two functions. The seed with the smallest candidate has one
-    vote. The vote of another seed halves with every ``halving``, a fraction of that smallest size, by which its own smallest candidate is
-    larger; beyond six halvings it is zero. A seed divides its vote among its candidates: equally among the smallest, and half as much with
-    every 0.15 of ``halving``. Votes first decide how inputs and outputs are grouped. Among the candidates with the winning groups they
-    decide the number of modules. Candidates of one seed with the same edges count once, whichever of their units are left.
+    more with every level beyond two that the decisions need of it (:func:`~analysis.graph.levels.needed_levels`): the smallest networks
+    may be smaller because one unit carries two functions. The seed with the smallest candidate has one vote. The vote of another seed
+    halves with every ``halving``, a fraction of that smallest size, by which its own smallest candidate is larger; beyond six halvings it
+    is zero. A seed divides its vote among its candidates: equally among the smallest, and half as much with every 0.15 of ``halving``.
+    Votes first decide how inputs and outputs are grouped. Among the candidates with the winning groups they decide the number of modules.
+    Candidates of one seed with the same edges count once, whichever of their units are left.
 
     Parameters
     ----------

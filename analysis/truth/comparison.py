@@ -42,11 +42,11 @@ class Comparison:
     Attributes
     ----------
     verdict : {"exact", "coarser", "finer", "valid", "mixed", "wrong"}
-        The first that is true. *Exact*: the modules of the truth, connected as there. *Coarser*: every found module is a union of
-        modules of the truth that are connected or read exactly the same ones; or there are fewer modules of hidden units alone, and
-        nothing else differs. *Finer*: every module of the truth is such a union; or there are modules of hidden units alone where the
-        truth has none. *Valid*: another decomposition of the same function.
-        *Mixed*: a found module joins modules of the truth that are not connected with each other.
+        The first that is true. *Exact*: the modules of the truth, connected as there. *Coarser*: every found module is a union of modules
+        of the truth that are connected or read exactly the same ones; or there are fewer modules of hidden units alone, and nothing else
+        differs. *Finer*: every module of the truth is such a union; or there are modules of hidden units alone where the truth has none.
+        *Valid*: another decomposition of the same function. *Mixed*: a found module joins modules of the truth that are not connected with
+        each other.
     reason : str
         Why, in a sentence.
     score : float in [0, 1]

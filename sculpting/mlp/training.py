@@ -115,7 +115,8 @@ def train(
     Returns
     -------
     population : Population
-        Each member at its own best epoch: highest accuracy, then lowest loss.
+        Each member at its own best epoch: highest accuracy, then lowest loss. One whose weights are no longer finite there is as it was,
+        with an accuracy of minus infinity.
     evaluation : Evaluation
 
     Notes
@@ -160,7 +161,8 @@ def train(
             groups = halves
     overflown = ~best.isfinite().all(dim=1)  # infinite weights may decide some rows rightly
     accuracy[overflown] = -torch.inf
-    return replace(population, values=torch.where(overflown[:, None], values, best)), Evaluation(accuracy, loss)
+    torch.where(overflown[:, None], values, best, out=best)
+    return replace(population, values=best), Evaluation(accuracy, loss)
 
 
 @contextlib.contextmanager

@@ -32,8 +32,8 @@ def random_gates(seed: int, levels: int | None = None) -> Task:
     """A random hierarchy of gates of two and three inputs, with reuse.
 
     The first level has three or four gates, each with inputs of its own. Every further level has two or three gates, which read two or
-    three of the level below each, and together all of them. The gates of the last level are the
-    outputs. No gate reads one with which it would be one larger gate, as an AND of an AND is; inputs are negated at random.
+    three of the level below each, and together all of them. The gates of the last level are the outputs. No gate reads one with which
+    it would be one larger gate, as an AND of an AND is; inputs are negated at random.
 
     Parameters
     ----------

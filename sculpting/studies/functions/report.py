@@ -29,12 +29,9 @@ NAMES = {
 }
 MEANING = (
     "One setting for all functions. The result is the consensus of the candidates of four seeds; beside it, of each seed alone. The "
-    "verdict is that of `compare` against the truth at that depth. *Exact*: every module and connection of the truth. *Coarser*, *finer*: "
-    "unions of modules that belong together. *Valid*: another decomposition of the same function, by column multiplicity; results that are "
-    "finer and valid count as both. *Mixed*: joins what has nothing to do with each other. Intervals are Wilson's."
+    "verdict is that of `compare` against the truth at that depth, the first word that is true. *Exact or valid* also counts coarser and "
+    "finer results that are valid decompositions too. *None*: no network was accepted. Intervals are Wilson's."
 )
-
-
 OTHERS = (
     "*Levels*: the size of a network also counts the levels beyond two that its decisions need of its units. *Published*: modules as the "
     "paper finds them. *Sparsest*: the sparsest of all candidates."
@@ -81,7 +78,7 @@ def _kinds(rows: Sequence[Row]) -> str:
 
 
 def _rules(rows: Sequence[Row]) -> str:
-    """The random hierarchies and all functions by each rule, four seeds."""
+    """Each kind of function, and all, by each rule, four seeds."""
     lines = []
     for rule in ("consensus", "levels", "published", "sparsest"):
         mine = [row for row in rows if row["rule"] == rule and row["seeds"] == SEEDS]
