@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .losses import LOSSES, Loss
+from .metrics import Metric, metric_of
 from .tasks.task import Task
 
 __all__ = ["MANY_COLUMNS", "Data", "table_of", "with_rest"]
@@ -32,6 +33,7 @@ class Data:
     x_validation: Tensor
     y_validation: Tensor
     loss: Loss
+    metric: Metric
     sample: Callable[[Tensor, int, int], tuple[Tensor, Tensor]] | None = None
 
     @classmethod
@@ -40,7 +42,8 @@ class Data:
         table = table_of(task.x.repeat(copies, 1), task.y.repeat(copies, 1)).to(device)
         x_validation = torch.cat([task.x_validation.t(), task.x_validation.new_ones(1, len(task.x_validation))]).to(device)
         y_validation = task.y_validation.t().contiguous().to(device)
-        return cls(table, x_validation, y_validation, LOSSES[task.loss], None if task.complete else task.sample)
+        loss, sample = LOSSES[task.loss], None if task.complete else task.sample
+        return cls(table, x_validation, y_validation, loss, metric_of(task.metric, task.loss), sample)
 
     @property
     def x(self) -> Tensor:

@@ -94,6 +94,10 @@ class Engine(Protocol[M]):
         """Accuracy and loss of every member on the validation rows."""
         ...
 
+    def row_scores(self, members: M) -> Tensor:
+        """What each validation row adds to the metric of every member: float64 ``(N, K, S)``, see ``Metric``."""
+        ...
+
     def count(self, members: M, items: Items) -> tuple[Tensor, Tensor]:
         """How many items each member had before any pruning, and how many are left: int64 ``(N,)``, on the CPU."""
         ...

@@ -53,9 +53,9 @@ def _right_classes(z: Tensor, y: Tensor) -> Tensor:
 
 
 def _explained(z: Tensor, y: Tensor) -> Tensor:
-    """R squared over all outputs together: 1 - sum (z - y)^2 / sum (y - mean y)^2; a constant target counts as variance 1e-12."""
+    """R squared over all outputs together: 1 - sum (z - y)^2 / sum (y - mean y)^2; constant targets count as variance 1."""
     around = (y - y.mean(dim=-1, keepdim=True)).square().sum(dim=(-2, -1), dtype=torch.float64)
-    return 1 - (z - y).square().sum(dim=(1, 2), dtype=torch.float64) / around.clamp(min=1e-12)
+    return 1 - (z - y).square().sum(dim=(1, 2), dtype=torch.float64) / torch.where(around > 0, around, 1.0)
 
 
 LOSSES: dict[str, Loss] = {

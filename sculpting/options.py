@@ -152,6 +152,8 @@ def check_schedule(settings: ScheduleSettings) -> None:
     check_counts(unit_tries=settings.unit_tries, edge_tries=settings.edge_tries, **given)
     if settings.restart_rate is not None and not (_is_real(settings.restart_rate) and 0 < settings.restart_rate <= 1):
         raise ValueError(f"restart_rate must be a fraction of the learning rate in (0, 1], or None; got {settings.restart_rate!r}")
+    if settings.confidence is not None and not (_is_real(settings.confidence) and 0.5 <= settings.confidence < 1):
+        raise ValueError(f"confidence must be a fraction in [0.5, 1), such as 0.8, or None; got {settings.confidence!r}")
     if not _is_real(settings.tolerance) or not 0 <= settings.tolerance < 1:
         raise ValueError(f"tolerance must be a fraction in [0, 1), such as 0.005; got {settings.tolerance!r}{_percent(settings.tolerance)}")
 
@@ -177,10 +179,11 @@ def check_finite(chain: Chain) -> None:
 
 def check_spread(loss: str, y: Tensor, what: str) -> None:
     """Refuse real targets that are all equal, for which the coefficient of determination is not defined."""
-    if loss == "mse" and bool((y == y[0]).all()):
+    same = torch.nonzero((y == y[0]).all(dim=0)).flatten().tolist() if loss == "mse" else []
+    if same:
         raise ValueError(
-            f"the {len(y)} rows {what} must have different targets, or the coefficient of determination is not defined; got all the same. "
-            "Give more rows, or a validation"
+            f"the {len(y)} rows {what} must have different targets, or the coefficient of determination is not defined; got all the same"
+            f"{f' in column {same[0]} of y' if y.shape[1] > 1 else ''}. Give more rows, or a validation"
         )
 
 

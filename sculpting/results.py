@@ -6,10 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from .engine import M
+from .frontier import Frontier, scores_of
+from .metrics import Figure, figure_of, metric_of
 from .models.chain import Chain
 from .models.network import SparseNetwork, by_edges
+from .scaling import Scaling
 from .schedule.chains import ChainState
 from .schedule.history import Attempt, RoundRecord
 from .schedule.pruning_schedule import PruningSchedule
@@ -31,8 +39,9 @@ class StopReason(Enum):
         "or lower min_accuracy."
     )
     NOTHING_LEARNT = (
-        "No dense network beat the best constant prediction, so nothing was pruned: put all inputs on one scale, change learning_rate, "
-        "steps or the model (with initial='model', train it first), or say by min_accuracy what is enough."
+        "No dense network beat the best constant prediction by more than chance explains, so nothing was pruned. Give more rows or inputs "
+        "that tell more, change learning_rate, steps or the model (with initial='model', train it first), or say by min_accuracy what is "
+        "enough."
     )
 
 
@@ -49,9 +58,12 @@ class SculptResult:
     rounds : tuple of RoundRecord
         Every training round in columns; ``history`` holds the same row by row.
     min_accuracy : float
-        The accuracy that a network had to reach to be accepted.
+        The accuracy that a network had to reach to be accepted; where a paired test decides, the mean of the dense networks less the
+        tolerance.
     stop_reason : StopReason
     seeds : tuple of int
+    task : Task, optional
+        The data, with the validation rows that decided and the test rows, if any, that did not.
     """
 
     candidates: tuple[SparseNetwork, ...]
@@ -60,6 +72,7 @@ class SculptResult:
     min_accuracy: float
     stop_reason: StopReason
     seeds: tuple[int, ...]
+    task: Task | None = field(default=None, repr=False)
 
     @cached_property
     def history(self) -> tuple[Attempt, ...]:
@@ -73,7 +86,7 @@ class SculptResult:
 
     @property
     def accuracy(self) -> float:
-        """Accuracy of the sparsest candidate; without one, the best of all attempts."""
+        """Accuracy of the sparsest candidate on the validation rows; without one, the best of all attempts."""
         return self.candidates[0].accuracy if self.candidates else max(max(part.accuracy) for part in self.rounds)
 
     @property
@@ -81,39 +94,154 @@ class SculptResult:
         """Edges left in the sparsest candidate as a fraction of all, in [0, 1]; 1 without one."""
         return self.candidates[0].density if self.candidates else 1.0
 
+    @property
+    def metric(self) -> str:
+        """The name of the figure by which networks were judged, such as ``"accuracy"`` or ``"R2"``."""
+        return "accuracy" if self.task is None else metric_of(self.task.metric, self.task.loss).name
+
+    @property
+    def test_accuracy(self) -> Figure | None:
+        """The ``metric`` of the sparsest candidate on the test rows, with its interval; None without either."""
+        return None if self.network is None else self.tested(self.network)
+
+    @property
+    def dense_test_accuracy(self) -> Figure | None:
+        """The mean of the same over the dense networks."""
+        return self.tested(*self.dense)
+
+    def tested(self, *networks: SparseNetwork) -> Figure | None:
+        """The ``metric`` on the test rows, with its interval, of one network or in the mean of several; None without test rows."""
+        if self.task is None or self.task.x_test is None or not networks:
+            return None
+        metric = metric_of(self.task.metric, self.task.loss)
+        scores = [scores_of(network, self.task, metric, "test") for network in networks]
+        return figure_of(torch.stack(scores).mean(dim=0), metric, len(self.task.x_test))
+
+    def by_output(self) -> dict[str, Figure]:
+        """The ``metric`` of the sparsest candidate on the test rows, or without any on the validation rows, for each output.
+
+        Classes are one output. Empty where nothing was accepted.
+        """
+        if self.task is None or self.network is None:
+            return {}
+        metric = metric_of(self.task.metric, self.task.loss)
+        part = "validation" if self.task.x_test is None else "test"
+        scores = scores_of(self.network, self.task, metric, part)
+        rows = len(getattr(self.task, f"x_{part}"))
+        names = self.task.output_names if len(self.task.output_names) == len(scores) else [f"y{i}" for i in range(len(scores))]
+        return {name: figure_of(each.unsqueeze(0), metric, rows) for name, each in zip(names, scores, strict=True)}
+
+    def frontier(self) -> Frontier:
+        """The candidates that no other beats both in edges and on the validation rows, with their figures on the test rows.
+
+        Raises
+        ------
+        ValueError
+            When nothing was accepted, or the result has no task.
+        """
+        if self.task is None or not self.candidates:
+            raise ValueError(f"a frontier needs candidates and their data; got none. {self.stop_reason.value}")
+        return Frontier.of(self.candidates, self.dense, self.task)
+
+    def predict(self, x: Any) -> NDArray[Any]:
+        """What the sparsest candidate answers: class numbers of shape (rows,), else bits or real values of shape (rows, outputs).
+
+        Raises
+        ------
+        ValueError
+            When nothing was accepted, or ``x`` is not of shape (rows, inputs).
+        """
+        network = self.network
+        if network is None:
+            raise ValueError(f"there is no network to predict with: {self.stop_reason.value}")
+        rows = torch.as_tensor(np.asarray(x), dtype=torch.float32)
+        if rows.ndim != 2 or rows.shape[1] != network.widths[0]:
+            raise ValueError(f"x must be of shape (rows, {network.widths[0]}); got {tuple(rows.shape)}")
+        with torch.no_grad():
+            z = network.model()(rows)
+        if network.loss == "ce":
+            found: NDArray[Any] = z.argmax(dim=1).numpy()
+            return found
+        return z.numpy() if network.loss == "mse" else (z > (0.5 if network.head else 0.0)).numpy().astype(np.int64)
+
+    def frame(self) -> Any:
+        """One row a candidate, as a pandas data frame: edges, density, units, validation and test figures, and where it began.
+
+        Raises
+        ------
+        ImportError
+            When pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("frame needs pandas; got none. Install it: pip install pandas") from error
+        rows = []
+        for network in self.candidates:
+            test = self.tested(network)
+            figures = {f"validation {self.metric}": network.accuracy, f"test {self.metric}": None if test is None else test.value}
+            units = "-".join(map(str, network.unit_counts))
+            origin = {name: network.origin.get(name) for name in ("seed", "unit_step", "edge_step", "learning_rate")}
+            rows.append({"edges": network.edge_count, "density": network.density, "units": units, **figures, **origin})
+        return pandas.DataFrame(rows)
+
     def __str__(self) -> str:
         rounds, accepted = len(self.history), sum(a.accepted for a in self.history)
         seeds = f"{len(self.seeds)} seed{'s' * (len(self.seeds) != 1)}"
         lines = [f"{len(self.candidates)} candidates from {seeds}, {rounds} rounds of which {accepted} were accepted"]
+        complete = self.task is None or self.task.complete
+        name = self.metric if complete else f"validation {self.metric}"
         if self.candidates:
             first = self.candidates[0]
             units = "-".join(map(str, first.unit_counts))
-            lines += [
+            lines = [
+                *self._test_lines(),
+                *lines,
                 f"sparsest   {first.edge_count} edges, density {first.density:.4f}, units {units} of {'-'.join(map(str, first.widths))}",
-                f"accuracy   {first.accuracy:.4f} (accepted from {self.min_accuracy:.4f})",
+                f"{name}   {first.accuracy:.4f} (accepted from {self.min_accuracy:.4f}{self._how()})",
             ]
         else:
-            lines.append(f"accuracy   {self.accuracy:.4f} at best (accepted from {self.min_accuracy:.4f})")
+            bar = "" if self.stop_reason is StopReason.NOTHING_LEARNT else f" (accepted from {self.min_accuracy:.4f})"
+            lines.append(f"{name}   {self.accuracy:.4f} at best{bar}")
         return "\n".join([*lines, self.stop_reason.value])
 
+    def _how(self) -> str:
+        tested = any(record.accepted is not None for record in self.rounds)
+        return " by a paired test" if tested else ""
 
-def result_of(pruning: PruningSchedule[M], chains: Sequence[Chain], task: Task, set_by_dense: bool) -> SculptResult:
-    """The result of a pruning schedule that has ended; ``set_by_dense`` says whether the dense networks set ``min_accuracy``."""
+    def _test_lines(self) -> list[str]:
+        test, dense = self.test_accuracy, self.dense_test_accuracy
+        if test is None or dense is None:
+            return []
+        lines = [f"test {self.metric}   {test}; dense {dense.value:.3f}"]
+        parts = self.by_output()
+        if len(parts) > 1:
+            worst = min(parts, key=lambda name: parts[name].value)
+            lines.append(f"worst output   {worst}: {parts[worst]}")
+        return lines
+
+
+def result_of(
+    pruning: PruningSchedule[M], chains: Sequence[Chain], task: Task, scaling: Scaling | None, set_by_dense: bool
+) -> SculptResult:
+    """The result of a pruning schedule that has ended; ``set_by_dense`` says whether the dense networks set ``min_accuracy``.
+
+    ``task`` is in the user's units; networks of standardised rows are returned in these by ``scaling``.
+    """
     rounds = pruning.rounds
-    dense, found = (_networks(pruning, state, chains, task) for state in (pruning.dense, pruning.state))
+    dense, found = (_networks(pruning, state, chains, task, scaling) for state in (pruning.dense, pruning.state))
     candidates = by_edges([network for network, accepted in found if accepted])
     if candidates:
         reason = StopReason.FINEST_STEP if pruning.edge_steps else StopReason.UNITS_ONLY
     else:
         reason = StopReason.NOTHING_LEARNT if set_by_dense else StopReason.NOTHING_ACCEPTED
     seeds = tuple(dict.fromkeys(network.origin["seed"] for network, _ in dense))
-    return SculptResult(
-        candidates, tuple(network for network, _ in dense), tuple(rounds.history), rounds.criterion.min_accuracy, reason, seeds
-    )
+    networks = tuple(network for network, _ in dense)
+    return SculptResult(candidates, networks, tuple(rounds.history), rounds.criterion.min_accuracy, reason, seeds, task)
 
 
 def _networks(
-    pruning: PruningSchedule[M], state: ChainState[M] | None, chains: Sequence[Chain], task: Task
+    pruning: PruningSchedule[M], state: ChainState[M] | None, chains: Sequence[Chain], task: Task, scaling: Scaling | None
 ) -> list[tuple[SparseNetwork, bool]]:
     """The network of every chain, and whether it was accepted."""
     if state is None:
@@ -136,4 +264,7 @@ def _networks(
         }
         for name, accuracy in zip(state.names, state.accuracy.tolist(), strict=True)
     ]  # fmt: skip
-    return list(zip(rounds.engine.export(state.members, facts), state.accepted.tolist(), strict=True))
+    networks = rounds.engine.export(state.members, facts)
+    if scaling is not None:
+        networks = [scaling.network(network) for network in networks]
+    return list(zip(networks, state.accepted.tolist(), strict=True))

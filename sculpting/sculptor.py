@@ -21,7 +21,8 @@ from .models.chain import Chain
 from .options import check_call, check_counts, device_of, read_models, settings_of, steps_of
 from .randomness import check_seed, keys
 from .results import SculptResult, result_of
-from .schedule.acceptance import AcceptanceCriterion
+from .scaling import Scaling
+from .schedule.acceptance import AcceptanceCriterion, PairedTest
 from .schedule.chains import ChainName, as_percent
 from .schedule.checkpoint import Checkpoint
 from .schedule.pruning_schedule import PruningSchedule
@@ -49,6 +50,9 @@ def sculpt(
     initial: str = "fresh",
     loss: str | None = None,
     validation: Any = None,
+    test: Any = None,
+    groups: Any = None,
+    metric: str | Callable[[Any, Any], float] | None = None,
     device: str | torch.device | None = None,
     max_members: int | None = None,
     checkpoint: str | Path | None = None,
@@ -123,15 +127,20 @@ def sculpt(
     networks that are not accurate enough have a second start.
     """
     chains, seed = read_models(model), check_seed(seed)
-    task = as_task(data, loss=loss, validation=validation, seed=seed, outputs=chains[0].shape.widths[-1])
+    outputs = chains[0].shape.widths[-1]
+    given = as_task(data, loss=loss, validation=validation, test=test, groups=groups, metric=metric, seed=seed, outputs=outputs)
+    task = given
     chains = [chain.for_loss(task.loss) for chain in chains]
     training, schedule = settings_of(task, training, schedule, settings, inspect.signature(sculpt).parameters)
     check_call(chains, task, training, schedule, initial, min_accuracy)
+    scaling = Scaling.of(task, chains) if task.standardised else None
+    if scaling is not None:
+        task, chains = scaling.task(task), [scaling.chain(chain) for chain in chains]
     check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
     place = device_of(chains[0].device if device is None else device)
     names, population = _dense(chains, range(seed, seed + seeds), len(training.learning_rates), initial, place)
     first_steps = steps_of(chains, schedule)
-    criterion = _criterion(task, schedule.tolerance, min_accuracy, reserve=bool(first_steps[1]))
+    criterion = _criterion(task, schedule, min_accuracy, reserve=bool(first_steps[1]))
     engine = _engine(task, training, schedule, place, max_members)
     rounds = Rounds(engine, criterion, _rates(training, schedule), noisy=bool(training.input_noise or training.hidden_noise))
     pruning = PruningSchedule(rounds, schedule, *first_steps)
@@ -147,7 +156,7 @@ def sculpt(
             report(pruning.ended)
             if kept is not None:
                 kept.write(pruning)
-    return result_of(pruning, chains, task, set_by_dense=min_accuracy is None and not task.complete)
+    return result_of(pruning, chains, given, scaling, set_by_dense=min_accuracy is None and not task.complete)
 
 
 def _dense(
@@ -166,11 +175,13 @@ def _dense(
     return names, Population.padded(parts)
 
 
-def _criterion(task: Task, tolerance: float, min_accuracy: float | None, reserve: bool) -> AcceptanceCriterion:
+def _criterion(task: Task, schedule: ScheduleSettings, min_accuracy: float | None, reserve: bool) -> AcceptanceCriterion:
     """The acceptance criterion. Where the dense networks set the accuracy, unit pruning leaves half of the tolerance for the edges."""
+    test = None if schedule.confidence is None or task.complete else PairedTest(schedule.confidence, task.constant_scores())
     if min_accuracy is not None or task.complete:
-        return AcceptanceCriterion(1.0 if min_accuracy is None else min_accuracy)
-    return AcceptanceCriterion(tolerance=tolerance, constant=task.constant_accuracy(), reserve=tolerance / 2 * reserve)
+        return AcceptanceCriterion(1.0 if min_accuracy is None else min_accuracy, test=test)
+    constant = task.constant_accuracy() if test is None else float(test.constant.mean())
+    return AcceptanceCriterion(tolerance=schedule.tolerance, constant=constant, reserve=schedule.tolerance / 2 * reserve, test=test)
 
 
 def _rates(training: TrainingSettings, schedule: ScheduleSettings) -> Tensor:
@@ -200,6 +211,7 @@ def _call(
     schedule = (
         *steps, settings.unit_score, settings.edge_score, settings.double_after, settings.unit_tries, settings.edge_tries,
         pruning.dense_rounds, initial, ("restart", settings.restart_rate),
+        ("test", settings.confidence, getattr(task.metric, "__name__", task.metric)),
     )  # fmt: skip
     facts = (
         names, [*training.learning_rates], task.loss, training.of_round(rows), training.copies(rows),

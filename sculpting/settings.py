@@ -38,6 +38,9 @@ class TrainingSettings:
         Standard deviation of the Gaussian noise on the inputs in training.
     hidden_noise : float
         Standard deviation of the Gaussian noise on the sums of hidden units. It discourages units that carry several bits.
+    keep_last : bool
+        Take the network at the end of a round, and not at its best epoch on the validation rows. On few rows the best of many epochs is
+        the luckiest.
 
     Examples
     --------
@@ -54,6 +57,7 @@ class TrainingSettings:
     weight_decay: float = 1e-4
     input_noise: float = 0.0
     hidden_noise: float = 0.0
+    keep_last: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.learning_rate, Iterator):  # can be read once only
@@ -75,8 +79,9 @@ class TrainingSettings:
         batch = min(LARGEST_BATCH, max(1, rows // 2)) if self.batch_size is None else self.batch_size
         steps = min(max(EPOCHS * -(-rows // batch), LEAST_STEPS), MOST_STEPS) if self.steps is None else self.steps
         return RoundSettings(
-            steps, batch, self.learning_rates[0], self.final_rate, self.weight_decay, self.input_noise, self.hidden_noise, self.rate_width
-        )
+            steps, batch, self.learning_rates[0], self.final_rate, self.weight_decay, self.input_noise, self.hidden_noise, self.rate_width,
+            keep_last=self.keep_last,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,10 @@ class ScheduleSettings:
     tolerance : float in [0, 1)
         How much accuracy pruning may lose, where no ``min_accuracy`` is given and the data are no complete table. Unit pruning may lose
         half of it, so that edges can be pruned too.
+    confidence : float in [0.5, 1), optional
+        Of a one-sided paired test on the validation rows, for data that are no complete table: every output of a network must be less
+        than ``tolerance`` below the mean of the dense networks, or not below ``min_accuracy`` where that is given. When None, the accuracy
+        over all outputs is compared with that of the best dense network, as it is.
     """
 
     unit_steps: Sequence[float] | None = None
@@ -121,6 +130,7 @@ class ScheduleSettings:
     dense_rounds: int | None = None
     restart_rate: float | None = 0.3
     tolerance: float = 0.005
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch
 from sculpting import SculptResult, sculpt, tasks
 from sculpting.schedule import checkpoint
 from sculpting.schedule.rounds import Rounds
+from sculpting.tasks import Task
 
 TASK = tasks.boolean("both")
 MODEL = TASK.model(width=10, hidden_layers=2)
@@ -146,9 +147,11 @@ def test_a_checkpoint_of_the_first_version_goes_on_to_the_same_result(
         model: torch.nn.Module = data.model(width=6, hidden_layers=1)
     else:
         x = torch.tensor(np.random.default_rng(0).uniform(-1, 1, (60, 3)).astype(np.float32))
-        data = x, x[:, :1] * x[:, 1:2] + 0.5 * x[:, 2:]
+        y = x[:, :1] * x[:, 1:2] + 0.5 * x[:, 2:]
+        held_out, rest = torch.randperm(60, generator=torch.Generator().manual_seed(0)).split([12, 48])  # its split of a pair (x, y)
+        data = Task(x[rest], y[rest], "mse", x[held_out], y[held_out])
         model = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
-        call = {"seeds": 2, "unit_steps": [0.4], "edge_steps": [0.1], "loss": "mse", "steps": 40, "learning_rate": 0.05}
+        call = {"seeds": 2, "unit_steps": [0.4], "edge_steps": [0.1], "steps": 40, "learning_rate": 0.05}
     path = tmp_path / "run"
     path.write_bytes((FIRST / f"{name}.safetensors").read_bytes())
     left: list[int] = []

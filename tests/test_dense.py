@@ -118,14 +118,14 @@ def test_half_of_the_tolerance_is_kept_for_the_edges() -> None:
     x, y = xor_classes()
     model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
     for tolerance in (0.004, 0.04):
-        result = sculpt(model, (x, y), **QUICK, tolerance=tolerance)
+        result = sculpt(model, (x, y), **QUICK, tolerance=tolerance, confidence=None)
         for phase, needed in (("units", result.min_accuracy + tolerance / 2), ("edges", result.min_accuracy)):
             attempts = [a for a in result.history if a.phase == phase]
             assert {a.accepted for a in attempts} == {True, False}
             assert all(a.accepted == (a.accuracy >= needed - 1e-9) for a in attempts)
     # Without edge steps, or with a given min_accuracy, there is no reserve.
     for call in ({**QUICK, "edge_steps": []}, {**QUICK, "min_accuracy": 0.9}):
-        result = sculpt(model, (x, y), **call, tolerance=0.04)
+        result = sculpt(model, (x, y), **call, tolerance=0.04, confidence=None)
         assert all(a.accepted == (a.accuracy >= result.min_accuracy - 1e-9) for a in result.history if a.phase == "units")
 
 

@@ -18,6 +18,8 @@ from ..engine import Evaluation, Items
 from ..models.network import SparseNetwork
 from ..models.shape import Shape
 from ..settings import RoundSettings
+from .ablation import BLOCK
+from .batched_mlp import BatchedMLP
 from .export import networks_of
 from .memory import members_that_fit
 from .packing import Packing, packings
@@ -58,6 +60,16 @@ class MLPEngine:
     def evaluate(self, members: Population) -> Evaluation:
         """Accuracy and loss of every member on the validation rows."""
         return evaluate(members, self.data)
+
+    def row_scores(self, members: Population) -> Tensor:
+        """What each validation row adds to the metric of every member: float64 ``(N, K, S)``."""
+        floats = 2 * sum(members.shape.widths[1:]) * self.data.x_validation.shape[1]
+        found = []
+        for part in torch.arange(len(members)).split(max(1, BLOCK // floats)):
+            networks = BatchedMLP(members.shape, members.values[part.to(members.device)])
+            z = networks.outputs(networks.forward(self.data.x_validation)[0][-1])
+            found.append(self.data.metric.rows(z, self.data.y_validation))
+        return torch.cat(found)
 
     def count(self, members: Population, items: Items) -> tuple[Tensor, Tensor]:
         """How many items each member had before any pruning, and how many are left: int64 ``(N,)``, on the CPU."""

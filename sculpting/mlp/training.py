@@ -191,7 +191,8 @@ def _train(
     slopes, first, second = (torch.zeros_like(values) for _ in range(3))
     adam = [flat.t() if last else flat for flat in (values, slopes, first, second)]
     epochs, per_epoch = settings.epochs(data.x.shape[1]), -(-data.x.shape[1] // settings.batch_size)
-    check_every = settings.check_every or per_epoch
+    last_only = settings.keep_last and hooks.watch is None and settings.target is None
+    check_every = settings.check_every or (epochs * per_epoch if last_only else per_epoch)
     counts = torch.arange(1.0, epochs * per_epoch + 1, dtype=values.dtype, device=values.device).unbind()
     networks, matrices = BatchedMLP(population.shape, values), population.shape.matrices(slopes)
     best = BestEpoch(population, data.restricted_to(packing.inputs), settings, -(-len(counts) // check_every), hooks.watch is not None)

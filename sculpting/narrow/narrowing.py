@@ -159,7 +159,12 @@ def _described(chain: Chain) -> str:
 
 def _tasks(chain: Chain, keep: Any, forget: Any, loss: str | None, seed: int) -> list[Task]:
     """What to keep and to forget as tasks that fit the model and each other."""
-    tasks = [as_task(data, loss=loss, seed=seed, outputs=chain.shape.widths[-1]) for data in (keep, forget) if data is not None]
+    outputs = chain.shape.widths[-1]
+    tasks = [
+        data if isinstance(data, Task) else as_task(data, loss=loss, test=0.0, seed=seed, outputs=outputs)
+        for data in (keep, forget)
+        if data is not None
+    ]
     first, last = tasks[0], tasks[-1]
     if first.x.shape[1] != last.x.shape[1] or first.loss != last.loss:
         raise ValueError(

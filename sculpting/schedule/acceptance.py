@@ -1,37 +1,88 @@
-"""The acceptance criterion: the accuracy that a network must reach."""
+"""The acceptance criterion: the accuracy that a network must reach, or the test that it must pass.
+
+N = networks, K = parts of a metric that are judged one by one, S = validation rows.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
+import torch
 from torch import Tensor
 
-__all__ = ["CLOSE", "AcceptanceCriterion"]
+__all__ = ["CLOSE", "AcceptanceCriterion", "PairedTest"]
 
 CLOSE = 1e-9  # rounding: accuracies are ratios of counts, numbers of removed items sums of halved steps
+LEARNT = 0.05  # level of the test that a dense network beats the best constant prediction, divided by the number of networks tried
+
+
+@dataclass
+class PairedTest:
+    """Networks are compared with others on the same validation rows, so that a row that is hard for all decides nothing.
+
+    Attributes
+    ----------
+    confidence : float
+        Of the one-sided test, in [0.5, 1).
+    constant : Tensor of shape (K, S)
+        What each row adds to the figure of the best constant prediction.
+    reference : Tensor of shape (K, S), optional
+        The mean of the same over the dense networks, once these are known.
+    """
+
+    confidence: float
+    constant: Tensor
+    reference: Tensor | None = None
+
+    def bound(self, scores: Tensor) -> Tensor:
+        """The lower bound of the mean over the rows, of the worst part: ``(N,)``. ``scores (N, K, S)`` are figures or differences."""
+        rows = scores.shape[2]
+        error = scores.std(dim=2) / math.sqrt(rows) if rows > 1 else torch.zeros_like(scores[:, :, 0])
+        return (scores.mean(dim=2) - NormalDist().inv_cdf(self.confidence) * error).amin(dim=1)
+
+    def learnt(self, scores: Tensor, tried: int) -> Tensor:
+        """Which networks beat the best constant prediction: a one-sided paired t-test at 0.05 over the number of networks tried, ``(N,)``.
+
+        Scores of all rows together, S = 1, cannot be tested and need only be higher.
+        """
+        gain = (scores - self.constant).mean(dim=1)
+        mean, rows = gain.mean(dim=1), gain.shape[1]
+        if rows < 2:
+            return mean > CLOSE
+        from scipy.stats import t
+
+        least = float(t.isf(LEARNT / max(1, tried), rows - 1))
+        return (mean > CLOSE) & (mean >= least * gain.std(dim=1) / math.sqrt(rows))
 
 
 @dataclass
 class AcceptanceCriterion:
-    """The accuracy that a network must reach to be accepted.
+    """The accuracy that a network must reach to be accepted, or the test that it must pass.
+
+    Without a ``test`` the accuracy must be at least ``min_accuracy``. With one, the networks are compared on the validation rows: every
+    output must be, at the confidence of the test, less than ``tolerance`` below the mean of the dense networks; where ``min_accuracy``
+    was given, not below that.
 
     Attributes
     ----------
     min_accuracy : float
         Minus infinity while it is not known; the dense networks then set it.
     tolerance : float
-        How far below the best dense network they set it.
+        How far below the best dense network, or with a test below their mean, they set it.
     constant : float
         Accuracy of the best constant prediction. Networks must beat it.
     reserve : float
         How far above ``min_accuracy`` networks must stay while units are pruned, so that edge pruning has some accuracy left to lose.
+    test : PairedTest, optional
     """
 
     min_accuracy: float = -math.inf
     tolerance: float = 0.0
     constant: float = 0.0
     reserve: float = 0.0
+    test: PairedTest | None = None
 
     @property
     def known(self) -> bool:
@@ -42,15 +93,28 @@ class AcceptanceCriterion:
         """The reserve of a phase."""
         return self.reserve if phase == "units" else 0.0
 
-    def accepts(self, accuracy: Tensor, phase: str) -> Tensor:
-        """Whether members are accurate enough: bool ``(N,)``."""
-        return accuracy >= self.min_accuracy + self.reserve_in(phase) - CLOSE
+    def accepts(self, accuracy: Tensor, phase: str, scores: Tensor | None = None) -> Tensor:
+        """Whether members are accurate enough: bool ``(N,)``; a test needs their ``scores (N, K, S)`` of the validation rows."""
+        if self.test is None or scores is None or not self.known:
+            return accuracy >= self.min_accuracy + self.reserve_in(phase) - CLOSE
+        if self.test.reference is None:
+            return self.test.bound(scores) >= self.min_accuracy - CLOSE
+        return self.test.bound(scores - self.test.reference) >= self.reserve_in(phase) - self.tolerance - CLOSE
 
-    def follow(self, dense: Tensor) -> bool:
-        """Set ``min_accuracy`` to the best of the dense accuracies ``(N,)`` less the tolerance, but above the best constant prediction.
+    def follow(self, dense: Tensor, scores: Tensor | None = None, tried: int = 1) -> bool:
+        """Set ``min_accuracy`` by the dense accuracies ``(N,)``, less the tolerance, but above the best constant prediction.
 
-        Returns whether any dense network beats the best constant prediction.
+        Without a test the best of them counts. With one, it is the mean of those that beat the best constant prediction significantly,
+        among all the networks that were ``tried``. Returns whether any dense network beats the best constant prediction.
         """
-        best = float(dense.nan_to_num(nan=-math.inf).max())
+        finite = dense.nan_to_num(nan=-math.inf)
+        best = float(finite.max())
+        learnt = best > self.constant + CLOSE
+        if self.test is not None and scores is not None:
+            rows = torch.nonzero(self.test.learnt(scores, tried) & (finite > -math.inf).to(scores.device)).flatten()
+            learnt = bool(len(rows))
+            if learnt:
+                self.test.reference = scores[rows].mean(dim=0)
+                best = float(self.test.reference.mean())
         self.min_accuracy = max(best - self.tolerance, self.constant + 2 * CLOSE)
-        return best > self.constant + CLOSE
+        return learnt

@@ -23,7 +23,7 @@ from .pruning_schedule import PruningSchedule
 
 __all__ = ["Checkpoint", "digest"]
 
-FORMAT, VERSION = "neural-sculpting checkpoint", "3"
+FORMAT, VERSION = "neural-sculpting checkpoint", "4"
 SECONDS = 10.0  # between two writings
 COUNTERS = ("removed", "step", "number", "key", "streak", "kept", "misses", "active", "reported", "total")
 # Tensors named otherwise in version 1. It also had steps in percent, and another name and two more fields for the settings of a round.
@@ -53,9 +53,10 @@ class Checkpoint:
             raise ValueError(f"checkpoint must be the path of a file; got the folder {path}. Give the name of a file in it")
         check_folder(self.path.parent, "checkpoint")
         now, tensors = repr(facts), list(tensors)
-        second = re.sub(r", \('restart', [^)]*\)", "", now)  # there was no second start
+        third = now.replace(", ('test', None, None)", "")  # there was no test
+        second = re.sub(r", \('restart', [^)]*\)", "", third)  # there was no second start
         first = second.replace("RoundSettings(", "Round(").replace("target=None)", "target=None, before_step=None, after_step=None)")
-        self.calls = {version: digest(text, tensors) for version, text in ((VERSION, now), ("2", second), ("1", first))}
+        self.calls = {version: digest(text, tensors) for version, text in ((VERSION, now), ("3", third), ("2", second), ("1", first))}
 
     def write(self, schedule: PruningSchedule[M]) -> None:
         """Write the state of all chains, at most every ten seconds. The file is always complete."""
@@ -68,6 +69,9 @@ class Checkpoint:
             tensors |= {f"{name}.{counter}": getattr(phase, counter) for counter in COUNTERS}
             state[name] = _take(f"{name}.state", phase.state, tensors)
         state |= {name: _take(name, getattr(schedule, name), tensors) for name in ("dense", "done")}
+        test = schedule.rounds.criterion.test
+        if test is not None and test.reference is not None:
+            tensors["reference"] = test.reference
         kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         write_file(self.path, save(kept, {"format": FORMAT, "version": VERSION, "state": json.dumps(state)}))
         self.written = time.monotonic()
@@ -89,7 +93,7 @@ class Checkpoint:
             tensors, version, state = load(content), header["version"], json.loads(header["state"])
             known = header["format"] == FORMAT and state["call"] == self.calls.get(version)
             # Of a call that has a second start, a run without one is the beginning only where no network needed it.
-            known &= version == VERSION or not schedule.restarts or bool(tensors["dense.accepted"].all())
+            known &= version in (VERSION, "3") or not schedule.restarts or bool(tensors["dense.accepted"].all())
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{self.path} is not a checkpoint of sculpting: {error}. Give another file, or remove it") from error
         if not known:
@@ -100,7 +104,10 @@ class Checkpoint:
         percent = version == "1"
         if percent:
             tensors = {_renamed(name): tensor for name, tensor in tensors.items()}
-        schedule.rounds.criterion.min_accuracy = state["min_accuracy"]
+        criterion = schedule.rounds.criterion
+        criterion.min_accuracy = state["min_accuracy"]
+        if criterion.test is not None and "reference" in tensors:
+            criterion.test.reference = tensors["reference"].to(criterion.test.constant.device)
         schedule.rounds.history = [RoundRecord(**{**record, "names": _names(record["names"], percent)}) for record in state["rounds"]]
         for name, phase in (("units", schedule.units), ("edges", schedule.edges)):
             _put_back(phase, name, tensors, _state(f"{name}.state", state[name], tensors, like, percent))

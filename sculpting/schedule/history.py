@@ -31,7 +31,10 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class RoundRecord:
-    """One training round of one phase: a column for each field of ``Attempt``. ``reserve`` was required on top of ``min_accuracy``."""
+    """One training round of one phase: a column for each field of ``Attempt``.
+
+    ``reserve`` was required on top of ``min_accuracy``; ``accepted`` is known where a test decided.
+    """
 
     names: list[ChainName]
     phase: str
@@ -40,10 +43,11 @@ class RoundRecord:
     accuracy: list[float]
     seconds: float
     reserve: float = 0.0
+    accepted: list[bool] | None = None
 
     def attempts(self, min_accuracy: float) -> Iterator[Attempt]:
         """The same, row by row."""
         asked = [None] * len(self.names) if self.asked is None else self.asked
-        for name, left, density, accuracy in zip(self.names, asked, self.density, self.accuracy, strict=True):
-            accepted = accuracy >= min_accuracy + self.reserve - CLOSE
+        known = self.accepted or [accuracy >= min_accuracy + self.reserve - CLOSE for accuracy in self.accuracy]
+        for name, left, density, accuracy, accepted in zip(self.names, asked, self.density, self.accuracy, known, strict=True):
             yield Attempt(name, self.phase, left, density, accuracy, accepted, self.seconds)

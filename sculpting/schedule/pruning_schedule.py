@@ -87,10 +87,12 @@ class PruningSchedule(Generic[M]):
         asked = criterion.known
         self.dense = dense_networks(self.rounds, members, names, self.dense_rounds, trained=trained, restart=self.restarts)
         if not asked:
-            learnt = criterion.follow(self.dense.accuracy)
-            if not learnt:
+            scores = None if criterion.test is None else self.rounds.engine.row_scores(self.dense.members)
+            tried = sum(len(record.names) for record in self.rounds.history)
+            if not criterion.follow(self.dense.accuracy, scores, tried):
                 return
-            self.dense = replace(self.dense, accepted=self.dense.accuracy >= criterion.min_accuracy)
+            accepted = criterion.accepts(self.dense.accuracy, "dense", scores).cpu()
+            self.dense = replace(self.dense, accepted=accepted)
         self._branch(self.units if self.unit_steps else self.edges, self.dense)
 
     def advance(self) -> bool:

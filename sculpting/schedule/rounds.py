@@ -63,9 +63,19 @@ class Rounds(Generic[M]):
 
     def judge(self, proposal: Proposal[M], members: M, evaluation: Evaluation, seconds: float) -> ChainState[M]:
         """Record the evaluation of trained members in the history, and say which of them are accepted."""
-        accuracy = evaluation.accuracy.cpu()
+        accuracy, accepted = self.judged(members, evaluation, proposal.phase)
         total, left = self.engine.count(members, "edges")
         asked = None if proposal.asked is None else proposal.asked.tolist()
         density, reserve = (left.double() / total).tolist(), self.criterion.reserve_in(proposal.phase)
-        self.history.append(RoundRecord(proposal.names, proposal.phase, asked, density, accuracy.tolist(), seconds, reserve))
-        return ChainState(members, accuracy, self.criterion.accepts(accuracy, proposal.phase), proposal.names)
+        passed = accepted.tolist() if self.criterion.test is not None and self.criterion.known else None
+        self.history.append(RoundRecord(proposal.names, proposal.phase, asked, density, accuracy.tolist(), seconds, reserve, passed))
+        return ChainState(members, accuracy, accepted, proposal.names)
+
+    def judged(self, members: M, evaluation: Evaluation, phase: str) -> tuple[Tensor, Tensor]:
+        """The figures ``(N,)`` of members, and which of them are accepted: accuracies, or with a test the means of its metric."""
+        if self.criterion.test is None:
+            accuracy = evaluation.accuracy.cpu()
+            return accuracy, self.criterion.accepts(accuracy, phase)
+        scores = self.engine.row_scores(members)
+        accuracy = scores.mean(dim=(1, 2)).cpu().where(evaluation.accuracy.cpu() > -torch.inf, -torch.inf)
+        return accuracy, self.criterion.accepts(accuracy, phase, scores).cpu() & (accuracy > -torch.inf)

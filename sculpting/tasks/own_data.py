@@ -5,6 +5,7 @@ S = rows, n = inputs, k = outputs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -15,13 +16,25 @@ from torch import Tensor
 
 from ..losses import LOSSES
 from ..randomness import check_seed
-from .task import TABLE, Setting, Task
+from .splits import split_rows
+from .task import SAMPLED, TABLE, Setting, Task
 
 __all__ = ["as_task", "from_table"]
 
+HELD_OUT = 0.2  # of the rows, for validation and for the test
+
 
 def as_task(
-    data: Any, *, loss: str | None = None, validation: Any = None, seed: int = 0, outputs: int | None = None, name: str = "data"
+    data: Any,
+    *,
+    loss: str | None = None,
+    validation: Any = None,
+    test: Any = None,
+    groups: Any = None,
+    metric: str | Callable[[Any, Any], float] | None = None,
+    seed: int = 0,
+    outputs: int | None = None,
+    name: str = "data",
 ) -> Task:
     """Any data as a task; a ``Task`` is returned unchanged.
 
@@ -34,8 +47,16 @@ def as_task(
     validation : pair (x, y) or float, optional
         Rows that decide acceptance, or the fraction of the data held out for that, 0.2 when left out. A complete truth table
         of bits or classes is used whole unless a validation is given.
+    test : pair (x, y) or float, optional
+        Rows that decide nothing, or the fraction of the data held out for that; 0 for none. When left out, 0.2, but none where
+        ``validation`` brings rows of its own or a complete truth table is used whole.
+    groups : array of shape (S,), optional
+        Rows of one group, such as those of one patient, are all training, all validation or all test rows.
+    metric : str or function, optional
+        See ``sculpting.metrics.metric_of``.
     seed : int
-        Seed of the held-out rows, and of the order of a ``DataLoader`` that shuffles.
+        Seed of the held-out rows, which are stratified for classes and for one column of bits, and of the order of a ``DataLoader``
+        that shuffles.
     outputs : int, optional
         Number of outputs of the model, which the targets must fit.
 
@@ -45,31 +66,52 @@ def as_task(
         When data are empty, of different lengths, not finite, or do not fit the loss or the outputs.
     """
     if isinstance(data, Task):
-        if loss not in (None, data.loss) or validation is not None:
-            raise ValueError(f"a Task brings its own loss ({data.loss!r}) and validation; pass its (x, y) to choose others")
+        if loss not in (None, data.loss) or any(part is not None for part in (validation, test, groups)):
+            raise ValueError(f"a Task brings its own loss ({data.loss!r}), validation and test rows; pass its (x, y) to choose others")
         _check_outputs(data.y, outputs, data.loss)
-        return data
+        return data if metric is None else replace(data, metric=metric)
     seed = check_seed(seed)
     x, raw = _pair(data, seed=seed)
     loss = loss or _loss_of(raw, outputs)
     y = _targets(raw, loss, outputs)
     complete = loss in ("bce", "ce") and _is_table(x)
-    setting: Setting = TABLE if complete else {}
     input_names, output_names = (_columns(data, place, count) for place, count in enumerate((x.shape[1], y.shape[1])))
-    if validation is None and complete:
-        return Task(x, y, loss, x, y, True, name, input_names, output_names, **setting)
-    if validation is None or isinstance(validation, Real):
-        x, y, x_validation, y_validation = _split(x, y, 0.2 if validation is None else float(validation), seed)
-    else:
-        x_validation, raw = _pair(validation, "validation", seed)
-        y_validation = _targets(raw, loss, y.shape[1])
-        if x_validation.shape[1] != x.shape[1]:
-            raise ValueError(f"validation must have {x.shape[1]} inputs, as the data has; got {x_validation.shape[1]}")
-        for place, (names, count) in enumerate(((input_names, x.shape[1]), (output_names, y.shape[1]))):
-            there = _columns(validation, place, count)
-            if names and there and there != names:
-                raise ValueError(f"validation must have the columns of the data, in their order, {list(names)}; got {list(there)}")
-    return Task(x, y, loss, x_validation, y_validation, False, name, input_names, output_names, **setting)
+    if validation is None and test is None and complete:
+        return Task(x, y, loss, x, y, True, name, input_names, output_names, metric=metric, **TABLE)
+    if test is None:
+        test = HELD_OUT if validation is None or isinstance(validation, Real) else 0.0
+    validation = HELD_OUT if validation is None else validation
+    fractions = [float(part) if isinstance(part, Real) else None for part in (validation, test)]
+    if fractions[0] == 0:
+        raise ValueError("validation must be a pair (x, y) or a fraction above 0, such as 0.2: without rows nothing can be accepted; got 0")
+    classes = y.argmax(dim=1).numpy() if loss == "ce" else y[:, 0].numpy() if loss == "bce" and y.shape[1] == 1 else None
+    training, *held = split_rows(len(x), fractions[0] or 0.0, fractions[1] or 0.0, seed, classes, groups)
+    parts = [
+        (x[rows], y[rows]) if fraction is not None else _held_out(given, what, x, y, loss, (input_names, output_names), seed)
+        for fraction, rows, given, what in zip(fractions, held, (validation, test), ("validation", "test"), strict=True)
+    ]
+    (x_validation, y_validation), tested = parts
+    x_test, y_test = tested if len(tested[0]) else (None, None)
+    setting: Setting = TABLE if complete else SAMPLED
+    return Task(
+        x[training], y[training], loss, x_validation, y_validation, False, name, input_names, output_names,
+        metric=metric, standardised=not complete, x_test=x_test, y_test=y_test, **setting,
+    )  # fmt: skip
+
+
+def _held_out(
+    data: Any, what: str, x: Tensor, y: Tensor, loss: str, names: tuple[tuple[str, ...], tuple[str, ...]], seed: int
+) -> tuple[Tensor, Tensor]:
+    """Rows that the user holds out, checked against the data."""
+    x_there, raw = _pair(data, what, seed)
+    y_there = _targets(raw, loss, y.shape[1])
+    if x_there.shape[1] != x.shape[1]:
+        raise ValueError(f"{what} must have {x.shape[1]} inputs, as the data has; got {x_there.shape[1]}")
+    for place, (known, count) in enumerate(zip(names, (x.shape[1], y.shape[1]), strict=True)):
+        there = _columns(data, place, count)
+        if known and there and there != known:
+            raise ValueError(f"{what} must have the columns of the data, in their order, {list(known)}; got {list(there)}")
+    return x_there, y_there
 
 
 def from_table(x: Any, y: Any, *, name: str = "table") -> Task:
@@ -213,14 +255,3 @@ def _is_table(x: Tensor) -> bool:
         return False
     codes = ((x == high).long() * 2 ** torch.arange(n)).sum(dim=1)
     return len(codes.unique()) == rows
-
-
-def _split(x: Tensor, y: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    held_out = round(fraction * len(x))
-    if not 0 < fraction < 1 or not 0 < held_out < len(x):
-        raise ValueError(
-            f"validation must be a pair (x, y) or a fraction of the {len(x)} rows that leaves some on either side; got {fraction}"
-        )
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
-    validation, training = order[:held_out], order[held_out:]
-    return x[training], y[training], x[validation], y[validation]

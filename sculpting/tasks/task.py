@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..activations import ACTIVATIONS
 from ..losses import LOSSES
+from ..metrics import metric_of
 from ..settings import DEFAULT_SCHEDULE, DEFAULT_TRAINING, ScheduleSettings, TrainingSettings
 from .gates import GateGraph
 from .truth import named_truth, truth_graph
@@ -24,7 +25,7 @@ from .truth import named_truth, truth_graph
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["TABLE", "Setting", "Task", "from_gates"]
+__all__ = ["SAMPLED", "TABLE", "Setting", "Task", "from_gates"]
 
 
 class Setting(TypedDict, total=False):
@@ -35,6 +36,11 @@ class Setting(TypedDict, total=False):
     schedule: ScheduleSettings
 
 
+# For data of one's own; docs/real-data.md has the reasons.
+SAMPLED: Setting = {
+    "training": TrainingSettings(learning_rate=0.03, input_noise=0.2, keep_last=True),
+    "schedule": ScheduleSettings(unit_steps=(0.5, 0.2, 0.05), edge_steps=(0.02, 0.01), tolerance=0.02, confidence=0.8),
+}
 # For complete truth tables; docs/default-setting.md has the reasons.
 TABLE: Setting = {
     "activation": "clipped_relu",
@@ -65,6 +71,10 @@ class Task:
         Settings of the training rounds of ``sculpt``.
     schedule : ScheduleSettings
         Settings of its pruning schedule.
+    metric : str or function, optional
+        The figure by which networks are judged, see ``sculpting.metrics.metric_of``; accuracy or R squared when left out.
+    standardised : bool
+        Whether ``sculpt`` trains on standardised inputs and real targets. Networks are returned in the units of ``x`` and ``y``.
     gates : GateGraph or None
     x_test, y_test : Tensor or None
         Rows that decide nothing, where the task has some. They are drawn together with the others, so that no image is in both.
@@ -93,6 +103,8 @@ class Task:
     activation: str = "relu"
     training: TrainingSettings = DEFAULT_TRAINING
     schedule: ScheduleSettings = DEFAULT_SCHEDULE
+    metric: str | Callable[[Any, Any], float] | None = None
+    standardised: bool = False
     gates: GateGraph | None = None
     x_test: Tensor | None = None
     y_test: Tensor | None = None
@@ -104,6 +116,7 @@ class Task:
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise ValueError(f"loss must be one of {sorted(LOSSES)}; got {self.loss!r}")
+        metric_of(self.metric, self.loss)
         for x, y in (("x", "y"), ("x_validation", "y_validation"), *([("x_test", "y_test")] if self.x_test is not None else [])):
             inputs, targets = getattr(self, x), getattr(self, y)
             _check_part(x, inputs, self.x)
@@ -170,6 +183,15 @@ class Task:
             return 0.0
         shares = self.y_validation.double().mean(dim=0)
         return float(shares.max() if self.loss == "ce" else torch.maximum(shares, 1 - shares).mean())
+
+    def constant_scores(self) -> Tensor:
+        """What each validation row adds to the metric of the best constant prediction on the training rows: float64 ``(K, S)``."""
+        usual = self.y.double().mean(dim=0)
+        if self.loss == "ce":
+            usual = torch.nn.functional.one_hot(usual.argmax(), len(usual)).double()
+        z = usual if self.loss != "bce" else usual - 0.5
+        rows = self.y_validation.t()
+        return metric_of(self.metric, self.loss).rows(z[None, :, None].expand(1, -1, rows.shape[1]), rows)[0]
 
     def truth(self, hidden_layers: int | None = None) -> nx.DiGraph:
         """The modules of the task that a network of this depth can show, or, without a depth, the gates as they are named.
