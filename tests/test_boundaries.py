@@ -193,7 +193,8 @@ def test_no_pickle_anywhere() -> None:
     for package in ("sculpting", "analysis"):
         for path in files(package):
             assert not imported(path.read_text()) & {"pickle", "dill", "joblib", "cloudpickle"}, path
-            assert "torch.load" not in path.read_text(), path
+            loads = re.findall(r"torch\.load\(.*", path.read_text())
+            assert all("weights_only=True" in load for load in loads), path  # which reads tensors and runs nothing
 
 
 def test_the_wheel_check_can_fail() -> None:

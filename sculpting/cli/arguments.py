@@ -12,6 +12,11 @@ from .. import __version__
 
 __all__ = ["main"]
 
+FILE_HELP = (
+    "a saved network: network.safetensors, a graph (.graphml, .gexf, or .json with nodes and links), matrices (.npz), "
+    "or the state_dict of a chain of Linear layers (.pt, .pth, .safetensors)"
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status, 2 with one line on standard error when the input is bad."""
@@ -55,10 +60,14 @@ def _parser(studies: bool) -> argparse.ArgumentParser:
     tasks = parsers.add_parser("tasks", help="list the tasks that can be sculpted by name")
     tasks.set_defaults(run="list_tasks")
 
-    one = parsers.add_parser("sculpt", help="sculpt one task")
+    one = parsers.add_parser("sculpt", help="sculpt one task, or a file of data")
     one.add_argument(
-        "task", metavar="TASK", help="a name that `sculpting tasks` lists, such as both, [4,1,2,16], cmsp:m=2,k=2 or mnist-pair:size=14"
+        "task",
+        metavar="TASK",
+        help="a name that `sculpting tasks` lists, such as both, [4,1,2,16], cmsp:m=2,k=2 or mnist-pair:size=14; "
+        "or a file: a table with a line of names (.csv, .tsv, .parquet), or arrays x and y (.npz)",
     )
+    _add_data(one)
     _add_sculpting(one, out=None)
     one.set_defaults(run="sculpt_task")
 
@@ -78,9 +87,17 @@ def _parser(studies: bool) -> argparse.ArgumentParser:
     return parser
 
 
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument_group("a file of data")
+    data.add_argument("--target", action="append", default=[], metavar="COLUMN", help="a column to predict; may be given several times")
+    data.add_argument("--ignore", action="append", default=[], metavar="COLUMN", help="a column to leave out; may be given several times")
+    data.add_argument("--loss", choices=("bce", "ce", "mse"), help="take targets as bits, classes or numbers (default: as they look)")
+
+
 def _add_sculpting(parser: argparse.ArgumentParser, out: str | None) -> None:
     parser.add_argument("--width", type=int, help="units in every hidden layer (default 24, for images a quarter of the pixels)")
-    parser.add_argument("--layers", type=int, default=2, help="hidden layers (default 2)")
+    parser.add_argument("--layers", type=int, help="hidden layers (default 2)")
+    parser.add_argument("--hidden", type=int, nargs="+", metavar="UNITS", help="units of each hidden layer, not --width and --layers")
     parser.add_argument("--seeds", type=int, default=4, help="initialisations (default 4)")
     parser.add_argument("--seed", type=int, default=0, help="the first of them (default 0)")
     parser.add_argument(
@@ -96,7 +113,7 @@ def _add_sculpting(parser: argparse.ArgumentParser, out: str | None) -> None:
 
 
 def _add_saved(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="a network that was saved, such as network.safetensors")
+    parser.add_argument("file", type=Path, metavar="FILE", help=FILE_HELP)
     _add_threshold(parser)
     parser.add_argument(
         "--image",

@@ -6,23 +6,26 @@ import argparse
 import inspect
 import math
 import re
+import sys
+import warnings
 from pathlib import Path
+from typing import Any
 
 from ..executors import cluster, workers
 from ..files import check_folder
-from ..models.network import SparseNetwork
 from ..sculptor import sculpt
 from ..studies import STUDIES
 from ..studies.common.evidence import evidence_of
 from ..studies.common.selection import accuracies_on_test, select
 from ..studies.common.settings import IMAGE_THRESHOLD, THRESHOLD
 from ..study import run
-from ..tasks import EXEMPLARS, Task, boolean, boolean_tasks, named
+from ..tasks import EXEMPLARS, Task, boolean, boolean_tasks, from_file, named
 from ..tasks.by_name import MAKERS
+from ..tasks.own_files import FILES
 
 __all__ = ["draw_modules", "find_modules", "list_tasks", "run_study", "sculpt_task"]
 
-WIDTH = 24
+WIDTH, LAYERS = 24, 2
 
 
 def list_tasks(options: argparse.Namespace) -> None:
@@ -41,11 +44,10 @@ def sculpt_task(options: argparse.Namespace) -> None:
     """Sculpt a task; write its network, picture and report, and print the report."""
     from analysis import compare, report_text, write_report
 
-    task = named(options.task)
-    width, threshold = options.width, _threshold(options.merge_threshold, task.image)
-    if width is None:
-        width = math.prod(task.image) // 4 if task.image else WIDTH
-    model, truth = task.model(width=width, hidden_layers=options.layers), task.truth(hidden_layers=options.layers)
+    task = _task(options)
+    threshold, hidden = _threshold(options.merge_threshold, task.image), _hidden(options, task)
+    model = task.model(width=hidden)
+    truth = task.truth(hidden_layers=len(hidden)) if task.gates or task.structure else None
     folder = Path(options.out or Path("runs") / (_readable(task) or re.sub(r"\W+", "-", task.name).strip("-")))
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--out must be a folder, or not there yet; got the file {folder}")
@@ -60,7 +62,8 @@ def sculpt_task(options: argparse.Namespace) -> None:
         checkpoint.unlink(missing_ok=True)
         raise ValueError(result.stop_reason.value)
     found = select(result.candidates, options.select, merge_threshold=threshold)
-    comparison, evidence = compare(found, truth), evidence_of(found, task, truth, options.seed, threshold)
+    comparison = None if truth is None else compare(found, truth)
+    evidence = evidence_of(found, task, truth, options.seed, threshold)
     found.draw(folder / "modules.svg", image=task.image)
     written = [
         folder / "modules.svg",
@@ -71,12 +74,43 @@ def sculpt_task(options: argparse.Namespace) -> None:
     checkpoint.unlink(missing_ok=True)
     if options.quiet:
         return
-    print(f"Task {task.name}, {options.layers} hidden layer{'s' * (options.layers > 1)} of {width} units\n\n{result}\n")
+    widths = ", ".join(map(str, hidden if len(set(hidden)) > 1 else hidden[:1]))
+    print(f"Task {task.name}, {len(hidden)} hidden layer{'s' * (len(hidden) > 1)} of {widths} units\n")
+    if truth is None:
+        print(f"{task}\n")
+    print(f"{result}\n")
     if task.x_test is not None:
         sparse, *dense = accuracies_on_test((found.network, *result.dense), task)
         print(f"test accuracy {sparse:.4f}, of the dense networks {min(dense):.4f} to {max(dense):.4f}\n")
     report = report_text(found, comparison, evidence, image=task.image)
     print(f"{options.select.capitalize()}: {report}\n\nwrote {', '.join(map(str, written))}")
+
+
+def _task(options: argparse.Namespace) -> Task:
+    """The task that is named, or that of a file of data; notes about the data go to standard error."""
+    of_files = {name: given for name in ("target", "ignore", "loss") if (given := getattr(options, name, None))}
+    if Path(options.task).suffix.lower() not in FILES and not Path(options.task).is_file():
+        if of_files:
+            raise ValueError(f"--{next(iter(of_files))} is for a file of data, {', '.join(FILES)}; got the task {options.task}")
+        return named(options.task)
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        task = from_file(options.task, **of_files, seed=options.seed)
+    for note in notes:
+        sys.stderr.write(f"{options.task}: {note.message}\n")
+    return task
+
+
+def _hidden(options: argparse.Namespace, task: Task) -> list[int]:
+    """The widths of the hidden layers."""
+    if options.hidden is not None:
+        if options.width is not None or options.layers is not None:
+            raise ValueError("--hidden gives the units of each hidden layer; leave out --width and --layers")
+        return list(options.hidden)
+    width = options.width
+    if width is None:
+        width = math.prod(task.image) // 4 if task.image else WIDTH
+    return [width] * (LAYERS if options.layers is None else options.layers)
 
 
 def _readable(task: Task) -> str:
@@ -89,7 +123,7 @@ def find_modules(options: argparse.Namespace) -> None:
 
     network, image, threshold = _saved(options)
     found = detect_modules(network, merge_threshold=threshold)
-    truth = named(options.task).truth(len(network.widths) - 2) if options.task else None
+    truth = named(options.task).truth(len(found.graph.widths) - 2) if options.task else None
     print(report_text(found, compare(found, truth) if truth is not None else None, image=image))
 
 
@@ -105,10 +139,14 @@ def draw_modules(options: argparse.Namespace) -> None:
     print(f"wrote {out}")
 
 
-def _saved(options: argparse.Namespace) -> tuple[SparseNetwork, tuple[int, int] | None, float]:
+def _saved(options: argparse.Namespace) -> tuple[Any, tuple[int, int] | None, float]:
     """A saved network, the size of the image whose pixels its inputs are, if they are, and the share above which clusters merge."""
-    network = SparseNetwork.load(options.file)
-    size = options.image or network.origin.get("image")
+    from .saved import read_network
+
+    network, note = read_network(options.file)
+    if note:
+        sys.stderr.write(f"{options.file}: {note}\n")
+    size = options.image or getattr(network, "origin", {}).get("image")
     image = None if size is None else (int(size[0]), int(size[1]))
     return network, image, _threshold(options.merge_threshold, image)
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Part", "read_part"]
+__all__ = ["Part", "is_missing", "is_text", "read_part"]
 
 _TEXT = (str, bytes)
 
@@ -76,7 +76,7 @@ def read_part(values: Any, what: str, classes: Sequence[str] | None = None) -> P
         names = []
     called = [_called(what, names, i) if names or len(columns) > 1 else what for i in range(len(columns))]
     lone = table[0][1] if len(table) == 1 else values
-    if classes is not None and len(columns) == 1 and (_is_text(columns[0]) or _is_categorical(lone)):
+    if classes is not None and len(columns) == 1 and (is_text(columns[0]) or _is_categorical(lone)):
         return _coded(columns[0].ravel(), called[0], tuple(names), classes)
     numbers = [_numbers(column, name) for column, name in zip(columns, called, strict=True)]
     if table or len(numbers) > 1:
@@ -129,8 +129,9 @@ def _split(array: NDArray[Any]) -> list[NDArray[Any]]:
     return [array] if array.dtype.kind in "biufc" or array.ndim < 2 or array.size == 0 else list(array.reshape(len(array), -1).T)
 
 
-def _is_text(column: NDArray[Any]) -> bool:
-    values = [value for value in column.ravel().tolist() if not _is_missing(value)] if column.dtype == object else []
+def is_text(column: NDArray[Any]) -> bool:
+    """Whether an array holds text and nothing else but missing values."""
+    values = [value for value in column.ravel().tolist() if not is_missing(value)] if column.dtype == object else []
     return column.dtype.kind in "UST" or (bool(values) and all(isinstance(value, _TEXT) for value in values))
 
 
@@ -138,14 +139,15 @@ def _is_categorical(column: Any) -> bool:
     return hasattr(getattr(column, "dtype", None), "categories")
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether a value stands for a missing one: None, NaN, or those of pandas."""
     return value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, (float, Decimal)) and value != value)
 
 
 def _coded(column: NDArray[Any], what: str, names: tuple[str, ...], known: Sequence[str]) -> Part:
     """Names of classes as integers, in the order of ``known``, or sorted."""
     values = [value.decode() if isinstance(value, bytes) else value for value in column.tolist()]
-    missing = sum(map(_is_missing, values))
+    missing = sum(map(is_missing, values))
     if missing:
         raise ValueError(f"{what} must have no missing values; got {missing} without a class. Leave out their rows")
     classes = tuple(known) or tuple(map(str, sorted(set(values))))
@@ -163,11 +165,11 @@ def _numbers(column: NDArray[Any], what: str) -> NDArray[Any]:
     if column.dtype.kind in "biufc":
         return column
     values: list[Any] = column.ravel().tolist() if column.dtype.kind not in "mM" else [datetime.date.min]
-    wrong = next((value for value in values if not _is_missing(value) and not isinstance(value, (Real, Decimal, np.bool_))), None)
+    wrong = next((value for value in values if not is_missing(value) and not isinstance(value, (Real, Decimal, np.bool_))), None)
     if wrong is not None:
         raise TypeError(f"{what} must be numbers; got {_kind(wrong)}")
-    if any(map(_is_missing, values)):
-        return np.array([np.nan if _is_missing(value) else float(value) for value in values]).reshape(column.shape)
+    if any(map(is_missing, values)):
+        return np.array([np.nan if is_missing(value) else float(value) for value in values]).reshape(column.shape)
     whole = all(isinstance(value, (Integral, np.bool_)) and -(2**63) <= int(value) < 2**63 for value in values)
     flags = all(isinstance(value, (bool, np.bool_)) for value in values)
     return column.astype(bool if flags else np.int64 if whole else np.float64)
