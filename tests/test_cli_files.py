@@ -56,8 +56,12 @@ def test_arrays_and_numbers_are_sculpted_and_notes_are_shown(tmp_path: Path, cap
         ]
 
 
-def test_hidden_layers_of_a_named_task_may_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sculpt", "4,2,4", "--hidden", "12", "10", "--seeds", "1", "--out", str(tmp_path)]) == 0
+def test_hidden_layers_of_a_named_task_may_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "4,2,4").write_text("a file of the name of a task hides no task")
+    assert main(["sculpt", "4,2,4", "--hidden", "12", "10", "--seeds", "1", "--out", "here"]) == 0
     assert "Task [4, 2, 4], 2 hidden layers of 12, 10 units" in capsys.readouterr().out
 
 

@@ -48,12 +48,9 @@ def sculpt_task(options: argparse.Namespace) -> None:
     threshold, hidden = _threshold(options.merge_threshold, task.image), _hidden(options, task)
     model = task.model(width=hidden)
     truth = task.truth(hidden_layers=len(hidden)) if task.gates or task.structure else None
-    folder = Path(options.out or Path("runs") / (_readable(task) or re.sub(r"\W+", "-", task.name).strip("-")))
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"--out must be a folder, or not there yet; got the file {folder}")
     if not 0 <= threshold <= 1:
         raise ValueError(f"--merge-threshold must be a fraction in [0, 1]; got {threshold:g}")
-    check_folder(folder, "what --out names")
+    folder = _folder(options, task)
     checkpoint = folder / "sculpt.checkpoint"
     result = sculpt(
         model, task, seeds=options.seeds, seed=options.seed, device=options.device, checkpoint=checkpoint, progress=not options.quiet,
@@ -89,13 +86,14 @@ def sculpt_task(options: argparse.Namespace) -> None:
 def _task(options: argparse.Namespace) -> Task:
     """The task that is named, or that of a file of data; notes about the data go to standard error."""
     of_files = {name: given for name in ("target", "ignore", "loss") if (given := getattr(options, name, None))}
-    if Path(options.task).suffix.lower() not in FILES and not Path(options.task).is_file():
+    path = Path(options.task)
+    if path.suffix.lower() not in FILES and not (path.suffix and path.is_file()):  # a file `both` hides no task
         if of_files:
             raise ValueError(f"--{next(iter(of_files))} is for a file of data, {', '.join(FILES)}; got the task {options.task}")
         return named(options.task)
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always")
-        task = from_file(options.task, **of_files, seed=options.seed)
+        task = from_file(path, **of_files, seed=options.seed)
     for note in notes:
         sys.stderr.write(f"{options.task}: {note.message}\n")
     return task
@@ -111,6 +109,15 @@ def _hidden(options: argparse.Namespace, task: Task) -> list[int]:
     if width is None:
         width = math.prod(task.image) // 4 if task.image else WIDTH
     return [width] * (LAYERS if options.layers is None else options.layers)
+
+
+def _folder(options: argparse.Namespace, task: Task) -> Path:
+    """The folder to write to, which is not created yet."""
+    folder = Path(options.out or Path("runs") / (_readable(task) or re.sub(r"\W+", "-", task.name).strip("-")))
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--out must be a folder, or not there yet; got the file {folder}")
+    check_folder(folder, "what --out names")
+    return folder
 
 
 def _readable(task: Task) -> str:
