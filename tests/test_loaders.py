@@ -96,7 +96,7 @@ def test_datasets_of_pairs_are_read() -> None:
         lambda: DataLoader(ALL, batch_sampler=[[5 * j + i for i in range(5)] for j in range(12)][::-1]),
         lambda: DataLoader(Own(), 7, shuffle=True, collate_fn=lambda rows: tuple(np.array(part) for part in zip(*rows, strict=True))),
         lambda: DataLoader([(X[i : i + 20], Y[i : i + 20]) for i in (0, 20, 40)], batch_size=None, shuffle=True),  # type: ignore[arg-type]
-        lambda: DataLoader(list(zip(X, Y[:, 0], strict=True)), batch_size=4, shuffle=True, num_workers=0),  # type: ignore[arg-type]
+        lambda: DataLoader(list(zip(X, Y[:, 0], strict=True)), batch_size=4, shuffle=True),  # type: ignore[arg-type]
     ],
 )
 def test_rows_of_loaders_come_once_in_the_order_of_the_dataset(loader: Callable[[], DataLoader[Any]]) -> None:

@@ -14,6 +14,9 @@ import torch
 from sculpting.tasks import as_task
 
 
+AGE, ILL = [30, 41, 52, 63], [True, False, True, False]
+
+
 class Column:
     """Like a column of a data frame: an array with a name."""
 
@@ -39,6 +42,24 @@ class Frame:
         return np.stack([column.values.astype(object) for column in self.series.values()], axis=1)
 
 
+class Polars:
+    """Like a data frame of Polars, which has columns but no items."""
+
+    columns = ("age", "ill")
+
+    def iter_columns(self) -> Any:
+        return iter([Column(AGE, "age"), Column(ILL, "ill")])
+
+
+class Arrow:
+    """Like a table of Arrow."""
+
+    column_names = ("age", "ill")
+
+    def itercolumns(self) -> Any:
+        return iter([np.array(AGE), np.array(ILL)])
+
+
 class NAType:
     """Like the missing value of pandas, which is equal to nothing and false to nothing."""
 
@@ -50,7 +71,6 @@ class NAType:
 
 
 NA = NAType()
-AGE, ILL = [30, 41, 52, 63], [True, False, True, False]
 NUMBERS = torch.tensor([[30.0, 1], [41, 0], [52, 1], [63, 0]])
 RECORDS = np.array(list(zip(AGE, ILL, strict=True)), dtype=[("age", "i4"), ("ill", "?")])
 
@@ -62,6 +82,8 @@ RECORDS = np.array(list(zip(AGE, ILL, strict=True)), dtype=[("age", "i4"), ("ill
         (Frame(age=np.array(AGE, dtype=object), ill=np.array(ILL, dtype=object)), ("age", "ill")),  # Int64 and boolean
         (Frame(age=[Decimal(age) for age in AGE], ill=Column(np.array([1, 0, 1, 0], dtype=object), categories=[0, 1])), ("age", "ill")),
         ({"age": AGE, "ill": ILL}, ("age", "ill")),
+        (Polars(), ("age", "ill")),
+        (Arrow(), ("age", "ill")),
         (RECORDS, ("age", "ill")),
         (np.array([AGE, ILL], dtype=object).T, ()),
         (np.array([AGE, ILL]).T.astype(">f8"), ()),
