@@ -13,7 +13,6 @@ import torch
 
 from sculpting.tasks import as_task
 
-
 AGE, ILL = [30, 41, 52, 63], [True, False, True, False]
 
 
@@ -160,6 +159,12 @@ def test_a_column_names_its_output() -> None:
 def test_what_is_no_number_is_refused_by_the_name_of_its_column(x: Any, y: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         as_task((x, y), loss="mse" if y is ILL else None)
+
+
+def test_one_column_of_objects_is_a_column() -> None:
+    y = np.array([[True], [1], [0], [0]], dtype=object)
+    task = as_task((y, y), validation=(y, y))
+    assert (task.loss, task.y.tolist()) == ("bce", [[1], [1], [0], [0]])
 
 
 def test_names_of_classes_must_fit_the_call() -> None:

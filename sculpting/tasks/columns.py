@@ -71,7 +71,8 @@ def read_part(values: Any, what: str, classes: Sequence[str] | None = None) -> P
         return Part(values.to_dense() if values.layout != torch.strided else values)
     table = _table(values)
     names = [str(name) for name, _ in table] or _names(values)
-    columns = [_array(column, _called(what, names, i)) for i, (_, column) in enumerate(table)] or _split(_array(values, what))
+    whole = None if table else _array(values, what)
+    columns = [_array(column, _called(what, names, i)) for i, (_, column) in enumerate(table)] if whole is None else _split(whole)
     if not len(set(names)) == len(names) == (columns[0].shape[1:] or (len(columns),))[-1]:
         names = []
     called = [_called(what, names, i) if names or len(columns) > 1 else what for i in range(len(columns))]
@@ -79,7 +80,7 @@ def read_part(values: Any, what: str, classes: Sequence[str] | None = None) -> P
     if classes is not None and len(columns) == 1 and (is_text(columns[0]) or _is_categorical(lone)):
         return _coded(columns[0].ravel(), called[0], tuple(names), classes)
     numbers = [_numbers(column, name) for column, name in zip(columns, called, strict=True)]
-    if table or len(numbers) > 1:
+    if whole is None or columns[0].ndim < whole.ndim:
         _check_lengths(numbers, called)
         numbers = [np.stack(numbers, axis=1)]
     try:
