@@ -18,6 +18,7 @@ from torch.utils.data import (
     Dataset,
     IterableDataset,
     RandomSampler,
+    Subset,
     SubsetRandomSampler,
     TensorDataset,
     WeightedRandomSampler,
@@ -38,6 +39,7 @@ class Own(Dataset[Any]):
 
     def __init__(self, noisy: bool = False, names: bool = False) -> None:
         self.noisy, self.names, self.generator = noisy, names, torch.Generator().manual_seed(3)
+        self.numpy, self.old, self.python = np.random.default_rng(3), np.random.RandomState(3), random.Random(3)
 
     def __len__(self) -> int:
         return 60
@@ -45,8 +47,8 @@ class Own(Dataset[Any]):
     def __getitem__(self, i: int) -> Any:
         x = X[i].numpy()
         if self.noisy:
-            drawn = torch.rand(()) + torch.rand((), generator=self.generator)
-            x = x + np.float32(float(drawn) + np.random.rand() + random.random())  # noqa: NPY002
+            drawn = [float(torch.rand(())), float(torch.rand((), generator=self.generator)), np.random.rand(), random.random()]  # noqa: NPY002
+            x = x + np.float32(sum(drawn) + self.numpy.random() + self.old.rand() + self.python.random())
         return x, ("odd" if Y[i, 0] else "even") if self.names else int(Y[i, 0])
 
 
@@ -118,6 +120,7 @@ def test_a_sampler_that_chooses_rows_is_asked_once() -> None:
         lambda g: DataLoader(ALL, sampler=WeightedRandomSampler(torch.ones(60), 30)),
         lambda g: DataLoader(Own(noisy=True), shuffle=True, generator=g),
         lambda g: Own(noisy=True),
+        lambda g: DataLoader(Subset(Own(noisy=True), range(9)), shuffle=True),
         lambda g: Stream(),
         lambda g: Reversed(ALL, shuffle=True, generator=g),
     ],

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler, SubsetRandomSampler
 
 __all__ = ["read_loader"]
@@ -59,7 +60,7 @@ def _in_order(loader: DataLoader[Any], seed: int) -> Iterable[Any]:
         timeout=loader.timeout,
         worker_init_fn=loader.worker_init_fn,
         multiprocessing_context=loader.multiprocessing_context,
-        generator=Generator().manual_seed(seed),
+        generator=torch.Generator().manual_seed(seed),
     )
 
 
@@ -75,29 +76,39 @@ def _indices(loader: DataLoader[Any]) -> Any:
     return sorted(loader.sampler.indices if isinstance(loader.sampler, SubsetRandomSampler) else loader.sampler)
 
 
-def _generators(loader: DataLoader[Any]) -> list[Generator]:
-    """The generators that reading a loader may move."""
-    samplers = (loader.sampler, loader.batch_sampler, getattr(loader.batch_sampler, "sampler", None))
-    found = [getattr(each, "generator", None) for each in (loader, *samplers, loader.dataset)]
-    return [generator for generator in found if isinstance(generator, Generator)]
+def _generators(loader: DataLoader[Any]) -> list[Any]:
+    """The generators that reading a loader may move: its own, those of its samplers, and those of its dataset and what that wraps."""
+    owners = [loader, loader.sampler, loader.batch_sampler, getattr(loader.batch_sampler, "sampler", None), loader.dataset]
+    while (inner := getattr(owners[-1], "dataset", None)) is not None:
+        owners.append(inner)
+    held = [value for owner in owners for value in getattr(owner, "__dict__", {}).values()]
+    return [value for value in held if isinstance(value, (torch.Generator, np.random.Generator, np.random.RandomState, random.Random))]
 
 
 @contextlib.contextmanager
-def _seeded(seed: int, generators: Iterable[Generator]) -> Iterator[None]:
-    """Seed the global generators and those given, and restore all of them at the end."""
-    states = {id(each): (each, each.get_state()) for each in (torch.default_generator, *generators)}
-    of_numpy, of_python = np.random.get_state(), random.getstate()  # noqa: NPY002 (the user's datasets draw from it)
+def _seeded(seed: int, generators: Iterable[Any]) -> Iterator[None]:
+    """Seed the global generators and those of torch among the given, and put all of them back at the end."""
+    whole = {id(each): each for each in (torch.default_generator, np.random, random, *generators)}.values()
+    back = [_restore(each) for each in whole]
     try:
-        for generator, _ in states.values():
-            generator.manual_seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002
+        for each in whole:
+            if isinstance(each, torch.Generator):
+                each.manual_seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002 (the user's datasets draw from it)
         random.seed(seed)
         yield
     finally:
-        for generator, state in states.values():
-            generator.set_state(state)
-        np.random.set_state(of_numpy)  # noqa: NPY002
-        random.setstate(of_python)
+        for restore in back:
+            restore()
+
+
+def _restore(generator: Any) -> Callable[[], None]:
+    """A call that puts a generator, or a module that has one, back to where it is now."""
+    if hasattr(generator, "getstate"):
+        return partial(generator.setstate, generator.getstate())
+    if hasattr(generator, "get_state"):
+        return partial(generator.set_state, generator.get_state())
+    return partial(setattr, generator.bit_generator, "state", generator.bit_generator.state)
 
 
 def _is_pair(batch: Any) -> bool:
