@@ -1,20 +1,61 @@
 """Sculpt trained networks until only their structure is left: prune units, then edges, as long as the accuracy holds."""
 
-from . import tasks as tasks
-from .executors import cluster as cluster
-from .executors import workers as workers
-from .models.chain import read_model as read_model
-from .models.network import SparseNetwork as SparseNetwork
-from .results import SculptResult as SculptResult
-from .results import StopReason as StopReason
-from .schedule.history import Attempt as Attempt
-from .sculptor import sculpt as sculpt
-from .settings import ScheduleSettings as ScheduleSettings
-from .settings import TrainingSettings as TrainingSettings
-from .store import write_rows as write_rows
-from .study import CellResult as CellResult
-from .study import Study as Study
-from .study import run as run
-from .tasks import Task as Task
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import tasks as tasks
+    from .executors import cluster as cluster
+    from .executors import workers as workers
+    from .models.chain import read_model as read_model
+    from .models.network import SparseNetwork as SparseNetwork
+    from .results import SculptResult as SculptResult
+    from .results import StopReason as StopReason
+    from .schedule.history import Attempt as Attempt
+    from .sculptor import sculpt as sculpt
+    from .settings import ScheduleSettings as ScheduleSettings
+    from .settings import TrainingSettings as TrainingSettings
+    from .store import write_rows as write_rows
+    from .study import CellResult as CellResult
+    from .study import Study as Study
+    from .study import run as run
+    from .tasks import Task as Task
+else:  # loaded when they are first asked for: torch takes seconds, which `sculpting --help` need not wait for
+    import importlib
+
+    _MODULES = {
+        "cluster": ".executors",
+        "workers": ".executors",
+        "read_model": ".models.chain",
+        "SparseNetwork": ".models.network",
+        "SculptResult": ".results",
+        "StopReason": ".results",
+        "Attempt": ".schedule.history",
+        "sculpt": ".sculptor",
+        "ScheduleSettings": ".settings",
+        "TrainingSettings": ".settings",
+        "write_rows": ".store",
+        "CellResult": ".study",
+        "Study": ".study",
+        "run": ".study",
+        "Task": ".tasks",
+    }
+    __all__ = ["tasks", *_MODULES]
+
+    def __getattr__(name: str) -> object:
+        """The public name or the module of this name."""
+        if name in _MODULES:
+            globals()[name] = value = getattr(importlib.import_module(_MODULES[name], __name__), name)
+            return value
+        if not name.startswith("_"):
+            try:
+                return importlib.import_module(f".{name}", __name__)
+            except ModuleNotFoundError as error:
+                if error.name != f"{__name__}.{name}":
+                    raise
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __version__ = "0.1.0"

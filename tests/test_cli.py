@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from analysis import detect_modules
-from sculpting import SparseNetwork, cli, tasks
-from sculpting.cli import main
+from sculpting import SparseNetwork, studies, tasks
+from sculpting.cli import commands, main
 from sculpting.studies import STUDIES
 from sculpting.studies.common.evidence import evidence_of
 
@@ -122,7 +122,7 @@ def test_bad_input_gets_status_two_and_one_line(
 
 
 def test_a_file_is_no_folder_to_write_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(cli, "sculpt", None)
+    monkeypatch.setattr(commands, "sculpt", None)
     (tmp_path / "taken").write_text("mine")
     assert main(["sculpt", "both", "--out", str(tmp_path / "taken")]) == 2
     assert "--out must be a folder, or not there yet; got the file" in capsys.readouterr().err
@@ -187,9 +187,9 @@ def test_a_study_gets_its_options(
         (out / "summary.md").write_text("# A summary")
 
     monkeypatch.setitem(STUDIES, name, replace(STUDIES[name], study=lambda **options: given.append(options) or "a study"))
-    monkeypatch.setattr(cli, "run", fake_run)
-    monkeypatch.setattr(cli, "workers", lambda jobs: nullcontext(jobs))
-    monkeypatch.setattr(cli, "cluster", lambda address: nullcontext(address))
+    monkeypatch.setattr(commands, "run", fake_run)
+    monkeypatch.setattr(commands, "workers", lambda jobs: nullcontext(jobs))
+    monkeypatch.setattr(commands, "cluster", lambda address: nullcontext(address))
     assert main(["study", *line.split()]) == 0
     assert capsys.readouterr().out == f"# A summary\nrows, summary and figures are in runs/study-{name}\n"
     assert main(["study", *line.split(), "--jobs", "3", "--out", "here", "--quiet"]) == 0
@@ -203,7 +203,7 @@ def test_a_study_gets_its_options(
 
 
 def test_every_study_is_a_folder_of_its_name() -> None:
-    folder = Path(cli.__file__).with_name("studies")
+    folder = Path(studies.__file__ or "").parent
     assert {name.replace("-", "_") for name in STUDIES} == {path.parent.name for path in folder.glob("*/cells.py")}
 
 

@@ -257,7 +257,7 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (GOOD, (X, Y[:, 0] + 3), {}, ValueError, r"classes must lie in 0...2, one for each output of the model; got 3...4"),
         (GOOD, (X, Y[:, :1] + 0.0), {}, ValueError, r"for loss 'bce'; got 1. Classes are given as integers, y of shape \(S,\)"),
         (ONE, (X, Y.sum(dim=1) + 5), {}, ValueError, "integer targets for one output. For counts and other numbers pass loss='mse'"),
-        (ONE, (X, torch.full((20,), 0.5)), {}, ValueError, "the 4 rows that decide acceptance must have different targets"),
+        (ONE, (X, torch.full((20,), 2.5)), {}, ValueError, "the 4 rows that decide acceptance must have different targets"),
         (
             GOOD,
             replace(NAMED, input_names=("a", "b")),
@@ -287,11 +287,11 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         (GOOD, (X, Y), {"learning_rate": []}, ValueError, r"learning_rate must be positive, one number or a sequence of them; got \[\]"),
         (GOOD, (X, Y), {"loss": "hinge"}, ValueError, r"loss must be one of \['bce', 'ce', 'mse'\]; got 'hinge'"),
         (GOOD, X, {}, TypeError, "must be a pair .*; got Tensor"),
-        (GOOD, (X, [["a"]] * 20), {}, TypeError, "data y must be a numeric array; got list"),
-        (GOOD, TensorDataset(X), {}, TypeError, "got TensorDataset"),
+        (GOOD, (X, [["a"]] * 20), {}, ValueError, "data y must have at least two classes; got 'a' alone"),
+        (GOOD, TensorDataset(X), {}, ValueError, r"must yield batches \(x, y\), two tensors each; got \(Tensor\)"),
         (GOOD, DataLoader(TensorDataset(X)), {}, ValueError, r"must yield batches \(x, y\), two tensors each; got \(Tensor\)"),
         (GOOD, DataLoader([{"x": x} for x in X]), {}, ValueError, "two tensors each; got a dict"),  # type: ignore[arg-type]
-        (GOOD, DataLoader([(x, "a") for x in X]), {}, ValueError, r"two tensors each; got \(Tensor, tuple\)"),  # type: ignore[arg-type]
+        (GOOD, DataLoader([(x, [1, 2]) for x in X]), {}, ValueError, r"two tensors each; got \(Tensor, list\)"),  # type: ignore[arg-type]
         (GOOD, DataLoader(TensorDataset(X[:0], Y[:0])), {}, ValueError, "two tensors each; got no batch"),
         (GOOD, (X, Y), {"validation": 1.5}, ValueError, "validation must be a pair .* or a fraction of the 20 rows"),
         (GOOD, (X, Y), {"validation": (X[:, :5], Y)}, ValueError, "validation must have 6 inputs, as the data has; got 5"),

@@ -350,7 +350,7 @@ def test_any_data_becomes_a_task() -> None:
         (torch.tensor([True, False, True, True]), 1, "bce"),
         (torch.tensor([[0, 1], [1, 0], [1, 1], [0, 0]]), 2, "bce"),
         (torch.tensor([0.5, 1.0, -2.0, 1.0]), 1, "mse"),
-        (torch.tensor([[0.0, 1.0], [1.0, 0.5], [1.0, 1.0], [0.0, 0.0]]), 2, "mse"),
+        (torch.tensor([[0.0, 1.0], [1.0, 1.5], [1.0, 1.0], [0.0, 0.0]]), 2, "mse"),
     ],
 )
 def test_the_loss_follows_the_targets(y: torch.Tensor, outputs: int, loss: str) -> None:
@@ -368,7 +368,7 @@ def test_a_complete_table_is_recognised_and_used_whole() -> None:
     assert whole.training.hidden_noise > 0
     classes = as_task((x, (x[:, 0] > 0).long()), outputs=2)
     assert (classes.loss, classes.complete, len(classes.x_validation), classes.schedule.edge_score) == ("ce", True, 8, "ablation")
-    assert not as_task((x, torch.rand(8))).complete
+    assert not as_task((x, torch.randn(8))).complete
     twice = torch.cat([x[:7], x[:1]])
     assert not as_task((twice, (twice[:, 0] > 0).float())).complete
     assert not as_task((x, (x[:, 0] > 0).float()), validation=0.25).complete

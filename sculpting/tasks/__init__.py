@@ -10,6 +10,7 @@ from .mnist import mnist_xor as mnist_xor
 from .mnist_even import mnist_digits as mnist_digits
 from .own_data import as_task as as_task
 from .own_data import from_table as from_table
+from .own_files import from_file as from_file
 from .parities import by_code as by_code
 from .parities import cmsp as cmsp
 from .parities import codes_of as codes_of

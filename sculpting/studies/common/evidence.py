@@ -14,8 +14,8 @@ __all__ = ["evidence_of"]
 LESION_ROWS = 1000  # that lesions are measured on at the most
 
 
-def evidence_of(found: Any, task: Task, truth: nx.DiGraph, seed: int, threshold: float) -> dict[str, Any]:
-    """The evidence about a hierarchy, by title: chance, lesions and, where the task has a truth table, gates.
+def evidence_of(found: Any, task: Task, truth: nx.DiGraph | None, seed: int, threshold: float) -> dict[str, Any]:
+    """The evidence about a hierarchy, by title: chance; where outputs are decisions, lesions; where the truth has a table, gates.
 
     ``threshold`` is the share above which clusters merged when it was found.
     """
@@ -24,5 +24,9 @@ def evidence_of(found: Any, task: Task, truth: nx.DiGraph, seed: int, threshold:
     every = -(-len(task.x_validation) // LESION_ROWS)  # rows of a table are in order, so the first ones alone would be of one kind
     x, y = (part[::every].numpy() for part in (task.x_validation, task.y_validation))
     chance = significance(found, detect=partial(detect_modules, merge_threshold=threshold), seed=seed)
-    evidence = {"Chance": chance, "Lesions": lesions(found, x, y=y, seed=seed)}
-    return {**evidence, "Gates": function_map(found, truth)} if "x" in truth.graph else evidence
+    evidence: dict[str, Any] = {"Chance": chance}
+    if task.loss != "mse":  # lesions count wrong decisions
+        evidence["Lesions"] = lesions(found, x, y=y, seed=seed)
+    if truth is not None and "x" in truth.graph:
+        evidence["Gates"] = function_map(found, truth)
+    return evidence

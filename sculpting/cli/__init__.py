@@ -1,0 +1,3 @@
+"""The command line."""
+
+from .arguments import main as main

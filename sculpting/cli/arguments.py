@@ -1,0 +1,144 @@
+"""The arguments of the command line, which are read without torch."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .. import __version__
+
+__all__ = ["main"]
+
+FILE_HELP = (
+    "a saved network: network.safetensors, a graph (.graphml, .gexf, or .json with nodes and links), matrices (.npz), "
+    "or the state_dict of a chain of Linear layers (.pt, .pth, .safetensors)"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status, 2 with one line on standard error when the input is bad."""
+    name = "sculpting"
+    try:
+        given = sys.argv[1:] if arguments is None else arguments
+        options = _parser(studies="study" in given).parse_args(given)
+        name += f" {options.command} {getattr(options, 'study', '')}".rstrip()
+        _command(options.run)(options)
+    except BrokenPipeError:  # the reader has closed the pipe, as `| head` does; what is still buffered goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        sys.stderr.write(f"{name}: {' '.join(str(error).split())}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{name}: stopped\n")
+        return 130
+    return 0
+
+
+def _command(name: str) -> Callable[[argparse.Namespace], None]:
+    """A function of ``commands``, which is imported only now, since it loads torch."""
+    from . import commands
+
+    command: Callable[[argparse.Namespace], None] = getattr(commands, name)
+    return command
+
+
+def _parser(studies: bool) -> argparse.ArgumentParser:
+    """The parser; with the options of ``studies`` only where they are asked for, since their modules load torch."""
+    parser = argparse.ArgumentParser(
+        prog="sculpting", description="Sculpt networks until only their structure is left; find and draw their modules."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = parsers.add_parser("demo", help="sculpt the published task [6,3,3,3], find its modules, compare them with the truth, draw them")
+    _add_sculpting(demo, out="runs/demo")
+    demo.set_defaults(run="sculpt_task", task="both")
+
+    tasks = parsers.add_parser("tasks", help="list the tasks that can be sculpted by name")
+    tasks.set_defaults(run="list_tasks")
+
+    one = parsers.add_parser("sculpt", help="sculpt one task, or a file of data")
+    one.add_argument(
+        "task",
+        metavar="TASK",
+        help="a name that `sculpting tasks` lists, such as both, [4,1,2,16], cmsp:m=2,k=2 or mnist-pair:size=14; "
+        "or a file: a table with a line of names (.csv, .tsv, .parquet), or arrays x and y (.npz)",
+    )
+    _add_data(one)
+    _add_sculpting(one, out=None)
+    one.set_defaults(run="sculpt_task")
+
+    modules = parsers.add_parser("modules", help="find and print the modules of a saved network")
+    _add_saved(modules)
+    modules.add_argument("--task", help="compare with the ground truth of this task")
+    modules.set_defaults(run="find_modules")
+
+    draw = parsers.add_parser("draw", help="draw the modules of a saved network")
+    _add_saved(draw)
+    draw.add_argument("--out", type=Path, help="picture to write: .svg, .png, .pdf, .html or .dot (default: FILE with .svg)")
+    draw.set_defaults(run="draw_modules")
+
+    study = parsers.add_parser("study", help="a study of many networks; started again, it goes on where it was stopped")
+    if studies:
+        _add_studies(study)
+    return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument_group("a file of data")
+    data.add_argument("--target", action="append", default=[], metavar="COLUMN", help="a column to predict; may be given several times")
+    data.add_argument("--ignore", action="append", default=[], metavar="COLUMN", help="a column to leave out; may be given several times")
+    data.add_argument("--loss", choices=("bce", "ce", "mse"), help="take targets as bits, classes or numbers (default: as they look)")
+
+
+def _add_sculpting(parser: argparse.ArgumentParser, out: str | None) -> None:
+    parser.add_argument("--width", type=int, help="units in every hidden layer (default 24, for images a quarter of the pixels)")
+    parser.add_argument("--layers", type=int, help="hidden layers (default 2)")
+    parser.add_argument("--hidden", type=int, nargs="+", metavar="UNITS", help="units of each hidden layer, not --width and --layers")
+    parser.add_argument("--seeds", type=int, default=4, help="initialisations (default 4)")
+    parser.add_argument("--seed", type=int, default=0, help="the first of them (default 0)")
+    parser.add_argument(
+        "--select",
+        choices=("consensus", "sparsest"),
+        default="consensus",
+        help="which candidate to show: consensus (default), or the sparsest, the published rule",
+    )
+    _add_threshold(parser)
+    parser.add_argument("--device", help="where to compute, such as cpu or cuda (default cpu)")
+    parser.add_argument("--out", type=Path, default=out, help=f"folder to write to (default {out or 'runs/TASK'})")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar and no report; files are written all the same")
+
+
+def _add_saved(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help=FILE_HELP)
+    _add_threshold(parser)
+    parser.add_argument(
+        "--image",
+        nargs=2,
+        type=int,
+        metavar=("HEIGHT", "WIDTH"),
+        help="of the image whose pixels the inputs are (default: as the file says, so that networks of image tasks need none)",
+    )
+
+
+def _add_threshold(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--merge-threshold", type=float, help="share of edges above which clusters merge (default 0.9, for images 0.6)")
+
+
+def _add_studies(parser: argparse.ArgumentParser) -> None:
+    from ..studies import STUDIES
+
+    parsers = parser.add_subparsers(dest="study", required=True, metavar="STUDY")
+    for name, command in STUDIES.items():
+        study = parsers.add_parser(name, help=command.help)
+        own = [study.add_argument(flag, **settings) for flag, settings in command.options.items()]
+        out = Path("runs") / f"study-{name}"
+        where = study.add_mutually_exclusive_group()
+        where.add_argument("--jobs", type=int, default=1, help="processes on this machine, each on one thread (default 1)")
+        where.add_argument("--cluster", metavar="ADDRESS", help="the Dask scheduler of a cluster to run on, such as tcp://host:8786")
+        study.add_argument("--out", type=Path, default=out, help=f"folder to write to, and to go on in (default {out})")
+        study.add_argument("--quiet", action="store_true", help="no progress bar and no summary; files are written all the same")
+        study.set_defaults(run="run_study", arguments=[option.dest for option in own])
