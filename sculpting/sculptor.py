@@ -177,7 +177,9 @@ def _dense(
 
 def _criterion(task: Task, schedule: ScheduleSettings, min_accuracy: float | None, reserve: bool) -> AcceptanceCriterion:
     """The acceptance criterion. Where the dense networks set the accuracy, unit pruning leaves half of the tolerance for the edges."""
-    test = None if schedule.confidence is None or task.complete else PairedTest(schedule.confidence, task.constant_scores())
+    test = None
+    if schedule.confidence is not None and not task.complete:
+        test = PairedTest(schedule.confidence, task.constant_scores(), task.row_share())
     if min_accuracy is not None or task.complete:
         return AcceptanceCriterion(1.0 if min_accuracy is None else min_accuracy, test=test)
     constant = task.constant_accuracy() if test is None else float(test.constant.mean())

@@ -22,7 +22,7 @@ from sculpting.cli import main
 # Two modules: x0 and x1 are read by a unit for y0, x2 and x3 by another for y1.
 WEIGHTS = [np.array([[1.0, 1, 0, 0], [0, 0, 1, 1]]), np.array([[1.0, 0], [0, -1]])]
 TABLE = "colour,size,sign,kind\n" + "".join(
-    f"{colour},{size},{sign},{'big' if size > 4 else 'small'}\n" for colour in ("red", "green") for size in range(9) for sign in (-1, 1)
+    f"{colour},{size},{sign},{'big' if size > 14 else 'small'}\n" for colour in ("red", "green") for size in range(30) for sign in (-1, 1)
 )
 QUICK = ["--hidden", "6", "--seeds", "1"]
 
@@ -32,8 +32,8 @@ def test_a_table_is_sculpted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     (tmp_path / "fruit.csv").write_text(TABLE)
     assert main(["sculpt", "fruit.csv", "--target", "kind", "--ignore", "sign", *QUICK]) == 0
     shown = capsys.readouterr()
-    assert "Task fruit, 1 hidden layer of 6 units\n\nTask(fruit: 29 rows, 3 inputs, 2 outputs, ce)\n" in shown.out
-    assert "M0: inputs size; outputs" in shown.out
+    assert "Task fruit, 1 hidden layer of 6 units\n\nTask(fruit: 72 rows, 3 inputs, 2 outputs, ce)\n" in shown.out
+    assert "inputs size; outputs" in shown.out
     assert "exact" not in shown.out
     folder = tmp_path / "runs" / "fruit"
     assert sorted(p.name for p in folder.iterdir()) == ["modules.html", "modules.svg", "network.graphml", "network.safetensors"]

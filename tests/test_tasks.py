@@ -333,12 +333,15 @@ def test_any_data_becomes_a_task() -> None:
     forms = [(x, y), [x.numpy(), y.numpy()], (x.tolist(), y.tolist()), TensorDataset(x, y), DataLoader(TensorDataset(x, y), batch_size=7)]
     for data in forms:
         task = as_task(data)
-        assert (task.loss, len(task.x), len(task.x_validation)) == ("bce", 24, 6)
-        torch.testing.assert_close(torch.cat([task.x, task.x_validation]).sort(dim=0).values, x.sort(dim=0).values)
+        assert (task.loss, len(task.x), len(task.x_validation), len(task.x_test)) == ("bce", 18, 6, 6)
+        torch.testing.assert_close(torch.cat([task.x, task.x_validation, task.x_test]).sort(dim=0).values, x.sort(dim=0).values)
         assert not task.complete
     assert as_task((x, y), seed=1).x_validation.tolist() != as_task((x, y), seed=2).x_validation.tolist()
     task = as_task((x, y), validation=(x[:4], y[:4]))
-    assert (len(task.x), len(task.x_validation)) == (30, 4)
+    assert (len(task.x), len(task.x_validation), task.x_test) == (30, 4, None)
+    assert as_task((x, y), test=0).x_test is None
+    task = as_task((x, y), test=(x[:5], y[:5]), validation=0.1)
+    assert (len(task.x), len(task.x_validation), len(task.x_test)) == (27, 3, 5)
 
 
 @pytest.mark.parametrize(
@@ -354,7 +357,7 @@ def test_any_data_becomes_a_task() -> None:
     ],
 )
 def test_the_loss_follows_the_targets(y: torch.Tensor, outputs: int, loss: str) -> None:
-    task = as_task((torch.randn(4, 2), y), outputs=outputs, validation=0.5)
+    task = as_task((torch.randn(4, 2), y), outputs=outputs, validation=0.5, test=0)
     assert task.loss == loss
     assert task.y.shape == (2, outputs)
 
@@ -379,12 +382,12 @@ def test_a_complete_table_is_recognised_and_used_whole() -> None:
 
 def test_truth_tables_have_noise_and_models_the_activation_of_the_task() -> None:
     x = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]])
-    table, some = as_task((x, x[:, :1])), as_task((x[:3], x[:3, :1]), validation=1 / 3)
+    table, some = as_task((x, x[:, :1])), as_task((x[:3], x[:3, :1]), validation=1 / 3, test=0)
     assert [type(task.model(4, 1)[1]) for task in (tasks.boolean("both"), table, some)] == [nn.Hardtanh, nn.Hardtanh, nn.ReLU]
     bounded = table.model(4, 1)[1]
     assert (bounded.min_val, bounded.max_val) == (0.0, 1.0)
     assert isinstance(table.model(4, 1, activation="relu")[1], nn.ReLU)
     assert isinstance(tasks.cmsp(2, 2).model(4, 1)[1], nn.Hardtanh)
     assert isinstance(tasks.cmsp(2, 2).model(4, 1, activation="tanh")[1], nn.Tanh)
-    assert [(task.training.input_noise, task.training.hidden_noise) for task in (some, table)] == [(0.0, 0.0), (0.1, 0.3)]
+    assert [(task.training.input_noise, task.training.hidden_noise) for task in (some, table)] == [(0.2, 0.0), (0.1, 0.3)]
     assert [task.schedule.edge_score for task in (some, table, tasks.boolean("both"))] == ["magnitude", "ablation", "ablation"]

@@ -16,7 +16,7 @@ from ..files import check_folder
 from ..sculptor import sculpt
 from ..studies import STUDIES
 from ..studies.common.evidence import evidence_of
-from ..studies.common.selection import accuracies_on_test, select
+from ..studies.common.selection import select
 from ..studies.common.settings import IMAGE_THRESHOLD, THRESHOLD
 from ..study import run
 from ..tasks import EXEMPLARS, Task, boolean, boolean_tasks, from_file, named
@@ -76,9 +76,9 @@ def sculpt_task(options: argparse.Namespace) -> None:
     if truth is None:
         print(f"{task}\n")
     print(f"{result}\n")
-    if task.x_test is not None:
-        sparse, *dense = accuracies_on_test((found.network, *result.dense), task)
-        print(f"test accuracy {sparse:.4f}, of the dense networks {min(dense):.4f} to {max(dense):.4f}\n")
+    test = result.tested(found.network)
+    if test is not None and found.network is not result.network:
+        print(f"test {result.metric} of the network below {test}\n")
     report = report_text(found, comparison, evidence, image=task.image)
     print(f"{options.select.capitalize()}: {report}\n\nwrote {', '.join(map(str, written))}")
 

@@ -15,6 +15,7 @@ from torch import Tensor
 __all__ = ["CLOSE", "AcceptanceCriterion", "PairedTest"]
 
 CLOSE = 1e-9  # rounding: accuracies are ratios of counts, numbers of removed items sums of halved steps
+ROWS = 2  # rows that networks may lose in any case: with one lost, the bound of the test lies below it by less than another
 LEARNT = 0.05  # level of the test that a dense network beats the best constant prediction, divided by the number of networks tried
 
 
@@ -28,12 +29,15 @@ class PairedTest:
         Of the one-sided test, in [0.5, 1).
     constant : Tensor of shape (K, S)
         What each row adds to the figure of the best constant prediction.
+    row_share : float
+        The largest share that one row can have in the figure. The tolerance is at least twice this, so that no single row decides.
     reference : Tensor of shape (K, S), optional
         The mean of the same over the dense networks, once these are known.
     """
 
     confidence: float
     constant: Tensor
+    row_share: float = 0.0
     reference: Tensor | None = None
 
     def bound(self, scores: Tensor) -> Tensor:
@@ -99,7 +103,8 @@ class AcceptanceCriterion:
             return accuracy >= self.min_accuracy + self.reserve_in(phase) - CLOSE
         if self.test.reference is None:
             return self.test.bound(scores) >= self.min_accuracy - CLOSE
-        return self.test.bound(scores - self.test.reference) >= self.reserve_in(phase) - self.tolerance - CLOSE
+        tolerance = max(self.tolerance, ROWS * self.test.row_share)
+        return self.test.bound(scores - self.test.reference) >= self.reserve_in(phase) - tolerance - CLOSE
 
     def follow(self, dense: Tensor, scores: Tensor | None = None, tried: int = 1) -> bool:
         """Set ``min_accuracy`` by the dense accuracies ``(N,)``, less the tolerance, but above the best constant prediction.

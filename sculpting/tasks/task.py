@@ -190,8 +190,15 @@ class Task:
         if self.loss == "ce":
             usual = torch.nn.functional.one_hot(usual.argmax(), len(usual)).double()
         z = usual if self.loss != "bce" else usual - 0.5
-        rows = self.y_validation.t()
-        return metric_of(self.metric, self.loss).rows(z[None, :, None].expand(1, -1, rows.shape[1]), rows)[0]
+        return self._scores(z.unsqueeze(1).expand(-1, len(self.y_validation)))
+
+    def row_share(self) -> float:
+        """The largest share that one validation row has in the metric of perfect answers; 0 where rows have none."""
+        perfect = self._scores(self.y_validation.t() if self.loss != "bce" else self.y_validation.t() - 0.5)
+        return float(perfect.max()) / perfect.shape[1] if perfect.shape[1] > 1 else 0.0
+
+    def _scores(self, z: Tensor) -> Tensor:
+        return metric_of(self.metric, self.loss).rows(z.unsqueeze(0), self.y_validation.t())[0]
 
     def truth(self, hidden_layers: int | None = None) -> nx.DiGraph:
         """The modules of the task that a network of this depth can show, or, without a depth, the gates as they are named.
