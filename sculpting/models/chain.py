@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +53,13 @@ class Chain:
         last = self.head or self.shape.activations[-1]
         wanted = " or in ".join(["a Linear layer", *sorted(expected)])
         raise ValueError(f"a model for loss {loss!r} must end in {wanted}; got {last}")
+
+    def without_zeros(self) -> Chain:
+        """The chain whose mask also covers weights that are exactly zero, as pruning leaves them. Biases stay as they are."""
+        mask = self.mask.clone()
+        for kept, weight in zip(*(self.shape.weights(flat.unsqueeze(0)) for flat in (mask, self.values)), strict=True):
+            kept *= weight != 0
+        return replace(self, mask=mask)
 
 
 def read_model(model: nn.Module) -> Chain:
