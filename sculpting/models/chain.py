@@ -52,7 +52,7 @@ class Chain:
             return Chain(Shape(self.shape.widths, (*self.shape.activations[:-1], "sigmoid")), self.values, self.mask, None, self.device)
         last = self.head or self.shape.activations[-1]
         wanted = " or in ".join(["a Linear layer", *sorted(expected)])
-        raise ValueError(f"a model for loss {loss!r} must end in {wanted}; got {last}")
+        raise ValueError(f"a model for loss {loss!r} must end in {wanted}; got {last}. Remove it, or pass another loss")
 
     def without_zeros(self) -> Chain:
         """The chain whose mask also covers weights that are exactly zero, as pruning leaves them. Biases stay as they are."""
@@ -93,8 +93,8 @@ def read_model(model: nn.Module) -> Chain:
     Shape(widths=(4, 8, 2), activations=('tanh', 'identity'))
     """
     if not isinstance(model, nn.Module):
-        hint = ". Pass its model()" if hasattr(model, "model") else ""
-        raise TypeError(f"the model must be a torch.nn.Module; got {type(model).__name__}{hint}")
+        hint = "Pass its model()" if hasattr(model, "model") else "Pass an instance of the class" if isinstance(model, type) else "Pass one"
+        raise TypeError(f"the model must be a torch.nn.Module; got {type(model).__name__}. {hint}")
     steps = steps_of(model)
     layers = layers_of(steps)
     if len(layers) < 2:

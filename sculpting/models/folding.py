@@ -53,7 +53,7 @@ def layers_of(steps: Iterable[Step]) -> list[Layer]:
     if waiting is not None and layers:
         raise ValueError(
             f"a constant must come beside a Linear layer, which takes it in; got {waiting.what} after the last activation. "
-            "Add a Linear layer after it, or scale the targets instead"
+            "Remove it, or add a Linear layer after it"
         )
     return layers
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..activations import ACTIVATIONS
+from .advice import advice_for
 from .forms import ALIASES, FORMS, HEADS_OF, form_of
 from .steps import Activate, Linear, ScaleShift, Step
 
@@ -63,13 +63,7 @@ Rule = Callable[[Call], Step | None]
 
 def unsupported(call: Call) -> UnsupportedError:
     """The error for a call that has no rule, or one that its rule does not take."""
-    advice = _ADVICE.get(call.function)
-    if advice is None:
-        advice = (
-            "Supported: Linear, BatchNorm1d, Flatten, Dropout, arithmetic with constants, and the activations "
-            f"{', '.join(sorted(ACTIVATIONS))}"
-        )
-    return UnsupportedError(f"the model has a layer that is not supported: {call.what}. {advice}")
+    return UnsupportedError(f"the model has a layer that is not supported: {call.what}. {advice_for(call.function)}")
 
 
 def rule_of(function: str) -> Rule:
@@ -217,23 +211,4 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(("div", "truediv", "itruediv", "idiv", "true_divide", "divide"), _divided),
     **dict.fromkeys(("neg", "negative"), _negated),
     **dict.fromkeys((*FORMS, *HEADS_OF, *ALIASES), _activated),
-}
-_BOUNDED = "Use nn.Hardtanh(0, 1), nn.Hardtanh() or nn.ReLU6(), the nearest ones"
-_NORM = "Use nn.BatchNorm1d, which folds into the Linear layer beside it, or remove it"
-_CONVOLUTION = "Sculpt the Linear layers alone, on the features that they get"
-_ADVICE: dict[str, str] = {
-    **dict.fromkeys(("leaky_relu", "prelu", "rrelu"), "Use nn.LeakyReLU(), of slope 0.01, the nearest one"),
-    **dict.fromkeys(("elu", "celu"), "Use nn.ELU(), of alpha 1, the nearest one"),
-    "gelu": "Use nn.GELU(), the nearest one",
-    "softplus": "Use nn.Softplus(), of beta 1, the nearest one",
-    **dict.fromkeys(("threshold", "maximum", "square", "hardshrink", "where"), "Use nn.ReLU(), the nearest one"),
-    **dict.fromkeys(("hardtanh", "clamp", "clip", "clamp_min", "clamp_max"), _BOUNDED),
-    **dict.fromkeys(("sin", "cos", "atan", "arctan", "erf", "sign", "tanhshrink", "softshrink"), "Use nn.Tanh(), the nearest one"),
-    **dict.fromkeys(("exp", "log1p", "pow"), "Use nn.Softplus(), the nearest one"),
-    "glu": "Use nn.SiLU(), the nearest one",
-    **dict.fromkeys(("layer_norm", "group_norm", "rms_norm", "normalize"), _NORM),
-    **dict.fromkeys(("batch_norm", "instance_norm"), "Use nn.BatchNorm1d with running statistics, or remove it"),
-    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "max_pool1d", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"), _CONVOLUTION),
-    "embedding": "Give the model one column for each category instead",
-    **dict.fromkeys(("softmax", "log_softmax"), "Let it be over dimension 1, at the end of the model"),
 }

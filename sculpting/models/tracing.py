@@ -123,7 +123,10 @@ class Tracer:
         call = Call(name.strip("_"), what, place, rest, kwargs, before.twin, result)
         try:
             if len(values) > 1:
-                raise UnsupportedError(f"the model must be a chain; got {call.function!r}, which joins several values{self._where()}")
+                raise UnsupportedError(
+                    f"the model must be a chain; got {call.function!r}, which joins several values{self._where()}. Skip connections and "
+                    "products of units cannot be read; x * sigmoid(x) is nn.SiLU()"
+                )
             if kwargs.get("out") is not None or not any(arg is before for arg in (*args, kwargs.get("input"))):
                 raise unsupported(call)
             step = rule_of(call.function)(call)
@@ -188,9 +191,9 @@ def _traced(model: nn.Module, tracer: Tracer, width: int) -> tuple[Step, ...]:
     except UnsupportedError as error:
         raise ValueError(str(error)) from None
     except Exception as error:  # the user's code may raise anything
-        where = tracer._where()
+        name, where = type(model).__name__, tracer._where()
         raise TypeError(
-            f"the forward of {type(model).__name__} cannot be traced{where} ({error}). Pass a Sequential of its layers"
+            f"the forward of {name} cannot be traced on rows of shape (S, {width}){where}: {error}. Pass a Sequential of its layers"
         ) from error
     if not isinstance(output, Rows):
         got = f"a {type(output).__name__}" if not isinstance(output, Tensor) else "a tensor that does not depend on its input"
@@ -250,4 +253,6 @@ def _rows_in(value: Any) -> Iterator[Rows]:
 
 
 def _brief(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_brief, value))}]"
     return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else str(value)
