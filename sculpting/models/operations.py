@@ -193,7 +193,7 @@ def _activated(call: Call) -> Activate | None:
 
 
 _SAME = (
-    "contiguous", "clone", "detach", "float", "double", "half", "bfloat16", "to", "type", "type_as", "cpu", "cuda", "requires_grad",
+    "data", "contiguous", "clone", "detach", "float", "double", "half", "bfloat16", "to", "type", "type_as", "cpu", "cuda", "requires_grad",
     "positive", "dropout", "dropout1d", "alpha_dropout", "feature_alpha_dropout",
 )  # fmt: skip
 _RESHAPES = ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "ravel", "view_as", "reshape_as", "atleast_2d")

@@ -30,6 +30,7 @@ VALUES = {
     "item", "tolist", "numpy", "equal", "allclose", "is_nonzero",
 }  # fmt: skip
 IN_PLACE = {"__setitem__", "__delitem__", "__set__", "__iadd__", "__isub__", "__imul__", "__itruediv__", "__idiv__", "__ipow__"}
+LIKE = {"view_as", "reshape_as", "type_as", "to"}  # of further rows only the shape or the precision counts
 PLAIN = {"inplace": False, "_stacklevel": None, "dtype": None, "training": None, "p": None}  # arguments that errors leave out
 
 
@@ -103,10 +104,15 @@ class Tracer:
             if not _holds_tensors(result) and name not in IN_PLACE:
                 return result
         values = [*_rows_in((args, kwargs))]
+        in_place = name in IN_PLACE or (name.endswith("_") and name[:2] != "__") or bool(kwargs.get("inplace"))
+        target = kwargs.get("out") if kwargs.get("out") is not None else args[0] if in_place and args else values[0]
+        if not isinstance(target, Rows):
+            raise UnsupportedError(f"the model must not write its rows into another tensor; got {name!r}{self._where()}. Use its result")
         history = self._after(name, args, kwargs, values, result)
-        if name in IN_PLACE or (name.endswith("_") and name[:2] != "__") or kwargs.get("inplace"):
-            values[0].history.steps, values[0].history.error = history.steps, history.error
-            return values[0]
+        if in_place:
+            target.history.steps, target.history.error = history.steps, history.error
+            target.twin = result if isinstance(result, Tensor) else target.twin
+            return target
         if isinstance(result, (list, tuple)):
             return tuple(Rows.of(self, history, part) for part in result)
         return Rows.of(self, history, values[0].twin if result is None else result.float())
@@ -122,7 +128,7 @@ class Tracer:
         what = self._what(name, rest, kwargs)
         call = Call(name.strip("_"), what, place, rest, kwargs, before.twin, result)
         try:
-            if len(values) > 1:
+            if len(values) > 1 and name not in LIKE:
                 raise UnsupportedError(
                     f"the model must be a chain; got {call.function!r}, which joins several values{self._where()}. Skip connections and "
                     "products of units cannot be read; x * sigmoid(x) is nn.SiLU()"
@@ -162,15 +168,17 @@ def steps_of(model: nn.Module) -> tuple[Step, ...]:
         When it does something that is not supported; the text names it.
     """
     check_readable(model)
-    failures: list[tuple[int, Exception]] = []
+    failures: list[Exception] = []
     for width in _widths(model):
         copied = copy_of(model)
         tracer = Tracer(next((tensor.device for tensor in model.parameters()), torch.device("cpu")))
         try:
             return _traced(copied, tracer, width)
         except (TypeError, ValueError) as error:
-            failures.append((tracer.linears, error))
-    raise max(failures, key=lambda failure: failure[0])[1]
+            if tracer.linears:  # the width was right
+                raise
+            failures.append(error)
+    raise failures[0]
 
 
 def _widths(model: nn.Module) -> list[int]:
