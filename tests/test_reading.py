@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from quick import QUICK
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
 
+from sculpting import sculpt
 from sculpting.activations import ACTIVATIONS
 from sculpting.mlp.batched_mlp import BatchedMLP
 from sculpting.models.chain import Chain, read_model
+from sculpting.narrow import narrow
 
 X = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
 
@@ -224,6 +227,19 @@ def test_reading_changes_nothing_of_a_model_in_training(name: str) -> None:
     assert torch.equal(before[2], after[2])
     assert getattr(model, "seen", []) == []
     assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_sculpt_and_narrow_start_from_a_folded_model_and_leave_it() -> None:
+    model = nn.Sequential(With(lambda m, x: (x - m.mean) / m.std), moved(mlp(nn.BatchNorm1d(6), nn.Tanh()))).train()
+    before = state_of(model)
+    y = (X[:, :2] > 0).float()
+    dense = sculpt(model, (X, y), initial="model", **QUICK, steps=20).dense
+    kept = narrow(model, (X, y), units=6, method="ablation", recovery_steps=0).narrowed[0].network
+    after = state_of(model)
+    assert all(torch.equal(a[1], b[1]) for a, b in zip(before[0], after[0], strict=True))
+    assert before[1] == after[1]
+    for network in (*dense, kept):
+        torch.testing.assert_close(network.model()(X), copy.deepcopy(model).eval()(X), rtol=1e-5, atol=1e-5)
 
 
 def test_eight_threads_read_and_run_models_side_by_side() -> None:
