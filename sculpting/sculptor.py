@@ -48,6 +48,7 @@ def sculpt(
     training: TrainingSettings | None = None,
     schedule: ScheduleSettings | None = None,
     initial: str = "fresh",
+    regrow: bool = False,
     loss: str | None = None,
     validation: Any = None,
     test: Any = None,
@@ -83,6 +84,8 @@ def sculpt(
     initial : {"fresh", "model"}
         Draw Kaiming-normal weights for each seed, or start all seeds from the model's own weights. Seeds then differ only in noise and
         data order.
+    regrow : bool
+        With ``initial="model"``, train weights that are exactly zero. Otherwise they were pruned, and stay so.
     loss : {"bce", "ce", "mse"}, optional
         Binary cross-entropy, cross-entropy or mean squared error; follows from the targets when left out.
     validation : pair (x, y) or float, optional
@@ -138,7 +141,7 @@ def sculpt(
         task, chains = scaling.task(task), [scaling.chain(chain) for chain in chains]
     check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
     place = device_of(chains[0].device if device is None else device)
-    names, population = _dense(chains, range(seed, seed + seeds), len(training.learning_rates), initial, place)
+    names, population = _dense(chains, range(seed, seed + seeds), len(training.learning_rates), initial, regrow, place)
     first_steps = steps_of(chains, schedule)
     criterion = _criterion(task, schedule, min_accuracy, reserve=bool(first_steps[1]))
     engine = _engine(task, training, schedule, place, max_members)
@@ -160,9 +163,11 @@ def sculpt(
 
 
 def _dense(
-    chains: Sequence[Chain], numbers: Sequence[int], rates: int, initial: str, device: torch.device
+    chains: Sequence[Chain], numbers: Sequence[int], rates: int, initial: str, regrow: bool, device: torch.device
 ) -> tuple[list[ChainName], Population]:
     """The dense networks before training: a member for each model, learning rate and seed."""
+    if regrow and initial == "fresh":
+        raise ValueError("regrow needs initial='model', since fresh weights are never zero; got initial='fresh'. Leave regrow out")
     names = [ChainName(s, model=m, rate=r) for m in range(len(chains)) for r in range(rates) for s in numbers]
     parts = []
     for chain in chains:
@@ -170,9 +175,22 @@ def _dense(
             population = Population.fresh(chain.shape, keys([("initial", s) for s in [*numbers] * rates], device))
             parts.append(population.masked(population.mask * chain.mask.to(device)))
         else:
-            flats = (flat.to(device).repeat(len(numbers) * rates, 1) for flat in (chain.values, chain.mask))
+            mask = chain.mask if regrow else _without_zeros(chain).mask
+            flats = (flat.to(device).repeat(len(numbers) * rates, 1) for flat in (chain.values, mask))
             parts.append(Population.of(chain.shape, *flats))
     return names, Population.padded(parts)
+
+
+def _without_zeros(chain: Chain) -> Chain:
+    """The chain with its zero weights pruned, which must leave some in every layer."""
+    sparse = chain.without_zeros()
+    for layer, mask in enumerate(sparse.shape.weights(sparse.mask.unsqueeze(0))):
+        if not mask.any():
+            raise ValueError(
+                f"every layer of a model must have weights that are not zero, since zeros stay pruned; got none in weight layer {layer}. "
+                "Pass regrow=True to train them"
+            )
+    return sparse
 
 
 def _criterion(task: Task, schedule: ScheduleSettings, min_accuracy: float | None, reserve: bool) -> AcceptanceCriterion:
