@@ -42,7 +42,9 @@ def even_and_odd(names=None):
     rng = np.random.default_rng(0)
     graph = LayeredGraph.from_weights([rng.normal(size=(3, 4)), rng.normal(size=(2, 3)), np.tile(np.eye(2), (8, 1))])
     if names:
-        graph = LayeredGraph(graph.weights, input_names=names, output_names=tuple(f"is class {i}" for i in range(16)))
+        graph = LayeredGraph.from_weights(
+            graph.weights, orientation="in_out", input_names=names, output_names=tuple(f"is class {i}" for i in range(16))
+        )
     return hierarchy(graph, ([0] * 4, [0] * 3, [1, 2], [1, 2] * 8))
 
 

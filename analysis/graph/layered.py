@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from .arrays import checked_array, checked_matrix, kept
+from .chains import STORED, check_chain, stored
 from .conversion import adjacency_weights, networkx_fields, networkx_graph
 from .functions import ACTIVATIONS, LOSSES
 
@@ -27,7 +28,8 @@ __all__ = ["LayeredGraph"]
 class LayeredGraph:
     """A weighted, directed graph whose edges run from each layer to the next.
 
-    Arrays are copied, and the copies cannot be written to.
+    Make one with :meth:`from_weights`, :meth:`from_adjacency`, :meth:`from_networkx` or :meth:`from_igraph`. Arrays are copied, and the
+    copies cannot be written to.
 
     Parameters
     ----------
@@ -41,11 +43,13 @@ class LayeredGraph:
         ``x0, x1, ...`` and ``y0, y1, ...`` when left out.
     loss : {"bce", "ce", "mse"}
         The loss that the network was trained with. It determines the decisions of the outputs: see :meth:`decisions`.
+    orientation : {"in_out"}
+        That of ``weights``. It has no other value, so that no matrices of the other orientation are read by mistake.
 
     Raises
     ------
     TypeError
-        When weights or biases are not real numbers.
+        When weights or biases are not real numbers, or ``orientation`` is left out.
     ValueError
         When shapes do not match, values are masked or not finite, or names do not fit.
 
@@ -62,17 +66,18 @@ class LayeredGraph:
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
     loss: str = "bce"
+    orientation: str | None = None
 
     def __post_init__(self) -> None:
+        if self.orientation != STORED:
+            raise TypeError(
+                f"LayeredGraph must be made with orientation={STORED!r} (row = source); got {self.orientation!r}. Use "
+                f"LayeredGraph.from_weights(weights) for matrices (n_out, n_in), with orientation={STORED!r} for (n_in, n_out)"
+            )
         weights = tuple(kept(checked_matrix(w, f"weights[{i}]")) for i, w in enumerate(self.weights))
         if not weights:
             raise ValueError("weights must hold at least one matrix; got none")
-        for i in range(1, len(weights)):
-            if weights[i].shape[0] != weights[i - 1].shape[1]:
-                raise ValueError(
-                    f"weights[{i}] must have {weights[i - 1].shape[1]} source units to follow weights[{i - 1}] of shape "
-                    f"{weights[i - 1].shape} (source, target); got shape {weights[i].shape}"
-                )
+        check_chain(weights, STORED)
         biases = tuple(kept(checked_array(b, f"biases[{i}]")) for i, b in enumerate(self.biases)) or tuple(
             kept(np.zeros(w.shape[1])) for w in weights
         )
@@ -97,26 +102,36 @@ class LayeredGraph:
         object.__setattr__(self, "output_names", _names(self.output_names, weights[-1].shape[1], "y"))
 
     @classmethod
-    def from_weights(cls, matrices: Sequence[ArrayLike], **fields: Any) -> LayeredGraph:
-        """The graph of weight matrices of shape ``(n_out, n_in)``, the orientation of PyTorch, first layer first.
+    def from_weights(cls, matrices: Sequence[ArrayLike], orientation: str = "out_in", **fields: Any) -> LayeredGraph:
+        """The graph of weight matrices, first layer first.
 
         This is the only place in the library where weights are transposed.
+
+        Parameters
+        ----------
+        matrices : sequence of arrays
+        orientation : {"out_in", "in_out"}
+            Whether the matrices are ``(n_out, n_in)``, as in PyTorch, or ``(n_in, n_out)``, as ``coefs_`` of scikit-learn and the
+            kernels of Keras.
+        **fields
+            The other parameters of the class.
+
+        Raises
+        ------
+        ValueError
+            When ``orientation`` is unknown or a matrix does not follow the one before it.
 
         Examples
         --------
         >>> LayeredGraph.from_weights([[[0.5, -0.5]], [[1.0], [0.0]]]).widths
         (2, 1, 2)
+        >>> LayeredGraph.from_weights([[[0.5], [-0.5]], [[1.0, 0.0]]], orientation="in_out").widths
+        (2, 1, 2)
         """
         if isinstance(matrices, (str, bytes)) or not isinstance(matrices, Sequence):
             raise TypeError(f"weights must be a sequence of matrices (n_out, n_in), first layer first; got {type(matrices).__name__}")
         arrays = [checked_matrix(m, f"weights[{i}]") for i, m in enumerate(matrices)]
-        for i in range(1, len(arrays)):
-            if arrays[i].shape[1] != arrays[i - 1].shape[0]:
-                raise ValueError(
-                    f"weights[{i}] must have {arrays[i - 1].shape[0]} columns to follow weights[{i - 1}] of shape "
-                    f"{arrays[i - 1].shape}; got shape {arrays[i].shape}"
-                )
-        return cls(tuple(a.T for a in arrays), **fields)
+        return cls(stored(arrays, orientation), orientation=STORED, **fields)
 
     @classmethod
     def from_adjacency(cls, adjacency: ArrayLike | sp.sparray | sp.spmatrix, widths: Sequence[int], **fields: Any) -> LayeredGraph:
@@ -138,7 +153,7 @@ class LayeredGraph:
         >>> LayeredGraph.from_adjacency([[0, 0, 3.0], [0, 0, 0], [0, 0, 0]], [2, 1]).edge_count
         1
         """
-        return cls(adjacency_weights(adjacency, widths), **fields)
+        return cls(adjacency_weights(adjacency, widths), orientation=STORED, **fields)
 
     @classmethod
     def from_networkx(cls, graph: nx.DiGraph) -> LayeredGraph:
@@ -159,7 +174,7 @@ class LayeredGraph:
         >>> LayeredGraph.from_networkx(nx.DiGraph([("a", "h"), ("b", "h"), ("h", "y")])).widths
         (2, 1, 1)
         """
-        return cls(**networkx_fields(graph))
+        return cls(**networkx_fields(graph), orientation=STORED)
 
     @classmethod
     def from_igraph(cls, graph: igraph.Graph) -> LayeredGraph:
