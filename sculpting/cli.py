@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import io
 import math
 import os
 import re
@@ -32,6 +33,8 @@ WIDTH = 24
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status, 2 with one line on standard error when the input is bad."""
     name = "sculpting"
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of inputs may have letters that the console lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options = _parser().parse_args(arguments)
         name += f" {options.command} {getattr(options, 'study', '')}".rstrip()

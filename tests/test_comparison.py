@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import Hierarchy, LayeredGraph, compare, detect_modules
+from analysis.hierarchy import module_graph
 from analysis.truth.contraction import SearchLimitError, contraction
 from analysis.truth.verdicts import verdict_of
 from sculpting import tasks
@@ -198,6 +199,8 @@ def test_renaming_and_permuting_change_nothing(order: list[int], names: list[int
         ("truth", "must be a networkx.DiGraph .*; got str"),
         (nx.MultiDiGraph(truth_of(((0,), (0,)))), "must be a networkx.DiGraph without parallel edges, .*; got MultiDiGraph"),
         (nx.DiGraph([(0, 1)]), "every module of the truth must have `inputs` and `outputs`"),
+        (nx.DiGraph(truth_of(("0 1", ()))), r"a JSON list such as '\[0, 1\]'; got '0 1'"),
+        (nx.DiGraph(truth_of(("[0, 9]", "[]"))), r"6 inputs to one module at most; got \[0, 9\]"),
         (truth_of(((0, 9), ())), r"each of the network's 6 inputs to one module at most; got \[0, 9\]"),
         (truth_of(((0,), ()), ((0,), ())), r"6 inputs to one module at most; got \[0, 0\]"),
         (truth_of(((), (3,))), r"3 outputs to one module at most; got \[3\]"),
@@ -217,7 +220,7 @@ def test_many_alike_modules_in_any_order_are_compared_at_once(layers: int) -> No
     graph = LayeredGraph.from_weights((np.ones((1, 20)), *[ring] * (layers - 1), np.ones((20, 1))), orientation="in_out")
     labels = tuple(np.array_split(np.arange(20 * layers + 2), np.cumsum([1, *[20] * layers])))
     found = Hierarchy(graph, labels, labels)
-    same, rng = found.to_networkx(), np.random.default_rng(0)
+    same, rng = module_graph(found), np.random.default_rng(0)
     names = dict(zip(same, rng.permutation(len(same)).tolist(), strict=True))
     truth = nx.DiGraph()
     for node in rng.permutation(len(same)).tolist():

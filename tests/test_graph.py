@@ -131,7 +131,9 @@ ROWS = np.random.default_rng(0).normal(size=(60, 3))
         pytest.param(MLPClassifier((5, 4), activation="tanh", max_iter=3), ROWS[:, 0] > 0, "bce", ("True",), id="two classes"),
         pytest.param(MLPClassifier((5, 5), activation="logistic", max_iter=3), ROWS.argmax(axis=1), "ce", ("0", "1", "2"), id="classes"),
         pytest.param(MLPClassifier((3,), max_iter=3), (ROWS > 0).astype(int), "bce", ("0", "1", "2"), id="bits"),
-        pytest.param(MLPRegressor(hidden_layer_sizes=(3, 3), activation="identity", max_iter=3), ROWS[:, :2], "mse", ("y0", "y1"), id="numbers"),
+        pytest.param(
+            MLPRegressor(hidden_layer_sizes=(3, 3), activation="identity", max_iter=3), ROWS[:, :2], "mse", ("y0", "y1"), id="numbers"
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from ..texts import clean
 from .arrays import checked_array
 from .functions import known_loss
 
@@ -74,7 +75,7 @@ def networkx_graph(
     graph = nx.DiGraph(**facts)
     for layer, values in enumerate([np.zeros(len(weights[0])), *biases]):
         for index, bias in enumerate(values.tolist()):
-            graph.add_node((layer, index), layer=layer, bias=bias, name=unit_name(layer, index))
+            graph.add_node((layer, index), layer=layer, bias=bias, name=clean(unit_name(layer, index)))
     for layer, weight in enumerate(weights):
         for source, target in np.argwhere(weight).tolist():
             graph.add_edge((layer, source), (layer + 1, target), weight=float(weight[source, target]))

@@ -261,7 +261,11 @@ class LayeredGraph:
         return outputs > (0.5 if self.activations[-1] == "sigmoid" or self.loss == "mse" else 0.0)
 
     def to_networkx(self) -> nx.DiGraph:
-        """A ``networkx.DiGraph`` over units ``(layer, index)`` with ``layer``, ``bias``, ``name`` and edge ``weight``."""
+        """A ``networkx.DiGraph`` over units ``(layer, index)`` with ``layer``, ``bias``, ``name`` and edge ``weight``.
+
+        networkx writes it as GraphML, GEXF and GML, and :func:`~analysis.graph.as_graph` reads it back, but GEXF keeps no activations and
+        no loss.
+        """
         return networkx_graph(self.weights, self.biases, self.unit_name, activations=" ".join(self.activations), loss=self.loss)
 
     def to_igraph(self) -> igraph.Graph:

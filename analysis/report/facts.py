@@ -8,7 +8,7 @@ import numpy as np
 
 from ..drawing.images import PixelMap
 from ..drawing.page_layout import captions_of
-from ..hierarchy import Hierarchy
+from ..hierarchy import Hierarchy, module_graph
 from ..layout.ordering import drawn_edges
 
 __all__ = ["COLUMNS", "PIXEL_COLUMNS", "TITLE", "facts_of", "headline_of", "pixel_headline", "pixel_row", "rows_of"]
@@ -50,7 +50,7 @@ def facts_of(hierarchy: Hierarchy) -> list[tuple[str, str]]:
 
 def rows_of(hierarchy: Hierarchy) -> list[tuple[str, ...]]:
     """A row for each module, in the order of ``COLUMNS``; empty cells where there is nothing."""
-    graph, flow = hierarchy.graph, hierarchy.to_networkx()
+    graph, flow = hierarchy.graph, module_graph(hierarchy)
     rows: list[tuple[str, ...]] = []
     for module in hierarchy.modules:
         layers = np.bincount([layer for layer, _ in module.units], minlength=len(graph.weights) + 1)
