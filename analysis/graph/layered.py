@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from .arrays import checked_array, checked_matrix, kept
 from .chains import STORED, check_chain, stored
-from .conversion import adjacency_weights, networkx_fields, networkx_graph
+from .conversion import adjacency_graph, adjacency_weights, networkx_fields, networkx_graph
+from .frames import adjacency_names, columns_of, end_names
 from .functions import ACTIVATIONS, LOSSES
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class LayeredGraph:
         Parameters
         ----------
         matrices : sequence of arrays
+            Arrays, SciPy sparse arrays, tensors, or data frames, whose names become those of inputs and outputs.
         orientation : {"out_in", "in_out"}
             Whether the matrices are ``(n_out, n_in)``, as in PyTorch, or ``(n_in, n_out)``, as ``coefs_`` of scikit-learn and the
             kernels of Keras.
@@ -131,29 +132,38 @@ class LayeredGraph:
         if isinstance(matrices, (str, bytes)) or not isinstance(matrices, Sequence):
             raise TypeError(f"weights must be a sequence of matrices (n_out, n_in), first layer first; got {type(matrices).__name__}")
         arrays = [checked_matrix(m, f"weights[{i}]") for i, m in enumerate(matrices)]
-        return cls(stored(arrays, orientation), orientation=STORED, **fields)
+        weights = stored(arrays, orientation)
+        return cls(weights, orientation=STORED, **{**end_names(matrices, orientation), **fields})
 
     @classmethod
-    def from_adjacency(cls, adjacency: ArrayLike | sp.sparray | sp.spmatrix, widths: Sequence[int], **fields: Any) -> LayeredGraph:
-        """The graph of a square adjacency (row = source) over all units, layer after layer.
+    def from_adjacency(cls, adjacency: Any, widths: Sequence[int] | None = None, **fields: Any) -> LayeredGraph:
+        """The graph of a square adjacency (row = source) over all units.
 
         Parameters
         ----------
-        adjacency : array or SciPy sparse array of shape (n, n), n = sum(widths)
-        widths : sequence of int
-            Units in each layer, inputs first.
+        adjacency : array, SciPy sparse array or data frame of shape (n, n)
+            The names that a data frame has become those of inputs and outputs.
+        widths : sequence of int, optional
+            Units in each layer, inputs first, where units stand layer after layer. When left out, layers are found as in
+            :meth:`from_networkx`.
 
         Raises
         ------
         ValueError
-            When the shape does not fit ``widths``, or an edge does not run from one layer to the next. Stored zeros are not edges.
+            When the shape does not fit ``widths``, rows and columns have other names, or an edge does not run from one layer to the
+            next. Stored zeros are not edges.
 
         Examples
         --------
         >>> LayeredGraph.from_adjacency([[0, 0, 3.0], [0, 0, 0], [0, 0, 0]], [2, 1]).edge_count
         1
         """
-        return cls(adjacency_weights(adjacency, widths), orientation=STORED, **fields)
+        names = adjacency_names(adjacency)
+        if widths is None:
+            return replace(cls.from_networkx(adjacency_graph(adjacency, names)), **fields)
+        weights = adjacency_weights(adjacency, widths)
+        ends = {"input_names": names[: widths[0]], "output_names": names[len(names) - widths[-1] :]} if names else {}
+        return cls(weights, orientation=STORED, **{**ends, **fields})
 
     @classmethod
     def from_networkx(cls, graph: nx.DiGraph) -> LayeredGraph:
@@ -230,11 +240,15 @@ class LayeredGraph:
         >>> [values.tolist() for values in graph.unit_values([[3.0, 1.0]])]
         [[[3.0, 1.0]], [[2.0]], [[4.0]]]
         """
-        values = np.asarray(x, dtype=float)
+        values, columns = checked_array(x, "x"), columns_of(x)
         if values.ndim != 2 or values.shape[1] != self.widths[0]:
             raise ValueError(f"x must have shape (rows, {self.widths[0]}); got {values.shape}")
-        if not np.isfinite(values).all():
-            raise ValueError(f"x must be finite; got {int((~np.isfinite(values)).sum())} NaN or infinite values")
+        if columns != self.input_names and set(columns) == set(self.input_names):
+            raise ValueError(f"x must have its columns in the order of the inputs, {list(self.input_names)}; got {list(columns)}")
+        wrong = ~np.isfinite(values)
+        if wrong.any():
+            first, count = (columns or self.input_names)[int(wrong.any(axis=0).argmax())], int(wrong.sum())
+            raise ValueError(f"x must be finite; got {count} NaN or infinite values, some in column {first!r}. Fill them or leave them out")
         layers = [values]
         for weight, bias, activation in zip(self.weights, self.biases, self.activations, strict=True):
             layers.append(ACTIVATIONS[activation](layers[-1] @ weight + bias))

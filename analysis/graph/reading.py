@@ -9,6 +9,7 @@ from typing import Any
 import networkx as nx
 
 from .estimators import estimator_fields, is_estimator
+from .frames import is_frame
 from .functions import known_loss
 from .layered import LayeredGraph
 
@@ -42,7 +43,8 @@ def as_graph(network: Any) -> LayeredGraph:
 
     Parameters
     ----------
-    network : LayeredGraph, networkx.DiGraph, igraph.Graph, sequence of matrices (n_out, n_in), or an object with ``weights``
+    network : LayeredGraph, networkx.DiGraph, igraph.Graph, sequence of matrices (n_out, n_in), data frame, or object with ``weights``
+        A data frame is an adjacency over units that have names: see :meth:`LayeredGraph.from_adjacency`.
         An object with ``weights`` (such as a ``SparseNetwork``) may also have ``biases``, ``activations``, ``input_names``,
         ``output_names`` and ``loss``. A result with a ``network`` stands for it. A fitted ``MLPClassifier`` or
         ``MLPRegressor`` of scikit-learn is read with its activations and names. For matrices (n_in, n_out) see
@@ -67,6 +69,13 @@ def as_graph(network: Any) -> LayeredGraph:
         return LayeredGraph.from_networkx(network)
     if "igraph" in sys.modules and isinstance(network, sys.modules["igraph"].Graph):
         return LayeredGraph.from_igraph(network)
+    if is_frame(network):
+        return LayeredGraph.from_adjacency(network)
+    if getattr(network, "ndim", 0) == 2:
+        raise TypeError(
+            "a single matrix may be weights or an adjacency; give [matrix] for the weights (n_out, n_in) of one layer, "
+            f"LayeredGraph.from_adjacency(matrix) for an adjacency; got {type(network).__name__} of shape {tuple(network.shape)}"
+        )
     if is_estimator(network):
         return LayeredGraph.from_weights(**estimator_fields(network))
     if hasattr(network, "weights"):
@@ -99,6 +108,7 @@ def several_networks(networks: Any) -> list[Any] | None:
     """
     if (
         _is_graph(networks)
+        or is_frame(networks)
         or isinstance(networks, (str, bytes, Mapping))
         or hasattr(networks, "ndim")
         or not isinstance(networks, Iterable)
@@ -118,11 +128,11 @@ def several_networks(networks: Any) -> list[Any] | None:
 
 def _is_graph(value: Any) -> bool:
     known = (LayeredGraph, nx.Graph, *((sys.modules["igraph"].Graph,) if "igraph" in sys.modules else ()))
-    return isinstance(value, known) or hasattr(value, "weights") or _is_result(value) or is_estimator(value)
+    return isinstance(value, known) or (hasattr(value, "weights") and not is_frame(value)) or _is_result(value) or is_estimator(value)
 
 
 def _is_result(value: Any) -> bool:
-    return hasattr(value, "network") and not hasattr(value, "weights")
+    return hasattr(value, "network") and not hasattr(value, "weights") and not is_frame(value)
 
 
 def _depth(value: Any) -> int:
