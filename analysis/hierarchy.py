@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VIEWS", "Hierarchy", "Module", "check_hierarchy", "module_graph"]
 
-# The functions that draw and print a hierarchy: "draw", "text" and "page". They import the class, so the class cannot import them;
+# The functions that draw and print a hierarchy: "draw", "text", "page" and "frame". They import the class, so the class cannot import them;
 # `analysis/__init__` registers them here.
 VIEWS: dict[str, Callable[..., Any]] = {}
 
@@ -135,6 +135,25 @@ class Hierarchy:
             facts["module"] = int(self.labels[layer][index])
         named = nx.relabel_nodes(graph, {unit: f"{unit[0]}:{unit[1]}" for unit in graph})
         return write_file(path, "\n".join(nx.generate_graphml(named)).encode())
+
+    def frame(self, rows: str = "modules") -> Any:
+        """The modules or the units as a ``pandas.DataFrame``, which needs pandas.
+
+        Parameters
+        ----------
+        rows : {"modules", "units"}
+            A row for each module, with ``module``, the names of its ``inputs`` and ``outputs``, the number of its ``hidden`` units and the
+            modules that it ``reads``. Or a row for each unit, with ``layer``, ``index``, ``name``, ``module`` and ``cluster``, -1 for a
+            removed unit.
+
+        Raises
+        ------
+        ImportError
+            When pandas is not installed.
+        ValueError
+            When ``rows`` is neither.
+        """
+        return VIEWS["frame"](self, rows)
 
     def draw(self, path: str | Path | None = None, **options: Any) -> Any:
         """Draw the hierarchy and return the axes: :func:`analysis.drawing.draw`, which has the options."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import networkx as nx
@@ -13,6 +15,7 @@ import pytest
 from analysis import Hierarchy, LayeredGraph, Module, compare
 from analysis.graph import as_graph
 from analysis.hierarchy import first_appearance
+from analysis.report.frames import records_of
 
 WEIGHTS = [np.array([[1.0, -2, 0, 0, 0], [0, 0, 1, 3, 0]]), np.array([[1.0, 0.5], [0, -4]])]
 
@@ -87,6 +90,26 @@ def test_graphml_holds_weights_names_and_modules(found: Hierarchy, tmp_path: Pat
     assert graph.nodes["0:3"] == {"layer": 0, "bias": 0.0, "name": "d", "module": 1}
     assert graph.nodes["0:4"]["module"] == -1
     assert (graph.number_of_nodes(), graph.number_of_edges()) == (9, 7)
+
+
+def test_rows_of_modules_and_units(found: Hierarchy) -> None:
+    assert records_of(found)[1] == {"module": 1, "inputs": ("c", "d"), "outputs": ("y1",), "hidden": 1, "reads": ()}
+    assert [(row["hidden"], row["reads"]) for row in records_of(found)] == [(1, ()), (1, ()), (0, (0, 1))]
+    units = records_of(found, "units")
+    assert units[4] == {"layer": 0, "index": 4, "name": "e", "module": -1, "cluster": -1}
+    assert [row["module"] for row in units] == np.concatenate(found.labels).tolist()
+    assert [row["name"] for row in units[5:]] == ["h1.0", "h1.1", "y0", "y1"]
+    with pytest.raises(ValueError, match=r"rows must be one of \['modules', 'units'\]; got 'edges'"):
+        found.frame("edges")
+
+
+def test_a_data_frame_has_these_rows_or_says_what_it_needs(found: Hierarchy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=list))
+    for rows in ("modules", "units"):
+        assert found.frame(rows) == records_of(found, rows)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="needs pandas; got none installed"):
+        found.frame()
 
 
 def test_labels_that_do_not_fit_the_network_are_refused(found: Hierarchy) -> None:
