@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
 from numbers import Integral
@@ -129,7 +130,11 @@ def _layers(graph: nx.DiGraph) -> dict[Hashable, int]:
     generations = list(nx.topological_generations(graph))
     early = [node for nodes in generations[:-1] for node in nodes if graph.out_degree(node) == 0]
     if early:
-        raise ValueError(f"every path must end in the last layer; got {early[0]!r} at the end of a shorter one. Give each node its `layer`")
+        warnings.warn(
+            f"every unit before the last layer must lead to another; got {len(early)} without, {early[0]!r} the first, read as removed "
+            "units. If one is an output, give every node its `layer`, and outputs the last",
+            stacklevel=2,
+        )
     return {node: i for i, nodes in enumerate(generations) for node in nodes}
 
 
@@ -140,7 +145,8 @@ def _check_layered(sources: ArrayLike, targets: ArrayLike, source_names: Sequenc
         i = int(wrong[0])
         raise ValueError(
             f"the graph must be layered: every edge runs from one layer to the next; got {source_names[i]} (layer {int(sources[i])}) "
-            f"-> {target_names[i]} (layer {int(targets[i])}). Give every node its `layer`, or insert units that pass the value on"
+            f"-> {target_names[i]} (layer {int(targets[i])}). Edges that skip a layer are not read: give every node its `layer` where this "
+            "one is wrong, or insert units that pass the value on"
         )
 
 

@@ -176,8 +176,13 @@ class LayeredGraph:
         Raises
         ------
         ValueError
-            When the graph is undirected or has a cycle, or an edge does not run from one layer to the next. Where layers are
-            topological generations, also when a path ends before the last layer.
+            When the graph is undirected or has a cycle, or an edge does not run from one layer to the next.
+
+        Warns
+        -----
+        UserWarning
+            When layers are topological generations and a path ends before the last layer: the unit at its end is read as a hidden unit
+            that is not alive, which detection removes.
 
         Examples
         --------
