@@ -65,6 +65,6 @@ def test_columns_that_hardly_vary_are_not_blown_up() -> None:
 
 def test_outputs_behind_an_activation_keep_their_units() -> None:
     bounded = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1), nn.Sigmoid())
-    task = as_task((X, 0.5 + 0.1 * np.tanh(X[:, 0])))
+    task = as_task((X, 0.5 + 0.1 * np.tanh(X[:, 0])), loss="mse")
     scaling = Scaling.of(task, [read_model(bounded).for_loss("mse")])
     assert (scaling.y_mean.tolist(), scaling.y_scale.tolist()) == ([0.0], [1.0])

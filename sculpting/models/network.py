@@ -27,6 +27,7 @@ FORMAT = "neural-sculpting network"
 VERSION = 2
 READ = (1, VERSION)  # version 1 had the steps of its origin in percent
 STEPS = ("unit_step", "edge_step")
+ENDINGS = (".safetensors", "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,9 +180,15 @@ class SparseNetwork:
 
         Raises
         ------
+        ValueError
+            When the path has an ending other than ``.safetensors``.
         OSError
             When the folder cannot be written to.
         """
+        if Path(path).suffix not in ENDINGS:
+            raise ValueError(
+                f"path must end in {ENDINGS[0]} or have no ending; got {str(path)!r}. For a file of torch, torch.save network.model()"
+            )
         tensors = {f"{kind}.{i}": np.ascontiguousarray(a) for kind in ("weights", "biases") for i, a in enumerate(getattr(self, kind))}
         facts = {name: getattr(self, name) for name in ("activations", "head", "accuracy", "input_names", "output_names", "origin", "loss")}
         header = {"format": FORMAT, "version": str(VERSION), "network": json.dumps(facts)}
