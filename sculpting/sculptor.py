@@ -67,16 +67,18 @@ def sculpt(
     model : nn.Module, or list of nn.Module
         Linear layers with elementwise activations; see ``read_model``. It is never changed, and ``Dropout`` is skipped. Several models of
         equal depth and activations, but any widths, are sculpted side by side in one population, each from every seed.
-    data : Task, pair (x, y) of tensors or arrays, TensorDataset or DataLoader
-        ``x`` of shape (rows, inputs). Loss and accuracy follow from the targets. Columns of 0 and 1: binary cross-entropy, fraction of
-        correct bits. Integer classes: cross-entropy, fraction of correct classes. Real values: mean squared error, coefficient of
-        determination.
+    data : Task, pair (x, y), Dataset or DataLoader
+        ``x`` of shape (rows, inputs), arrays, tensors or data frames. Loss and metric follow from the targets. Columns of 0 and 1: binary
+        cross-entropy, accuracy by output. Classes, as integers or by name: cross-entropy, accuracy. Real values: mean squared error,
+        R squared by output. Rows that are no complete truth table are divided into training, validation and test rows, and networks are
+        trained on standardised columns; they are returned in the units of the data.
     seeds, seed : int
         Number of seeds, and the first of them. Each seed has its own initial weights, noise and data order.
     min_accuracy : float in (0, 1], optional
-        The accuracy that a network must reach to be accepted. When left out, it is 1 for a complete truth table of bits or classes. For
-        other data it is the best accuracy of all dense networks, whatever their model and learning rate, less the ``tolerance``. It is
-        always above that of the best constant prediction; if no dense network beats that, nothing is pruned.
+        The accuracy that a network must reach to be accepted. When left out, it is 1 for a complete truth table of bits or classes. On
+        other data a network must not be inferior to the mean of the dense networks, by a paired test on the validation rows whose margin
+        is the ``tolerance``; see ``confidence`` in ``ScheduleSettings``. If no dense network beats the best constant prediction
+        significantly, nothing is pruned.
     training : TrainingSettings, optional
         Settings of the training rounds; those of the task when left out.
     schedule : ScheduleSettings, optional
@@ -91,6 +93,13 @@ def sculpt(
     validation : pair (x, y) or float, optional
         The rows that decide acceptance, or the fraction of the data to hold out for them: 0.2 when left out, drawn with ``seed``. A
         complete truth table of bits or classes is used whole.
+    test : pair (x, y) or float, optional
+        The rows that decide nothing, for the figures of the result, or their fraction; 0 for none. 0.2 when left out, but none where
+        ``validation`` brings rows of its own or a truth table is used whole.
+    groups : array of shape (rows,), optional
+        Rows of one group, such as those of one patient, stay together in one part.
+    metric : {"accuracy", "balanced accuracy", "R2"} or function of (targets, answers), optional
+        The figure by which networks are judged. With several outputs the worst counts.
     device : str or torch.device, optional
         Where to compute; the device of the model when left out. On a CPU small networks use one thread. Networks with more than 20,000
         live parameters are trained side by side on ``torch.get_num_threads()`` threads, which may change the result by rounding.
