@@ -42,7 +42,7 @@ def facts_of(hierarchy: Hierarchy) -> list[tuple[str, str]]:
     ]
     accuracy = getattr(hierarchy.network, "accuracy", None)
     if accuracy is not None:
-        facts.append(("accuracy", f"{float(accuracy):.4f}"))
+        facts.append((str(getattr(hierarchy.network, "metric", "accuracy")), f"{float(accuracy):.4f}"))
     if hierarchy.support is not None:
         interval = "" if hierarchy.support_interval is None else " (95 % interval {:.2f} to {:.2f})".format(*hierarchy.support_interval)
         facts.append(("support", f"{hierarchy.support:.3f} of the votes{interval}"))
