@@ -123,9 +123,8 @@ def test_an_adjacency_with_other_names_is_refused(frame: Any, index: str, column
 def test_a_frame_with_texts_or_gaps_is_refused_by_the_column(frame: Any) -> None:
     graph = as_graph([FIRST, SECOND])
     texts = frame(np.array([[1, 2, "cat"]], dtype=object), columns=["a", "b", "kind"])
-    with pytest.raises(
-        TypeError, match=r"x must hold real numbers; got \w+ with (object|str) in column 'kind'\. Fill what is missing, encode"
-    ):
+    text = r"x must hold real numbers; got \w+ with (object|str) in column 'kind'\. Fill what is missing, encode"
+    with pytest.raises(TypeError, match=text):
         graph.evaluate(texts)
     gaps = frame([[1.0, np.nan, 2.0]], columns=["a", "b", "c"])
     with pytest.raises(ValueError, match=r"x must be finite; got 1 NaN or infinite values, some in column 'b'\. Fill them or leave"):

@@ -72,7 +72,7 @@ def test_other_separators_and_decimal_commas_are_read(separator: str, tmp_path: 
     text = "\ufeffsize@price\n\n 3.5 @1.5\n4@2.5\n5@3\n".replace(".", comma).replace("@", separator)
     task = task_of(tmp_path, text, name="fruit.tsv")
     assert task.input_names == ("size",)
-    assert sorted(torch.cat([task.x, task.x_validation]).flatten().tolist()) == [3.5, 4.0, 5.0]
+    assert sorted(torch.cat([task.x, task.x_validation, task.x_test]).flatten().tolist()) == [3.5, 4.0, 5.0]
 
 
 def test_arrays_are_read(tmp_path: Path) -> None:
