@@ -95,7 +95,7 @@ def test_a_member_that_fails_a_stage_of_the_second_start_is_as_after_the_stage_b
 
 def test_without_min_accuracy_dense_networks_are_trained_until_three_rounds_gain_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.rand(60, 3, generator=torch.Generator().manual_seed(0))
-    call: dict[str, Any] = {**QUICK, "steps": 12, "seeds": 6, "unit_steps": [0.5], "edge_steps": []}
+    call: dict[str, Any] = {**QUICK, "steps": 12, "seeds": 6, "unit_steps": [0.5], "edge_steps": [], "confidence": None}
     model = nn.Sequential(nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 1))
     for tolerance, most in ((0.005, 12), (0.02, 40)):
         result = sculpt(model, (x, x.sum(dim=1)), **call, tolerance=tolerance, dense_rounds=most)

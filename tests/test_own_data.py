@@ -64,6 +64,16 @@ def test_one_row_of_few_may_always_be_lost() -> None:
     assert criterion.accepts(torch.zeros(2), "edges", few).tolist() == [True, False]
 
 
+def test_a_constant_is_never_accepted() -> None:
+    constant = torch.zeros(1, 100, dtype=torch.float64)
+    constant[:, :89] = 1
+    criterion = AcceptanceCriterion(tolerance=0.05, test=PairedTest(0.5, constant))
+    dense = torch.ones(1, 1, 100, dtype=torch.float64)
+    dense[:, :, 93:] = 0  # 93 right where the constant has 89
+    assert criterion.follow(torch.tensor([0.93]), dense, tried=1)
+    assert criterion.accepts(torch.zeros(2), "edges", torch.cat([dense, constant.unsqueeze(0)])).tolist() == [True, False]
+
+
 def test_the_worst_output_counts() -> None:
     two = torch.ones(1, 2, 100, dtype=torch.float64)
     two[0, 1, :5] = 0
@@ -95,6 +105,7 @@ def test_random_labels_end_with_nothing() -> None:
         if result.network is None:
             assert "more than chance explains" in str(result)
             assert result.test_accuracy is None
+            assert not any(attempt.accepted for attempt in result.history)
     assert ended.count(StopReason.NOTHING_LEARNT) >= 11
 
 

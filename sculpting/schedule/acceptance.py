@@ -109,6 +109,7 @@ class AcceptanceCriterion:
             return (self.test.bound(scores) >= self.min_accuracy - CLOSE) & _fits(fit, self.min_accuracy)
         tolerance = max(self.tolerance, ROWS * self.test.row_share)
         fitted = _fits(fit, self.test.reference.mean(dim=1) - max(self.tolerance, self.test.row_share))
+        fitted = fitted & ((scores - self.test.constant).mean(dim=(1, 2)) > CLOSE)
         return (self.test.bound(scores - self.test.reference) >= self.reserve_in(phase) - tolerance - CLOSE) & fitted
 
     def follow(self, dense: Tensor, scores: Tensor | None = None, tried: int = 1) -> bool:
@@ -126,7 +127,7 @@ class AcceptanceCriterion:
             if learnt:
                 self.test.reference = scores[rows].mean(dim=0)
                 best = float(self.test.reference.mean())
-        self.min_accuracy = max(best - self.tolerance, self.constant + 2 * CLOSE)
+        self.min_accuracy = max(best - self.tolerance if learnt else best + 2 * CLOSE, self.constant + 2 * CLOSE)
         return learnt
 
 
