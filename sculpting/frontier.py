@@ -52,11 +52,14 @@ class Frontier:
     dense : FrontierPoint or None
         The first dense network, with figures that are the mean over all of them.
     metric : str
+    candidates : tuple of SparseNetwork
+        All of them.
     """
 
     points: tuple[FrontierPoint, ...]
     dense: FrontierPoint | None
     metric: str
+    candidates: tuple[SparseNetwork, ...] = ()
 
     @classmethod
     def of(cls, candidates: Sequence[SparseNetwork], dense: Sequence[SparseNetwork], task: Task) -> Frontier:
@@ -66,7 +69,7 @@ class Frontier:
         for network in sorted(candidates, key=lambda each: (each.edge_count, -each.accuracy)):
             if not points or network.accuracy > points[-1].network.accuracy:
                 points.append(_point([network], task, metric))
-        return cls(tuple(points), _point(dense, task, metric) if dense else None, metric.name)
+        return cls(tuple(points), _point(dense, task, metric) if dense else None, metric.name, tuple(candidates))
 
     def __str__(self) -> str:
         lines = [f"edges   validation {self.metric}   test {self.metric}"]
@@ -76,22 +79,30 @@ class Frontier:
         return "\n".join(lines)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Edges against the figures on the validation and the test rows, with 95 % intervals of the latter; returns the axes."""
-        if ax is None:
-            from matplotlib.figure import Figure as Canvas
+        """Edges against the figures on the validation and the test rows, with 95 % intervals of the latter; returns the axes.
 
+        Small points are all candidates on the validation rows.
+        """
+        from matplotlib.figure import Figure as Canvas
+        from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+        if ax is None:
             ax = Canvas(figsize=(4.5, 3.2), layout="constrained").subplots()
         edges = [point.edges for point in self.points]
+        ax.plot([c.edge_count for c in self.candidates], [c.accuracy for c in self.candidates], ".", color="0.75", markersize=3)
         decided = [point.validation.value for point in self.points]
-        ax.plot(edges, decided, "o--", color="0.6", markersize=3, linewidth=1, label="validation, decided")
-        tests = [point.test for point in self.points if point.test is not None]
-        if tests:
-            errors = [[t.value - t.low for t in tests], [t.high - t.value for t in tests]]
-            ax.errorbar(edges, [t.value for t in tests], errors, fmt="o-", markersize=4, linewidth=1.2, capsize=2, label="test")
-        if self.dense is not None and self.dense.test is not None:
-            ax.axhline(self.dense.test.value, color="0.3", linewidth=0.8, linestyle=":", label=f"dense, {self.dense.edges} edges, test")
+        ax.plot(edges, decided, "o--", color="0.55", markersize=3, linewidth=1, label="validation, decided")
+        for points, marker, name in ((self.points, "o-", "test"), ((self.dense,) if self.dense else (), "s", "dense, test")):
+            tests = [(point.edges, point.test) for point in points if point.test is not None]
+            if tests:
+                errors = [[t.value - t.low for _, t in tests], [t.high - t.value for _, t in tests]]
+                values = [t.value for _, t in tests]
+                ax.errorbar([e for e, _ in tests], values, errors, fmt=marker, markersize=4, linewidth=1.2, capsize=2, label=name)
         ax.set(xscale="log", xlabel="edges", ylabel=self.metric)
-        ax.legend(frameon=False, fontsize="small")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(ScalarFormatter())
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.legend(frameon=False, fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
         return ax
 
 

@@ -120,7 +120,7 @@ class SculptResult:
     def by_output(self) -> dict[str, Figure]:
         """The ``metric`` of the sparsest candidate on the test rows, or without any on the validation rows, for each output.
 
-        Classes are one output. Empty where nothing was accepted.
+        Classes are one, under the name ``"classes"``. Empty where nothing was accepted.
         """
         if self.task is None or self.network is None:
             return {}
@@ -128,7 +128,8 @@ class SculptResult:
         part = "validation" if self.task.x_test is None else "test"
         scores = scores_of(self.network, self.task, metric, part)
         rows = len(getattr(self.task, f"x_{part}"))
-        names = self.task.output_names if len(self.task.output_names) == len(scores) else [f"y{i}" for i in range(len(scores))]
+        known = ("classes",) if self.task.loss == "ce" else self.task.output_names
+        names = known if len(known) == len(scores) else [f"y{i}" for i in range(len(scores))]
         return {name: figure_of(each.unsqueeze(0), metric, rows) for name, each in zip(names, scores, strict=True)}
 
     def frontier(self) -> Frontier:
