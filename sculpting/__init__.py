@@ -6,6 +6,8 @@ if TYPE_CHECKING:
     from . import tasks as tasks
     from .executors import cluster as cluster
     from .executors import workers as workers
+    from .frontier import Frontier as Frontier
+    from .metrics import Figure as Figure
     from .models.chain import read_model as read_model
     from .models.network import SparseNetwork as SparseNetwork
     from .results import SculptResult as SculptResult
@@ -25,6 +27,8 @@ else:  # loaded when they are first asked for: torch takes seconds, which `sculp
     _MODULES = {
         "cluster": ".executors",
         "workers": ".executors",
+        "Frontier": ".frontier",
+        "Figure": ".metrics",
         "read_model": ".models.chain",
         "SparseNetwork": ".models.network",
         "SculptResult": ".results",
