@@ -84,6 +84,18 @@ def test_the_worst_output_counts() -> None:
     assert criterion.accepts(torch.zeros(1), "edges", two).tolist() == [True]
 
 
+def test_networks_must_fit_the_training_rows_as_dense_ones_do() -> None:
+    right = torch.ones(2, 1, 100, dtype=torch.float64)
+    constant = torch.zeros(1, 100, dtype=torch.float64)
+    for dense_fit, needed in ((1.0, 0.98), (0.9, 0.88)):  # the validation rows have 1.0, less the tolerance, or the training rows less
+        criterion = AcceptanceCriterion(tolerance=0.02, test=PairedTest(0.8, constant))
+        assert criterion.follow(torch.tensor([1.0]), right[:1], torch.tensor([[dense_fit]]), tried=1)
+        fit = torch.tensor([[needed], [needed - 0.001]], dtype=torch.float64)
+        assert criterion.accepts(torch.zeros(2), "edges", right, fit).tolist() == [True, False]
+    asked = AcceptanceCriterion(min_accuracy=0.95, test=PairedTest(0.8, constant))
+    assert asked.accepts(torch.zeros(2), "edges", right, torch.tensor([[0.95], [0.94]], dtype=torch.float64)).tolist() == [True, False]
+
+
 def test_more_networks_need_a_clearer_gain() -> None:
     constant = torch.zeros(1, 100, dtype=torch.float64)
     constant[:, :50] = 1

@@ -33,12 +33,21 @@ class PairedTest:
         The largest share that one row can have in the figure. The tolerance is at least twice this, so that no single row decides.
     reference : Tensor of shape (K, S), optional
         The mean of the same over the dense networks, once these are known.
+    fit : Tensor of shape (K,), optional
+        Their mean figures of the validation rows, or those of the training rows where these are lower.
     """
 
     confidence: float
     constant: Tensor
     row_share: float = 0.0
     reference: Tensor | None = None
+    fit: Tensor | None = None
+
+    def follow(self, scores: Tensor, fit: Tensor | None = None) -> None:
+        """Compare with the mean of these networks from now on; ``fit (N, K)`` are their figures of the training rows."""
+        self.reference = scores.mean(dim=0)
+        level = self.reference.mean(dim=1)
+        self.fit = level if fit is None else torch.minimum(level, fit.mean(dim=0))
 
     def bound(self, scores: Tensor) -> Tensor:
         """The lower bound of the mean over the rows, of the worst part: ``(N,)``. ``scores (N, K, S)`` are figures or differences."""
@@ -66,8 +75,8 @@ class AcceptanceCriterion:
     """The accuracy that a network must reach to be accepted, or the test that it must pass.
 
     Without a ``test`` the accuracy must be at least ``min_accuracy``. With one, the networks are compared on the validation rows: every
-    output must be, at the confidence of the test, less than ``tolerance`` below the mean of the dense networks; where ``min_accuracy``
-    was given, not below that.
+    output must be, at the confidence of the test, less than ``tolerance`` below the mean of the dense networks. Where ``min_accuracy``
+    was given, every output must reach it on the validation rows and on the training rows.
 
     Attributes
     ----------
@@ -106,13 +115,15 @@ class AcceptanceCriterion:
         if self.test is None or scores is None or not self.known:
             return accuracy >= self.min_accuracy + self.reserve_in(phase) - CLOSE
         if self.test.reference is None:
-            return (self.test.bound(scores) >= self.min_accuracy - CLOSE) & _fits(fit, self.min_accuracy)
+            figures = scores.mean(dim=2) if fit is None else torch.minimum(scores.mean(dim=2), fit)
+            return (figures >= self.min_accuracy - CLOSE).all(dim=1)
         tolerance = max(self.tolerance, ROWS * self.test.row_share)
-        fitted = _fits(fit, self.test.reference.mean(dim=1) - max(self.tolerance, self.test.row_share))
-        fitted = fitted & ((scores - self.test.constant).mean(dim=(1, 2)) > CLOSE)
-        return (self.test.bound(scores - self.test.reference) >= self.reserve_in(phase) - tolerance - CLOSE) & fitted
+        learnt = (scores - self.test.constant).mean(dim=(1, 2)) > CLOSE
+        if fit is not None and self.test.fit is not None:
+            learnt &= (fit >= self.test.fit - max(self.tolerance, self.test.row_share) - CLOSE).all(dim=1)
+        return (self.test.bound(scores - self.test.reference) >= self.reserve_in(phase) - tolerance - CLOSE) & learnt
 
-    def follow(self, dense: Tensor, scores: Tensor | None = None, tried: int = 1) -> bool:
+    def follow(self, dense: Tensor, scores: Tensor | None = None, fit: Tensor | None = None, tried: int = 1) -> bool:
         """Set ``min_accuracy`` by the dense accuracies ``(N,)``, less the tolerance, but above the best constant prediction.
 
         Without a test the best of them counts. With one, it is the mean of those that beat the best constant prediction significantly,
@@ -125,11 +136,7 @@ class AcceptanceCriterion:
             rows = torch.nonzero(self.test.learnt(scores, tried) & (finite > -math.inf).to(scores.device)).flatten()
             learnt = bool(len(rows))
             if learnt:
-                self.test.reference = scores[rows].mean(dim=0)
-                best = float(self.test.reference.mean())
+                self.test.follow(scores[rows], None if fit is None else fit[rows])
+                best = float(scores[rows].mean())
         self.min_accuracy = max(best - self.tolerance if learnt else best + 2 * CLOSE, self.constant + 2 * CLOSE)
         return learnt
-
-
-def _fits(fit: Tensor | None, level: Tensor | float) -> Tensor:
-    return torch.tensor(True) if fit is None else (fit >= level - CLOSE).all(dim=1)

@@ -70,8 +70,8 @@ class Checkpoint:
             state[name] = _take(f"{name}.state", phase.state, tensors)
         state |= {name: _take(name, getattr(schedule, name), tensors) for name in ("dense", "done")}
         test = schedule.rounds.criterion.test
-        if test is not None and test.reference is not None:
-            tensors["reference"] = test.reference
+        if test is not None and test.reference is not None and test.fit is not None:
+            tensors |= {"test.reference": test.reference, "test.fit": test.fit}
         kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         write_file(self.path, save(kept, {"format": FORMAT, "version": VERSION, "state": json.dumps(state)}))
         self.written = time.monotonic()
@@ -106,8 +106,9 @@ class Checkpoint:
             tensors = {_renamed(name): tensor for name, tensor in tensors.items()}
         criterion = schedule.rounds.criterion
         criterion.min_accuracy = state["min_accuracy"]
-        if criterion.test is not None and "reference" in tensors:
-            criterion.test.reference = tensors["reference"].to(criterion.test.constant.device)
+        if criterion.test is not None and "test.reference" in tensors:
+            place = criterion.test.constant.device
+            criterion.test.reference, criterion.test.fit = (tensors[f"test.{name}"].to(place) for name in ("reference", "fit"))
         schedule.rounds.history = [RoundRecord(**{**record, "names": _names(record["names"], percent)}) for record in state["rounds"]]
         for name, phase in (("units", schedule.units), ("edges", schedule.edges)):
             _put_back(phase, name, tensors, _state(f"{name}.state", state[name], tensors, like, percent))

@@ -87,9 +87,11 @@ class PruningSchedule(Generic[M]):
         asked = criterion.known
         self.dense = dense_networks(self.rounds, members, names, self.dense_rounds, trained=trained, restart=self.restarts)
         if not asked:
-            scores = None if criterion.test is None else self.rounds.engine.row_scores(self.dense.members)
-            tried = sum(len(record.names) for record in self.rounds.history)
-            if not criterion.follow(self.dense.accuracy, scores, tried):
+            scores = fit = None
+            if criterion.test is not None:
+                scores = self.rounds.engine.row_scores(self.dense.members)
+                fit = self.rounds.engine.row_scores(self.dense.members, "training").mean(dim=2)
+            if not criterion.follow(self.dense.accuracy, scores, fit, sum(len(record.names) for record in self.rounds.history)):
                 return
             self.dense = replace(self.dense, accepted=criterion.accepts(self.dense.accuracy, "dense", scores).cpu())
         self._branch(self.units if self.unit_steps else self.edges, self.dense)
