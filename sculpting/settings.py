@@ -116,8 +116,8 @@ class ScheduleSettings:
         half of it, so that edges can be pruned too.
     confidence : float in [0.5, 1), optional
         Of a one-sided paired test on the validation rows, for data that are no complete table: every output of a network must be less
-        than ``tolerance`` below the mean of the dense networks. Where ``min_accuracy`` is given, every output must reach that. When None, the accuracy
-        over all outputs is compared with that of the best dense network, as it is.
+        than ``tolerance`` below the mean of the dense networks. Where ``min_accuracy`` is given, every output must reach that. When None,
+        the accuracy over all outputs is compared with that of the best dense network, as it is.
     """
 
     unit_steps: Sequence[float] | None = None
