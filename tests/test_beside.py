@@ -152,6 +152,11 @@ def test_what_cannot_stand_side_by_side_is_refused(sets: tuple[Any, ...], option
         tasks.side_by_side(*sets, **options)
 
 
+def test_an_error_keeps_its_kind_and_names_the_set() -> None:
+    with pytest.raises(TypeError, match=r"^set 2: data must be a pair"):
+        tasks.side_by_side("wine", np.ones(3))
+
+
 def test_a_task_without_test_rows_is_refused() -> None:
     x = torch.rand(30, 2)
     task = tasks.Task(x, x.round(), "bce", x, x.round())

@@ -5,13 +5,14 @@ S = rows, n = inputs, k = outputs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..randomness import check_seed
@@ -19,6 +20,9 @@ from .known_sets import known_set
 from .own_data import as_task
 from .pixel_truth import Module, some_inputs_truth
 from .task import SAMPLED, Task
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 __all__ = ["JOINT", "side_by_side"]
 
@@ -74,9 +78,9 @@ def side_by_side(*sets: Any, names: Sequence[str] | None = None, rows: int | Non
 
     Notes
     -----
-    A test row of a small set that occurs again tells nothing new: the accuracy of its outputs is as uncertain as the set is small. In
-    the truth every column is in the module of its set, even one that no network needs. Within its set a network may show
-    more modules than that one: which of its inputs serve which of its classes is not known.
+    A test row of a small set that occurs again tells nothing new: the accuracy of its outputs is as uncertain as the set is small. In the
+    truth every column is in the module of its set, even one that no network needs. A network may show several modules of one set, since
+    which of its inputs serve which of its classes is not known: ``compare`` then says ``finer``.
 
     Examples
     --------
@@ -123,7 +127,7 @@ def _side(data: Any, name: str, seed: int) -> _Side:
         task = as_task(known_set(data) if isinstance(data, str) else data, seed=seed)
         return _Side(name, task.loss, task.complete, _parts(task), *_column_names(task))
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}: {error}") from error
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(f"{name}: {error}") from error
 
 
 def _parts(task: Task) -> tuple[Rows, ...]:
@@ -179,12 +183,12 @@ def _joined(sides: Sequence[_Side], part: int, count: int, joint: str | None, se
     return inputs, targets
 
 
-def _order(rows: int, count: int, generator: np.random.Generator) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _order(rows: int, count: int, generator: np.random.Generator) -> NDArray[np.int64]:
     """Each of the rows equally often, give or take one, in random order."""
     return np.concatenate([generator.permutation(rows) for _ in range(-(-count // rows))])[:count]
 
 
-def _structure(sides: Sequence[_Side], joint: str | None) -> Any:
+def _structure(sides: Sequence[_Side], joint: str | None) -> Callable[[int], nx.DiGraph]:
     """The truth as a function of the depth: a module for each set, and one for the joint output."""
     modules: list[Module] = []
     n = k = 0
