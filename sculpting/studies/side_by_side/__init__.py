@@ -16,7 +16,7 @@ from ...tasks.task import SAMPLED
 from ..common.command import SOURCE, Command
 from ..common.sampled import key_of_study
 from ..common.settings import settings_of_sampled
-from .cells import KINDS, WIDTH, WITH_MNIST, cells_of, side_by_side_cell
+from .cells import ALL_KINDS, KINDS, WIDTH, cells_of, side_by_side_cell
 from .report import side_by_side_report
 
 __all__ = ["COMMAND", "study"]
@@ -60,11 +60,10 @@ def study(sets: Sequence[str] | None = None, data_dir: str | Path | None = None)
     UserWarning
         When all sets are meant and those with MNIST are left out, since its files are missing.
     """
-    known = [*KINDS, *((pair, None) for pair in WITH_MNIST)]
-    names = list(dict.fromkeys("+".join(kind[0]) for kind in known))
+    names = list(dict.fromkeys("+".join(kind[0]) for kind in ALL_KINDS))
     if sets is not None and not set(sets) <= set(names):
         raise ValueError(f"sets must be some of {', '.join(names)}; got {', '.join(sets)}")
-    chosen = [kind for kind in known if sets is None or "+".join(kind[0]) in sets]
+    chosen = [kind for kind in ALL_KINDS if sets is None or "+".join(kind[0]) in sets]
     if any(MNIST in kind[0] for kind in chosen):
         try:
             _find_mnist(data_dir)

@@ -19,13 +19,13 @@ from ...tasks.known_sets import BUNDLED, MNIST
 from ..common.sampled import sampled_cell
 from ..common.selection import Selected, accuracies_on_test
 
-__all__ = ["KINDS", "SPLITS", "WIDTH", "WITH_MNIST", "cell_name", "cells_of", "side_by_side_cell"]
+__all__ = ["ALL_KINDS", "KINDS", "SPLITS", "WIDTH", "cell_name", "cells_of", "side_by_side_cell"]
 
 WIDTH, DEPTHS = 24, (1, 2)  # units of a hidden layer, and hidden layers
 SPLITS = (2, 3)  # seeds of the rows held out and of the pairs; the default of `rows` was found on 0 and 1
-WITH_MNIST = tuple((name, MNIST) for name in BUNDLED)
 # Sets and the joint output: pairs, triples, and a pair with an output that needs both.
 KINDS = (*((sets, None) for size in (2, 3) for sets in combinations(BUNDLED, size)), (BUNDLED[:2], "and"))
+ALL_KINDS = (*KINDS, *(((name, MNIST), None) for name in BUNDLED))  # these need files
 
 
 def cell_name(sets: Sequence[str], joint: str | None, depth: int, split: int) -> str:

@@ -9,7 +9,7 @@ from ...study import Read
 from ..common.reporting import consensus_rows, draw_found, hours, spread, with_interval
 from ..common.settings import SEEDS
 from ..common.success_rates import NOT_RUN, rate_of, table
-from .cells import KINDS, cell_name
+from .cells import ALL_KINDS, cell_name
 
 __all__ = ["side_by_side_report", "side_by_side_summary"]
 
@@ -48,7 +48,7 @@ def side_by_side_summary(rows: Sequence[Row]) -> str:
     """
     found = consensus_rows(rows, SEEDS)
     there = {(tuple(row["sets"].split("+")), row["joint"]) for row in rows}
-    missing = ", ".join(_name("+".join(sets), joint) for sets, joint in KINDS if (sets, joint) not in there)
+    missing = ", ".join(_name("+".join(sets), joint) for sets, joint in ALL_KINDS if (sets, joint) not in there)
     parts = [
         *("# Data sets side by side", f"{len(found)} cells (sets, depth, sample) were run.{f' Not run: {missing}.' if missing else ''}"),
         *(MEANING, "## Targets", table(TARGET_HEADER, _target_lines(rows))),
