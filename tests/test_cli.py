@@ -183,6 +183,8 @@ def test_python_m_sculpting_is_the_same_command() -> None:
         ("curriculum --full", {"protocol": "full"}),
         ("nonlocality", {"size": "reduced", "widths": None, "seeds": 5, "lasso": True}),
         ("nonlocality --full --widths 64 128 --seeds 15 --no-lasso", {"size": "full", "widths": [64, 128], "seeds": 15, "lasso": False}),
+        ("side-by-side", {"sets": None, "data_dir": None}),
+        ("side-by-side --sets wine+iris wine+mnist --data-dir d", {"sets": ["wine+iris", "wine+mnist"], "data_dir": Path("d")}),
         ("even-digits", {"protocol": "reduced", "source": "mnist", "data_dir": None}),
         ("even-digits --full --source digits --data-dir d", {"protocol": "full", "source": "digits", "data_dir": Path("d")}),
     ],

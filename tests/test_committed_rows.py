@@ -18,6 +18,7 @@ from sculpting.studies.even_digits.cells import even_cell, teacher_name
 from sculpting.studies.nonlocality.cells import nonlocality_cell
 from sculpting.studies.parities.cells import parities_cell
 from sculpting.studies.sensitivity.cells import sensitivity_cell
+from sculpting.studies.side_by_side.cells import side_by_side_cell
 from sculpting.study import CellResult
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -89,3 +90,10 @@ def test_even_digits() -> None:
     rows = even_cell(method="activation-gradient", units=[600], rate=1e-3, strength=None, files=files, **given).rows
     known = committed("even-digits", method="activation-gradient", asked=600, learning_rate=0.001)
     check(rows, known, lambda row: (row["seed"], row["units"], row["reached"]))
+
+
+def test_side_by_side() -> None:
+    """Whether sets are apart, and the verdict."""
+    rows = side_by_side_cell(["wine", "iris"], None, 1, 2, study="test").rows
+    known = committed("side-by-side", sets="wine+iris", joint="", depth=1, split=2)
+    check(rows, known, lambda row: [row[name] for name in ("seeds", "seed", "rule", "apart", "modules_right", "verdict")])

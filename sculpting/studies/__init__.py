@@ -1,6 +1,6 @@
 """The studies that are reported in the documentation, by the names that the command line has for them."""
 
-from . import boolean, curriculum, digits, even_digits, functions, nonlocality, parities, sensitivity
+from . import boolean, curriculum, digits, even_digits, functions, nonlocality, parities, sensitivity, side_by_side
 
 __all__ = ["STUDIES"]
 
@@ -13,4 +13,5 @@ STUDIES = {
     "curriculum": curriculum.COMMAND,
     "nonlocality": nonlocality.COMMAND,
     "even-digits": even_digits.COMMAND,
+    "side-by-side": side_by_side.COMMAND,
 }

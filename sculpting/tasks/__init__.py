@@ -1,10 +1,12 @@
 """Tasks with known structure, and tasks made of the user's own data."""
 
+from .beside import side_by_side as side_by_side
 from .boolean_tables import EXEMPLARS as EXEMPLARS
 from .boolean_tables import boolean as boolean
 from .boolean_tables import boolean_tasks as boolean_tasks
 from .by_name import named as named
 from .gates import GateGraph as GateGraph
+from .known_sets import known_set as known_set
 from .mnist import mnist_pair as mnist_pair
 from .mnist import mnist_xor as mnist_xor
 from .mnist_even import mnist_digits as mnist_digits

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .digits import Digits
 
-__all__ = ["Labels", "draw_pairs", "hold_out"]
+__all__ = ["Labels", "draw_pairs", "hold_out", "shrunk"]
 
 HELD_OUT = 6  # the last sixth of every digit: of MNIST's 60,000 training images about the customary 10,000
 Labels = NDArray[np.int64]
@@ -67,7 +67,7 @@ def draw_pairs(digits: Digits, known: int, rows: int, size: int, seed: list[int]
     generator = np.random.default_rng(seed)
     labels = _labels(known, rows, generator)
     sides = [digits.images[_places(digits.labels, wanted, generator)] for wanted in labels]
-    x = _shrunk(np.concatenate(sides, axis=2), size)
+    x = shrunk(np.concatenate(sides, axis=2), size)
     x /= digits.white
     return x.reshape(rows, -1), *labels
 
@@ -86,11 +86,17 @@ def _places(labels: NDArray[np.uint8], wanted: Labels, generator: np.random.Gene
     return places
 
 
-def _shrunk(images: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
-    """Images of shape (S, h, 2 h)."""
-    rows, side, _ = images.shape
+def shrunk(images: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+    """Images of shape (S, side, width) with ``size`` rows of pixels, which divides the side; a pixel is the mean of those it covers.
+
+    Examples
+    --------
+    >>> shrunk(np.array([[[0, 2, 4, 4], [4, 2, 4, 4]]], dtype=np.uint8), 1).tolist()
+    [[[2.0, 4.0]]]
+    """
+    rows, side, width = images.shape
     if side == size:
         return images.astype(np.float32)
     step = side // size
-    means: NDArray[np.float32] = images.reshape(rows, size, step, 2 * size, step).mean(axis=(2, 4), dtype=np.float32)
+    means: NDArray[np.float32] = images.reshape(rows, size, step, width // step, step).mean(axis=(2, 4), dtype=np.float32)
     return means

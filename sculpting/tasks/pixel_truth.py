@@ -1,4 +1,4 @@
-"""Ground-truth graphs of two digits side by side: modules that hold pixels."""
+"""Ground-truth graphs of modules that hold inputs, of which a network need not read all: the pixels of two digits side by side."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["Module", "module_graph", "pair_truth", "xor_truth"]
+__all__ = ["Module", "module_graph", "pair_truth", "some_inputs_truth", "xor_truth"]
 
 MIDDLE_FROM = 4  # hidden layers
 Module = tuple[tuple[int, ...], tuple[int, ...], str]  # inputs, outputs, function
@@ -49,7 +49,7 @@ def pair_truth(size: int, hidden_layers: int) -> nx.DiGraph:
     """
     left, right = _sides(size)
     modules = [(left, tuple(range(10)), "digit on the left"), (right, tuple(range(10, 20)), "digit on the right")]
-    return _of_pixels(modules, (), hidden_layers)
+    return some_inputs_truth(modules, (), hidden_layers)
 
 
 def xor_truth(size: int, hidden_layers: int) -> nx.DiGraph:
@@ -78,9 +78,9 @@ def xor_truth(size: int, hidden_layers: int) -> nx.DiGraph:
     sides: list[Module] = [(left, (), "a = digit on the left"), (right, (), "b = digit on the right")]
     outputs: list[Module] = [((), (i,), f"xor {bit} = bit {bit} of a ^ bit {bit} of b") for i, bit in enumerate((4, 2, 1))]
     if hidden_layers < MIDDLE_FROM:
-        return _of_pixels([*sides, *outputs], [(side, output) for side in (0, 1) for output in (2, 3, 4)], hidden_layers)
+        return some_inputs_truth([*sides, *outputs], [(side, output) for side in (0, 1) for output in (2, 3, 4)], hidden_layers)
     middle: Module = ((), (), "bits of a and of b")
-    return _of_pixels([*sides, middle, *outputs], [(0, 2), (1, 2), (2, 3), (2, 4), (2, 5)], hidden_layers)
+    return some_inputs_truth([*sides, middle, *outputs], [(0, 2), (1, 2), (2, 3), (2, 4), (2, 5)], hidden_layers)
 
 
 def _sides(size: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -90,8 +90,8 @@ def _sides(size: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return left, right
 
 
-def _of_pixels(modules: Iterable[Module], edges: Iterable[tuple[int, int]], hidden_layers: int) -> nx.DiGraph:
-    """The truth graph with ``some_inputs`` set: a network that reads some pixels of a module reads the module."""
+def some_inputs_truth(modules: Iterable[Module], edges: Iterable[tuple[int, int]], hidden_layers: int) -> nx.DiGraph:
+    """The truth graph with ``some_inputs`` set: a network that reads some inputs of a module reads the module."""
     truth = module_graph(modules, edges, hidden_layers)
     truth.graph["some_inputs"] = True
     return truth
