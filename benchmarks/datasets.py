@@ -63,12 +63,6 @@ def wine_beside_iris() -> Dataset:
     return Dataset(x, np.concatenate([np.eye(3)[wine.target[left]], np.eye(3)[iris.target[right]]], axis=1), (17, 24, 24, 6))
 
 
-def one_large_output() -> Dataset:
-    """Two real targets, each one of the six inputs, the second 1,000 times larger."""
-    x = np.random.default_rng(0).normal(size=(600, 6))
-    return Dataset(x, np.stack([x[:, 0], 1000 * x[:, 1]], axis=1), (6, 16, 2))
-
-
 def mnist_half_size() -> Dataset:
     """The first 10,000 training images of MNIST, as means of 2 x 2 pixels.
 
