@@ -5,11 +5,13 @@ from .detection import BASELINES as BASELINES
 from .detection import detect_baseline as detect_baseline
 from .detection import detect_modules as detect_modules
 from .drawing import draw as draw
+from .evidence import Importance as Importance
 from .evidence import Lesions as Lesions
 from .evidence import Rate as Rate
 from .evidence import Significance as Significance
 from .evidence import Stability as Stability
 from .evidence import bit_shares as bit_shares
+from .evidence import importance as importance
 from .evidence import lesions as lesions
 from .evidence import rewired as rewired
 from .evidence import shuffled as shuffled
@@ -28,6 +30,7 @@ from .graph import path_separation as path_separation
 from .hierarchy import VIEWS
 from .hierarchy import Hierarchy as Hierarchy
 from .hierarchy import Module as Module
+from .report import report_frame
 from .report import report_html as report_html
 from .report import report_text as report_text
 from .report import write_report as write_report
@@ -39,4 +42,4 @@ from .truth import compare as compare
 from .truth import function_map as function_map
 from .truth import planted_hierarchy as planted_hierarchy
 
-VIEWS.update(draw=draw, text=report_text, page=report_html)
+VIEWS.update(draw=draw, text=report_text, page=report_html, frame=report_frame)

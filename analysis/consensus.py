@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from .detection import detect_modules
 from .detection.features import alive_edges
 from .evidence import wilson
-from .graph import LayeredGraph, as_graph, needed_levels, several_networks
+from .graph import LayeredGraph, as_graph, needed_levels, network_of, several_networks
 from .hierarchy import Hierarchy, first_appearance
 
 __all__ = ["consensus"]
@@ -32,7 +32,7 @@ Size = Callable[[LayeredGraph, int, int], float]
 
 
 def consensus(
-    candidates: Iterable[Any],
+    candidates: Any,
     *,
     x: ArrayLike | None = None,
     halving: float = 0.2,
@@ -52,7 +52,7 @@ def consensus(
 
     Parameters
     ----------
-    candidates : iterable of networks
+    candidates : iterable of networks, or a result that has ``candidates``
         Anything that ``detect_modules`` takes, all with the same numbers of inputs and outputs. Candidates of ``sculpt`` have an
         ``origin``: the seed, model, learning rate and widths that they began with. Other candidates may be of one seed or of many: each
         counts as a seed, of those with the same edges only the first, and its vote halves with every quarter of ``halving``.
@@ -95,6 +95,7 @@ def consensus(
     >>> len(found.modules), found.support
     (1, 1.0)
     """
+    candidates = getattr(candidates, "candidates", candidates)
     if not isinstance(candidates, Iterable):
         raise TypeError(f"candidates must be several networks, such as result.candidates; got {type(candidates).__name__}")
     networks = list(candidates)
@@ -103,6 +104,7 @@ def consensus(
     if several_networks(networks) is None:
         got = f"{type(candidates).__name__} of {type(networks[0]).__name__}"
         raise TypeError(f"candidates must be several networks, such as result.candidates; got {got}. Give one network in a list")
+    networks = [network_of(network) for network in networks]
     if not isinstance(halving, Real) or not halving > 0:
         raise ValueError(f"halving must be above 0, a fraction of the smallest candidate's size such as 0.2; got {halving!r}")
     for name, cost, what in (("unit_cost", unit_cost, "a hidden unit"), ("level_cost", level_cost, "a further level of a unit")):

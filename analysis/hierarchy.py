@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,14 +15,13 @@ from numpy.typing import NDArray
 
 from .files import write_file
 from .graph import LayeredGraph
-from .texts import clean
 
 if TYPE_CHECKING:
     import igraph
 
-__all__ = ["VIEWS", "Hierarchy", "Module", "check_hierarchy"]
+__all__ = ["VIEWS", "Hierarchy", "Module", "check_hierarchy", "module_graph"]
 
-# The functions that draw and print a hierarchy: "draw", "text" and "page". They import the class, so the class cannot import them;
+# The functions that draw and print a hierarchy: "draw", "text", "page" and "frame". They import the class, so the class cannot import them;
 # `analysis/__init__` registers them here.
 VIEWS: dict[str, Callable[..., Any]] = {}
 
@@ -105,19 +105,20 @@ class Hierarchy:
         )
 
     def to_networkx(self) -> nx.DiGraph:
-        """A ``networkx.DiGraph`` over module indices.
+        """A ``networkx.DiGraph`` over module indices, which networkx writes as GraphML, GEXF and GML.
 
-        Nodes carry ``inputs``, ``outputs`` and ``units``; edges ``edges`` (a count) and ``weight`` (the sum of |weight|).
+        Nodes carry ``inputs``, ``outputs`` and ``units`` as JSON texts, since these formats have no lists; edges ``edges`` (a count) and
+        ``weight`` (the sum of |weight|). ``compare`` takes such a graph as a truth, also one that was read from a file.
+
+        Examples
+        --------
+        >>> graph = LayeredGraph.from_weights([[[1.0, 1.0]]])
+        >>> Hierarchy(graph, (np.zeros(2, int), np.ones(1, int)), (np.zeros(2, int), np.zeros(1, int))).to_networkx().nodes[0]
+        {'inputs': '[0, 1]', 'outputs': '[]', 'units': '[[0, 0], [0, 1]]'}
         """
-        graph = nx.DiGraph()
-        for module in self.modules:
-            graph.add_node(module.index, inputs=module.inputs, outputs=module.outputs, units=module.units)
-        for layer, weight in enumerate(self.graph.weights):
-            for source, target in np.argwhere(weight):
-                a, b = int(self.labels[layer][source]), int(self.labels[layer + 1][target])
-                if a != b and min(a, b) >= 0:
-                    known = graph.get_edge_data(a, b, {"edges": 0, "weight": 0.0})
-                    graph.add_edge(a, b, edges=known["edges"] + 1, weight=known["weight"] + abs(float(weight[source, target])))
+        graph = module_graph(self)
+        for _, facts in graph.nodes(data=True):
+            facts |= {name: json.dumps(value) for name, value in facts.items()}
         return graph
 
     def to_igraph(self) -> igraph.Graph:
@@ -131,9 +132,28 @@ class Hierarchy:
         graph = self.graph.to_networkx()
         for layer, index in graph:
             facts = graph.nodes[layer, index]
-            facts |= {"module": int(self.labels[layer][index]), "name": clean(facts["name"])}
+            facts["module"] = int(self.labels[layer][index])
         named = nx.relabel_nodes(graph, {unit: f"{unit[0]}:{unit[1]}" for unit in graph})
         return write_file(path, "\n".join(nx.generate_graphml(named)).encode())
+
+    def frame(self, rows: str = "modules") -> Any:
+        """The modules or the units as a ``pandas.DataFrame``, which needs pandas.
+
+        Parameters
+        ----------
+        rows : {"modules", "units"}
+            A row for each module, with ``module``, the names of its ``inputs`` and ``outputs``, the number of its ``hidden`` units and the
+            modules that it ``reads``. Or a row for each unit, with ``layer``, ``index``, ``name``, ``module`` and ``cluster``, -1 for a
+            removed unit.
+
+        Raises
+        ------
+        ImportError
+            When pandas is not installed.
+        ValueError
+            When ``rows`` is neither.
+        """
+        return VIEWS["frame"](self, rows)
 
     def draw(self, path: str | Path | None = None, **options: Any) -> Any:
         """Draw the hierarchy and return the axes: :func:`analysis.drawing.draw`, which has the options."""
@@ -141,6 +161,20 @@ class Hierarchy:
 
     def __str__(self) -> str:
         return str(VIEWS["text"](self))
+
+
+def module_graph(hierarchy: Hierarchy) -> nx.DiGraph:
+    """The graph of :meth:`Hierarchy.to_networkx` with tuples instead of texts."""
+    graph = nx.DiGraph()
+    for module in hierarchy.modules:
+        graph.add_node(module.index, inputs=module.inputs, outputs=module.outputs, units=module.units)
+    for layer, weight in enumerate(hierarchy.graph.weights):
+        for source, target in np.argwhere(weight):
+            a, b = int(hierarchy.labels[layer][source]), int(hierarchy.labels[layer + 1][target])
+            if a != b and min(a, b) >= 0:
+                known = graph.get_edge_data(a, b, {"edges": 0, "weight": 0.0})
+                graph.add_edge(a, b, edges=known["edges"] + 1, weight=known["weight"] + abs(float(weight[source, target])))
+    return graph
 
 
 def first_appearance(labels: Sequence[NDArray[np.integer]]) -> tuple[NDArray[np.int64], ...]:

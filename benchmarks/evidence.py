@@ -78,7 +78,9 @@ def chance(networks: list[dict]) -> list[str]:
 def random_networks(widths: tuple[int, ...], density: float, count: int) -> Iterator[LayeredGraph]:
     rng = np.random.default_rng([*widths])
     for _ in range(count):
-        yield LayeredGraph(tuple((rng.random(shape) < density).astype(float) for shape in pairwise(widths)))
+        yield LayeredGraph.from_weights(
+            tuple((rng.random(shape) < density).astype(float) for shape in pairwise(widths)), orientation="in_out"
+        )
 
 
 def calibration(count: int = 100) -> list[str]:

@@ -177,7 +177,7 @@ def read(network: dict) -> LayeredGraph:
     weights = [np.zeros(shape) for shape in pairwise(network["widths"])]
     for weight, edges in zip(weights, network["edges"], strict=True):
         weight[tuple(np.transpose(edges))] = 1
-    return LayeredGraph(tuple(weights))
+    return LayeredGraph.from_weights(tuple(weights), orientation="in_out")
 
 
 def published(options: argparse.Namespace) -> None:

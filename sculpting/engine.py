@@ -14,9 +14,10 @@ from torch import Tensor
 
 from .models.network import SparseNetwork
 
-__all__ = ["Engine", "Evaluation", "Items", "Members"]
+__all__ = ["Engine", "Evaluation", "Items", "Members", "Part"]
 
 Items = Literal["units", "edges"]
+Part = Literal["training", "validation"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +95,8 @@ class Engine(Protocol[M]):
         """Accuracy and loss of every member on the validation rows."""
         ...
 
-    def row_scores(self, members: M) -> Tensor:
-        """What each validation row adds to the metric of every member: float64 ``(N, K, S)``, see ``Metric``."""
+    def row_scores(self, members: M, part: Part = "validation") -> Tensor:
+        """What each validation or training row adds to the metric of every member: float64 ``(N, K, S)``, see ``Metric``."""
         ...
 
     def count(self, members: M, items: Items) -> tuple[Tensor, Tensor]:

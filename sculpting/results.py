@@ -254,6 +254,7 @@ def _networks(
             "head": chains[name.model].head,
             "accuracy": accuracy,
             "loss": task.loss,
+            "metric": metric_of(task.metric, task.loss).name,
             "input_names": task.input_names,
             "output_names": task.output_names,
             "origin": {

@@ -48,6 +48,7 @@ def sculpt(
     training: TrainingSettings | None = None,
     schedule: ScheduleSettings | None = None,
     initial: str = "fresh",
+    regrow: bool = False,
     loss: str | None = None,
     validation: Any = None,
     test: Any = None,
@@ -66,16 +67,18 @@ def sculpt(
     model : nn.Module, or list of nn.Module
         Linear layers with elementwise activations; see ``read_model``. It is never changed, and ``Dropout`` is skipped. Several models of
         equal depth and activations, but any widths, are sculpted side by side in one population, each from every seed.
-    data : Task, pair (x, y) of tensors or arrays, TensorDataset or DataLoader
-        ``x`` of shape (rows, inputs). Loss and accuracy follow from the targets. Columns of 0 and 1: binary cross-entropy, fraction of
-        correct bits. Integer classes: cross-entropy, fraction of correct classes. Real values: mean squared error, coefficient of
-        determination.
+    data : Task, pair (x, y), Dataset or DataLoader
+        ``x`` of shape (rows, inputs), arrays, tensors or data frames. Loss and metric follow from the targets. Columns of 0 and 1: binary
+        cross-entropy, accuracy by output. Classes, as integers or by name: cross-entropy, accuracy. Real values: mean squared error,
+        R squared by output. Rows that are no complete truth table are divided into training, validation and test rows, and networks are
+        trained on standardised columns; they are returned in the units of the data.
     seeds, seed : int
         Number of seeds, and the first of them. Each seed has its own initial weights, noise and data order.
     min_accuracy : float in (0, 1], optional
-        The accuracy that a network must reach to be accepted. When left out, it is 1 for a complete truth table of bits or classes. For
-        other data it is the best accuracy of all dense networks, whatever their model and learning rate, less the ``tolerance``. It is
-        always above that of the best constant prediction; if no dense network beats that, nothing is pruned.
+        The accuracy that a network must reach to be accepted. When left out, it is 1 for a complete truth table of bits or classes. On
+        other data a network must not be inferior to the mean of the dense networks, by a paired test on the validation rows whose margin
+        is the ``tolerance``; see ``confidence`` in ``ScheduleSettings``. If no dense network beats the best constant prediction
+        significantly, nothing is pruned.
     training : TrainingSettings, optional
         Settings of the training rounds; those of the task when left out.
     schedule : ScheduleSettings, optional
@@ -83,11 +86,20 @@ def sculpt(
     initial : {"fresh", "model"}
         Draw Kaiming-normal weights for each seed, or start all seeds from the model's own weights. Seeds then differ only in noise and
         data order.
+    regrow : bool
+        With ``initial="model"``, train weights that are exactly zero. Otherwise they were pruned, and stay so.
     loss : {"bce", "ce", "mse"}, optional
         Binary cross-entropy, cross-entropy or mean squared error; follows from the targets when left out.
     validation : pair (x, y) or float, optional
         The rows that decide acceptance, or the fraction of the data to hold out for them: 0.2 when left out, drawn with ``seed``. A
         complete truth table of bits or classes is used whole.
+    test : pair (x, y) or float, optional
+        The rows that decide nothing, for the figures of the result, or their fraction; 0 for none. 0.2 when left out, but none where
+        ``validation`` brings rows of its own or a truth table is used whole.
+    groups : array of shape (rows,), optional
+        Rows of one group, such as those of one patient, stay together in one part.
+    metric : {"accuracy", "balanced accuracy", "R2"} or function of (targets, answers), optional
+        The figure by which networks are judged. With several outputs the worst counts.
     device : str or torch.device, optional
         Where to compute; the device of the model when left out. On a CPU small networks use one thread. Networks with more than 20,000
         live parameters are trained side by side on ``torch.get_num_threads()`` threads, which may change the result by rounding.
@@ -138,7 +150,7 @@ def sculpt(
         task, chains = scaling.task(task), [scaling.chain(chain) for chain in chains]
     check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
     place = device_of(chains[0].device if device is None else device)
-    names, population = _dense(chains, range(seed, seed + seeds), len(training.learning_rates), initial, place)
+    names, population = _dense(chains, range(seed, seed + seeds), len(training.learning_rates), initial, regrow, place)
     first_steps = steps_of(chains, schedule)
     criterion = _criterion(task, schedule, min_accuracy, reserve=bool(first_steps[1]))
     engine = _engine(task, training, schedule, place, max_members)
@@ -160,9 +172,11 @@ def sculpt(
 
 
 def _dense(
-    chains: Sequence[Chain], numbers: Sequence[int], rates: int, initial: str, device: torch.device
+    chains: Sequence[Chain], numbers: Sequence[int], rates: int, initial: str, regrow: bool, device: torch.device
 ) -> tuple[list[ChainName], Population]:
     """The dense networks before training: a member for each model, learning rate and seed."""
+    if regrow and initial == "fresh":
+        raise ValueError("regrow needs initial='model', since fresh weights are never zero; got initial='fresh'. Leave regrow out")
     names = [ChainName(s, model=m, rate=r) for m in range(len(chains)) for r in range(rates) for s in numbers]
     parts = []
     for chain in chains:
@@ -170,9 +184,22 @@ def _dense(
             population = Population.fresh(chain.shape, keys([("initial", s) for s in [*numbers] * rates], device))
             parts.append(population.masked(population.mask * chain.mask.to(device)))
         else:
-            flats = (flat.to(device).repeat(len(numbers) * rates, 1) for flat in (chain.values, chain.mask))
+            mask = chain.mask if regrow else _without_zeros(chain).mask
+            flats = (flat.to(device).repeat(len(numbers) * rates, 1) for flat in (chain.values, mask))
             parts.append(Population.of(chain.shape, *flats))
     return names, Population.padded(parts)
+
+
+def _without_zeros(chain: Chain) -> Chain:
+    """The chain with its zero weights pruned, which must leave some in every layer."""
+    sparse = chain.without_zeros()
+    for layer, mask in enumerate(sparse.shape.weights(sparse.mask.unsqueeze(0))):
+        if not mask.any():
+            raise ValueError(
+                f"every layer of a model must have weights that are not zero, since zeros stay pruned; got none in weight layer {layer}. "
+                "Pass regrow=True to train them"
+            )
+    return sparse
 
 
 def _criterion(task: Task, schedule: ScheduleSettings, min_accuracy: float | None, reserve: bool) -> AcceptanceCriterion:

@@ -25,7 +25,9 @@ def lists(labels: Sequence[np.ndarray]) -> list[list[int]]:
 
 
 def random_graph(rng: np.random.Generator, widths: Sequence[int], density: float = 0.4) -> LayeredGraph:
-    return LayeredGraph(tuple((rng.random(shape) < density) * rng.normal(size=shape) for shape in pairwise(widths)))
+    return LayeredGraph.from_weights(
+        tuple((rng.random(shape) < density) * rng.normal(size=shape) for shape in pairwise(widths)), orientation="in_out"
+    )
 
 
 def random_features(seed: int, features: str = "binary") -> list[np.ndarray]:
@@ -41,9 +43,9 @@ def permuted(graph: LayeredGraph, layer: int, order: np.ndarray) -> LayeredGraph
         weights[layer - 1] = weights[layer - 1][:, order]
     if layer < len(weights):
         weights[layer] = weights[layer][order]
-    return LayeredGraph(tuple(weights))
+    return LayeredGraph.from_weights(tuple(weights), orientation="in_out")
 
 
 def planted_blocks(layers: Sequence[np.ndarray]) -> LayeredGraph:
     """Layers of labels in which units are wired to those of the same label, all to all."""
-    return LayeredGraph(tuple((a[:, None] == b).astype(float) for a, b in pairwise(layers)))
+    return LayeredGraph.from_weights(tuple((a[:, None] == b).astype(float) for a, b in pairwise(layers)), orientation="in_out")

@@ -85,7 +85,7 @@ def read(network: dict) -> LayeredGraph:
         for source, target in edges:
             weight[source, target] = 1
         weights.append(weight)
-    return LayeredGraph(tuple(weights))
+    return LayeredGraph.from_weights(tuple(weights), orientation="in_out")
 
 
 def differences(hierarchy: Hierarchy, network: dict) -> list[str]:

@@ -28,7 +28,9 @@ PAIRS = [[[1, 1, 0, 0], [0, 0, 1, 1]], [[1, 0], [0, 1]]]
 
 def random_graph(seed: int, widths: Sequence[int] = (6, 8, 8, 5), density: float = 0.3) -> LayeredGraph:
     rng = np.random.default_rng(seed)
-    return LayeredGraph(tuple((rng.random(shape) < density) * rng.normal(size=shape) for shape in pairwise(widths)))
+    return LayeredGraph.from_weights(
+        tuple((rng.random(shape) < density) * rng.normal(size=shape) for shape in pairwise(widths)), orientation="in_out"
+    )
 
 
 def blocks(count: int = 2, size: int = 3, thinned: float = 0.0, seed: int = 0) -> tuple[LayeredGraph, np.ndarray]:
@@ -38,7 +40,7 @@ def blocks(count: int = 2, size: int = 3, thinned: float = 0.0, seed: int = 0) -
     weights = [inside * (rng.random(inside.shape) >= thinned) for _ in range(2)]
     for i in range(count - 1):
         weights[0][i * size, (i + 1) * size] = 1
-    return LayeredGraph(tuple(weights)), np.tile(np.repeat(np.arange(count), size), 3)
+    return LayeredGraph.from_weights(tuple(weights), orientation="in_out"), np.tile(np.repeat(np.arange(count), size), 3)
 
 
 def flat(hierarchy: Hierarchy) -> np.ndarray:
@@ -189,7 +191,7 @@ def test_spectral_weighs_the_parts_of_a_graph_by_the_whole() -> None:
     for weight, shape in zip(small.weights, [(10, 10), (10, 10)], strict=True):
         weights.append(np.block([[weight, np.zeros((weight.shape[0], 10))], [np.zeros((10, weight.shape[1])), np.ones(shape)]]))
     assert len(detect_baseline(small, "spectral").modules) == 2
-    beside = detect_baseline(LayeredGraph(tuple(weights)), "spectral")
+    beside = detect_baseline(LayeredGraph.from_weights(tuple(weights), orientation="in_out"), "spectral")
     assert len(beside.modules) == 2
     assert len(set(beside.labels[0][:5].tolist())) == 1
 
@@ -242,7 +244,7 @@ def test_every_network_has_a_result_in_canonical_labels(method: str, seed: int, 
 @pytest.mark.parametrize("method", METHODS)
 def test_only_which_weights_are_zero_matters(method: str) -> None:
     graph = random_graph(3)
-    binary = LayeredGraph(tuple((w != 0).astype(float) for w in graph.weights))
+    binary = LayeredGraph.from_weights(tuple((w != 0).astype(float) for w in graph.weights), orientation="in_out")
     assert lists(detect_baseline(graph, method)) == lists(detect_baseline(binary, method))
 
 

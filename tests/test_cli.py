@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -71,6 +72,18 @@ def test_modules_and_draw_read_a_saved_network(sculpted: Path, tmp_path: Path, c
     for suffix in ("svg", "png", "pdf", "html", "dot"):
         assert main(["draw", file, "--out", str(tmp_path / f"m.{suffix}")]) == 0
         assert (tmp_path / f"m.{suffix}").stat().st_size > 500
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", r"\xe9t\xe9, \u03c0"), ("cp1252", r"été, \u03c0"), ("utf-8", "été, π")])
+def test_names_that_the_console_lacks_are_printed_with_escapes(
+    encoding: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = SparseNetwork((np.ones((1, 2)),), (np.zeros(1),), ("identity",), input_names=("été", "π"))
+    console = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr("sys.stdout", console)
+    assert main(["modules", str(network.save(tmp_path / "named.safetensors"))]) == 0
+    console.flush()
+    assert f"inputs {shown}; outputs y0" in console.buffer.getvalue().decode(encoding)
 
 
 def test_saved_networks_of_images_say_so_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

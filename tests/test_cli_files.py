@@ -18,6 +18,7 @@ from torch.nn.utils import prune
 from analysis import LayeredGraph, detect_modules
 from sculpting import SparseNetwork
 from sculpting.cli import main
+from sculpting.cli.saved import read_network
 
 # Two modules: x0 and x1 are read by a unit for y0, x2 and x3 by another for y1.
 WEIGHTS = [np.array([[1.0, 1, 0, 0], [0, 0, 1, 1]]), np.array([[1.0, 0], [0, -1]])]
@@ -199,3 +200,40 @@ def test_swapped_and_unreadable_files_get_one_line_and_write_nothing(
     assert shown.err.count("\n") == 1
     assert shown.out == ""
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def onnx_file(path: Path, *nodes: tuple[str, list[str], dict[str, Any]]) -> Path:
+    """A model whose nodes are made one after the other; names of their outputs are h0, h1 and so on."""
+    onnx = pytest.importorskip("onnx")
+    helper = onnx.helper
+    arrays = {"w0": WEIGHTS[0], "w1": WEIGHTS[1], "w1t": WEIGHTS[1].T, "b0": np.array([0.5, -0.5])}
+    made = [helper.make_node(op, given, [f"h{i}"], name=op.lower(), **settings) for i, (op, given, settings) in enumerate(nodes)]
+    values = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None, n]) for name, n in (("x", 4), (f"h{len(nodes) - 1}", 2))]
+    constants = [onnx.numpy_helper.from_array(array.astype(np.float32), name) for name, array in arrays.items()]
+    onnx.save(helper.make_model(helper.make_graph(made, "chain", values[:1], values[1:], constants)), path)
+    return path
+
+
+def test_a_chain_in_an_onnx_file_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chain = [("Gemm", ["x", "w0", "b0"], {"transB": 1}), ("Tanh", ["h0"], {}), ("MatMul", ["h1", "w1t"], {}), ("Softmax", ["h2"], {})]
+    graph, note = read_network(onnx_file(tmp_path / "net.onnx", *chain))
+    assert (graph.widths, graph.activations, note) == ((4, 2, 2), ("tanh", "identity"), "")
+    assert [weight.T.tolist() for weight in graph.weights] == [weight.tolist() for weight in WEIGHTS]
+    assert [bias.tolist() for bias in graph.biases] == [[0.5, -0.5], [0.0, 0.0]]
+    assert main(["modules", str(tmp_path / "net.onnx")]) == 0
+    assert "M0: inputs x0, x1; outputs y0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("nodes", "text"),
+    [
+        ([("Gemm", ["x", "w0"], {}), ("Sin", ["h0"], {})], r"got the operator Sin \(sin\)"),
+        ([("Gemm", ["x", "w0"], {}), ("Add", ["h0", "h0"], {})], r"must be a chain; got Add \(add\), which reads other values too"),
+        ([("Gemm", ["x", "w0"], {}), ("Gemm", ["x", "w0"], {})], r"must be a chain; got Gemm"),
+        ([("Gemm", ["x", "w0"], {}), ("Elu", ["h0"], {"alpha": 0.5})], r"must have Elu with {'alpha': 1.0}; got"),
+        ([("Identity", ["x"], {})], "must be a chain of Gemm or MatMul with constant matrices; got none"),
+    ],
+)
+def test_other_onnx_files_are_refused(nodes: list[Any], text: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=text):
+        read_network(onnx_file(tmp_path / "net.onnx", *nodes))

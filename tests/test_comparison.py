@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import Hierarchy, LayeredGraph, compare, detect_modules
+from analysis.hierarchy import module_graph
 from analysis.truth.contraction import SearchLimitError, contraction
 from analysis.truth.verdicts import verdict_of
 from sculpting import tasks
@@ -198,6 +199,8 @@ def test_renaming_and_permuting_change_nothing(order: list[int], names: list[int
         ("truth", "must be a networkx.DiGraph .*; got str"),
         (nx.MultiDiGraph(truth_of(((0,), (0,)))), "must be a networkx.DiGraph without parallel edges, .*; got MultiDiGraph"),
         (nx.DiGraph([(0, 1)]), "every module of the truth must have `inputs` and `outputs`"),
+        (nx.DiGraph(truth_of(("0 1", ()))), r"a JSON list such as '\[0, 1\]'; got '0 1'"),
+        (nx.DiGraph(truth_of(("[0, 9]", "[]"))), r"6 inputs to one module at most; got \[0, 9\]"),
         (truth_of(((0, 9), ())), r"each of the network's 6 inputs to one module at most; got \[0, 9\]"),
         (truth_of(((0,), ()), ((0,), ())), r"6 inputs to one module at most; got \[0, 0\]"),
         (truth_of(((), (3,))), r"3 outputs to one module at most; got \[3\]"),
@@ -214,10 +217,10 @@ def test_a_truth_that_does_not_fit_is_refused(truth: Any, text: str) -> None:
 def test_many_alike_modules_in_any_order_are_compared_at_once(layers: int) -> None:
     """Rings of twenty modules of hidden units alone, one above another; a search over their mappings would not end."""
     ring = np.eye(20) + np.roll(np.eye(20), 1, axis=1)
-    graph = LayeredGraph((np.ones((1, 20)), *[ring] * (layers - 1), np.ones((20, 1))))
+    graph = LayeredGraph.from_weights((np.ones((1, 20)), *[ring] * (layers - 1), np.ones((20, 1))), orientation="in_out")
     labels = tuple(np.array_split(np.arange(20 * layers + 2), np.cumsum([1, *[20] * layers])))
     found = Hierarchy(graph, labels, labels)
-    same, rng = found.to_networkx(), np.random.default_rng(0)
+    same, rng = module_graph(found), np.random.default_rng(0)
     names = dict(zip(same, rng.permutation(len(same)).tolist(), strict=True))
     truth = nx.DiGraph()
     for node in rng.permutation(len(same)).tolist():
@@ -243,7 +246,7 @@ def found_of(labels: list[list[int]]) -> Hierarchy:
     first = np.array([[1.0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]])
     second = np.array([[1.0, 0], [1, 0], [0, 1], [0, 1]])
     arrays = tuple(np.array(part) for part in labels)
-    return Hierarchy(LayeredGraph((first, second)), arrays, arrays)
+    return Hierarchy(LayeredGraph.from_weights((first, second), orientation="in_out"), arrays, arrays)
 
 
 @pytest.mark.parametrize(
@@ -366,7 +369,9 @@ def test_outputs_that_read_the_same_modules_may_be_one_and_levels_of_hidden_unit
     truth = task.truth(2)
     m_and_n = np.zeros((6, 2))
     m_and_n[:3, 0] = m_and_n[3:, 1] = 1
-    graph = LayeredGraph((m_and_n, np.array([[1.0, -1, 1], [-1, 1, 1]]), np.array([[1.0, 0], [1, 0], [0, 1]])))
+    graph = LayeredGraph.from_weights(
+        (m_and_n, np.array([[1.0, -1, 1], [-1, 1, 1]]), np.array([[1.0, 0], [1, 0], [0, 1]])), orientation="in_out"
+    )
 
     def word(*labels: list[int]) -> tuple[str, str]:
         arrays = tuple(map(np.array, labels))
@@ -382,7 +387,7 @@ def test_outputs_that_read_the_same_modules_may_be_one_and_levels_of_hidden_unit
     three = truth_of(((0,), ()), ((1,), ()), *(((), (i,)) for i in range(3)), edges=[(a, b) for a in (0, 1) for b in (2, 3, 4)])
     for pair in ((0, 1), (0, 2), (1, 2)):
         parts = [np.array([0, 1]), np.array([4 if i in pair else 2 + i for i in range(3)])]
-        merged = Hierarchy(LayeredGraph((np.ones((2, 3)),)), *[tuple(parts)] * 2)
+        merged = Hierarchy(LayeredGraph.from_weights((np.ones((2, 3)),), orientation="in_out"), *[tuple(parts)] * 2)
         assert compare(merged, three).verdict == "coarser", pair
     # Fewer modules of hidden units are a middle that is less resolved; more than the truth has may hold other units.
     gates = {"p": "a & b", "q": "c & d", "r": "e & f", "s": "g & h", "u": "p ^ q", "v": "r ^ s", "y0": "u & v", "y1": "u | v"}
@@ -399,7 +404,7 @@ def test_outputs_that_read_the_same_modules_may_be_one_and_levels_of_hidden_unit
     assert verdict_of(split, deep, False, False, False, (), (str, str))[0] not in ("coarser", "finer")
     # Without its middle level.
     chain = truth_of(((0,), ()), ((), ()), ((), ()), ((), (0,)), edges=[(0, 1), (1, 2), (2, 3)])
-    line = LayeredGraph((np.ones((1, 1)),) * 3)
+    line = LayeredGraph.from_weights((np.ones((1, 1)),) * 3, orientation="in_out")
     two = compare(Hierarchy(line, *[tuple(map(np.array, ([0], [0], [1], [1])))] * 2), chain)
     assert (two.verdict, two.valid) == ("coarser", None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -161,6 +162,21 @@ def test_the_network_is_the_smallest_that_has_the_structure() -> None:
 def test_bad_candidates_are_refused(candidates: list, options: dict, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         consensus(candidates, **options)
+
+
+def test_a_result_is_read_with_its_candidates() -> None:
+    candidates = (of_seed(0, SPLIT), of_seed(1, SPLIT), of_seed(2, JOINED))
+    found = consensus(SimpleNamespace(candidates=candidates, network=candidates[0]))
+    expected = consensus(candidates)
+    assert (found.support, found.network) == (expected.support, expected.network)
+    with pytest.raises(ValueError, match="consensus needs at least one candidate; got none"):
+        consensus(SimpleNamespace(candidates=(), network=None))
+
+
+def test_results_of_one_network_each_are_candidates_with_the_seeds_of_their_networks() -> None:
+    networks = [of_seed(0, SPLIT), of_seed(0, WIDE), of_seed(1, JOINED)]
+    found, expected = consensus([SimpleNamespace(network=network) for network in networks]), consensus(networks)
+    assert (found.support, found.network) == (expected.support, expected.network)
 
 
 def test_what_is_not_several_networks_is_refused() -> None:

@@ -173,7 +173,9 @@ def test_a_unit_that_alone_reads_a_group_of_inputs_is_with_them() -> None:
 def test_groups_that_lone_readers_read_are_apart_though_they_lead_to_the_same() -> None:
     first = np.zeros((7, 3))
     first[[0, 1], 0] = first[[2, 3, 4], 1] = first[[5, 6], 2] = 1
-    graph = LayeredGraph((first, np.array([[0.0, 0, 1], [1, 1, 0], [0, 0, 1]]), np.array([[1.0, 0], [0, 1], [1, 0]])))
+    graph = LayeredGraph.from_weights(
+        (first, np.array([[0.0, 0, 1], [1, 1, 0], [0, 0, 1]]), np.array([[1.0, 0], [0, 1], [1, 0]])), orientation="in_out"
+    )
     assert lists(detect_modules(graph, method="published").labels) == [[0, 0, 1, 1, 1, 0, 0], [0, 1, 0], [2, 3, 2], [2, 3]]
     assert lists(detect_modules(graph).labels) == [[0, 0, 1, 1, 1, 2, 2], [0, 1, 2], [3, 4, 3], [3, 4]]
     # One input alone is no group to be left.
@@ -182,5 +184,7 @@ def test_groups_that_lone_readers_read_are_apart_though_they_lead_to_the_same() 
     # A block apart from the rest is left whole, as in one of the published networks.
     block = np.array([[1.0, 0], [0, 1], [1, 0], [0, 1]])
     zeros = np.zeros((4, 2))
-    beside = LayeredGraph((np.block([[block, zeros], [zeros, np.ones((4, 2))]]), np.kron(np.eye(2), np.ones((2, 2))), np.eye(4)))
+    beside = LayeredGraph.from_weights(
+        (np.block([[block, zeros], [zeros, np.ones((4, 2))]]), np.kron(np.eye(2), np.ones((2, 2))), np.eye(4)), orientation="in_out"
+    )
     assert lists(detect_modules(beside).labels)[0] == lists(detect_modules(beside, method="published").labels)[0] == [0] * 4 + [1] * 4

@@ -21,11 +21,13 @@ PAIR = np.kron(np.eye(2), np.ones((2, 2)))  # two units wired to two, twice
 
 def random_graph(rng: np.random.Generator, widths: Sequence[int], density: float = 0.5) -> LayeredGraph:
     shapes = pairwise(widths)
-    return LayeredGraph(tuple(rng.normal(size=shape) * (rng.random(shape) < density) for shape in shapes))
+    return LayeredGraph.from_weights(
+        tuple(rng.normal(size=shape) * (rng.random(shape) < density) for shape in shapes), orientation="in_out"
+    )
 
 
 def hierarchy(weights: Sequence[np.ndarray], labels: Sequence[list[int]], clusters: Sequence[list[int]] | None = None) -> Hierarchy:
-    graph = LayeredGraph(tuple(np.array(w, dtype=float) for w in weights))
+    graph = LayeredGraph.from_weights(tuple(np.array(w, dtype=float) for w in weights), orientation="in_out")
     return Hierarchy(graph, tuple(map(np.array, labels)), tuple(map(np.array, clusters or labels)))
 
 
@@ -48,7 +50,9 @@ def test_rewiring_keeps_the_edges_of_every_unit(seed: int, widths: list[int], de
 def test_rewiring_a_network_whose_units_all_carry_something_makes_none_that_does_not(seed: int) -> None:
     graph = random_graph(np.random.default_rng(seed), (5, 6, 5, 4), 0.3)
     alive = graph.alive()
-    kept = LayeredGraph(tuple(w * np.outer(a, b) for w, a, b in zip(graph.weights, alive, alive[1:], strict=False)))
+    kept = LayeredGraph.from_weights(
+        tuple(w * np.outer(a, b) for w, a, b in zip(graph.weights, alive, alive[1:], strict=False)), orientation="in_out"
+    )
     for before, after in zip(alive, rewired(kept, seed=seed).alive(), strict=True):
         assert (before == after).all()
 
@@ -67,7 +71,7 @@ def test_rewiring_a_network_whose_units_all_carry_something_makes_none_that_does
     ],
 )
 def test_all_arrangements_come_up_equally_often(layer: np.ndarray, arrangements: int, draws: int) -> None:
-    graph, rng = LayeredGraph((layer,)), np.random.default_rng(0)
+    graph, rng = LayeredGraph.from_weights((layer,), orientation="in_out"), np.random.default_rng(0)
     counts = Counter(rewired(graph, seed=rng).weights[0].tobytes() for _ in range(draws))
     assert len(counts) == arrangements
     if arrangements > 1:
@@ -76,11 +80,11 @@ def test_all_arrangements_come_up_equally_often(layer: np.ndarray, arrangements:
 
 def test_a_large_sparse_layer_is_mixed() -> None:
     # Each of 1000 sources has one of 1000 targets: of a random permutation one place in the mean stays the same.
-    assert np.trace(rewired(LayeredGraph((np.eye(1000),))).weights[0]) <= 5
+    assert np.trace(rewired(LayeredGraph.from_weights((np.eye(1000),), orientation="in_out")).weights[0]) <= 5
 
 
 def test_shuffling_deals_the_weights_of_a_layer_to_its_edges() -> None:
-    graph = LayeredGraph((np.array([[1.0, 2.0], [0.0, 3.0]]), np.array([[4.0], [0.0]])))
+    graph = LayeredGraph.from_weights((np.array([[1.0, 2.0], [0.0, 3.0]]), np.array([[4.0], [0.0]])), orientation="in_out")
     rng = np.random.default_rng(0)
     counts: Counter[tuple[float, ...]] = Counter()
     for _ in range(600):
@@ -96,7 +100,13 @@ def test_shuffling_deals_the_weights_of_a_layer_to_its_edges() -> None:
 def test_a_seed_repeats_a_null_and_the_network_is_left_alone(make: object) -> None:
     rng = np.random.default_rng(3)
     weights = tuple(rng.normal(size=(6, 6)) * (rng.random((6, 6)) < 0.4) for _ in range(2))
-    graph = LayeredGraph(weights, tuple(rng.normal(size=6) for _ in range(2)), ("tanh", "sigmoid"), tuple("abcdef"))
+    graph = LayeredGraph.from_weights(
+        weights,
+        orientation="in_out",
+        biases=tuple(rng.normal(size=6) for _ in range(2)),
+        activations=("tanh", "sigmoid"),
+        input_names=tuple("abcdef"),
+    )
     before = [w.copy() for w in graph.weights]
     first, again, other = make(graph, seed=1), make(graph, seed=1), make(graph, seed=2)
     assert all((a == b).all() for a, b in zip(first.weights, again.weights, strict=True))

@@ -24,7 +24,9 @@ PAIR = np.kron(np.eye(2), np.ones((2, 2)))  # two units wired to two, twice
 
 def random_graph(rng: np.random.Generator, widths: Sequence[int], density: float = 0.5) -> LayeredGraph:
     shapes = pairwise(widths)
-    return LayeredGraph(tuple(rng.normal(size=shape) * (rng.random(shape) < density) for shape in shapes))
+    return LayeredGraph.from_weights(
+        tuple(rng.normal(size=shape) * (rng.random(shape) < density) for shape in shapes), orientation="in_out"
+    )
 
 
 def test_p_value_and_z_score_by_hand() -> None:
@@ -140,7 +142,7 @@ def test_published_networks(task: list[int], layers: int, verdict: str) -> None:
     weights = [np.zeros(shape) for shape in pairwise(network["widths"])]
     for weight, edges in zip(weights, network["edges"], strict=True):
         weight[tuple(np.transpose(edges))] = 1
-    assert significance(detect_modules(LayeredGraph(tuple(weights))), nulls=100).verdict == verdict
+    assert significance(detect_modules(LayeredGraph.from_weights(tuple(weights), orientation="in_out")), nulls=100).verdict == verdict
 
 
 @pytest.mark.parametrize(

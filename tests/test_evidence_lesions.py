@@ -16,9 +16,10 @@ from analysis.graph import ACTIVATIONS
 ROWS = np.array(list(product((0, 1), repeat=4)))
 
 # y0 = 2 x0 + x1 - 2.25, y1 = 2 x2 + x3 - 2.25, through one hidden unit each: an output decides 1 where both of its inputs are 1.
-ANDS = LayeredGraph(
+ANDS = LayeredGraph.from_weights(
     (np.array([[2.0, 0], [1, 0], [0, 2], [0, 1]]), np.eye(2)),
-    (np.zeros(2), np.full(2, -2.25)),
+    orientation="in_out",
+    biases=(np.zeros(2), np.full(2, -2.25)),
 )
 
 
@@ -49,7 +50,7 @@ def test_p_values_over_all_sets_by_hand() -> None:
 
 def test_focus_by_hand() -> None:
     # Six inputs, each an output's own; x0 and x1 are a module. Changes 1/2 and 3/2 of 2: squared shares 1/16 + 9/16.
-    graph = LayeredGraph((np.diag([1.0, 3, 1, 1, 1, 1]),))
+    graph = LayeredGraph.from_weights((np.diag([1.0, 3, 1, 1, 1, 1]),), orientation="in_out")
     labels = (np.array([0, 0, 1, 2, 3, 4]), np.arange(5, 11))
     found = lesions(Hierarchy(graph, labels, labels), np.vstack([np.zeros(6), np.ones(6)]))
     assert found.focus[:2].tolist() == pytest.approx([10 / 16, 1])
@@ -65,7 +66,9 @@ def test_the_unit_of_the_outputs_does_not_matter(scale: float) -> None:
     weights = np.array([[0.1, 0.3], [0.5, 0.2], [0.2, 0.4], [0.4, 0.1], [0.3, 0.1], [0.3, 0.4]])
     labels = np.array([0, 0, 1, 1, 2, 2]), np.array([3, 4])
     x = np.vstack([np.zeros(6), np.ones(6)])
-    plain, scaled = (lesions(Hierarchy(LayeredGraph((factor * weights,)), labels, labels), x) for factor in (1, scale))
+    plain, scaled = (
+        lesions(Hierarchy(LayeredGraph.from_weights((factor * weights,), orientation="in_out"), labels, labels), x) for factor in (1, scale)
+    )
     assert scaled.change == pytest.approx(scale * plain.change, rel=1e-9, abs=0)
     assert scaled.change_p.tolist() == plain.change_p.tolist()
     assert scaled.focus.tolist() == pytest.approx(plain.focus.tolist())
@@ -89,7 +92,7 @@ def test_the_right_bits_decide_what_is_lost() -> None:
 
 
 def test_a_sigmoid_at_the_end_changes_no_decision() -> None:
-    graph = LayeredGraph(ANDS.weights, ANDS.biases, ("relu", "sigmoid"))
+    graph = LayeredGraph.from_weights(ANDS.weights, orientation="in_out", biases=ANDS.biases, activations=("relu", "sigmoid"))
     found = lesions(detect_modules(graph), ROWS)
     assert found.drop.tolist() == [[0.25, 0], [0, 0.25]]
     assert found.change.max() < 0.5
@@ -111,35 +114,44 @@ def test_drawn_sets_by_hand() -> None:
     weights[:6, 0] = 2.0 ** np.arange(6)
     labels = (np.repeat([0, 1], 6), np.array([2]))
     x = np.vstack([np.ones(12), np.zeros(12)])
-    found = lesions(Hierarchy(LayeredGraph((weights,)), labels, labels), x, random_sets=100)
+    found = lesions(Hierarchy(LayeredGraph.from_weights((weights,), orientation="in_out"), labels, labels), x, random_sets=100)
     assert found.change.tolist() == [[63 / 2], [0], [0]]
     assert found.sets == (100, 100, 1)
     assert found.exhaustive == (False, False, True)
     assert found.change_p.tolist() == [[1 / 101], [1], [1]]
-    again, other = (lesions(Hierarchy(LayeredGraph((weights,)), labels, labels), x, random_sets=101, seed=s) for s in (0, 1))
+    again, other = (
+        lesions(Hierarchy(LayeredGraph.from_weights((weights,), orientation="in_out"), labels, labels), x, random_sets=101, seed=s)
+        for s in (0, 1)
+    )
     assert found.sets != again.sets
     assert other.change_p[0, 0] == 1 / 102
 
 
 def test_as_many_sets_as_asked_for_are_all_taken() -> None:
     labels = (np.repeat([0, 1], (3, 7)), np.array([2]))  # C(10, 3) = C(10, 7) = 120
-    found = lesions(Hierarchy(LayeredGraph((np.eye(10)[:, :1],)), labels, labels), np.eye(10), random_sets=120)
+    found = lesions(
+        Hierarchy(LayeredGraph.from_weights((np.eye(10)[:, :1],), orientation="in_out"), labels, labels), np.eye(10), random_sets=120
+    )
     assert found.exhaustive == (True, True, True)
     assert found.sets == (120, 120, 1)
     # x0 is in 36 of the 120 sets of three, and alone counts.
     assert found.change_p[:, 0].tolist() == [36 / 120, 1, 1]
-    assert lesions(Hierarchy(LayeredGraph((np.eye(10)[:, :1],)), labels, labels), np.eye(10), random_sets=119).sets == (119, 119, 1)
+    assert lesions(
+        Hierarchy(LayeredGraph.from_weights((np.eye(10)[:, :1],), orientation="in_out"), labels, labels), np.eye(10), random_sets=119
+    ).sets == (119, 119, 1)
 
 
 def test_removed_units_are_in_no_random_set() -> None:
     weights = (np.vstack([ANDS.weights[0], np.zeros((2, 2))]), ANDS.weights[1])
-    graph = LayeredGraph(weights, ANDS.biases)
+    graph = LayeredGraph.from_weights(weights, orientation="in_out", biases=ANDS.biases)
     assert lesions(detect_modules(graph), np.hstack([ROWS, ROWS[:, :2]])).sets == (12, 12)
 
 
 def test_a_seed_repeats_the_random_sets() -> None:
     rng = np.random.default_rng(0)
-    graph = LayeredGraph((rng.normal(size=(8, 8)), rng.normal(size=(8, 2))), activations=("tanh", "identity"))
+    graph = LayeredGraph.from_weights(
+        (rng.normal(size=(8, 8)), rng.normal(size=(8, 2))), orientation="in_out", activations=("tanh", "identity")
+    )
     labels = (np.repeat([0, 1], 4), np.repeat([0, 1], 4), np.array([0, 1]))
     x = rng.normal(size=(20, 8))
     first, again, other = (lesions(Hierarchy(graph, labels, labels), x, seed=s).change_p for s in (1, 1, 2))
@@ -190,7 +202,11 @@ def test_stars_mark_losses_that_few_random_sets_reach() -> None:
     weights = np.zeros((12, 1))
     weights[:6, 0] = 2.0 ** np.arange(6)
     labels = (np.repeat([0, 1], 6), np.array([2]))
-    text = str(lesions(Hierarchy(LayeredGraph((weights,)), labels, labels), np.vstack([np.ones(12), np.zeros(12)])))
+    text = str(
+        lesions(
+            Hierarchy(LayeredGraph.from_weights((weights,), orientation="in_out"), labels, labels), np.vstack([np.ones(12), np.zeros(12)])
+        )
+    )
     assert "M0  31.50*\nM1   0.00\n" in text
     assert "such sets exist" not in text
 
@@ -201,7 +217,12 @@ def test_a_silenced_network_equals_a_forward_pass_with_held_units(seed: int, act
     rng = np.random.default_rng(seed)
     widths = (4, 5, 3, 2)
     shapes = [(4, 5), (5, 3), (3, 2)]
-    graph = LayeredGraph(tuple(rng.normal(size=s) for s in shapes), tuple(rng.normal(size=s[1]) for s in shapes), (activation,) * 3)
+    graph = LayeredGraph.from_weights(
+        tuple(rng.normal(size=s) for s in shapes),
+        orientation="in_out",
+        biases=tuple(rng.normal(size=s[1]) for s in shapes),
+        activations=(activation,) * 3,
+    )
     x = rng.normal(size=(7, 4))
     means = [values.mean(axis=0) for values in graph.unit_values(x)]
     held = [np.flatnonzero(rng.random(n) < 0.4) for n in widths[:-1]]

@@ -230,9 +230,12 @@ def test_scaling_and_reordering_hidden_units_changes_nothing(seed: int) -> None:
     scale, order = rng.uniform(0.5, 2, size=5), rng.permutation(5)
     moved = [(weights[0] * scale)[:, order], (weights[1] / scale[:, None])[order]]
     truth = tasks.boolean([4, 1, 2, 2]).truth(2)
-    first = function_map(Hierarchy(LayeredGraph(tuple(weights), tuple(biases)), tuple(labels), tuple(labels)), truth)
+    first = function_map(
+        Hierarchy(LayeredGraph.from_weights(tuple(weights), orientation="in_out", biases=tuple(biases)), tuple(labels), tuple(labels)),
+        truth,
+    )
     there = (labels[0], labels[1][order], labels[2])
-    graph = LayeredGraph(tuple(moved), ((biases[0] * scale)[order], biases[1]))
+    graph = LayeredGraph.from_weights(tuple(moved), orientation="in_out", biases=((biases[0] * scale)[order], biases[1]))
     second = function_map(Hierarchy(graph, there, there), truth)
     columns = [second.modules.index(m) for m in _same_modules(labels, there)]
     np.testing.assert_allclose(first.effect, second.effect[:, columns], atol=1e-9)

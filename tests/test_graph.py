@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import scipy.sparse as sp
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from analysis import LayeredGraph, detect_modules
 from analysis.graph import ACTIVATIONS, as_graph
@@ -79,6 +81,21 @@ def test_a_plain_directed_graph_keeps_its_names() -> None:
     assert (graph.input_names, graph.output_names) == (("left", "right"), ("out",))
 
 
+def test_a_unit_that_leads_nowhere_is_removed_with_a_note() -> None:
+    edges = [("a", "h"), ("b", "h"), ("b", "k"), ("h", "y")]
+    with pytest.warns(UserWarning, match=r"must lead to another; got 1 without, 'k' the first, read as removed units\. If one"):
+        found = detect_modules(nx.DiGraph(edges))
+    assert found.graph.widths == (2, 2, 1)
+    assert [labels.tolist() for labels in found.labels] == [[0, 0], [0, -1], [0]]
+    layers = nx.DiGraph(edges)
+    nx.set_node_attributes(layers, {"a": 0, "b": 0, "h": 1, "k": 1, "y": 2}, "layer")
+    assert same(as_graph(layers), found.graph)
+    alone = nx.DiGraph(edges[:2] + edges[3:])
+    alone.add_node("c")
+    with pytest.warns(UserWarning, match="'c' the first"):
+        assert [part.tolist() for part in as_graph(alone).alive()] == [[True, True, False], [True], [True]]
+
+
 def test_zeros_are_no_edges_wherever_they_stand() -> None:
     places = np.array([0, 0, 1, 2, 2]), np.array([1, 2, 2, 0, 0])
     adjacency = sp.coo_array((np.array([3.0, 0.0, 2.0, 1.0, -1.0]), places), shape=(3, 3))
@@ -114,9 +131,52 @@ def test_matrices_that_are_trained_are_read_as_they_are() -> None:
     assert same(as_graph(weights), as_graph(WEIGHTS))
 
 
+def test_the_orientation_is_said_and_kept() -> None:
+    graph = LayeredGraph.from_weights([w.T for w in WEIGHTS], orientation="in_out", loss="ce")
+    assert same(graph, as_graph(WEIGHTS))
+    assert same(replace(graph, loss="bce"), graph)
+
+
+ROWS = np.random.default_rng(0).normal(size=(60, 3))
+
+
+@pytest.mark.parametrize(
+    ("model", "y", "loss", "names"),
+    [
+        pytest.param(MLPClassifier((5, 4), activation="tanh", max_iter=3), ROWS[:, 0] > 0, "bce", ("True",), id="two classes"),
+        pytest.param(MLPClassifier((5, 5), activation="logistic", max_iter=3), ROWS.argmax(axis=1), "ce", ("0", "1", "2"), id="classes"),
+        pytest.param(MLPClassifier((3,), max_iter=3), (ROWS > 0).astype(int), "bce", ("0", "1", "2"), id="bits"),
+        pytest.param(
+            MLPRegressor(hidden_layer_sizes=(3, 3), activation="identity", max_iter=3), ROWS[:, :2], "mse", ("y0", "y1"), id="numbers"
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_fitted_perceptron_of_scikit_learn_is_read(model: Any, y: np.ndarray, loss: str, names: tuple[str, ...]) -> None:
+    model.fit(ROWS, y)
+    graph = as_graph(model)
+    assert (graph.loss, graph.output_names, graph.widths[0]) == (loss, names, 3)
+    outputs, expected = graph.evaluate(ROWS), model.predict(ROWS)
+    if loss == "mse":
+        np.testing.assert_allclose(outputs, expected)
+    elif loss == "ce":
+        np.testing.assert_array_equal(outputs.argmax(axis=1), expected)
+    else:
+        np.testing.assert_array_equal(graph.decisions(outputs), np.reshape(expected, (60, -1)))
+    assert len(detect_modules([model, model])) == 2
+
+
+def test_a_perceptron_that_is_not_fitted_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"a fitted MLPClassifier or a result .*; got MLPClassifier"):
+        as_graph(MLPClassifier())
+
+
 def test_what_becomes_of_the_callers_arrays_changes_no_graph() -> None:
     weights, biases = [np.array(w) for w in WEIGHTS], (np.array([1.0, 2.0]), np.array([3.0, 4.0, 5.0]))
-    graphs = LayeredGraph.from_weights(weights, biases=biases), LayeredGraph(tuple(w.T for w in weights), biases)
+    graphs = (
+        LayeredGraph.from_weights(weights, biases=biases),
+        LayeredGraph.from_weights(tuple(w.T for w in weights), orientation="in_out", biases=biases),
+    )
     before = [[part.copy() for part in (*graph.weights, *graph.biases)] for graph in graphs]
     for part in (*weights, *biases):
         part += 7
@@ -203,6 +263,22 @@ def test_unit_values_are_those_of_every_layer() -> None:
             ValueError,
             r"weights\[1\] must have 24 columns to follow weights\[0\] of shape \(24, 4\); got shape \(4, 23\)",
         ),
+        (
+            lambda: as_graph([np.ones((4, 24)), np.ones((24, 2))]),
+            ValueError,
+            r"must have 4 columns .*; got shape \(24, 2\)\. They fit transposed: give .*from_weights\(weights, orientation='in_out'\)",
+        ),
+        (
+            lambda: LayeredGraph.from_weights([np.ones((24, 4)), np.ones((2, 24))], orientation="in_out"),
+            ValueError,
+            r"must have 4 rows to follow .*\. They fit transposed: .*orientation='out_in'",
+        ),
+        (lambda: LayeredGraph.from_weights(WEIGHTS, orientation="row"), ValueError, r"one of \['out_in', 'in_out'\]; got 'row'"),
+        (
+            lambda: LayeredGraph(tuple(WEIGHTS)),
+            TypeError,
+            r"orientation='in_out' \(row = source\); got None\. Use LayeredGraph\.from_weights\(weights\) for matrices \(n_out, n_in\)",
+        ),
         (lambda: as_graph([]), ValueError, "at least one matrix; got none"),
         (lambda: as_graph([np.ones(3)]), ValueError, r"weights\[0\] must be a matrix .*; got shape \(3,\)"),
         (lambda: as_graph([[["a"]]]), TypeError, r"weights\[0\] must hold real numbers; got list"),
@@ -238,16 +314,11 @@ def test_unit_values_are_those_of_every_layer() -> None:
         (lambda: as_graph(nx.Graph([(0, 1)])), ValueError, "must be a networkx.DiGraph"),
         (lambda: as_graph(nx.DiGraph()), ValueError, "at least one edge, or nodes of two layers; got none"),
         (lambda: as_graph(nx.empty_graph(3, nx.DiGraph)), ValueError, "at least one edge, or nodes of two layers; got none"),
-        (
-            lambda: as_graph(nx.DiGraph([("a", "h"), ("h", "y"), ("b", "z")])),
-            ValueError,
-            "every path must end in the last layer; got 'z' at the end of a shorter one",
-        ),
         (lambda: as_graph(nx.DiGraph([(0, 1), (1, 2), (2, 0)])), ValueError, "must be layered; got one with a cycle"),
         (
             lambda: as_graph(nx.DiGraph([(0, 1), (1, 2), (0, 2)])),
             ValueError,
-            r"every edge runs from one layer to the next; got 0 \(layer 0\) -> 2 \(layer 2\)",
+            r"every edge runs from one layer to the next; got 0 \(layer 0\) -> 2 \(layer 2\)\. Edges that skip a layer are not read: give",
         ),
         (lambda: as_graph(nx.DiGraph([((0, 0), (1, 0)), ((1, 0), (0, 1))])), ValueError, "must be layered: every edge runs"),
         (lambda: as_graph(igraph.Graph([(0, 1)])), ValueError, "must be directed"),

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import networkx as nx
 import numpy as np
 import pytest
 
-from analysis import Hierarchy, LayeredGraph, Module
+from analysis import Hierarchy, LayeredGraph, Module, compare
+from analysis.graph import as_graph
 from analysis.hierarchy import first_appearance
+from analysis.report.frames import records_of
 
 WEIGHTS = [np.array([[1.0, -2, 0, 0, 0], [0, 0, 1, 3, 0]]), np.array([[1.0, 0.5], [0, -4]])]
 
@@ -42,11 +48,40 @@ def test_modules_have_units_inputs_and_outputs(found: Hierarchy) -> None:
 
 def test_the_graph_between_modules_counts_and_weighs_edges(found: Hierarchy) -> None:
     graph = found.to_networkx()
-    assert dict(graph.nodes[1]) == {"inputs": (2, 3), "outputs": (1,), "units": ((0, 2), (0, 3), (1, 1), (2, 1))}
+    assert dict(graph.nodes[1]) == {"inputs": "[2, 3]", "outputs": "[1]", "units": "[[0, 2], [0, 3], [1, 1], [2, 1]]"}
     assert {(a, b): (f["edges"], f["weight"]) for a, b, f in graph.edges(data=True)} == {(0, 2): (1, 1.0), (1, 2): (1, 0.5)}
     other = found.to_igraph()
     assert (other.vcount(), other.ecount(), other.is_directed()) == (3, 2, True)
-    assert other.vs[1]["inputs"] == (2, 3)
+    assert other.vs[1]["inputs"] == "[2, 3]"
+
+
+FORMATS = [(nx.write_graphml, nx.read_graphml), (nx.write_gexf, nx.read_gexf), (nx.write_gml, nx.read_gml)]
+FILES = pytest.mark.parametrize(("write", "read"), FORMATS, ids=["GraphML", "GEXF", "GML"])
+
+
+@FILES
+def test_the_graph_between_modules_comes_back_from_files(found: Hierarchy, tmp_path: Path, write: Any, read: Any) -> None:
+    write(found.to_networkx(), tmp_path / "modules")
+    back = read(tmp_path / "modules")
+    labels = [np.full(len(part), -1) for part in found.labels]
+    for node, facts in back.nodes(data=True):
+        for layer, index in json.loads(facts["units"]):
+            labels[layer][index] = int(node)
+    assert [part.tolist() for part in labels] == [part.tolist() for part in found.labels]
+    assert {(a, b): (f["edges"], f["weight"]) for a, b, f in back.edges(data=True)} == {("0", "2"): (1, 1.0), ("1", "2"): (1, 0.5)}
+    comparison = compare(found, back)
+    assert (comparison.exact, comparison.connected) == (True, True)
+
+
+@FILES
+def test_a_network_comes_back_from_files_with_its_names(tmp_path: Path, write: Any, read: Any) -> None:
+    names = ("sepal length (cm)", "É π 年", 'a < "b" & c', "[1, 2]", "line\nfeed \x01")
+    graph = LayeredGraph.from_weights(WEIGHTS, input_names=names, output_names=("1", "None"), biases=([0.1, -2], [3, 1e-9]))
+    write(graph.to_networkx(), tmp_path / "network")
+    back = as_graph(read(tmp_path / "network"))
+    assert (back.input_names, back.output_names) == ((*names[:4], "line\nfeed  "), ("1", "None"))
+    for part, expected in zip((*back.weights, *back.biases), (*graph.weights, *graph.biases), strict=True):
+        np.testing.assert_array_equal(part, expected)
 
 
 def test_graphml_holds_weights_names_and_modules(found: Hierarchy, tmp_path: Path) -> None:
@@ -55,6 +90,26 @@ def test_graphml_holds_weights_names_and_modules(found: Hierarchy, tmp_path: Pat
     assert graph.nodes["0:3"] == {"layer": 0, "bias": 0.0, "name": "d", "module": 1}
     assert graph.nodes["0:4"]["module"] == -1
     assert (graph.number_of_nodes(), graph.number_of_edges()) == (9, 7)
+
+
+def test_rows_of_modules_and_units(found: Hierarchy) -> None:
+    assert records_of(found)[1] == {"module": 1, "inputs": ("c", "d"), "outputs": ("y1",), "hidden": 1, "reads": ()}
+    assert [(row["hidden"], row["reads"]) for row in records_of(found)] == [(1, ()), (1, ()), (0, (0, 1))]
+    units = records_of(found, "units")
+    assert units[4] == {"layer": 0, "index": 4, "name": "e", "module": -1, "cluster": -1}
+    assert [row["module"] for row in units] == np.concatenate(found.labels).tolist()
+    assert [row["name"] for row in units[5:]] == ["h1.0", "h1.1", "y0", "y1"]
+    with pytest.raises(ValueError, match=r"rows must be one of \['modules', 'units'\]; got 'edges'"):
+        found.frame("edges")
+
+
+def test_a_data_frame_has_these_rows_or_says_what_it_needs(found: Hierarchy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=list))
+    for rows in ("modules", "units"):
+        assert found.frame(rows) == records_of(found, rows)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="needs pandas; got none installed"):
+        found.frame()
 
 
 def test_labels_that_do_not_fit_the_network_are_refused(found: Hierarchy) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from copy import deepcopy
 from itertools import pairwise
 
@@ -96,8 +97,18 @@ def test_ablation_is_zeroing_the_group_by_hand(hidden: tuple[int, ...], activati
     model = module_of(network((4, *hidden, 3), activation))
     before = deepcopy(model.state_dict())
     x, y = rows_for(loss, 4, 3)
-    same(ablation_scores(model, (x, y)), ablated_by_hand(model, loss, x, y))
+    same(ablation_scores(model, (x, y)), ablated_by_hand(model, loss, x, y), atol=4e-7)
     assert all(torch.equal(part, before[name]) for name, part in model.state_dict().items())
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_ablation_keeps_the_order_of_large_logits(right: bool) -> None:
+    """A unit's removal leaves a logit of 300 or 200 of 600, on the right or on the wrong side."""
+    weights = (np.eye(3), np.array([[100.0, 200.0, 300.0]]))
+    network = SparseNetwork(weights, (np.zeros(3), np.zeros(1)), ("relu", "identity"))
+    (found,) = ablation_scores(network, (np.ones((1, 3)), np.array([[float(right)]])), loss="bce")
+    expected = [math.exp(-left) - math.exp(-600) if right else 600.0 - left for left in (500, 400, 300)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -113,6 +113,13 @@ def test_saving_and_loading_is_exact(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["network.safetensors"]
 
 
+@pytest.mark.parametrize("name", ["network.pt", "network.PTH", "network.npz", "network.json", "runs.1/network.onnx"])
+def test_a_path_with_the_ending_of_another_format_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"path must end in \.safetensors or have no ending; got .*network\.\w+'\. For a file of torch"):
+        random_network(1).save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = random_network(1).save(tmp_path / "network.safetensors")
     before = path.read_bytes()

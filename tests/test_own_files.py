@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,10 @@ def task_of(folder: Path, text: str, target: Any = "price", name: str = "fruit.c
 
 def rows(task: tasks.Task) -> torch.Tensor:
     """All rows of a task, the inputs before the targets, in an order of their own."""
-    whole = torch.cat([torch.cat([task.x, task.x_validation]), torch.cat([task.y, task.y_validation])], dim=1)
+    assert task.x_test is not None
+    assert task.y_test is not None
+    parts = ((task.x, task.y), (task.x_validation, task.y_validation), (task.x_test, task.y_test))
+    whole = torch.cat([torch.cat(part, dim=1) for part in parts])
     return whole[whole[:, 3].argsort()]
 
 
@@ -68,7 +72,7 @@ def test_other_separators_and_decimal_commas_are_read(separator: str, tmp_path: 
     text = "\ufeffsize@price\n\n 3.5 @1.5\n4@2.5\n5@3\n".replace(".", comma).replace("@", separator)
     task = task_of(tmp_path, text, name="fruit.tsv")
     assert task.input_names == ("size",)
-    assert sorted(torch.cat([task.x, task.x_validation]).flatten().tolist()) == [3.5, 4.0, 5.0]
+    assert sorted(torch.cat([task.x, task.x_validation, task.x_test]).flatten().tolist()) == [3.5, 4.0, 5.0]
 
 
 def test_arrays_are_read(tmp_path: Path) -> None:
@@ -125,7 +129,7 @@ def test_files_of_other_kinds_are_refused(tmp_path: Path) -> None:
 
 
 def test_parquet_is_read_by_pandas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By what stands in for pandas, which the tests do not need."""
+    """By what stands in for pandas and pyarrow, which the tests do not need."""
     path = tmp_path / "fruit.parquet"
     path.write_bytes(b"PAR1")
     columns = {"colour": np.array(["red", "green", "red"], dtype=object), "size": np.arange(3), "price": np.arange(3) / 2}
@@ -133,7 +137,7 @@ def test_parquet_is_read_by_pandas(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     class Frame(dict[str, Any]):
         columns = property(lambda self: list(self))
 
-    pandas = type(sys)("pandas")
+    pandas = SimpleNamespace(DataFrame=Frame, Series=Frame)
     monkeypatch.setitem(sys.modules, "pandas", pandas)
     monkeypatch.setattr(pandas, "read_parquet", lambda path: Frame(columns), raising=False)
     assert tasks.from_file(path, target="price", loss="mse").input_names == ("colour=green", "colour=red", "size")

@@ -26,7 +26,7 @@ HALVES = [(0, 1), (2, 3)]
 def test_path_products_sum_over_all_paths(seed: int, widths: list[int]) -> None:
     rng = np.random.default_rng(seed)
     weights = tuple(rng.normal(size=s) for s in pairwise(widths))
-    found = path_products(LayeredGraph(weights))
+    found = path_products(LayeredGraph.from_weights(weights, orientation="in_out"))
     assert found.shape == (widths[0], widths[-1])
     expected = np.zeros(found.shape)
     for path in product(*map(range, widths)):
@@ -40,7 +40,7 @@ def test_path_separation_of_the_published_network() -> None:
     # of freedom 1.1267, standard error sqrt(1.1267 (1/4 + 1/4)) = 0.7506, t = 73.945. The second is sensitive to the rounded digits.
     products = np.zeros((4, 4))
     products[:2, :2], products[2:, 2:] = (54.2, 56.8), (72.4, 70.3)
-    found = path_separation(LayeredGraph((products,)), HALVES, HALVES)
+    found = path_separation(LayeredGraph.from_weights((products,), orientation="in_out"), HALVES, HALVES)
     assert found.statistic == pytest.approx([73.945, 117.7], abs=0.05)
     assert found.p_value == pytest.approx([4.1e-10, 2.5e-11], rel=0.05)
     assert found.own == pytest.approx([55.5, 71.35])
@@ -50,23 +50,23 @@ def test_path_separation_of_the_published_network() -> None:
 
 def test_groups_may_overlap_and_signs_do_not_matter() -> None:
     weights = np.array([[-5.0, 4, 1, 1], [3, -6, 2, -1]])
-    found = path_separation(LayeredGraph((weights,)), [(0, 1), (1,)], [(0, 1), (3, 1)])
+    found = path_separation(LayeredGraph.from_weights((weights,), orientation="in_out"), [(0, 1), (1,)], [(0, 1), (3, 1)])
     assert found.statistic == pytest.approx([ttest_ind([5, 4, 3, 6], [1, 1, 2, 1]).statistic, ttest_ind([6, 1], [3, 2]).statistic])
     assert found.own.tolist() == [4.5, 3.5]
     assert found.other.tolist() == [1.25, 2.5]
 
 
 def test_equal_entries_have_an_infinite_statistic_or_none() -> None:
-    found = path_separation(LayeredGraph((np.kron(np.eye(2), np.ones((2, 2))),)), HALVES, HALVES)
+    found = path_separation(LayeredGraph.from_weights((np.kron(np.eye(2), np.ones((2, 2))),), orientation="in_out"), HALVES, HALVES)
     assert found.statistic.tolist() == [np.inf, np.inf]
     assert found.p_value.tolist() == [0, 0]
-    assert np.isnan(path_separation(LayeredGraph((np.ones((4, 4)),)), HALVES, HALVES).statistic).all()
+    assert np.isnan(path_separation(LayeredGraph.from_weights((np.ones((4, 4)),), orientation="in_out"), HALVES, HALVES).statistic).all()
 
 
 def test_carrying_units_by_hand() -> None:
     # Weight through the hidden units: 1 * (1+1), (2+2) * (1+3), 4 * 1 = 2, 16, 4 of 22. 90 % = 19.8 needs two, 91 % (20.02) three.
     first, second = np.array([[1.0, -2, 0], [0, 2, 4]]), np.array([[1.0, 1], [-1, 3], [0, 1]])
-    graph = LayeredGraph((first, second))
+    graph = LayeredGraph.from_weights((first, second), orientation="in_out")
     # Inputs: x0 1*2 + 2*4 = 10, x1 2*4 + 4*1 = 12. Outputs: y0 1*1 + 4*1 = 5, y1 1 + 12 + 4 = 17: 17 / 22 = 0.77.
     assert carrying_units(graph) == (2, 2, 2)
     assert carrying_units(graph, share=0.91) == (2, 3, 2)
@@ -83,7 +83,7 @@ def test_published_networks_have_as_many_units_as_the_task_has_gates() -> None:
         weights = [np.zeros(shape) for shape in pairwise(network["widths"])]
         for weight, edges in zip(weights, network["edges"], strict=True):
             weight[tuple(np.transpose(edges))] = 1
-        assert carrying_units(LayeredGraph(tuple(weights)))[1:3] == (3, 2)
+        assert carrying_units(LayeredGraph.from_weights(tuple(weights), orientation="in_out"))[1:3] == (3, 2)
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.9, 9), (0.91, 10), (1, 10), (0.3, 3), (0.1, 1), (1e-9, 1)])
@@ -110,7 +110,7 @@ def test_no_path_needs_no_unit() -> None:
 )
 def test_bad_groups_are_refused(groups: tuple, text: str) -> None:
     with pytest.raises(ValueError, match=text):
-        path_separation(LayeredGraph((np.eye(4),)), *groups)
+        path_separation(LayeredGraph.from_weights((np.eye(4),), orientation="in_out"), *groups)
 
 
 @pytest.mark.parametrize("share", [0, -0.1, 1.1, 90, float("nan")])

@@ -213,10 +213,11 @@ def test_the_smallest_networks(modules: list[int], units: int) -> None:
 
 def graph_of(*blocks: np.ndarray, sizes: list[list[int]]) -> LayeredGraph:
     """Modules wired as the blocks say, each repeated to its size in each layer."""
-    return LayeredGraph(
+    return LayeredGraph.from_weights(
         tuple(
             np.repeat(np.repeat(block, below, axis=0), above, axis=1) for block, (below, above) in zip(blocks, pairwise(sizes), strict=True)
-        )
+        ),
+        orientation="in_out",
     )
 
 

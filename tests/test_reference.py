@@ -125,7 +125,7 @@ def damaged(graph: LayeredGraph, seed: int) -> LayeredGraph:
         if len(used[0]) and len(used[1]):
             source, target = rng.choice(used[0]), rng.choice(used[1])
             weight[source, target] = 1 - weight[source, target]
-    return LayeredGraph(tuple(weights))
+    return LayeredGraph.from_weights(tuple(weights), orientation="in_out")
 
 
 @settings(max_examples=40, deadline=None)
@@ -139,7 +139,9 @@ def test_damaged_published_networks(name: str, seed: int) -> None:
 @example([3, 7, 3], 0.6875, 25585)
 def test_random_networks(widths: list[int], density: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    graph = LayeredGraph(tuple((rng.random(shape) < density).astype(float) for shape in pairwise(widths)))
+    graph = LayeredGraph.from_weights(
+        tuple((rng.random(shape) < density).astype(float) for shape in pairwise(widths)), orientation="in_out"
+    )
     assert agrees(graph) is not False
 
 

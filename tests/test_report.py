@@ -41,6 +41,13 @@ def test_report_names_edges_that_are_not_drawn_and_cuts_long_lists():
     assert "x22, x23, … (30 in all); outputs y0" in report_text(wide)
 
 
+def test_a_module_of_inputs_alone_is_explained():
+    case = hierarchy([np.ones((2, 2)), np.eye(2)], ([0, 0], [1, 2], [1, 2]))
+    line = "M0: inputs x0, x1; hidden units none, since its inputs are read by units of other modules; reads from no module"
+    assert line in report_text(case).splitlines()
+    assert "<td>none, since its inputs are read by units of other modules</td>" in report_html(case)
+
+
 def test_html_is_self_contained_and_escapes_names():
     case = CASES["long names"]
     page = report_html(case, Verdict(False), title="<script>alert(1)</script>", evidence={"Chance & more": "p < 1"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import scipy.sparse as sp
 from layered import lists
 
+from analysis.detection import detect_baseline
 from analysis.detection import modules as detection
 from analysis.detection.clustering import cluster_units
 from analysis.detection.modules import detect_modules
@@ -40,6 +42,7 @@ OTHER = [[[1.0, 1]], [[1.0], [1.0]]]
         pytest.param(lambda w: LayeredGraph.from_weights(w).to_networkx(), id="networkx"),
         pytest.param(lambda w: LayeredGraph.from_weights(w).to_igraph(), id="igraph"),
         pytest.param(lambda w: SimpleNamespace(weights=w), id="objects with weights"),
+        pytest.param(lambda w: LayeredGraph.from_weights([np.transpose(m) for m in w], orientation="in_out"), id="transposed"),
     ],
 )
 def test_several_networks_give_a_list(several: Callable[..., Iterable[Any]], kind: Callable[[Any], Any]) -> None:
@@ -70,6 +73,24 @@ def test_one_network_and_none() -> None:
 def test_networks_and_matrices_are_not_mixed(mixture: list, places: str) -> None:
     with pytest.raises(TypeError, match=f"must hold either networks or the matrices .* of one network; got {places}"):
         detect_modules(mixture)
+
+
+@pytest.mark.parametrize("detect", [detect_modules, partial(detect_baseline, method="louvain")])
+def test_a_result_stands_for_its_network(detect: Callable[..., Hierarchy]) -> None:
+    result = SimpleNamespace(network=ONE, candidates=(ONE, OTHER))
+    found = detect(result)
+    assert lists(found.labels) == lists(detect(ONE).labels)
+    assert found.network is ONE
+    nothing = SimpleNamespace(network=None, stop_reason=SimpleNamespace(value="Nothing was accepted: give more steps."))
+    with pytest.raises(ValueError, match=r"must have a network; got a SimpleNamespace without one\. Nothing was accepted: give more"):
+        detect(nothing)
+
+
+def test_results_are_several_networks() -> None:
+    results = [SimpleNamespace(network=one) for one in (ONE, OTHER)]
+    assert [lists(h.labels) for h in detect_modules(results)] == [lists(detect_modules(one).labels) for one in (ONE, OTHER)]
+    with pytest.raises(ValueError, match="network 1: the result must have a network; got a SimpleNamespace without one"):
+        detect_modules([results[0], SimpleNamespace(network=None)])
 
 
 def test_an_error_names_the_network() -> None:

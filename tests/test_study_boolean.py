@@ -336,7 +336,10 @@ def test_shapes_are_those_of_every_family() -> None:
 
 
 # What has come since the study of sensitivity was run, as its page says.
-SINCE = ("schedule.restart_rate", "detect_modules.method", "consensus.x", "consensus.level_cost", "needed_levels")
+SINCE = (
+    "schedule.restart_rate", "schedule.confidence", "training.keep_last", "detect_modules.method", "consensus.x", "consensus.level_cost",
+    "needed_levels",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "groups", "method"), [("study", 4, "published"), ("functions", 1, "refined"), ("sensitivity", 1, None)])

@@ -389,5 +389,5 @@ def test_truth_tables_have_noise_and_models_the_activation_of_the_task() -> None
     assert isinstance(table.model(4, 1, activation="relu")[1], nn.ReLU)
     assert isinstance(tasks.cmsp(2, 2).model(4, 1)[1], nn.Hardtanh)
     assert isinstance(tasks.cmsp(2, 2).model(4, 1, activation="tanh")[1], nn.Tanh)
-    assert [(task.training.input_noise, task.training.hidden_noise) for task in (some, table)] == [(0.2, 0.0), (0.1, 0.3)]
+    assert [(task.training.input_noise, task.training.hidden_noise) for task in (some, table)] == [(0.1, 0.0), (0.1, 0.3)]
     assert [task.schedule.edge_score for task in (some, table, tasks.boolean("both"))] == ["magnitude", "ablation", "ablation"]

@@ -254,7 +254,7 @@ def test_one_analog_unit_with_two_functions_is_seen_by_its_levels() -> None:
 def test_a_network_that_ends_in_a_sigmoid_decides_at_one_half() -> None:
     graph = hierarchy(["01 23 45", "01 02 12"], [[0, 0, 1, 1, 2, 2], [0, 1, 2], [3, 4, 5]], ([-1] * 3, [-0.5] * 3)).graph
     labels = tuple(np.array(layer) for layer in [[0, 0, 1, 1, 2, 2], [0, 1, 2], [3, 4, 5]])
-    probable = LayeredGraph(graph.weights, graph.biases, ("relu", "sigmoid"))
+    probable = LayeredGraph.from_weights(graph.weights, orientation="in_out", biases=graph.biases, activations=("relu", "sigmoid"))
     assert [b.patterns for b in verdict(Hierarchy(probable, labels, labels), (6, 3, 3, 3), 1).boundaries] == [2, 2, 2]
 
 
@@ -334,7 +334,7 @@ def test_known_weights_may_excuse_a_unit_but_never_blame_one(seed: int) -> None:
     rng = np.random.default_rng(seed)
     widths = (4, 5, 3, 2)
     weights = tuple(rng.normal(size=shape) * (rng.random(shape) < 0.4) for shape in pairwise(widths))
-    graph = LayeredGraph(weights, tuple(rng.normal(size=width) for width in widths[1:]))
+    graph = LayeredGraph.from_weights(weights, orientation="in_out", biases=tuple(rng.normal(size=width) for width in widths[1:]))
     labels = tuple(rng.integers(0, 3, size=width) for width in widths)
     found = Hierarchy(graph, labels, labels)
     x = np.array(list(product((0, 1), repeat=4)))
@@ -364,7 +364,9 @@ def test_the_order_of_inputs_outputs_and_hidden_units_does_not_matter(seed: int)
 
     def judged(weights: Sequence[np.ndarray], labels: Sequence[np.ndarray], modules: Any, known: TruthTable) -> Verdict:
         arrays = tuple(labels)
-        return judge_decomposition(Hierarchy(LayeredGraph(tuple(weights)), arrays, arrays), modules, known)
+        return judge_decomposition(
+            Hierarchy(LayeredGraph.from_weights(tuple(weights), orientation="in_out"), arrays, arrays), modules, known
+        )
 
     first = judged(weights, labels, modules, known)
     second = judged(

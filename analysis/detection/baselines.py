@@ -17,7 +17,7 @@ from scipy.linalg import eigh
 from scipy.sparse.csgraph import connected_components, laplacian
 from sklearn.cluster import k_means
 
-from ..graph import as_graph
+from ..graph import as_graph, network_of
 from ..hierarchy import Hierarchy
 from .features import alive_edges
 
@@ -80,6 +80,7 @@ def detect_baseline(network: Any, method: str, *, seed: int = 0) -> Hierarchy:
         raise ValueError(f"method must be one of {list(BASELINES)}; got {method!r}")
     if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**32:
         raise ValueError(f"seed must be an integer in [0, 2**32); got {seed!r}")
+    network = network_of(network)
     graph = as_graph(network)
     alive = graph.alive()
     starts = np.cumsum([0, *(kept.sum() for kept in alive)])

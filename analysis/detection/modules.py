@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import as_graph, several_networks
+from ..graph import as_graph, network_of, several_networks
 from ..hierarchy import Hierarchy
 from .clustering import cluster_units
 from .criteria import CRITERIA
@@ -55,7 +55,8 @@ def detect_modules(
     Parameters
     ----------
     network : LayeredGraph, SparseNetwork, networkx.DiGraph, igraph.Graph or sequence of matrices (n_out, n_in), or an iterable of these
-        A sequence of matrices is one network, a sequence of sequences of matrices are several.
+        A sequence of matrices is one network, a sequence of sequences of matrices are several. A result of ``sculpt`` stands for its
+        sparsest network; a fitted ``MLPClassifier`` or ``MLPRegressor`` of scikit-learn is read too.
     method : {"refined", "published"}
         Refined: the published method with symmetric ties; and a hidden unit that alone reads a group of inputs, and nothing else, is with
         these inputs, and apart from other units (:func:`~analysis.detection.merging.lone_readers`); not so with incoming paths.
@@ -153,6 +154,7 @@ class _Settings:
 
 def _hierarchy(network: Any, settings: _Settings, known: dict[Any, Partitions], context: str = "") -> Hierarchy:
     try:
+        network = network_of(network)
         graph = as_graph(network)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{context}{error}") from error

@@ -5,6 +5,6 @@ from .colours import INK as INK
 from .colours import NEGATIVE as NEGATIVE
 from .colours import POSITIVE as POSITIVE
 from .encoding import picture_bytes as picture_bytes
-from .page_layout import FONT as FONT
+from .letters import FONT as FONT
 from .page_layout import SMALL as SMALL
 from .pictures import draw as draw

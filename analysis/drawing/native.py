@@ -14,6 +14,8 @@ from ..layout.ordering import drawn_edges
 from .colours import FAINT, INK, NEGATIVE, POSITIVE, region_colours
 from .heat import paint_map_legend, paint_map_lines, paint_maps
 from .images import PixelMap
+from .letters import note_boxes
+from .names import full_name
 from .page_layout import (
     LABELLED,
     LEGEND,
@@ -42,12 +44,14 @@ def paint(hierarchy: Hierarchy, ax: Axes | None, title: str | None, maps: Sequen
     """Draw on ``ax``, or on the axes of a new figure of the right size; return the axes.
 
     If there are ``maps``, they are drawn instead of the inputs. The names of elements (``gid``) are ``module-<m>``, ``label-<m>``,
-    ``units-<m>``, ``pixels-<m>``, and ``edges-<m>-<n>`` from module m to module n.
+    ``units-<m>``, ``pixels-<m>``, ``edges-<m>-<n>`` from module m to module n, and ``name-<layer>-<index>`` for names that are
+    shortened; their ``label`` is the whole name.
     """
     from matplotlib.figure import Figure
 
     layout, frames = layout_with_maps(hierarchy, maps) if maps else (layered_layout(hierarchy), NO_FRAMES)
     page = plan_page(hierarchy, layout, title, frames)
+    note_boxes([*page.inputs.texts.values(), *page.outputs.texts.values(), title or ""])
     if ax is None:
         ax = Figure(figsize=(page.width / PER_INCH, page.height / PER_INCH), facecolor="white").add_axes((0, 0, 1, 1))
     scale = _scale(ax, page)
@@ -149,7 +153,10 @@ def _paint_names(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float)
             place = page.place(unit)[0], y + direction * row * LINE * names.size
             color = INK if hierarchy.labels[unit[0]][unit[1]] >= 0 else FAINT
             turn = {"rotation": 90, "rotation_mode": "default"} if names.upright else {}
-            write(ax, place, text, names.size * scale, ha="center", va=anchor, color=color, **turn)
+            full = full_name(hierarchy, unit)
+            # The label of a text is its title in an SVG: see `picture_bytes`.
+            title = {"gid": f"name-{unit[0]}-{unit[1]}", "label": full} if text != full else {}
+            write(ax, place, text, names.size * scale, ha="center", va=anchor, color=color, **turn, **title)
 
 
 def _from_left(names: Names, page: PageLayout) -> list[tuple[tuple[int, int], str]]:

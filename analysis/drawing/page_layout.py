@@ -10,8 +10,9 @@ import numpy as np
 
 from ..hierarchy import Hierarchy, Module
 from ..layout import Layout, Region
-from ..texts import clean
 from .images import counted
+from .letters import families_of, without_glyph_warnings
+from .names import full_name, shortened
 from .placeholders import Frames
 
 # All lengths in points (1/72 inch).
@@ -21,10 +22,8 @@ PLAIN, LABELLED = 11.0, 19.0  # from the outermost units of a module to the bord
 TEXT, SMALL, SMALLEST = 8.0, 7.0, 6.0
 LINE = 1.25  # height of a line of text, relative to its size
 MARGIN, NEAR = 6.0, 3.0  # to the border of the picture; from a region to the names beside it
-LONGEST_NAME = 28  # characters
 LEGEND = 160.0
 SYMBOL, BESIDE = 15.0, 12.0  # from the start of a symbol to its text; from a text to the next symbol
-FONT = "DejaVu Sans"  # part of matplotlib, so that texts have the same size everywhere
 NO_FRAMES = Frames()
 
 
@@ -158,13 +157,15 @@ def _unit_width(text: str, bold: bool) -> float:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
-    font = FontProperties(family=FONT, weight="bold" if bold else "normal", size=100)
-    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) if text else 0.0
+    font = FontProperties(family=families_of(text), weight="bold" if bold else "normal", size=100)
+    with without_glyph_warnings():
+        return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) if text else 0.0
 
 
 def _set_names(hierarchy: Hierarchy, layout: Layout, layer: int, step: float) -> Names:
     row = sorted((x, unit) for (i, unit), (x, _) in layout.positions.items() if i == layer)
-    texts = {(layer, unit): _short(hierarchy.graph.unit_name(layer, unit)) for _, unit in row}
+    names = [full_name(hierarchy, (layer, unit)) for _, unit in row]
+    texts = {(layer, unit): text for (_, unit), text in zip(row, shortened(names), strict=True)}
     if not texts:
         return Names({})
     space = step * min((b - a for (a, _), (b, _) in pairwise(row)), default=10.0)  # a single unit has room
@@ -177,9 +178,3 @@ def _set_names(hierarchy: Hierarchy, layout: Layout, layer: int, step: float) ->
         if LINE * size <= space:
             return Names(texts, size, 1, True, width[size], LINE * size / 2)
     return Names({})
-
-
-def _short(name: str) -> str:
-    """A name on one line, shortened to the longest length of names."""
-    line = " ".join(clean(name).split())
-    return line if len(line) <= LONGEST_NAME else line[: LONGEST_NAME - 1] + "…"

@@ -63,6 +63,11 @@ def draw(
     RuntimeError
         When ``engine="graphviz"`` does not find the program ``dot``.
 
+    Warns
+    -----
+    UserWarning
+        When a name or the title has letters that no installed font has.
+
     Notes
     -----
     The shade of a pixel p in a map is its summed weight ``s(p) = sum over u of |w(p, u)|``, over all units u of modules that read it,
@@ -72,6 +77,9 @@ def draw(
     The width of a line from a map to a unit u is the sum of ``|w(p, u)|`` over the pixels of the map. The line has the colour of the
     module, since it combines weights of both signs. If more than eight modules have pixels, the eight with the most pixels get a map, and
     a note in the picture names what is left out.
+
+    Of names longer than 28 characters the middle is left out; an SVG has the whole name as a title, which its viewer shows under the
+    pointer. Letters that the usual font lacks are drawn in an installed font that has them.
 
     Examples
     --------

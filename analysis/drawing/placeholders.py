@@ -94,5 +94,6 @@ def _folded(hierarchy: Hierarchy, modules: np.ndarray) -> tuple[Hierarchy, list[
     first = weights_of_pixels(hierarchy)
     rows = np.stack([first[hierarchy.labels[0] == module].sum(axis=0) for module in modules])
     labels = (modules, *hierarchy.labels[1:])
-    folded = Hierarchy(LayeredGraph((rows, *hierarchy.graph.weights[1:])), labels, labels)
+    graph = LayeredGraph.from_weights((rows, *hierarchy.graph.weights[1:]), orientation="in_out")
+    folded = Hierarchy(graph, labels, labels)
     return folded, [int(labels[m.units[0][0]][m.units[0][1]]) for m in folded.modules]

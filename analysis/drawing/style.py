@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .page_layout import FONT
+from .letters import families_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ FEW_EDGES = 150  # with more edges they get thinner and more transparent
 
 def write(ax: Axes, place: tuple[float, float], text: str, size: float, **style: Any) -> None:
     """Write a text. "$" is a letter here: names are never parsed as mathematics."""
-    ax.text(*place, text, fontsize=size, family=FONT, parse_math=False, usetex=False, zorder=TEXTS, **style)
+    ax.text(*place, text, fontsize=size, family=families_of(text), parse_math=False, usetex=False, zorder=TEXTS, **style)
 
 
 def crowd_of(edges: int) -> float:

@@ -1,4 +1,4 @@
-"""Evidence for a hierarchy: significance against null models, stability, lesions of modules, and shares of bits."""
+"""Evidence for a hierarchy: significance against null models, stability, lesions of modules, importance of inputs, and shares of bits."""
 
 from .agreement import Agreement as Agreement
 from .agreement import Stability as Stability
@@ -10,6 +10,8 @@ from .damage import Lesions as Lesions
 from .damage import lesions as lesions
 from .nulls import rewired as rewired
 from .nulls import shuffled as shuffled
+from .permutation import Importance as Importance
+from .permutation import importance as importance
 from .quality import modularity as modularity
 from .quality import separation as separation
 from .rates import Rate as Rate

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..graph.arrays import checked_array
+
 __all__ = ["bit_shares"]
 
 # S = rows, u = units.
@@ -52,7 +54,7 @@ def bit_shares(values: ArrayLike, digits: ArrayLike) -> NDArray[np.float64]:
     >>> bit_shares(units, np.stack([a, b], axis=1)).round(2).tolist()
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.14, 0.14, 0.14], [nan, nan, nan]]
     """
-    units, pairs = np.asarray(values, dtype=float), np.asarray(digits)
+    units, pairs = checked_array(values, "values"), np.asarray(digits)
     if pairs.shape != (len(units), 2) or len(pairs) <= PAIRS or pairs.min() < 0 or pairs.max() > 7:
         raise ValueError(f"digits must be two of 0...7 for each of the {len(units)} rows, more than {PAIRS}; got shape {pairs.shape}")
     cells = _between(units, 8 * pairs[:, 0] + pairs[:, 1])

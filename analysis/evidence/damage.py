@@ -94,7 +94,8 @@ def lesions(hierarchy: Hierarchy, x: ArrayLike, *, y: ArrayLike | None = None, r
     x : array of shape (rows, inputs)
         For example a whole truth table.
     y : array of shape (rows, outputs), optional
-        The correct bits, 0 or 1; one-hot for classes. The decisions of the network itself when left out.
+        The correct bits, 0 or 1; one-hot for classes. Of shape (rows,): the bits of a single output, or the number of the class from 0.
+        The decisions of the network itself when left out.
     random_sets : int
         At least 100. If there are no more possible sets than this, all of them are used.
     seed : int

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..graph import LayeredGraph
+from ..graph.arrays import checked_array
 
 __all__ = ["Held", "Replay", "losses_of", "replayed", "silenced"]
 
@@ -93,7 +94,9 @@ def losses_of(replay: Replay, held: Held) -> NDArray[np.float64]:
 
 
 def _bits(y: ArrayLike, shape: tuple[int, ...], loss: str) -> NDArray[np.bool_]:
-    bits = np.asarray(y, dtype=float)
+    bits = checked_array(y, "y")
+    if bits.shape == shape[:1] and (loss == "ce" or shape[1] == 1):
+        bits = _one_hot(bits, shape[1]) if loss == "ce" else bits[:, None]
     if bits.shape != shape or not np.isin(bits, (0, 1)).all():
         got = f"shape {bits.shape}" if bits.shape != shape else f"values from {bits.min():g} to {bits.max():g}"
         raise ValueError(f"y must hold the bits 0 and 1 in shape {shape}; got {got}. Leave it out to judge by the network's own decisions")
@@ -102,3 +105,11 @@ def _bits(y: ArrayLike, shape: tuple[int, ...], loss: str) -> NDArray[np.bool_]:
         row = int(np.argmax(ones != 1))
         raise ValueError(f"y must be one-hot, one 1 in each row, for a network of classes; got {ones[row]:g} in row {row}")
     return bits == 1
+
+
+def _one_hot(classes: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    member = classes[:, None] == np.arange(count)
+    if not member.any(axis=1).all():
+        row = int(np.argmin(member.any(axis=1)))
+        raise ValueError(f"y must hold classes from 0 to {count - 1}, the positions of the outputs; got {classes[row]:g} in row {row}")
+    return member.astype(float)

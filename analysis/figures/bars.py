@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..drawing.colours import FAINT, INK, NEGATIVE
-from ..drawing.page_layout import FONT, LINE, SMALL, SMALLEST, TEXT, text_width
+from ..drawing.letters import FONT
+from ..drawing.page_layout import LINE, SMALL, SMALLEST, TEXT, text_width
 from ..evidence import Rate
 from .paper import (
     LENIENT,

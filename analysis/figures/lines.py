@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..drawing.colours import INK, POSITIVE
-from ..drawing.page_layout import FONT, SMALL, SMALLEST
+from ..drawing.letters import FONT
+from ..drawing.page_layout import SMALL, SMALLEST
 from ..evidence import Rate
 from .paper import LENIENT, LETTERS, NOT_RUN, STRICT, Grid, axes_of, check_lenient, check_rates, letter, rate_axis
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..drawing.colours import FAINT, INK
-from ..drawing.page_layout import FONT, SMALL, TEXT, text_width
+from ..drawing.letters import FONT
+from ..drawing.page_layout import SMALL, TEXT, text_width
 from ..evidence import Rate
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..drawing.colours import FAINT, INK, NEGATIVE, POSITIVE
-from ..drawing.page_layout import FONT, SMALLEST
+from ..drawing.letters import FONT
+from ..drawing.page_layout import SMALLEST
 from .paper import axes_of, letter
 
 if TYPE_CHECKING:

@@ -9,4 +9,5 @@ from .path_weights import carrying_units as carrying_units
 from .path_weights import path_products as path_products
 from .path_weights import path_separation as path_separation
 from .reading import as_graph as as_graph
+from .reading import network_of as network_of
 from .reading import several_networks as several_networks

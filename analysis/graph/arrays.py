@@ -8,11 +8,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from .frames import is_frame
+
 __all__ = ["checked_array", "checked_matrix", "kept", "near_one"]
 
 
 def checked_array(values: Any, name: str) -> NDArray[np.float64]:
-    """Values as an array of floats. It may share memory with the values.
+    """Values as an array of floats: an array, a SciPy sparse array, a tensor or a data frame. It may share memory with the values.
 
     Raises
     ------
@@ -21,7 +23,7 @@ def checked_array(values: Any, name: str) -> NDArray[np.float64]:
     ValueError
         When entries are masked.
     """
-    array = values.toarray() if sp.issparse(values) else values.detach().cpu() if hasattr(values, "detach") else values
+    array = values.toarray() if sp.issparse(values) else _of_tensor(values) if hasattr(values, "detach") else values
     if np.ma.is_masked(array):
         raise ValueError(
             f"{name} must have a number everywhere; got {np.ma.count_masked(array)} masked entries. Fill them, with 0 for no edge"
@@ -31,7 +33,23 @@ def checked_array(values: Any, name: str) -> NDArray[np.float64]:
             raise TypeError("complex numbers; give real ones")
         return np.asarray(array, dtype=float)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must hold real numbers; got {type(values).__name__}: {error}") from error
+        raise TypeError(f"{name} must hold real numbers; got {type(values).__name__}{_wrong_column(values)}: {error}") from error
+
+
+def _of_tensor(tensor: Any) -> Any:
+    """A tensor of torch as one that NumPy reads, which it cannot where numbers are of 16 bits or stored sparsely."""
+    dense = tensor.detach().cpu().to_dense()
+    return dense if dense.is_complex() else dense.double()
+
+
+def _wrong_column(values: Any) -> str:
+    """Where the columns of a data frame have names, the first that does not hold numbers."""
+    for name in values.columns if is_frame(values) else ():
+        try:
+            np.asarray(values[name], dtype=float)
+        except (TypeError, ValueError):
+            return f" with {values[name].dtype} in column {name!r}. Fill what is missing, encode texts as numbers, or leave the column out"
+    return ""
 
 
 def checked_matrix(values: Any, name: str) -> NDArray[np.float64]:

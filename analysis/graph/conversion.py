@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
 from numbers import Integral
@@ -12,27 +13,40 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from ..texts import clean
 from .arrays import checked_array
 from .functions import known_loss
 
-__all__ = ["adjacency_weights", "networkx_fields", "networkx_graph"]
+__all__ = ["adjacency_graph", "adjacency_weights", "networkx_fields", "networkx_graph"]
 
 
 def adjacency_weights(adjacency: ArrayLike | sp.sparray | sp.spmatrix, widths: Sequence[int]) -> tuple[NDArray[np.float64], ...]:
     """The weights of a square adjacency over all units: see :meth:`LayeredGraph.from_adjacency`."""
-    matrix = sp.coo_array(adjacency if sp.issparse(adjacency) else checked_array(adjacency, "adjacency"))
-    # Converted to floats before duplicate entries are added up: small integer types would overflow.
-    matrix.data = checked_array(matrix.data, "adjacency")
+    matrix = _checked_adjacency(adjacency)
     if not all(isinstance(width, Integral) and width > 0 for width in widths):
         raise ValueError(f"widths must be positive integers, the number of units in each layer; got {list(widths)}")
     starts = np.concatenate([[0], np.cumsum(widths)])
     if matrix.shape != (starts[-1], starts[-1]):
         raise ValueError(f"adjacency must have shape {(int(starts[-1]),) * 2} for widths {list(widths)}; got {matrix.shape}")
     layer_of = np.repeat(np.arange(len(widths)), widths)
-    edges = matrix.tocsr()
-    source, target = edges.nonzero()  # which skips stored zeros
+    source, target = matrix.nonzero()  # which skips stored zeros
     _check_layered(layer_of[source], layer_of[target], source, target)
-    return tuple(edges[starts[i] : starts[i + 1], starts[i + 1] : starts[i + 2]].toarray() for i in range(len(widths) - 1))
+    return tuple(matrix[starts[i] : starts[i + 1], starts[i + 1] : starts[i + 2]].toarray() for i in range(len(widths) - 1))
+
+
+def adjacency_graph(adjacency: ArrayLike | sp.sparray | sp.spmatrix, names: Sequence[str]) -> nx.DiGraph:
+    """The ``networkx.DiGraph`` of a square adjacency, over the names of its units, or their positions where they have none."""
+    matrix = _checked_adjacency(adjacency)
+    if matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"adjacency must be square, a row and a column for each unit; got shape {matrix.shape}")
+    units: list[Any] = list(names or range(matrix.shape[0]))
+    graph = nx.DiGraph()
+    graph.add_nodes_from(units)
+    entries = matrix.tocoo()
+    graph.add_weighted_edges_from(
+        (units[a], units[b], w) for a, b, w in zip(entries.row, entries.col, entries.data.tolist(), strict=True) if w
+    )
+    return graph
 
 
 def networkx_fields(graph: nx.DiGraph) -> dict[str, Any]:
@@ -74,11 +88,18 @@ def networkx_graph(
     graph = nx.DiGraph(**facts)
     for layer, values in enumerate([np.zeros(len(weights[0])), *biases]):
         for index, bias in enumerate(values.tolist()):
-            graph.add_node((layer, index), layer=layer, bias=bias, name=unit_name(layer, index))
+            graph.add_node((layer, index), layer=layer, bias=bias, name=clean(unit_name(layer, index)))
     for layer, weight in enumerate(weights):
         for source, target in np.argwhere(weight).tolist():
             graph.add_edge((layer, source), (layer + 1, target), weight=float(weight[source, target]))
     return graph
+
+
+def _checked_adjacency(adjacency: ArrayLike | sp.sparray | sp.spmatrix) -> sp.csr_array:
+    matrix = sp.coo_array(adjacency if sp.issparse(adjacency) else checked_array(adjacency, "adjacency"))
+    # Converted to floats before duplicate entries are added up: small integer types would overflow.
+    matrix.data = checked_array(matrix.data, "adjacency")
+    return matrix.tocsr()
 
 
 def _numbered(graph: nx.DiGraph) -> bool:
@@ -109,7 +130,11 @@ def _layers(graph: nx.DiGraph) -> dict[Hashable, int]:
     generations = list(nx.topological_generations(graph))
     early = [node for nodes in generations[:-1] for node in nodes if graph.out_degree(node) == 0]
     if early:
-        raise ValueError(f"every path must end in the last layer; got {early[0]!r} at the end of a shorter one. Give each node its `layer`")
+        warnings.warn(
+            f"every unit before the last layer must lead to another; got {len(early)} without, {early[0]!r} the first, read as removed "
+            "units. If one is an output, give every node its `layer`, and outputs the last",
+            stacklevel=2,
+        )
     return {node: i for i, nodes in enumerate(generations) for node in nodes}
 
 
@@ -120,7 +145,8 @@ def _check_layered(sources: ArrayLike, targets: ArrayLike, source_names: Sequenc
         i = int(wrong[0])
         raise ValueError(
             f"the graph must be layered: every edge runs from one layer to the next; got {source_names[i]} (layer {int(sources[i])}) "
-            f"-> {target_names[i]} (layer {int(targets[i])}). Give every node its `layer`, or insert units that pass the value on"
+            f"-> {target_names[i]} (layer {int(targets[i])}). Edges that skip a layer are not read: give every node its `layer` where this "
+            "one is wrong, or insert units that pass the value on"
         )
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from .arrays import checked_array, checked_matrix, kept
-from .conversion import adjacency_weights, networkx_fields, networkx_graph
+from .chains import STORED, check_chain, stored
+from .conversion import adjacency_graph, adjacency_weights, networkx_fields, networkx_graph
+from .frames import adjacency_names, columns_of, end_names
 from .functions import ACTIVATIONS, LOSSES
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ __all__ = ["LayeredGraph"]
 class LayeredGraph:
     """A weighted, directed graph whose edges run from each layer to the next.
 
-    Arrays are copied, and the copies cannot be written to.
+    Make one with :meth:`from_weights`, :meth:`from_adjacency`, :meth:`from_networkx` or :meth:`from_igraph`. Arrays are copied, and the
+    copies cannot be written to.
 
     Parameters
     ----------
@@ -41,11 +43,13 @@ class LayeredGraph:
         ``x0, x1, ...`` and ``y0, y1, ...`` when left out.
     loss : {"bce", "ce", "mse"}
         The loss that the network was trained with. It determines the decisions of the outputs: see :meth:`decisions`.
+    orientation : {"in_out"}
+        That of ``weights``. It has no other value, so that no matrices of the other orientation are read by mistake.
 
     Raises
     ------
     TypeError
-        When weights or biases are not real numbers.
+        When weights or biases are not real numbers, or ``orientation`` is left out.
     ValueError
         When shapes do not match, values are masked or not finite, or names do not fit.
 
@@ -62,17 +66,18 @@ class LayeredGraph:
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
     loss: str = "bce"
+    orientation: str | None = None
 
     def __post_init__(self) -> None:
+        if self.orientation != STORED:
+            raise TypeError(
+                f"LayeredGraph must be made with orientation={STORED!r} (row = source); got {self.orientation!r}. Use "
+                f"LayeredGraph.from_weights(weights) for matrices (n_out, n_in), with orientation={STORED!r} for (n_in, n_out)"
+            )
         weights = tuple(kept(checked_matrix(w, f"weights[{i}]")) for i, w in enumerate(self.weights))
         if not weights:
             raise ValueError("weights must hold at least one matrix; got none")
-        for i in range(1, len(weights)):
-            if weights[i].shape[0] != weights[i - 1].shape[1]:
-                raise ValueError(
-                    f"weights[{i}] must have {weights[i - 1].shape[1]} source units to follow weights[{i - 1}] of shape "
-                    f"{weights[i - 1].shape} (source, target); got shape {weights[i].shape}"
-                )
+        check_chain(weights, STORED)
         biases = tuple(kept(checked_array(b, f"biases[{i}]")) for i, b in enumerate(self.biases)) or tuple(
             kept(np.zeros(w.shape[1])) for w in weights
         )
@@ -97,48 +102,68 @@ class LayeredGraph:
         object.__setattr__(self, "output_names", _names(self.output_names, weights[-1].shape[1], "y"))
 
     @classmethod
-    def from_weights(cls, matrices: Sequence[ArrayLike], **fields: Any) -> LayeredGraph:
-        """The graph of weight matrices of shape ``(n_out, n_in)``, the orientation of PyTorch, first layer first.
+    def from_weights(cls, matrices: Sequence[ArrayLike], orientation: str = "out_in", **fields: Any) -> LayeredGraph:
+        """The graph of weight matrices, first layer first.
 
         This is the only place in the library where weights are transposed.
+
+        Parameters
+        ----------
+        matrices : sequence of arrays
+            Arrays, SciPy sparse arrays, tensors, or data frames, whose names become those of inputs and outputs.
+        orientation : {"out_in", "in_out"}
+            Whether the matrices are ``(n_out, n_in)``, as in PyTorch, or ``(n_in, n_out)``, as ``coefs_`` of scikit-learn and the
+            kernels of Keras.
+        **fields
+            The other parameters of the class.
+
+        Raises
+        ------
+        ValueError
+            When ``orientation`` is unknown or a matrix does not follow the one before it.
 
         Examples
         --------
         >>> LayeredGraph.from_weights([[[0.5, -0.5]], [[1.0], [0.0]]]).widths
         (2, 1, 2)
+        >>> LayeredGraph.from_weights([[[0.5], [-0.5]], [[1.0, 0.0]]], orientation="in_out").widths
+        (2, 1, 2)
         """
         if isinstance(matrices, (str, bytes)) or not isinstance(matrices, Sequence):
             raise TypeError(f"weights must be a sequence of matrices (n_out, n_in), first layer first; got {type(matrices).__name__}")
         arrays = [checked_matrix(m, f"weights[{i}]") for i, m in enumerate(matrices)]
-        for i in range(1, len(arrays)):
-            if arrays[i].shape[1] != arrays[i - 1].shape[0]:
-                raise ValueError(
-                    f"weights[{i}] must have {arrays[i - 1].shape[0]} columns to follow weights[{i - 1}] of shape "
-                    f"{arrays[i - 1].shape}; got shape {arrays[i].shape}"
-                )
-        return cls(tuple(a.T for a in arrays), **fields)
+        weights = stored(arrays, orientation)
+        return cls(weights, orientation=STORED, **{**end_names(matrices, orientation), **fields})
 
     @classmethod
-    def from_adjacency(cls, adjacency: ArrayLike | sp.sparray | sp.spmatrix, widths: Sequence[int], **fields: Any) -> LayeredGraph:
-        """The graph of a square adjacency (row = source) over all units, layer after layer.
+    def from_adjacency(cls, adjacency: Any, widths: Sequence[int] | None = None, **fields: Any) -> LayeredGraph:
+        """The graph of a square adjacency (row = source) over all units.
 
         Parameters
         ----------
-        adjacency : array or SciPy sparse array of shape (n, n), n = sum(widths)
-        widths : sequence of int
-            Units in each layer, inputs first.
+        adjacency : array, SciPy sparse array or data frame of shape (n, n)
+            The names that a data frame has become those of inputs and outputs.
+        widths : sequence of int, optional
+            Units in each layer, inputs first, where units stand layer after layer. When left out, layers are found as in
+            :meth:`from_networkx`.
 
         Raises
         ------
         ValueError
-            When the shape does not fit ``widths``, or an edge does not run from one layer to the next. Stored zeros are not edges.
+            When the shape does not fit ``widths``, rows and columns have other names, or an edge does not run from one layer to the
+            next. Stored zeros are not edges.
 
         Examples
         --------
         >>> LayeredGraph.from_adjacency([[0, 0, 3.0], [0, 0, 0], [0, 0, 0]], [2, 1]).edge_count
         1
         """
-        return cls(adjacency_weights(adjacency, widths), **fields)
+        names = adjacency_names(adjacency)
+        if widths is None:
+            return replace(cls.from_networkx(adjacency_graph(adjacency, names)), **fields)
+        weights = adjacency_weights(adjacency, widths)
+        ends = {"input_names": names[: widths[0]], "output_names": names[len(names) - widths[-1] :]} if names else {}
+        return cls(weights, orientation=STORED, **{**ends, **fields})
 
     @classmethod
     def from_networkx(cls, graph: nx.DiGraph) -> LayeredGraph:
@@ -151,15 +176,20 @@ class LayeredGraph:
         Raises
         ------
         ValueError
-            When the graph is undirected or has a cycle, or an edge does not run from one layer to the next. Where layers are
-            topological generations, also when a path ends before the last layer.
+            When the graph is undirected or has a cycle, or an edge does not run from one layer to the next.
+
+        Warns
+        -----
+        UserWarning
+            When layers are topological generations and a path ends before the last layer: the unit at its end is read as a hidden unit
+            that is not alive, which detection removes.
 
         Examples
         --------
         >>> LayeredGraph.from_networkx(nx.DiGraph([("a", "h"), ("b", "h"), ("h", "y")])).widths
         (2, 1, 1)
         """
-        return cls(**networkx_fields(graph))
+        return cls(**networkx_fields(graph), orientation=STORED)
 
     @classmethod
     def from_igraph(cls, graph: igraph.Graph) -> LayeredGraph:
@@ -215,11 +245,15 @@ class LayeredGraph:
         >>> [values.tolist() for values in graph.unit_values([[3.0, 1.0]])]
         [[[3.0, 1.0]], [[2.0]], [[4.0]]]
         """
-        values = np.asarray(x, dtype=float)
+        values, columns = checked_array(x, "x"), columns_of(x)
         if values.ndim != 2 or values.shape[1] != self.widths[0]:
             raise ValueError(f"x must have shape (rows, {self.widths[0]}); got {values.shape}")
-        if not np.isfinite(values).all():
-            raise ValueError(f"x must be finite; got {int((~np.isfinite(values)).sum())} NaN or infinite values")
+        if columns != self.input_names and set(columns) == set(self.input_names):
+            raise ValueError(f"x must have its columns in the order of the inputs, {list(self.input_names)}; got {list(columns)}")
+        wrong = ~np.isfinite(values)
+        if wrong.any():
+            first, count = (columns or self.input_names)[int(wrong.any(axis=0).argmax())], int(wrong.sum())
+            raise ValueError(f"x must be finite; got {count} NaN or infinite values, some in column {first!r}. Fill them or leave them out")
         layers = [values]
         for weight, bias, activation in zip(self.weights, self.biases, self.activations, strict=True):
             layers.append(ACTIVATIONS[activation](layers[-1] @ weight + bias))
@@ -246,7 +280,11 @@ class LayeredGraph:
         return outputs > (0.5 if self.activations[-1] == "sigmoid" or self.loss == "mse" else 0.0)
 
     def to_networkx(self) -> nx.DiGraph:
-        """A ``networkx.DiGraph`` over units ``(layer, index)`` with ``layer``, ``bias``, ``name`` and edge ``weight``."""
+        """A ``networkx.DiGraph`` over units ``(layer, index)`` with ``layer``, ``bias``, ``name`` and edge ``weight``.
+
+        networkx writes it as GraphML, GEXF and GML, and :func:`~analysis.graph.as_graph` reads it back, but GEXF keeps no activations and
+        no loss.
+        """
         return networkx_graph(self.weights, self.biases, self.unit_name, activations=" ".join(self.activations), loss=self.loss)
 
     def to_igraph(self) -> igraph.Graph:

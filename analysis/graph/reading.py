@@ -8,10 +8,34 @@ from typing import Any
 
 import networkx as nx
 
+from .estimators import estimator_fields, is_estimator
+from .frames import is_frame
 from .functions import known_loss
 from .layered import LayeredGraph
 
-__all__ = ["as_graph", "several_networks"]
+__all__ = ["as_graph", "network_of", "several_networks"]
+
+
+def network_of(value: Any) -> Any:
+    """The ``network`` of a result, such as that of ``sculpt``; any other value as it is.
+
+    Raises
+    ------
+    ValueError
+        When the result has no network.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> network_of(SimpleNamespace(network="sparse")), network_of("sparse")
+    ('sparse', 'sparse')
+    """
+    if not _is_result(value):
+        return value
+    if value.network is None:
+        reason = getattr(getattr(value, "stop_reason", None), "value", "")
+        raise ValueError(f"the result must have a network; got a {type(value).__name__} without one. {reason}".rstrip())
+    return value.network
 
 
 def as_graph(network: Any) -> LayeredGraph:
@@ -19,9 +43,12 @@ def as_graph(network: Any) -> LayeredGraph:
 
     Parameters
     ----------
-    network : LayeredGraph, networkx.DiGraph, igraph.Graph, sequence of matrices (n_out, n_in), or an object with ``weights``
+    network : LayeredGraph, networkx.DiGraph, igraph.Graph, sequence of matrices (n_out, n_in), data frame, or object with ``weights``
+        A data frame is an adjacency over units that have names: see :meth:`LayeredGraph.from_adjacency`.
         An object with ``weights`` (such as a ``SparseNetwork``) may also have ``biases``, ``activations``, ``input_names``,
-        ``output_names`` and ``loss``.
+        ``output_names`` and ``loss``. A result with a ``network`` stands for it. A fitted ``MLPClassifier`` or
+        ``MLPRegressor`` of scikit-learn is read with its activations and names. For matrices (n_in, n_out) see
+        :meth:`LayeredGraph.from_weights`.
 
     Raises
     ------
@@ -35,21 +62,30 @@ def as_graph(network: Any) -> LayeredGraph:
     >>> as_graph([[[1.0, 1.0]], [[1.0]]]).widths
     (2, 1, 1)
     """
+    network = network_of(network)
     if isinstance(network, LayeredGraph):
         return network
     if isinstance(network, nx.Graph):
         return LayeredGraph.from_networkx(network)
     if "igraph" in sys.modules and isinstance(network, sys.modules["igraph"].Graph):
         return LayeredGraph.from_igraph(network)
+    if is_frame(network):
+        return LayeredGraph.from_adjacency(network)
+    if getattr(network, "ndim", 0) == 2:
+        raise TypeError(
+            "a single matrix may be weights or an adjacency; give [matrix] for the weights (n_out, n_in) of one layer, "
+            f"LayeredGraph.from_adjacency(matrix) for an adjacency; got {type(network).__name__} of shape {tuple(network.shape)}"
+        )
+    if is_estimator(network):
+        return LayeredGraph.from_weights(**estimator_fields(network))
     if hasattr(network, "weights"):
-        fields = ("biases", "activations", "input_names", "output_names")
-        loss = known_loss(getattr(network, "loss", None))
-        return LayeredGraph.from_weights(network.weights, **{f: getattr(network, f, ()) for f in fields}, loss=loss)
+        fields: dict[str, Any] = {f: getattr(network, f, ()) for f in ("biases", "activations", "input_names", "output_names")}
+        return LayeredGraph.from_weights(network.weights, **fields, loss=known_loss(getattr(network, "loss", None)))
     if isinstance(network, Sequence) and not isinstance(network, (str, bytes)):
         return LayeredGraph.from_weights(network)
     raise TypeError(
-        "the network must be a SparseNetwork, a LayeredGraph, a sequence of weight matrices (n_out, n_in), a networkx.DiGraph "
-        f"or an igraph.Graph; got {type(network).__name__}"
+        "the network must be a SparseNetwork, a LayeredGraph, a sequence of weight matrices (n_out, n_in), a networkx.DiGraph, "
+        f"an igraph.Graph, a fitted MLPClassifier or a result that has a network; got {type(network).__name__}"
     )
 
 
@@ -72,6 +108,7 @@ def several_networks(networks: Any) -> list[Any] | None:
     """
     if (
         _is_graph(networks)
+        or is_frame(networks)
         or isinstance(networks, (str, bytes, Mapping))
         or hasattr(networks, "ndim")
         or not isinstance(networks, Iterable)
@@ -91,7 +128,11 @@ def several_networks(networks: Any) -> list[Any] | None:
 
 def _is_graph(value: Any) -> bool:
     known = (LayeredGraph, nx.Graph, *((sys.modules["igraph"].Graph,) if "igraph" in sys.modules else ()))
-    return isinstance(value, known) or hasattr(value, "weights")
+    return isinstance(value, known) or (hasattr(value, "weights") and not is_frame(value)) or _is_result(value) or is_estimator(value)
+
+
+def _is_result(value: Any) -> bool:
+    return hasattr(value, "network") and not hasattr(value, "weights") and not is_frame(value)
 
 
 def _depth(value: Any) -> int:

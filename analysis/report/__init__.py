@@ -1,5 +1,6 @@
-"""Reports of a hierarchy: as text, and as one HTML page with the picture."""
+"""Reports of a hierarchy: as text, as one HTML page with the picture, and as a data frame."""
 
 from .files import write_report as write_report
+from .frames import report_frame as report_frame
 from .page import report_html as report_html
 from .text import report_text as report_text

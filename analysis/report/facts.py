@@ -8,7 +8,7 @@ import numpy as np
 
 from ..drawing.images import PixelMap
 from ..drawing.page_layout import captions_of
-from ..hierarchy import Hierarchy
+from ..hierarchy import Hierarchy, module_graph
 from ..layout.ordering import drawn_edges
 
 __all__ = ["COLUMNS", "PIXEL_COLUMNS", "TITLE", "facts_of", "headline_of", "pixel_headline", "pixel_row", "rows_of"]
@@ -16,6 +16,7 @@ __all__ = ["COLUMNS", "PIXEL_COLUMNS", "TITLE", "facts_of", "headline_of", "pixe
 TITLE = "Modules and hierarchy"
 COLUMNS = ("module", "inputs", "outputs", "hidden units", "reads from")
 PIXEL_COLUMNS = ("module", "pixels", "rows", "columns", "left half", "right half")
+INPUTS_ALONE = "none, since its inputs are read by units of other modules"
 LISTED = 24  # names; longer lists are shortened
 
 
@@ -41,7 +42,7 @@ def facts_of(hierarchy: Hierarchy) -> list[tuple[str, str]]:
     ]
     accuracy = getattr(hierarchy.network, "accuracy", None)
     if accuracy is not None:
-        facts.append(("accuracy", f"{float(accuracy):.4f}"))
+        facts.append((str(getattr(hierarchy.network, "metric", "accuracy")), f"{float(accuracy):.4f}"))
     if hierarchy.support is not None:
         interval = "" if hierarchy.support_interval is None else " (95 % interval {:.2f} to {:.2f})".format(*hierarchy.support_interval)
         facts.append(("support", f"{hierarchy.support:.3f} of the votes{interval}"))
@@ -50,7 +51,7 @@ def facts_of(hierarchy: Hierarchy) -> list[tuple[str, str]]:
 
 def rows_of(hierarchy: Hierarchy) -> list[tuple[str, ...]]:
     """A row for each module, in the order of ``COLUMNS``; empty cells where there is nothing."""
-    graph, flow = hierarchy.graph, hierarchy.to_networkx()
+    graph, flow = hierarchy.graph, module_graph(hierarchy)
     rows: list[tuple[str, ...]] = []
     for module in hierarchy.modules:
         layers = np.bincount([layer for layer, _ in module.units], minlength=len(graph.weights) + 1)
@@ -58,7 +59,8 @@ def rows_of(hierarchy: Hierarchy) -> list[tuple[str, ...]]:
         inputs = _list([graph.input_names[i] for i in module.inputs])
         outputs = _list([graph.output_names[i] for i in module.outputs])
         sources = _list([f"M{index}" for index in sorted(flow.predecessors(module.index))])
-        rows.append((f"M{module.index}", inputs, outputs, ", ".join(hidden), sources))
+        alone = INPUTS_ALONE if module.inputs and not hidden and not module.outputs else ""
+        rows.append((f"M{module.index}", inputs, outputs, ", ".join(hidden) or alone, sources))
     return rows
 
 

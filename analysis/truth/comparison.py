@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import adjusted_rand_score
 
-from ..hierarchy import Hierarchy, Module, check_hierarchy, first_appearance
+from ..hierarchy import Hierarchy, Module, check_hierarchy, first_appearance, module_graph
 from .matching import equal_modules
 from .order import order_agreement
 from .truth_table import TruthTable, check_truth
@@ -154,7 +156,7 @@ def compare(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLike
     if judged is not None and exact and (connected or _is_reached(judged)):
         valid, reasons = True, ()
     inputs, outputs = (_grouping(labels, side) for labels, side in zip((found.labels[0], found.labels[-1]), groups, strict=True))
-    graphs = found.to_networkx(), _with_ends(truth, ends)
+    graphs = module_graph(found), _with_ends(truth, ends)
     read = [np.flatnonzero(labels >= 0).tolist() for labels in (found.labels[0], found.labels[-1])]
     order = order_agreement(*graphs, *read)
     names = (partial(_name_found, found), partial(_name_truth, found, truth, ends))
@@ -185,6 +187,8 @@ def _as_truth(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLi
     if isinstance(truth, nx.Graph):
         plain = truth.copy()
         plain.remove_edges_from(list(nx.selfloop_edges(truth)))  # that a module reads itself says nothing
+        for _, facts in plain.nodes(data=True):
+            facts |= {side: _as_tuple(facts[side]) for side in ("inputs", "outputs") if side in facts}
         return plain
     if not isinstance(truth, Hierarchy):
         if isinstance(truth, str) or not isinstance(truth, Sequence):
@@ -197,7 +201,17 @@ def _as_truth(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLi
             )
         canonical = first_appearance(labels)
         truth = Hierarchy(found.graph, canonical, canonical)
-    return truth.to_networkx()
+    return module_graph(truth)
+
+
+def _as_tuple(value: Any) -> Any:
+    """Positions that are written as a JSON text, as in a graph that was read from a file, as a tuple; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(json.loads(value))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"positions in a truth must be a tuple or a JSON list such as '[0, 1]'; got {value!r}") from error
 
 
 def _with_ends(truth: nx.DiGraph, ends: Mapping[object, Ends]) -> nx.DiGraph:

@@ -7,7 +7,7 @@ from typing import Any
 
 import networkx as nx
 
-from ..hierarchy import Hierarchy
+from ..hierarchy import Hierarchy, module_graph
 from .validity import Ends
 
 __all__ = ["equal_modules"]
@@ -34,7 +34,7 @@ def _isomorphism(found: Hierarchy, truth: nx.DiGraph, ends: dict[object, Ends]) 
     Both graphs are put into their canonical order. It is the same for isomorphic graphs, so only one mapping is to be checked: the time
     does not grow with the number of mappings, as it does when they are searched.
     """
-    graph = found.to_networkx()
+    graph = module_graph(found)
     here = {node: (facts["inputs"], facts["outputs"]) for node, facts in graph.nodes(data=True)}
     if sorted(here.values()) != sorted(ends.values()) or graph.number_of_edges() != truth.number_of_edges():
         return None

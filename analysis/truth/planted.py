@@ -108,7 +108,8 @@ def planted_hierarchy(modules: Sequence[int], units: int, *, cross_edges: float 
     edges = [below.labels[:, None] == above.sources for below, above in pairwise(layers)]
     _add_cross_edges(edges, cross_edges, rng)
     labels = tuple(layer.labels for layer in layers)
-    return Hierarchy(LayeredGraph(tuple(e.astype(float) for e in edges)), labels, labels)
+    graph = LayeredGraph.from_weights([e.astype(float) for e in edges], orientation="in_out")
+    return Hierarchy(graph, labels, labels)
 
 
 def _checked_modules(modules: Sequence[int]) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -21,6 +22,8 @@ FILE_HELP = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status, 2 with one line on standard error when the input is bad."""
     name = "sculpting"
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of inputs may have letters that the console lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         given = sys.argv[1:] if arguments is None else arguments
         options = _parser(studies="study" in given).parse_args(given)

@@ -21,6 +21,7 @@ from analysis import LayeredGraph
 
 from ..models.network import SparseNetwork
 from ..tasks.own_files import FILES
+from .onnx_chain import read_onnx
 
 __all__ = ["read_network"]
 
@@ -47,10 +48,12 @@ def read_network(path: Path) -> tuple[Any, str]:
     try:
         found = read(path)
         network = LayeredGraph.from_networkx(found) if isinstance(found, nx.Graph) else found
+    except ImportError:
+        raise
     except Exception as error:  # each format has errors of its own
         text = str(error) if str(path) in str(error) else f"{path} is not a network: {error}"
         raise ValueError(text) from error
-    known = isinstance(found, SparseNetwork) or "activations" in getattr(found, "graph", {})
+    known = isinstance(found, SparseNetwork) or suffix == ".onnx" or "activations" in getattr(found, "graph", {})
     return network, "" if known else NO_ACTIVATIONS
 
 
@@ -145,6 +148,7 @@ NETWORKS: dict[str, Callable[[Path], SparseNetwork | LayeredGraph | nx.DiGraph]]
     ".gexf": nx.read_gexf,
     ".json": _node_link,
     ".npz": _matrices,
+    ".onnx": read_onnx,
     ".pt": _state_dict,
     ".pth": _state_dict,
 }

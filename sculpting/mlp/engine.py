@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..data import Data
-from ..engine import Evaluation, Items
+from ..engine import Evaluation, Items, Part
 from ..models.network import SparseNetwork
 from ..models.shape import Shape
 from ..settings import RoundSettings
@@ -61,14 +61,14 @@ class MLPEngine:
         """Accuracy and loss of every member on the validation rows."""
         return evaluate(members, self.data)
 
-    def row_scores(self, members: Population) -> Tensor:
-        """What each validation row adds to the metric of every member: float64 ``(N, K, S)``."""
-        floats = 2 * sum(members.shape.widths[1:]) * self.data.x_validation.shape[1]
+    def row_scores(self, members: Population, part: Part = "validation") -> Tensor:
+        """What each validation or training row adds to the metric of every member: float64 ``(N, K, S)``."""
+        x, y = (self.data.x, self.data.y) if part == "training" else (self.data.x_validation, self.data.y_validation)
+        floats = 2 * sum(members.shape.widths[1:]) * x.shape[1]
         found = []
-        for part in torch.arange(len(members)).split(max(1, BLOCK // floats)):
-            networks = BatchedMLP(members.shape, members.values[part.to(members.device)])
-            z = networks.outputs(networks.forward(self.data.x_validation)[0][-1])
-            found.append(self.data.metric.rows(z, self.data.y_validation))
+        for values in members.values.split(max(1, BLOCK // floats)):
+            networks = BatchedMLP(members.shape, values)
+            found.append(self.data.metric.rows(networks.outputs(networks.forward(x)[0][-1]), y))
         return torch.cat(found)
 
     def count(self, members: Population, items: Items) -> tuple[Tensor, Tensor]:

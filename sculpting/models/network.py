@@ -27,6 +27,7 @@ FORMAT = "neural-sculpting network"
 VERSION = 2
 READ = (1, VERSION)  # version 1 had the steps of its origin in percent
 STEPS = ("unit_step", "edge_step")
+ENDINGS = (".safetensors", "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +44,15 @@ class SparseNetwork:
     head : str or None
         ``"sigmoid"``, ``"softmax"`` or ``"log_softmax"`` where the original model ended in one.
     accuracy : float
-        On the validation rows: the fraction of correct bits or classes, or the coefficient of determination.
+        The ``metric`` on the validation rows.
     input_names, output_names : tuple of str
     origin : dict
         Where the network comes from: ``seed``, ``unit_step`` and ``edge_step`` as fractions, ``widths`` of the model, ``task``, for
         inputs that are pixels the height and width of the ``image``, and ``restarted`` where the dense network had a second start.
     loss : {"bce", "ce", "mse"} or None
         The loss of its training, which says how outputs become decisions; None where it is not known.
+    metric : str
+        What ``accuracy`` is, such as ``"accuracy"``, ``"balanced accuracy"`` or ``"R2"``.
 
     Examples
     --------
@@ -67,6 +70,7 @@ class SparseNetwork:
     output_names: tuple[str, ...] = ()
     origin: dict[str, Any] = field(default_factory=dict)
     loss: str | None = None
+    metric: str = "accuracy"
 
     def __post_init__(self) -> None:
         # Copies: the given arrays may change when training goes on.
@@ -103,7 +107,7 @@ class SparseNetwork:
 
     def __repr__(self) -> str:
         widths = "-".join(map(str, self.widths))
-        return f"SparseNetwork({widths}, {self.edge_count} edges, density {self.density:.4f}, accuracy {self.accuracy:.4f})"
+        return f"SparseNetwork({widths}, {self.edge_count} edges, density {self.density:.4f}, {self.metric} {self.accuracy:.4f})"
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -172,6 +176,7 @@ class SparseNetwork:
             self.output_names,
             dict(self.origin),
             self.loss,
+            self.metric,
         )
 
     def save(self, path: str | Path) -> Path:
@@ -179,11 +184,20 @@ class SparseNetwork:
 
         Raises
         ------
+        ValueError
+            When the path has an ending other than ``.safetensors``.
         OSError
             When the folder cannot be written to.
         """
+        if Path(path).suffix not in ENDINGS:
+            raise ValueError(
+                f"path must end in {ENDINGS[0]} or have no ending; got {str(path)!r}. For a file of torch, torch.save network.model()"
+            )
         tensors = {f"{kind}.{i}": np.ascontiguousarray(a) for kind in ("weights", "biases") for i, a in enumerate(getattr(self, kind))}
-        facts = {name: getattr(self, name) for name in ("activations", "head", "accuracy", "input_names", "output_names", "origin", "loss")}
+        facts = {
+            name: getattr(self, name)
+            for name in ("activations", "head", "accuracy", "input_names", "output_names", "origin", "loss", "metric")
+        }
         header = {"format": FORMAT, "version": str(VERSION), "network": json.dumps(facts)}
         return write_file(path, save(tensors, header))
 

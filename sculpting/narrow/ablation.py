@@ -5,12 +5,15 @@ n_l = width of layer l.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
+from ..losses import LOSSES
 from ..mlp.ablation import unit_ablation
 from ..models.network import SparseNetwork
 from .groups import by_layer, read_pair
@@ -45,8 +48,8 @@ def ablation_scores(model: nn.Module | SparseNetwork, data: Any, *, loss: str | 
     -----
     The group is the unit's incoming weights, its bias and its outgoing weights; with the latter at zero it does not matter what the
     activation makes of a sum of 0. The absolute value is taken after the mean over rows. For every hidden unit the layers above it are
-    run once, so the cost grows with the square of the width. Where the logit of a wrong bit is above 87, ``"bce"`` no longer grows, as
-    in training.
+    run once, so the cost grows with the square of the width. The loss is exact for logits of any size; in training, ``"bce"`` ends at 87
+    for each bit.
 
     References
     ----------
@@ -59,4 +62,11 @@ def ablation_scores(model: nn.Module | SparseNetwork, data: Any, *, loss: str | 
     [array([0.5, 0. ])]
     """
     population, rows = read_pair(model, data, loss)
+    if rows.loss is LOSSES["bce"]:
+        rows = replace(rows, loss=replace(rows.loss, mean=_log_loss))
     return by_layer(population.shape, unit_ablation(population, rows)[0])
+
+
+def _log_loss(z: Tensor, y: Tensor) -> Tensor:
+    """Mean -log of the probability of the correct bit ``(N,)``, of logits of any size."""
+    return F.logsigmoid(z * (2 * y - 1)).mean(dim=(1, 2)).neg()

@@ -58,7 +58,7 @@ def by_layer(shape: Shape, scores: Tensor) -> list[NDArray[np.float64]]:
 
 
 def read_finite(model: nn.Module | SparseNetwork) -> Chain:
-    """A model as it was read; of a ``SparseNetwork`` weights and biases that are zero were pruned.
+    """A model as it was read; weights that are zero were pruned, of a ``SparseNetwork`` biases too.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def read_finite(model: nn.Module | SparseNetwork) -> Chain:
         chain = read_model(model.model())
         chain = replace(chain, mask=(chain.values != 0).float())
     else:
-        chain = read_model(model)
+        chain = read_model(model).without_zeros()
     check_finite(chain)
     return chain
 

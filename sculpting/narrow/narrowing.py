@@ -50,8 +50,8 @@ def narrow(
     Parameters
     ----------
     model : nn.Module, SparseNetwork, or sequence of them
-        See ``read_model``. It is not changed. Weights and biases of a ``SparseNetwork`` that are zero stay pruned. A sequence has a model
-        for each seed, all of one shape: the networks of a seed are pruned from its model, or taught by it.
+        See ``read_model``. It is not changed. Weights that are zero stay pruned, of a ``SparseNetwork`` biases too. A sequence has a
+        model for each seed, all of one shape: the networks of a seed are pruned from its model, or taught by it.
     keep : Task, pair (x, y) of tensors or arrays, TensorDataset or DataLoader
         What the narrow networks are trained and scored on.
     forget : the same, optional

@@ -97,14 +97,19 @@ class AcceptanceCriterion:
         """The reserve of a phase."""
         return self.reserve if phase == "units" else 0.0
 
-    def accepts(self, accuracy: Tensor, phase: str, scores: Tensor | None = None) -> Tensor:
-        """Whether members are accurate enough: bool ``(N,)``; a test needs their ``scores (N, K, S)`` of the validation rows."""
+    def accepts(self, accuracy: Tensor, phase: str, scores: Tensor | None = None, fit: Tensor | None = None) -> Tensor:
+        """Whether members are accurate enough: bool ``(N,)``.
+
+        A test needs their ``scores (N, K, S)`` of the validation rows, and looks at their figures ``fit (N, K)`` of the training rows: a
+        network that has these less right than the validation rows should be was lucky.
+        """
         if self.test is None or scores is None or not self.known:
             return accuracy >= self.min_accuracy + self.reserve_in(phase) - CLOSE
         if self.test.reference is None:
-            return self.test.bound(scores) >= self.min_accuracy - CLOSE
+            return (self.test.bound(scores) >= self.min_accuracy - CLOSE) & _fits(fit, self.min_accuracy)
         tolerance = max(self.tolerance, ROWS * self.test.row_share)
-        return self.test.bound(scores - self.test.reference) >= self.reserve_in(phase) - tolerance - CLOSE
+        fitted = _fits(fit, self.test.reference.mean(dim=1) - max(self.tolerance, self.test.row_share))
+        return (self.test.bound(scores - self.test.reference) >= self.reserve_in(phase) - tolerance - CLOSE) & fitted
 
     def follow(self, dense: Tensor, scores: Tensor | None = None, tried: int = 1) -> bool:
         """Set ``min_accuracy`` by the dense accuracies ``(N,)``, less the tolerance, but above the best constant prediction.
@@ -123,3 +128,7 @@ class AcceptanceCriterion:
                 best = float(self.test.reference.mean())
         self.min_accuracy = max(best - self.tolerance, self.constant + 2 * CLOSE)
         return learnt
+
+
+def _fits(fit: Tensor | None, level: Tensor | float) -> Tensor:
+    return torch.tensor(True) if fit is None else (fit >= level - CLOSE).all(dim=1)

@@ -91,8 +91,7 @@ class PruningSchedule(Generic[M]):
             tried = sum(len(record.names) for record in self.rounds.history)
             if not criterion.follow(self.dense.accuracy, scores, tried):
                 return
-            accepted = criterion.accepts(self.dense.accuracy, "dense", scores).cpu()
-            self.dense = replace(self.dense, accepted=accepted)
+            self.dense = replace(self.dense, accepted=criterion.accepts(self.dense.accuracy, "dense", scores).cpu())
         self._branch(self.units if self.unit_steps else self.edges, self.dense)
 
     def advance(self) -> bool:

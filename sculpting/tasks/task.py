@@ -38,7 +38,7 @@ class Setting(TypedDict, total=False):
 
 # For data of one's own; docs/real-data.md has the reasons.
 SAMPLED: Setting = {
-    "training": TrainingSettings(learning_rate=0.03, input_noise=0.2, keep_last=True),
+    "training": TrainingSettings(learning_rate=0.03, input_noise=0.1, keep_last=True),
     "schedule": ScheduleSettings(unit_steps=(0.5, 0.2, 0.05), edge_steps=(0.02, 0.01), tolerance=0.02, confidence=0.8),
 }
 # For complete truth tables; docs/default-setting.md has the reasons.

@@ -1,0 +1,93 @@
+"""A copy of the user's model, on which its code may run without changing the model."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DataParallel, DistributedDataParallel
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
+
+__all__ = ["check_readable", "copy_of"]
+
+# Hooks that only compute a weight from other tensors.
+WEIGHT_HOOKS = (BasePruningMethod, SpectralNorm, WeightNorm)
+
+
+def check_readable(model: nn.Module) -> None:
+    """Refuse a model whose forward cannot run on a copy, or need not be what its layers say.
+
+    Raises
+    ------
+    ValueError
+        The text names the module or parameter, and says what to do.
+    """
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    empty = [name for name, part in tensors if torch.nn.parameter.is_lazy(part) or part.is_meta]
+    if empty:
+        raise ValueError(
+            f"the model has uninitialized parameters: {empty[0]!r}. Call a model with lazy layers once; build a model on device 'meta' on "
+            "another device"
+        )
+    for name, module in model.named_modules():
+        what = repr(name) if name else "its top"
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(f"the model must be Python code; got a part compiled by torch.jit at {what}. Pass the module it was made from")
+        hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]
+        if not all(isinstance(hook, WEIGHT_HOOKS) for hook in hooks):
+            raise ValueError(
+                f"the model must have no forward hooks, which may change the output of its layers; got some at {what}. "
+                "Call remove() of their handles"
+            )
+
+
+def copy_of(model: nn.Module) -> nn.Module:
+    """A copy in eval mode that shares no tensor with the model, without the wrappers of ``torch.compile`` and data parallelism.
+
+    What cannot be copied, such as a lock or an open file, is shared.
+    """
+    memo: dict[int, Any] = {}
+    for module in reversed([*model.modules()]):  # parts come before what they are part of
+        inner = _wrapped(module)
+        if inner is not None:
+            memo[id(module)] = copy.deepcopy(inner, memo)
+            continue
+        for value in vars(module).values():
+            _remember(value, memo)
+    copied: nn.Module = copy.deepcopy(model, memo)
+    for module in copied.modules():
+        module._compiled_call_impl = None  # of Module.compile()
+    return copied.eval()
+
+
+def _wrapped(module: nn.Module) -> nn.Module | None:
+    """The module in a wrapper that does not change what it computes."""
+    if isinstance(module, (DataParallel, DistributedDataParallel)):
+        return module.module
+    inner = vars(module).get("_modules", {}).get("_orig_mod")  # of torch.compile
+    return inner if isinstance(inner, nn.Module) else None
+
+
+def _remember(value: Any, memo: dict[int, Any]) -> None:
+    """Put a copy of an attribute into the memo of ``copy.deepcopy``, or the attribute itself where it cannot be copied."""
+    for tensor in _tensors(value):
+        if tensor.grad_fn is not None:  # such tensors refuse to be copied
+            memo[id(tensor)] = tensor.detach().clone()
+    try:
+        copy.deepcopy(value, memo)
+    except Exception:  # the user's objects may raise anything
+        memo[id(value)] = value
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors in a value, also inside dicts, lists and tuples."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (dict, list, tuple)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _tensors(part)

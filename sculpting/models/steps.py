@@ -1,0 +1,41 @@
+"""The steps of a forward, as they are read: linear maps, constants that scale and shift, and activations.
+
+n = columns of the rows that pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+__all__ = ["Activate", "Linear", "ScaleShift", "Step"]
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """``x @ weight.T + bias``: ``weight (n_out, n_in)`` and, where there is one, ``bias (n_out,)``."""
+
+    what: str
+    weight: Tensor
+    bias: Tensor | None
+
+
+@dataclass(frozen=True, eq=False)
+class ScaleShift:
+    """``scale * x + shift`` in float64, each a number or ``(n,)``; no shift where none can be trained."""
+
+    what: str
+    scale: Tensor
+    shift: Tensor | None
+
+
+@dataclass(frozen=True)
+class Activate:
+    """An activation, or a head, by its name."""
+
+    what: str
+    name: str
+
+
+Step = Linear | ScaleShift | Activate
