@@ -124,7 +124,7 @@ def cells_of(kept: Rows, name: str) -> Iterator[list[str]]:
     for method in dict.fromkeys(row["method"] for row in kept.chosen(set=name)):
         rows = by_rule(kept, name, method) if method in METHODS else kept.chosen(set=name, method=method)
         edges = ", ".join(row["edges"] or "none" for row in rows)
-        yield [name, method, edges, f"{mean_of(rows, 'validation'):.3f}", f"{mean_of(rows, 'test'):.3f}"]
+        yield [name, method, edges, *(f"{mean_of(rows, part):.3f}".replace("nan", "none") for part in ("validation", "test"))]
 
 
 def comparison(kept: Rows, name: str) -> tuple[list[str], float, float]:
