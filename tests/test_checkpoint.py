@@ -54,6 +54,20 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, call: d
     assert facts(rest) == facts(whole)
 
 
+@pytest.mark.parametrize("rounds", [1, 10])
+def test_a_run_on_own_data_goes_on_with_the_same_paired_test(tmp_path: Path, rounds: int) -> None:
+    x = np.random.default_rng(0).normal(size=(150, TASK.x.shape[1]))
+    data = x, (x[:, : TASK.y.shape[1]] > 0).astype(int)
+    whole = sculpt(MODEL, data, **CALL, progress=False)
+    stop_after(rounds, tmp_path / "run", data)
+    rest = sculpt(MODEL, data, **CALL, progress=False, checkpoint=tmp_path / "run")
+    assert whole.candidates
+    assert facts(rest) == facts(whole)
+    assert rest.test_accuracy == whole.test_accuracy
+    with pytest.raises(ValueError, match="is the checkpoint of another call"):
+        sculpt(MODEL, data, **CALL, confidence=0.9, progress=False, checkpoint=tmp_path / "run")
+
+
 def test_a_run_can_be_stopped_repeatedly_and_trains_no_finished_round_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[int] = []
     attempt = Rounds.attempt
