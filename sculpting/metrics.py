@@ -5,6 +5,7 @@ N = members, k = outputs, K = parts that are judged one by one, S = rows.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,8 @@ class Figure:
     metric: str
 
     def __str__(self) -> str:
+        if math.isnan(self.low):
+            return f"{self.value:.3f} ({self.rows} rows)"
         return f"{self.value:.3f} (95 % interval {self.low:.3f} to {self.high:.3f}, {self.rows} rows)"
 
 

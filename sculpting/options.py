@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .metrics import metric_of
 from .mlp.scores import EDGE_SCORES, UNIT_SCORES
 from .models.chain import Chain, read_model
 from .settings import ScheduleSettings, TrainingSettings
@@ -123,6 +124,10 @@ def check_call(
     check_choice("edge_score", schedule.edge_score, [*EDGE_SCORES])
     check_inputs(chains[0], task)
     check_spread(task.loss, task.y_validation, "that decide acceptance")
+    usual = metric_of(None, task.loss).name
+    if metric_of(task.metric, task.loss).name != usual and (task.complete or schedule.confidence is None):
+        why = "the rows are a complete table" if task.complete else "confidence is None"
+        raise ValueError(f"metric must be {usual!r} where no paired test decides; got {task.metric!r}, and {why}. Leave metric out")
     check_accuracy(min_accuracy)
     check_choice("initial", initial, ("fresh", "model"))
     if initial == "model":

@@ -35,7 +35,8 @@ class StopReason(Enum):
         "no edge steps were asked for."
     )
     NOTHING_ACCEPTED = (
-        "No network reached the accuracy that was asked for, dense or pruned: give more steps a round, a wider model or more seeds, "
+        "No network reached the accuracy that was asked for, or the mean of the dense networks, dense or pruned: give more steps a round, "
+        "a wider model or more seeds, "
         "or lower min_accuracy."
     )
     NOTHING_LEARNT = (
@@ -156,6 +157,7 @@ class SculptResult:
         if network is None:
             raise ValueError(f"there is no network to predict with: {self.stop_reason.value}")
         rows = torch.as_tensor(np.asarray(x), dtype=torch.float32)
+        rows = rows.flatten(1) if rows.ndim > 2 else rows
         if rows.ndim != 2 or rows.shape[1] != network.widths[0]:
             raise ValueError(f"x must be of shape (rows, {network.widths[0]}); got {tuple(rows.shape)}")
         with torch.no_grad():
@@ -235,7 +237,8 @@ def result_of(
     if candidates:
         reason = StopReason.FINEST_STEP if pruning.edge_steps else StopReason.UNITS_ONLY
     else:
-        reason = StopReason.NOTHING_LEARNT if set_by_dense else StopReason.NOTHING_ACCEPTED
+        only_dense = all(record.phase == "dense" for record in rounds.history)
+        reason = StopReason.NOTHING_LEARNT if set_by_dense and only_dense else StopReason.NOTHING_ACCEPTED
     seeds = tuple(dict.fromkeys(network.origin["seed"] for network, _ in dense))
     networks = tuple(network for network, _ in dense)
     return SculptResult(candidates, networks, tuple(rounds.history), rounds.criterion.min_accuracy, reason, seeds, task)

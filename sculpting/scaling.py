@@ -5,9 +5,10 @@ S = rows, n = inputs, k = outputs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -50,18 +51,27 @@ class Scaling:
         x, y = task.x.double(), task.y.double()
         spread = torch.maximum(x.std(dim=0, correction=0), (x.amax(dim=0) - x.amin(dim=0)) / RANGES)
         linear = task.loss == "mse" and all(chain.shape.activations[-1] == "identity" for chain in chains)
+        deviation = y.std(dim=0, correction=0)
         return cls(
             x.mean(dim=0) * first,
             torch.where(spread > 0, spread, 1.0),
             y.mean(dim=0) * (linear and last),
-            y.std(dim=0, correction=0) if linear else torch.ones(y.shape[1], dtype=torch.float64),
+            torch.where(deviation > 0, deviation, 1.0) if linear else torch.ones(y.shape[1], dtype=torch.float64),
         )
 
     def task(self, task: Task) -> Task:
         """The task with standardised training and validation rows; test rows stay in the user's units."""
         x, x_validation = (((part.double() - self.x_mean) / self.x_scale).float() for part in (task.x, task.x_validation))
         y, y_validation = (((part.double() - self.y_mean) / self.y_scale).float() for part in (task.y, task.y_validation))
-        return replace(task, x=x, y=y, x_validation=x_validation, y_validation=y_validation)
+        metric = task.metric
+        if callable(metric) and task.loss == "mse":
+            metric = functools.wraps(metric)(functools.partial(self._in_units, metric))
+        return replace(task, x=x, y=y, x_validation=x_validation, y_validation=y_validation, metric=metric)
+
+    def _in_units(self, metric: Callable[[Any, Any], float], targets: Any, answers: Any) -> float:
+        """A metric of standardised targets and answers, of shape (rows, k), in the user's units."""
+        mean, scale = self.y_mean.numpy(), self.y_scale.numpy()
+        return metric(targets * scale + mean, answers * scale + mean)
 
     def chain(self, chain: Chain) -> Chain:
         """A model of the user's units as one of standardised rows, which computes the same."""

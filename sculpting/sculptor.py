@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -152,7 +153,7 @@ def sculpt(
     place = device_of(chains[0].device if device is None else device)
     names, population = _dense(chains, range(seed, seed + seeds), len(training.learning_rates), initial, regrow, place)
     first_steps = steps_of(chains, schedule)
-    criterion = _criterion(task, schedule, min_accuracy, reserve=bool(first_steps[1]))
+    criterion = _criterion(task, schedule, min_accuracy, bool(first_steps[1]), place)
     engine = _engine(task, training, schedule, place, max_members)
     rounds = Rounds(engine, criterion, _rates(training, schedule), noisy=bool(training.input_noise or training.hidden_noise))
     pruning = PruningSchedule(rounds, schedule, *first_steps)
@@ -202,11 +203,13 @@ def _without_zeros(chain: Chain) -> Chain:
     return sparse
 
 
-def _criterion(task: Task, schedule: ScheduleSettings, min_accuracy: float | None, reserve: bool) -> AcceptanceCriterion:
+def _criterion(
+    task: Task, schedule: ScheduleSettings, min_accuracy: float | None, reserve: bool, device: torch.device
+) -> AcceptanceCriterion:
     """The acceptance criterion. Where the dense networks set the accuracy, unit pruning leaves half of the tolerance for the edges."""
     test = None
     if schedule.confidence is not None and not task.complete:
-        test = PairedTest(schedule.confidence, task.constant_scores(), task.row_share())
+        test = PairedTest(schedule.confidence, task.constant_scores().to(device), task.row_share())
     if min_accuracy is not None or task.complete:
         return AcceptanceCriterion(1.0 if min_accuracy is None else min_accuracy, test=test)
     constant = task.constant_accuracy() if test is None else float(test.constant.mean())
@@ -240,13 +243,21 @@ def _call(
     schedule = (
         *steps, settings.unit_score, settings.edge_score, settings.double_after, settings.unit_tries, settings.edge_tries,
         pruning.dense_rounds, initial, ("restart", settings.restart_rate),
-        ("test", settings.confidence, getattr(task.metric, "__name__", task.metric)),
+        ("test", settings.confidence, _identity(task.metric)),
     )  # fmt: skip
     facts = (
         names, [*training.learning_rates], task.loss, training.of_round(rows), training.copies(rows),
         pruning.rounds.criterion.min_accuracy, settings.tolerance, schedule, population.shape,
     )  # fmt: skip
     return facts, [population.values.cpu(), population.mask.cpu(), task.x, task.y, task.x_validation, task.y_validation]
+
+
+def _identity(metric: Any) -> object:
+    """What tells one metric from another in the next process, too."""
+    metric = getattr(metric, "__wrapped__", metric)
+    if isinstance(metric, functools.partial):
+        return _identity(metric.func), repr(metric.args), repr(sorted(metric.keywords.items()))
+    return (metric.__module__, metric.__qualname__) if hasattr(metric, "__qualname__") else metric
 
 
 @contextlib.contextmanager

@@ -237,3 +237,11 @@ def test_a_chain_in_an_onnx_file_is_read(tmp_path: Path, capsys: pytest.CaptureF
 def test_other_onnx_files_are_refused(nodes: list[Any], text: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=text):
         read_network(onnx_file(tmp_path / "net.onnx", *nodes))
+
+
+def test_layers_without_numbers_have_no_order_in_safetensors(tmp_path: Path) -> None:
+    save_file({"encoder.weight": torch.ones(3, 8), "decoder.weight": torch.ones(8, 3)}, tmp_path / "net.safetensors")
+    with pytest.raises(
+        ValueError, match=r"must number its layers, since such files keep no order; got \['decoder', 'encoder'\]. Save it as .pt"
+    ):
+        read_network(tmp_path / "net.safetensors")

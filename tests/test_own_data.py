@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import nn
 
 from sculpting import StopReason, sculpt
 from sculpting.schedule.acceptance import AcceptanceCriterion, PairedTest
+from sculpting.sculptor import _identity
 
 QUICK: dict[str, Any] = {"seeds": 2, "unit_steps": [0.3], "edge_steps": [0.05], "progress": False}
 
@@ -163,6 +165,36 @@ def test_the_metric_is_named_everywhere() -> None:
     assert numbers.metric == "R2"
     assert "worst output" in str(numbers)
     assert set(numbers.by_output()) == {"y0", "y1"}
+
+
+def test_a_function_sees_targets_in_their_own_units() -> None:
+    g = np.random.default_rng(0)
+    x = g.normal(size=(200, 3))
+    seen = []
+
+    def closeness(targets: np.ndarray, answers: np.ndarray) -> float:
+        seen.append(float(targets.mean()))
+        return -float(np.abs(targets - answers).mean())
+
+    result = sculpt(mlp(3, 8, 1), (x, 1000 + 50 * x[:, 0]), **QUICK, metric=closeness, tolerance=0.5)
+    assert min(seen) > 900
+    rows, targets = result.task.x_validation.numpy(), result.task.y_validation.numpy()
+    assert result.accuracy == pytest.approx(closeness(targets, result.predict(rows)), rel=1e-3)
+
+
+def test_a_metric_needs_a_test() -> None:
+    x, y = load_iris(return_X_y=True)
+    with pytest.raises(
+        ValueError, match="metric must be 'accuracy' where no paired test decides; got 'balanced accuracy', and confidence is"
+    ):
+        sculpt(mlp(4, 8, 3), (x, y), **QUICK, metric="balanced accuracy", confidence=None)
+
+
+def test_a_checkpoint_tells_metrics_apart_in_another_process() -> None:
+    assert _identity(None) is None
+    assert _identity("R2") == "R2"
+    assert _identity(f1_score) == ("sklearn.metrics._classification", "f1_score")
+    assert _identity(partial(f1_score, average="macro")) == (_identity(f1_score), "()", "[('average', 'macro')]")
 
 
 def test_without_test_rows_only_validation_figures_are_shown() -> None:

@@ -58,7 +58,8 @@ def read_onnx(path: Path) -> LayeredGraph:
         if [name for name in node.input if name and name not in constants] != [last]:
             raise ValueError(f"{path} must be a chain; got {node.op_type} ({node.name or node.output[0]}), which reads other values too")
         last = node.output[0]
-        if node.op_type in ("Gemm", "MatMul") and given and given[0].ndim == 2:
+        layer = node.op_type in ("Gemm", "MatMul") and given and given[0].ndim == 2
+        if layer and node.input[0] not in constants and not settings.get("transA", 0):
             transposed = bool(settings.get("transB", 0))
             weights.append(settings.get("alpha", 1.0) * (given[0] if transposed else given[0].T))
             biases.append(settings.get("beta", 1.0) * given[1] if len(given) > 1 else np.zeros(len(weights[-1])))

@@ -65,6 +65,9 @@ def _safetensors(path: Path) -> SparseNetwork | LayeredGraph:
             tensors = {} if (file.metadata() or {}).get("format", "pt") != "pt" else {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError):
         tensors = {}
+    places = sorted({name.rpartition(".")[0] for name in tensors})
+    if len(places) > 1 and not all(re.search(r"\d", place) for place in places):
+        raise ValueError(f"{path} must number its layers, since such files keep no order; got {places}. Save it as .pt")
     return _chain(tensors) if tensors else SparseNetwork.load(path)
 
 

@@ -142,8 +142,10 @@ def _batch_norm(call: Call) -> ScaleShift:
 
 
 def _sum(call: Call) -> ScaleShift:
-    other = _columns(call, call.argument(0, "other")) * call.argument(1, "alpha", 1)
-    return ScaleShift(call.what, _number(1.0), other)
+    other, factor = _columns(call, call.argument(0, "other")), call.argument(1, "alpha", 1)
+    if call.place != 0 and factor != 1:
+        raise unsupported(call)
+    return ScaleShift(call.what, _number(1.0), other * factor)
 
 
 def _difference(call: Call) -> ScaleShift:

@@ -83,7 +83,7 @@ class AcceptanceCriterion:
     min_accuracy : float
         Minus infinity while it is not known; the dense networks then set it.
     tolerance : float
-        How far below the best dense network, or with a test below their mean, they set it.
+        How far below the best dense network, or with a test below their mean, they set it at least.
     constant : float
         Accuracy of the best constant prediction. Networks must beat it.
     reserve : float
@@ -102,6 +102,11 @@ class AcceptanceCriterion:
         """Whether ``min_accuracy`` is known."""
         return self.min_accuracy > -math.inf
 
+    @property
+    def margin(self) -> float:
+        """How far below the dense networks a network may be: the tolerance, and with a test the rows that may always be lost."""
+        return self.tolerance if self.test is None else max(self.tolerance, ROWS * self.test.row_share)
+
     def reserve_in(self, phase: str) -> float:
         """The reserve of a phase."""
         return self.reserve if phase == "units" else 0.0
@@ -117,11 +122,10 @@ class AcceptanceCriterion:
         if self.test.reference is None:
             figures = scores.mean(dim=2) if fit is None else torch.minimum(scores.mean(dim=2), fit)
             return (figures >= self.min_accuracy - CLOSE).all(dim=1)
-        tolerance = max(self.tolerance, ROWS * self.test.row_share)
         learnt = (scores - self.test.constant).mean(dim=(1, 2)) > CLOSE
         if fit is not None and self.test.fit is not None:
             learnt &= (fit >= self.test.fit - max(self.tolerance, self.test.row_share) - CLOSE).all(dim=1)
-        return (self.test.bound(scores - self.test.reference) >= self.reserve_in(phase) - tolerance - CLOSE) & learnt
+        return (self.test.bound(scores - self.test.reference) >= self.reserve_in(phase) - self.margin - CLOSE) & learnt
 
     def follow(self, dense: Tensor, scores: Tensor | None = None, fit: Tensor | None = None, tried: int = 1) -> bool:
         """Set ``min_accuracy`` by the dense accuracies ``(N,)``, less the tolerance, but above the best constant prediction.
@@ -138,5 +142,5 @@ class AcceptanceCriterion:
             if learnt:
                 self.test.follow(scores[rows], None if fit is None else fit[rows])
                 best = float(scores[rows].mean())
-        self.min_accuracy = max(best - self.tolerance if learnt else best + 2 * CLOSE, self.constant + 2 * CLOSE)
+        self.min_accuracy = max(best - self.margin if learnt else best + 2 * CLOSE, self.constant + 2 * CLOSE)
         return learnt

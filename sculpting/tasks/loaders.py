@@ -67,13 +67,13 @@ def _in_order(loader: DataLoader[Any], seed: int) -> Iterable[Any]:
 def _indices(loader: DataLoader[Any]) -> Any:
     """The rows of a loader as indices of its dataset, in ascending order.
 
-    A row that a sampler of the user's own draws several times, as those with weights do, is there as often.
+    A row that a sampler of the user's own draws several times, as those with weights do, is there once: held-out rows must be others.
     """
     if loader.batch_sampler is not None and type(loader.batch_sampler) is not BatchSampler:
-        return sorted(index for batch in loader.batch_sampler for index in batch)
+        return sorted({index for batch in loader.batch_sampler for index in batch})
     if isinstance(loader.sampler, (SequentialSampler, RandomSampler)):
         return range(len(loader.dataset))  # type: ignore[arg-type]
-    return sorted(loader.sampler.indices if isinstance(loader.sampler, SubsetRandomSampler) else loader.sampler)
+    return sorted({*(loader.sampler.indices if isinstance(loader.sampler, SubsetRandomSampler) else loader.sampler)})
 
 
 def _generators(loader: DataLoader[Any]) -> list[Any]:

@@ -91,7 +91,7 @@ def as_task(
     y = targets(rows.y, loss, outputs)
     complete = loss in ("bce", "ce") and _is_table(x)
     input_names, output_names = rows.input_names, rows.output_names(y.shape[1])
-    if validation is None and test is None and complete:
+    if validation is None and test is None and groups is None and complete:
         return Task(x, y, loss, x, y, True, name, input_names, output_names, metric=metric, **TABLE)
     if test is None:
         test = HELD_OUT if validation is None or isinstance(validation, Real) else 0.0

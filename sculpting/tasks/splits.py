@@ -72,8 +72,10 @@ def _drawn(rows: Rows, share: float, seed: int, classes: NDArray[Any] | None, gr
     if there is None:
         splits = GroupShuffleSplit(1, test_size=share, random_state=seed).split(rows, groups=groups[rows])
     else:
-        splits = StratifiedGroupKFold(max(2, round(1 / share)), shuffle=True, random_state=seed).split(rows, there, groups[rows])
-    others, drawn = next(iter(splits))
+        folds = min(max(2, round(1 / share)), len(np.unique(groups[rows])))
+        splits = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(rows, there, groups[rows])
+    parts = list(splits)
+    others, drawn = parts[seed % len(parts)]  # the first fold always has the largest group
     return rows[drawn], rows[others]
 
 
