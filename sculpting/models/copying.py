@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,9 @@ from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
-__all__ = ["check_readable", "copy_of"]
+__all__ = ["check_readable", "copy_of", "parts_of"]
+
+T = TypeVar("T")
 
 # Hooks that only compute a weight from other tensors.
 WEIGHT_HOOKS = (BasePruningMethod, SpectralNorm, WeightNorm)
@@ -75,7 +77,7 @@ def _wrapped(module: nn.Module) -> nn.Module | None:
 
 def _remember(value: Any, memo: dict[int, Any]) -> None:
     """Put a copy of an attribute into the memo of ``copy.deepcopy``, or the attribute itself where it cannot be copied."""
-    for tensor in _tensors(value):
+    for tensor in parts_of(value, Tensor):
         if tensor.grad_fn is not None:  # such tensors refuse to be copied
             memo[id(tensor)] = tensor.detach().clone()
     try:
@@ -84,10 +86,10 @@ def _remember(value: Any, memo: dict[int, Any]) -> None:
         memo[id(value)] = value
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """The tensors in a value, also inside dicts, lists and tuples."""
-    if isinstance(value, Tensor):
+def parts_of(value: Any, kind: type[T]) -> Iterator[T]:
+    """The parts of a kind in a value, also inside dicts, lists and tuples."""
+    if isinstance(value, kind):
         yield value
     elif isinstance(value, (dict, list, tuple)):
         for part in value.values() if isinstance(value, dict) else value:
-            yield from _tensors(part)
+            yield from parts_of(part, kind)

@@ -8,7 +8,7 @@ S = rows, n = columns.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .copying import check_readable, copy_of
+from .copying import check_readable, copy_of, parts_of
 from .operations import ROWS, Call, UnsupportedError, rule_of, unsupported
 from .steps import Linear, Step
 
@@ -58,7 +58,7 @@ class Rows(Tensor):
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return next(_rows_in((args, kwargs or {}))).tracer.call(func, args, kwargs or {})
+        return next(parts_of((args, kwargs or {}), Rows)).tracer.call(func, args, kwargs or {})
 
 
 class _NoDraws(TorchDispatchMode):
@@ -103,7 +103,7 @@ class Tracer:
         else:
             if not _holds_tensors(result) and name not in IN_PLACE:
                 return result
-        values = [*_rows_in((args, kwargs))]
+        values = [*parts_of((args, kwargs), Rows)]
         in_place = name in IN_PLACE or (name.endswith("_") and name[:2] != "__") or bool(kwargs.get("inplace"))
         target = kwargs.get("out") if kwargs.get("out") is not None else args[0] if in_place and args else values[0]
         if not isinstance(target, Rows):
@@ -250,14 +250,6 @@ def _meta(value: Any) -> Any:
 
 def _holds_tensors(value: Any) -> bool:
     return isinstance(value, Tensor) or (isinstance(value, (list, tuple)) and any(isinstance(part, Tensor) for part in value))
-
-
-def _rows_in(value: Any) -> Iterator[Rows]:
-    if isinstance(value, Rows):
-        yield value
-    elif isinstance(value, (dict, list, tuple)):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _rows_in(part)
 
 
 def _brief(value: Any) -> str:

@@ -78,5 +78,5 @@ class Rounds(Generic[M]):
             return accuracy, self.criterion.accepts(accuracy, phase)
         scores = self.engine.row_scores(members)
         accuracy = scores.mean(dim=(1, 2)).cpu().where(evaluation.accuracy.cpu() > -torch.inf, -torch.inf)
-        fit = self.engine.row_scores(members, "training").mean(dim=2)
+        fit = self.engine.row_scores(members, "training").mean(dim=2) if self.criterion.known else None
         return accuracy, self.criterion.accepts(accuracy, phase, scores, fit).cpu() & (accuracy > -torch.inf)
