@@ -59,9 +59,9 @@ def units(model: nn.Module, example: Any) -> UnitMap:
     --------
     >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3))
     >>> print(units(model, torch.zeros(2, 1, 4, 4)))
-    x       1 input
-    0       4 channel
-    3       3 output
+    input       1 input
+    0           4 channel
+    3           3 output
     8 units, 52 edges
     """
     program, copied = exported(model, example)
@@ -100,9 +100,9 @@ def _choices(program: ExportedProgram) -> Iterator[str]:
 
 def _placeholders(
     program: ExportedProgram, names: Mapping[str, tuple[str, Tensor]], axes: str, trace: Trace
-) -> tuple[dict[str, Shadow], list[Tensor]]:
+) -> tuple[dict[str, Any], list[Tensor]]:
     """The shadows of all placeholders, and the nodes of inputs."""
-    given: dict[str, Shadow] = {}
+    given: dict[str, Any] = {}
     inputs: list[Tensor] = []
     by_name: dict[str, Node] = {node.name: node for node in program.graph.nodes}
     for spec in program.graph_signature.input_specs:
@@ -110,8 +110,8 @@ def _placeholders(
         if spec.kind is InputKind.USER_INPUT:
             value = by_name[placeholder].meta.get("val")
             if not isinstance(value, Tensor):
-                continue
-            if value.is_floating_point() and value.ndim > 1:
+                given[placeholder] = value
+            elif value.is_floating_point() and value.ndim > 1:
                 nodes = _input_nodes(placeholder, value.shape, axes, trace)
                 inputs.append(nodes.unique())
                 given[placeholder] = Shadow(value.shape, nodes)

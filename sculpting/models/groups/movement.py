@@ -142,8 +142,8 @@ MOVEMENT: dict[str, Rule] = {
         (
             *LIKE_RESHAPE, "transpose", "permute", "t", "numpy_T", "mT", "movedim", "swapaxes", "select", "slice", "narrow", "unsqueeze",
             "squeeze", "expand", "expand_as", "flatten", "unflatten", "split", "split_with_sizes", "chunk", "unbind", "tensor_split",
-            "repeat", "tile", "repeat_interleave", "flip", "roll", "index_select", "index", "unfold", "pixel_shuffle", "pixel_unshuffle", "diagonal",
-            "channel_shuffle",
+            "repeat", "tile", "repeat_interleave", "flip", "roll", "index_select", "index", "unfold", "pixel_shuffle", "pixel_unshuffle",
+            "diagonal", "channel_shuffle",
         ),
         moved,
     ),

@@ -109,7 +109,7 @@ class Trace:
     mixed: list[Tensor] = field(default_factory=list)
     reached: int = 0
 
-    def run(self, nodes: list[Node], given: Mapping[str, Shadow]) -> list[Any]:
+    def run(self, nodes: list[Node], given: Mapping[str, Any]) -> list[Any]:
         """The shadows of what the forward returns; ``given`` holds those of its placeholders."""
         values: dict[Node, Any] = {}
 
