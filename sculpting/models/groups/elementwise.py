@@ -148,6 +148,8 @@ def combined(trace: Trace, call: Call, x: Shadow, y: Shadow, multiply: bool) -> 
 def _joined_pairs(trace: Trace, call: Call, pairs: Tensor, multiply: bool, zero: bool) -> tuple[Tensor, bool]:
     """A node for each pair of nodes ``(2, pairs)``, and whether it is zero with what writes it."""
     first, second = pairs
+    if torch.equal(first, second):  # x * f(x)
+        return first, zero
     gates = [trace.nodes.is_gate(part.tolist()) for part in pairs]
     several = [pairs.shape[1] > len(part.unique()) for part in pairs]  # a unit meets several of the other side
     name = call.module or call.name
