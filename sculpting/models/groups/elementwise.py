@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .shadow import Shadow, compressed
+from .shadow import Entries, Shadow, compressed, constant_along
 from .trace import Call, Rule, Trace
 
 __all__ = ["ELEMENTWISE", "combined"]
@@ -106,28 +106,37 @@ def _operands(call: Call) -> tuple[Shadow, Shadow]:
 def _binary(trace: Trace, call: Call, multiply: bool) -> Shadow:
     x, y = _operands(call)
     if x.nodes is not None and y.nodes is not None:
-        return combined(trace, call, x, y, multiply)
+        return combined(trace, call, x, y, multiply, plain_sum=call.name in ("add", "sub"))
     if x.nodes is None and y.nodes is None:  # parameters alone
         spread = {name: each.expand(call.shape) for part in (x, y) for name, each in part.elements.items()}
         return Shadow(call.shape, elements=spread, zero=True)
     units, other = (x, y) if x.nodes is not None else (y, x)
     found = _spread(units, call.shape)
+    assert found.nodes is not None
     if other.elements:
-        owned = trace.use("scale" if multiply else "bias", other.elements, None, found.nodes)
+        places = any(size > 1 and constant_along(found.nodes, axis) for axis, size in enumerate(_aligned(other.shape, call.shape)))
+        kind = "scale" if multiply else "embedding" if places else "bias"
+        owned = trace.use(kind, other.elements, None, found.nodes)
         return replace(found, known=None, zero=owned or (units.zero and multiply))
     nothing = other.known is not None and not bool(other.known.any())
     return replace(found, known=None, zero=(units.zero or nothing) if multiply else (units.zero and nothing))
+
+
+def _aligned(shape: torch.Size, wider: torch.Size) -> tuple[int, ...]:
+    """A shape with axes of size 1 before it, as many as a wider one has."""
+    return (1,) * (len(wider) - len(shape)) + tuple(shape)
 
 
 def _spread(shadow: Shadow, shape: torch.Size) -> Shadow:
     return shadow if shadow.shape == shape else shadow.moved(lambda tensor: tensor.expand(shape))
 
 
-def combined(trace: Trace, call: Call, x: Shadow, y: Shadow, multiply: bool) -> Shadow:
+def combined(trace: Trace, call: Call, x: Shadow, y: Shadow, multiply: bool, plain_sum: bool = False) -> Shadow:
     """Two values with units, added or multiplied.
 
     Where each unit of one meets one unit of the other, the two are one unit. Otherwise, of a product, a unit that meets several is their
-    gate; where several meet several, each pair is a unit of its own, as are the sums of such pairs.
+    gate; where several meet several, each pair is a unit of its own, as are the sums of such pairs. Of a ``plain_sum`` it is remembered
+    where it stands.
     """
     shape = torch.broadcast_shapes(x.shape, y.shape)
     assert x.nodes is not None
@@ -135,21 +144,27 @@ def combined(trace: Trace, call: Call, x: Shadow, y: Shadow, multiply: bool) -> 
     a, b = compressed(x.nodes.expand(shape), y.nodes.expand(shape))
     both = (a > 0) & (b > 0)
     nodes = torch.where(a > 0, a, b)
-    zero = (x.zero or y.zero) if multiply else (x.zero and y.zero)
-    if bool(both.any()):
-        pairs, places = torch.stack([a[both], b[both]]).unique(dim=1, return_inverse=True)
-        relation, zero = _joined_pairs(trace, call, pairs, multiply, zero)
-        nodes = nodes.clone(memory_format=torch.contiguous_format)
-        nodes[both] = relation[places]
-    one_sided = bool((a == 0).any()) or bool((b == 0).any())
-    return Shadow(shape, nodes.expand(shape), zero=zero and (multiply or not one_sided or (x.zero and y.zero)))
+    zero = (x.zero or y.zero) if multiply and bool(both.all()) else (x.zero and y.zero)
+    if not bool(both.any()):
+        return Shadow(shape, nodes.expand(shape), zero=zero)
+    pairs, places = torch.stack([a[both], b[both]]).unique(dim=1, return_inverse=True)
+    first = len(trace.nodes.links)
+    relation = _joined_pairs(trace, call, pairs, multiply)
+    nodes = nodes.clone(memory_format=torch.contiguous_format)
+    nodes[both] = relation[places]
+    nodes = nodes.expand(shape)
+    for i, link in enumerate(trace.nodes.links[first:] if plain_sum else ()):
+        if link.kind == "carry":
+            carried = (x.nodes, y.nodes)[i]
+            trace.nodes.links[first + i] = replace(link, entries=Entries(call.node.name, str(call.node.args[i]), carried, nodes))
+    return Shadow(shape, nodes, zero=zero)
 
 
-def _joined_pairs(trace: Trace, call: Call, pairs: Tensor, multiply: bool, zero: bool) -> tuple[Tensor, bool]:
-    """A node for each pair of nodes ``(2, pairs)``, and whether it is zero with what writes it."""
+def _joined_pairs(trace: Trace, call: Call, pairs: Tensor, multiply: bool) -> Tensor:
+    """A node for each pair of nodes ``(2, pairs)``."""
     first, second = pairs
     if torch.equal(first, second):  # x * f(x)
-        return first, zero
+        return first
     gates = [trace.nodes.is_gate(part.tolist()) for part in pairs]
     several = [pairs.shape[1] > len(part.unique()) for part in pairs]  # a unit meets several of the other side
     name = call.module or call.name
@@ -159,19 +174,19 @@ def _joined_pairs(trace: Trace, call: Call, pairs: Tensor, multiply: bool, zero:
         trace.nodes.link("gate", gate, found)
         trace.nodes.link("carry", unit, found)
         trace.nodes.unite(unit, found)
-        return found, zero
+        return found
     if not any(several) or gates[0]:
         found = trace.new(call, pairs.shape[1], "gate" if gates[0] else "joined", name=name)
         for part in pairs:
             trace.nodes.link("carry", part, found)
             trace.nodes.unite(part, found)
-        return found, zero
+        return found
     kind = "product" if multiply else "sum"
     found = trace.new(call, pairs.shape[1], kind, name=name)
     for part in pairs:
         trace.nodes.link(kind, part, found)
     trace.nonzero.append(pairs.unique())
-    return found, zero
+    return found
 
 
 def refused(trace: Trace, call: Call) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-__all__ = ["Link", "Nodes", "PositionError", "Shadow", "compressed", "constant_along", "narrowed", "vector_along"]
+__all__ = ["Entries", "Link", "Nodes", "PositionError", "Shadow", "compressed", "constant_along", "narrowed", "vector_along"]
 
 
 class PositionError(ValueError):
@@ -63,6 +63,17 @@ class Link:
     kind: str
     source: Tensor
     target: Tensor
+    entries: Entries | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """Where a carry stands in the forward: an operator's name, the shadow of the operand that is carried, and that of the result."""
+
+    operator: str
+    operand: str
+    carried: Tensor
+    result: Tensor
 
 
 @dataclass
@@ -104,9 +115,9 @@ class Nodes:
             if a != b:
                 self.parent[max(a, b)] = min(a, b)
 
-    def link(self, kind: str, source: Tensor, target: Tensor) -> None:
+    def link(self, kind: str, source: Tensor, target: Tensor, entries: Entries | None = None) -> None:
         """Add links between nodes, pair by pair."""
-        self.links.append(Link(kind, source, target))
+        self.links.append(Link(kind, source, target, entries))
 
     def is_gate(self, nodes: Iterable[int]) -> bool:
         """Whether any node is a gate."""
