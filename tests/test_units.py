@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from sculpting.models.exporting import arguments_of, first_tensor
 from sculpting.models.groups import UnitMap, units
+from sculpting.models.groups.rules import rules_in_words
 from sculpting.models.groups.weights import weighted_blocks
 
 TRANSFORMERS = ("GPT-2", "Llama", "Llama, grouped keys", "BERT")
@@ -248,3 +250,8 @@ def test_rotary_pairs_are_mixed_and_not_carried() -> None:
     assert len(mixed) == 4
     assert all(matrix.nnz == 16 for matrix in mixed)
     assert all(matrix.nnz == matrix.shape[0] for *_, matrix, kind in blocks if kind == "carry")
+
+
+def test_the_documentation_has_the_table_of_rules() -> None:
+    page = Path(__file__).parent.parent / "docs" / "any-network.md"
+    assert "\n".join(rules_in_words()) in page.read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ __all__ = ["ELEMENTWISE", "combined"]
 
 
 def unary(trace: Trace, call: Call) -> Shadow:
-    """A function of each entry: units stay; they are zero where it is zero at zero."""
+    """Units stay; one is zero with what writes it where the function is zero at zero."""
     given = call.shadows[0]
     return replace(given, shape=call.shape, known=None, zero=given.zero and (given.nodes is None or _zero_at_zero(call)))
 
@@ -30,22 +30,22 @@ def _zero_at_zero(call: Call) -> bool:
 
 
 def same(trace: Trace, call: Call) -> Shadow:
-    """The value itself, in another precision or memory."""
+    """Units stay."""
     return replace(call.shadows[0], shape=call.shape, known=None)
 
 
 def sums(trace: Trace, call: Call) -> Shadow:
-    """Two values added or subtracted."""
+    """Units that are added are one unit; where one meets several, each pair is a unit of its own."""
     return _binary(trace, call, multiply=False)
 
 
 def products(trace: Trace, call: Call) -> Shadow:
-    """Two values multiplied."""
+    """Units that are multiplied are one unit; a unit that is multiplied with several is their gate."""
     return _binary(trace, call, multiply=True)
 
 
 def quotients(trace: Trace, call: Call) -> Shadow:
-    """A value divided by one without units, or by another."""
+    """Units stay; two that are divided are one unit."""
     x, y = _operands(call)
     if y.nodes is not None:
         shadow = combined(trace, call, x, y, multiply=True) if x.nodes is not None else y
@@ -57,12 +57,12 @@ def quotients(trace: Trace, call: Call) -> Shadow:
 
 
 def either(trace: Trace, call: Call) -> Shadow:
-    """The larger or smaller of two values."""
+    """Units of which the larger or smaller is taken are one unit."""
     return _binary(trace, call, multiply=False)
 
 
 def chosen(trace: Trace, call: Call) -> Shadow:
-    """Entries of one value or another, by a condition without units."""
+    """Units that are chosen from by a condition without units are one unit."""
     condition, x, y = call.args
     if condition.nodes is not None or condition.elements:
         raise call.error("its condition depends on units", "Multiply by a smooth gate, or use an activation")
@@ -70,7 +70,7 @@ def chosen(trace: Trace, call: Call) -> Shadow:
 
 
 def filled(trace: Trace, call: Call) -> Shadow:
-    """A value with a constant where a mask is set."""
+    """Units stay; the mask must not depend on units."""
     given, mask, value = call.args
     if not mask.plain:
         raise call.error("its mask depends on units", "Multiply by a smooth gate, or use an activation")
@@ -81,14 +81,14 @@ def filled(trace: Trace, call: Call) -> Shadow:
 
 
 def added_products(trace: Trace, call: Call) -> Shadow:
-    """``x + value * a * b``."""
+    """As a product and a sum: ``x + value * a * b``."""
     x, a, b = call.args[:3]
     product = _binary(trace, replace(call, args=(a, b)), multiply=True)
     return _binary(trace, replace(call, args=(x, product)), multiply=False)
 
 
 def slopes(trace: Trace, call: Call) -> Shadow:
-    """PReLU, whose weights belong to channels, or to all units."""
+    """Units stay; a weight belongs to its channel."""
     x, weight = call.args
     if x.nodes is not None and weight.elements:
         axis = 1 if len(x.shape) > 1 else 0
@@ -189,8 +189,12 @@ def _joined_pairs(trace: Trace, call: Call, pairs: Tensor, multiply: bool) -> Te
     return found
 
 
+def nothing(trace: Trace, call: Call) -> None:
+    """A check, which has no result."""
+
+
 def refused(trace: Trace, call: Call) -> Any:
-    """A comparison, which has no units to follow."""
+    """Refused: a comparison of units has no units to follow."""
     raise call.error("a comparison of units decides", "Use an activation, or a smooth gate such as a sigmoid")
 
 
@@ -208,7 +212,7 @@ ELEMENTWISE: dict[str, Rule] = {
     **dict.fromkeys(UNARY, unary),
     **dict.fromkeys(SAME, same),
     **dict.fromkeys(("add", "sub"), sums),
-    "_assert_tensor_metadata": lambda trace, call: None,
+    "_assert_tensor_metadata": nothing,
     "mul": products,
     "div": quotients,
     **dict.fromkeys(("maximum", "minimum"), either),

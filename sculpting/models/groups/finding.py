@@ -13,20 +13,13 @@ from torch.fx import Node
 
 from ..exporting import exported
 from .carrying import constant_carries
-from .contraction import CONTRACTION
-from .convolution import CONVOLUTION, POOLING
-from .elementwise import ELEMENTWISE
-from .movement import MOVEMENT
-from .norms import NORMS, REDUCTIONS
+from .rules import OF_UNITS, RULES
 from .settling import settled
 from .shadow import Shadow
-from .trace import Rule, Trace, UnsupportedError
+from .trace import Trace, UnsupportedError
 from .unit_map import UnitMap
 
-__all__ = ["RULES", "units"]
-
-RULES: dict[str, Rule] = {**MOVEMENT, **ELEMENTWISE, **CONTRACTION, **CONVOLUTION, **POOLING, **NORMS, **REDUCTIONS}
-OF_UNITS = {*POOLING, *NORMS, *REDUCTIONS, "scaled_dot_product_attention"}  # elsewhere than in units, parameters in them are not followed
+__all__ = ["units"]
 
 
 def units(model: nn.Module, example: Any, *, drop_constant: bool = False) -> UnitMap:

@@ -12,11 +12,11 @@ from .trace import Call, Rule, Trace
 
 __all__ = ["MOVEMENT"]
 
-LIKE_RESHAPE = {"view", "_unsafe_view", "reshape", "view_as", "reshape_as"}
+LIKE_RESHAPE = ("view", "_unsafe_view", "reshape", "view_as", "reshape_as")
 
 
 def moved(trace: Trace, call: Call) -> Any:
-    """One value, moved."""
+    """The numbers of the units are moved alike."""
     first = call.shadows[0]
     if any(not other.plain for other in call.shadows[1:]):
         raise call.error("its index depends on units or parameters", "Index by constants")
@@ -63,7 +63,7 @@ def padded(trace: Trace, call: Call) -> Shadow:
 
 
 def joined_side_by_side(trace: Trace, call: Call) -> Shadow:
-    """Several values side by side. Parts without units beside units, such as a class token, are written to these units."""
+    """Units lie side by side; parameters beside units, such as a class token, write to these units."""
     parts, axis = list(call.args[0]), int(call.argument(1, "dim", 0))
     if call.name == "stack":
         parts = [part.moved(lambda t: t.unsqueeze(axis)) if not part.plain else _unsqueezed(part, axis) for part in parts]
@@ -121,7 +121,7 @@ def _cat(nodes: list[Tensor], axis: int) -> Tensor:
 
 
 def written_into(trace: Trace, call: Call) -> Shadow:
-    """A value with another written into a part of it."""
+    """The units of a part are written into the whole."""
     whole, part = call.args[0], call.args[1]
     if whole.elements or part.elements:
         raise call.error("it writes parameters into a value", "Join the parts with torch.cat")
@@ -133,7 +133,7 @@ def written_into(trace: Trace, call: Call) -> Shadow:
 
 
 def copied(trace: Trace, call: Call) -> Shadow:
-    """The second value, in the shape of the first."""
+    """The units of the second value."""
     return call.args[1].moved(lambda tensor: tensor.expand(call.shape)) if not call.args[1].plain else Shadow(call.shape)
 
 
