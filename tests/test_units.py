@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from architectures import ARCHITECTURES, language_models
+from architectures import ARCHITECTURES, Mixer, language_models
 from torch import Tensor, nn
 
 from sculpting.models.exporting import arguments_of, first_tensor
@@ -101,6 +101,7 @@ def check_writers(tried: Tried, found: UnitMap) -> None:
 def check_coverage(model: nn.Module, found: UnitMap) -> None:
     """Every parameter is covered or said to be free."""
     used = {use.parameter for use in found.uses}
+    assert {*found.free} == ({"over_places.weight", "over_places.bias", "back.weight", "back.bias"} if isinstance(model, Mixer) else set())
     for parameter in dict(model.named_parameters()):
         assert (parameter in used) != (parameter in found.free)
         ends = [end for use in found.uses if use.parameter == parameter for end in (use.source, use.target) if end is not None]

@@ -189,6 +189,18 @@ def _joined_pairs(trace: Trace, call: Call, pairs: Tensor, multiply: bool) -> Te
     return found
 
 
+def created(trace: Trace, call: Call) -> Shadow:
+    """A new value, of which only the shape comes from another."""
+    fill = 0.0 if "zeros" in call.name else 1.0 if "ones" in call.name else call.args[-1] if "full" in call.name else None
+    known = torch.tensor(fill).expand(call.shape) if isinstance(fill, (int, float)) else None
+    return Shadow(call.shape, known=known)
+
+
+def parametrized(trace: Trace, call: Call) -> Any:
+    """Refused: a weight that is a direction and a length has no single parameter to prune."""
+    raise call.error("its weight is made of two parameters", "Call torch.nn.utils.parametrize.remove_parametrizations first")
+
+
 def nothing(trace: Trace, call: Call) -> None:
     """A check, which has no result."""
 
@@ -220,5 +232,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "masked_fill": filled,
     "addcmul": added_products,
     "prelu": slopes,
+    **dict.fromkeys(("_weight_norm", "_weight_norm_interface"), parametrized),
+    **dict.fromkeys(("zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"), created),
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin", "topk", "sort", "bucketize", "isnan"), refused),
 }

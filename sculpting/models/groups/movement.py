@@ -141,7 +141,7 @@ MOVEMENT: dict[str, Rule] = {
     **dict.fromkeys(
         (
             *LIKE_RESHAPE, "transpose", "permute", "t", "numpy_T", "mT", "movedim", "swapaxes", "select", "slice", "narrow", "unsqueeze",
-            "squeeze", "expand", "expand_as", "flatten", "unflatten", "split", "split_with_sizes", "chunk", "unbind", "tensor_split",
+            "squeeze", "expand", "expand_as", "flatten", "unflatten", "split", "split_with_sizes", "chunk", "unbind", "tensor_split", "unsafe_split", "unsafe_chunk",
             "repeat", "tile", "repeat_interleave", "flip", "roll", "index_select", "index", "unfold", "pixel_shuffle", "pixel_unshuffle",
             "diagonal", "channel_shuffle",
         ),

@@ -56,13 +56,17 @@ def _unite_shared(trace: Trace) -> None:
     for use in trace.uses:
         by_name[use.parameter].append(use)
     for uses in by_name.values():
-        ends = [end for use in uses for end in (use.source, use.target) if end is not None]
-        by_axes: dict[tuple[bool, ...], Tensor] = {}
-        for end in ends if len(uses) > 1 else ():
-            axes = tuple(size > 1 for size in end.shape)
-            if axes in by_axes and by_axes[axes].shape == end.shape:
-                trace.nodes.unite(by_axes[axes], end)
-            by_axes.setdefault(axes, end)
+        by_axes: dict[tuple[bool, ...], list[Tensor]] = defaultdict(list)
+        for end in [end for use in uses for end in (use.source, use.target) if end is not None] if len(uses) > 1 else ():
+            by_axes[tuple(_varies(end, axis) for axis in range(end.ndim))].append(end)
+        for ends in by_axes.values():
+            for end in ends[1:]:
+                trace.nodes.unite(ends[0], end)
+
+
+def _varies(nodes: Tensor, axis: int) -> bool:
+    """Whether nodes differ along an axis, where there are some."""
+    return nodes.shape[axis] > 1 and bool(((nodes != nodes.amax(dim=axis, keepdim=True)) & (nodes > 0)).any())
 
 
 def _kinds(trace: Trace, root: Tensor, final: Tensor, inputs: Sequence[Tensor], outputs: Tensor) -> dict[int, str]:

@@ -16,6 +16,7 @@ from .shadow import Nodes, PositionError, Shadow, narrowed
 
 __all__ = ["Call", "RawUse", "Rule", "Trace", "UnsupportedError"]
 
+ADVICE = {"fft": "Compute it before, as a part of the data"}
 MOST_KNOWN = 1 << 22  # entries of a value that is computed on the way
 
 
@@ -143,7 +144,9 @@ class Trace:
         if all(shadow.nodes is None for shadow in call.shadows) and (rule is None or call.name in self.of_units):
             return self._forgotten(call)
         if rule is None:
-            raise call.error("there is no rule for it", "See docs/any-network.md for what is supported, and write it so")
+            raise call.error(
+                "there is no rule for it", ADVICE.get(call.name.split("_")[0], "See docs/any-network.md for what is supported")
+            )
         try:
             return rule(self, call)
         except PositionError as error:
