@@ -17,7 +17,7 @@ REMOVED = {
     "MLP of sigmoids": {"0"},
     "LeNet": {"c1", "c2", "f1", "f2"},
     "ResNet-18": {"stem.0", *(f"blocks.{i}.c1" for i in range(8)), *(f"blocks.{i}.c2" for i in (2, 4, 6))},
-    "VGG, grouped and depthwise": {"8", "13"},  # the groups of a grouped convolution must stay equal
+    "VGG, grouped and depthwise": {"3", "8", "13"},  # a depthwise channel goes with the one that it reads
     "1-D convolution": {"0", "3"},
     "U-Net": {"down1", "down2", "up", "mix"},
     "TransformerEncoder": {"1.layers.0.linear1", "1.layers.1.linear1"},

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .shadow import PositionError, Shadow, vector_along
+from .shadow import PositionError, Shadow, compressed, constant_along, vector_along
 from .trace import Call, Rule, Trace
 
 __all__ = ["MOVEMENT"]
@@ -88,7 +88,25 @@ def joined_side_by_side(trace: Trace, call: Call) -> Shadow:
                 continue
             zero &= part.known is not None and not bool(part.known.any())
         nodes.append(torch.zeros(1, dtype=torch.int64).expand(part.shape) if part.nodes is None else part.nodes)
-    return Shadow(call.shape, _cat(nodes, axis), zero=zero)
+    return Shadow(call.shape, _cat(_met(trace, call, nodes, axis), axis), zero=zero)
+
+
+def _met(trace: Trace, call: Call, parts: list[Tensor], axis: int) -> list[Tensor]:
+    """The parts, which are all one new stage where their units are the same at different times, as the steps of a recurrent layer are."""
+    firsts = [part.narrow(axis, 0, 1) for part in parts if part.shape[axis]]
+    same = all(constant_along(part, axis) for part in parts if part.shape[axis])
+    if len(firsts) < 2 or not same or all(torch.equal(firsts[0], first) for first in firsts):
+        return parts
+    roots = [trace.nodes.roots(first) for first in compressed(*firsts)]
+    if not all(torch.equal(roots[0], other) for other in roots):
+        return parts
+    units, places = roots[0].unique(return_inverse=True)
+    found = trace.new(call, len(units))
+    for first in compressed(*firsts):
+        trace.nodes.link("carry", first.flatten(), found[places].flatten())
+    trace.nodes.unite(units, found)
+    met = found[places].expand(firsts[0].shape)
+    return [met.expand(part.shape) for part in parts]
 
 
 def _unsqueezed(part: Shadow, axis: int) -> Shadow:
@@ -141,9 +159,9 @@ MOVEMENT: dict[str, Rule] = {
     **dict.fromkeys(
         (
             *LIKE_RESHAPE, "transpose", "permute", "t", "numpy_T", "mT", "movedim", "swapaxes", "select", "slice", "narrow", "unsqueeze",
-            "squeeze", "expand", "expand_as", "flatten", "unflatten", "split", "split_with_sizes", "chunk", "unbind", "tensor_split", "unsafe_split", "unsafe_chunk",
-            "repeat", "tile", "repeat_interleave", "flip", "roll", "index_select", "index", "unfold", "pixel_shuffle", "pixel_unshuffle",
-            "diagonal", "channel_shuffle",
+            "squeeze", "expand", "expand_as", "flatten", "unflatten", "split", "split_with_sizes", "chunk", "unbind", "tensor_split",
+            "unsafe_split", "unsafe_chunk", "repeat", "tile", "repeat_interleave", "flip", "roll", "index_select", "index", "unfold",
+            "pixel_shuffle", "pixel_unshuffle", "diagonal", "channel_shuffle",
         ),
         moved,
     ),

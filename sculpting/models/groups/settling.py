@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .staging import staged, unused, without_passages
-from .trace import RawUse, Trace
+from .trace import Trace
 from .unit_map import NONE, UnitLayer, UnitMap, Use
 
 __all__ = ["settled"]
@@ -24,7 +24,6 @@ def settled(
     trace: Trace, inputs: Sequence[Tensor], outputs: Tensor, parameters: Mapping[str, Tensor], dropped: Mapping[int, Tensor] | None = None
 ) -> UnitMap:
     """The units that a run has found. ``dropped`` says, for some links by their positions, which of their pairs are not in the graph."""
-    _unite_shared(trace)
     root = torch.tensor([trace.nodes.find(node) for node in range(len(trace.nodes.parent))])
     final = without_passages(trace)
     kinds = _kinds(trace, root, final, inputs, outputs)
@@ -48,25 +47,6 @@ def _marked(parts: Sequence[Tensor], unit_of: Tensor, count: int) -> Tensor:
         units = unit_of[nodes]
         found[units[units != NONE]] = True
     return found
-
-
-def _unite_shared(trace: Trace) -> None:
-    """Unite what a parameter that is used several times reads and writes, axis by axis."""
-    by_name: dict[str, list[RawUse]] = defaultdict(list)
-    for use in trace.uses:
-        by_name[use.parameter].append(use)
-    for uses in by_name.values():
-        by_axes: dict[tuple[bool, ...], list[Tensor]] = defaultdict(list)
-        for end in [end for use in uses for end in (use.source, use.target) if end is not None] if len(uses) > 1 else ():
-            by_axes[tuple(_varies(end, axis) for axis in range(end.ndim))].append(end)
-        for ends in by_axes.values():
-            for end in ends[1:]:
-                trace.nodes.unite(ends[0], end)
-
-
-def _varies(nodes: Tensor, axis: int) -> bool:
-    """Whether nodes differ along an axis, where there are some."""
-    return nodes.shape[axis] > 1 and bool(((nodes != nodes.amax(dim=axis, keepdim=True)) & (nodes > 0)).any())
 
 
 def _kinds(trace: Trace, root: Tensor, final: Tensor, inputs: Sequence[Tensor], outputs: Tensor) -> dict[int, str]:

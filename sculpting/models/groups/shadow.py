@@ -12,7 +12,18 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-__all__ = ["Entries", "Link", "Nodes", "PositionError", "Shadow", "compressed", "constant_along", "narrowed", "vector_along"]
+__all__ = [
+    "Entries",
+    "Link",
+    "Nodes",
+    "PositionError",
+    "Shadow",
+    "compressed",
+    "constant_along",
+    "narrowed",
+    "varies_along",
+    "vector_along",
+]
 
 
 class PositionError(ValueError):
@@ -104,6 +115,11 @@ class Nodes:
             node = self.parent[node]
         return node
 
+    def roots(self, nodes: Tensor) -> Tensor:
+        """The nodes that stand for these."""
+        each, places = nodes.unique(return_inverse=True)
+        return torch.tensor([self.find(node) for node in each.tolist()])[places]
+
     def unite(self, first: Tensor, second: Tensor) -> None:
         """Unite nodes pair by pair; pairs with 0 are left out."""
         first, second = (part.flatten() for part in compressed(*torch.broadcast_tensors(first, second)))
@@ -155,6 +171,11 @@ def narrowed(nodes: Tensor, axes: Iterable[int]) -> Tensor:
                 raise PositionError("units differ between positions")
             nodes = highest
     return nodes
+
+
+def varies_along(nodes: Tensor, axis: int) -> bool:
+    """Whether nodes differ along an axis, where there are some."""
+    return nodes.shape[axis] > 1 and bool(((nodes != nodes.amax(dim=axis, keepdim=True)) & (nodes > 0)).any())
 
 
 def vector_along(nodes: Tensor, axis: int) -> Tensor:
