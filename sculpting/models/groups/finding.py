@@ -69,7 +69,7 @@ def units(model: nn.Module, example: Any, *, drop_constant: bool = False) -> Uni
 
 
 def _traced(program: ExportedProgram, names: Mapping[str, tuple[str, Tensor]]) -> tuple[Trace, list[Tensor], Tensor]:
-    """The run over the operators, the nodes of inputs, and those of outputs."""
+    """The run over the operators, the nodes of inputs, and those of outputs: of the first tensor that the forward returns."""
     failures: list[tuple[int, UnsupportedError]] = []
     for axes in _choices(program):
         trace = Trace(RULES, OF_UNITS, {name: tensor.shape for name, tensor in names.values()})
@@ -79,7 +79,7 @@ def _traced(program: ExportedProgram, names: Mapping[str, tuple[str, Tensor]]) -
         except UnsupportedError as error:
             failures.append((trace.reached, error))
             continue
-        written = [shadow.nodes.unique() for shadow in outputs if shadow.nodes is not None]
+        written = [shadow.nodes.unique() for shadow in outputs[:1] if shadow.nodes is not None]
         return trace, inputs, torch.cat([torch.zeros(0, dtype=torch.int64), *written])
     raise max(failures, key=lambda failure: failure[0])[1]
 
