@@ -10,20 +10,34 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..graph import LayeredGraph
+from ..graph import AnyGraph, Block, LayeredGraph, Wiring
 from ..graph.arrays import near_one
 
-__all__ = ["FEATURES", "alive_edges", "flipped", "path_features", "reach_features"]
+__all__ = ["FEATURES", "alive_edges", "alive_wiring", "flipped", "layers_within", "path_features", "reach_features"]
 
-# L weight layers; a_i alive units in unit layer i; r = reach, at most L. Edges and features are bool (is there a path?) or floats of
-# at least 0 (how strong are the paths?).
+# N layers; a_i alive units in layer i; r = reach. Edges and features are bool (is there a path?) or floats of at least 0 (how strong are
+# the paths?). Edges are a wiring, or a chain: L matrices of shape (a_i, a_{i+1}), for N = L + 1 layers.
 
 Edges = Sequence[NDArray[Any]]
 
 SMALL = 4096  # entries; for smaller layers a dense product is faster than the conversion to a sparse matrix
 
 # The strength of edges.
-FEATURES: dict[str, Callable[[NDArray[np.float64]], NDArray[Any]]] = {"binary": lambda weights: weights != 0, "weighted": np.abs}
+FEATURES: dict[str, Callable[[Any], Any]] = {"binary": lambda weights: weights != 0, "weighted": abs}
+
+
+def alive_wiring(graph: AnyGraph, alive: Sequence[NDArray[np.bool_]], features: str = "binary") -> Wiring:
+    """The wiring of the alive units: as :func:`alive_edges`, for the graph of any network.
+
+    Examples
+    --------
+    >>> graph = LayeredGraph.from_weights([[[1.0, 0.0, -2.0]], [[3.0]]])
+    >>> alive_wiring(graph, graph.alive()).sizes
+    (2, 1, 1)
+    """
+    read = FEATURES[features]
+    blocks = tuple(Block(b.source, b.target, read(b.weights[alive[b.source]][:, alive[b.target]]), b.kind) for b in graph.blocks)
+    return Wiring(tuple(int(a.sum()) for a in alive), blocks, graph.outputs)
 
 
 def alive_edges(graph: LayeredGraph, alive: Sequence[NDArray[np.bool_]], features: str = "binary") -> tuple[NDArray[Any], ...]:
@@ -64,13 +78,13 @@ def flipped(edges: Edges) -> tuple[NDArray[Any], ...]:
     return tuple(edge.T for edge in reversed(edges))
 
 
-def path_features(edges: Edges, *, direction: str = "outgoing", reach: int | None = None) -> tuple[NDArray[Any], ...]:
+def path_features(edges: Edges | Wiring, *, direction: str = "outgoing", reach: int | None = None) -> tuple[NDArray[Any], ...]:
     """For each layer the features of its units: which units they reach, and with ``"both"`` also which units reach them.
 
     Parameters
     ----------
-    edges : sequence of L arrays of shape (a_i, a_{i+1})
-        From :func:`alive_edges`.
+    edges : Wiring, or sequence of L arrays of shape (a_i, a_{i+1})
+        From :func:`alive_wiring` or :func:`alive_edges`.
     direction : {"outgoing", "both"}
         For incoming paths alone, give the :func:`flipped` edges.
     reach : int, optional
@@ -79,7 +93,7 @@ def path_features(edges: Edges, *, direction: str = "outgoing", reach: int | Non
     Returns
     -------
     tuple of arrays of shape (a_i, f_i)
-        L of them for outgoing paths, since outputs have none; else L + 1, with outgoing before incoming features.
+        For a chain and outgoing paths L of them, since outputs have none; else one for each layer, with outgoing before incoming features.
 
     Examples
     --------
@@ -90,25 +104,27 @@ def path_features(edges: Edges, *, direction: str = "outgoing", reach: int | Non
     outgoing = reach_features(edges, reach)
     if direction == "outgoing":
         return outgoing
-    incoming = reach_features(flipped(edges), reach)[::-1]
-    inner = (np.hstack(parts) for parts in zip(outgoing[1:], incoming[:-1], strict=True))
-    return (outgoing[0], *inner, incoming[-1])
+    wiring = Wiring.of(edges)
+    incoming = reach_features(wiring.flipped(), reach)[::-1]
+    ahead = outgoing if isinstance(edges, Wiring) else (*outgoing, np.zeros((wiring.sizes[-1], 0), dtype=outgoing[0].dtype))
+    return tuple(np.hstack(parts) for parts in zip(ahead, incoming, strict=True))
 
 
-def reach_features(edges: Edges, reach: int | None = None) -> tuple[NDArray[Any], ...]:
-    """For each layer but the last, which later units a unit reaches by a path over at most ``reach`` layers, or how strongly.
+def reach_features(edges: Edges | Wiring, reach: int | None = None) -> tuple[NDArray[Any], ...]:
+    """For each layer, which later units a unit reaches by a path over at most ``reach`` layers, or how strongly.
 
     Parameters
     ----------
-    edges : sequence of L arrays of shape (a_i, a_{i+1})
-        From :func:`alive_edges`.
+    edges : Wiring, or sequence of L arrays of shape (a_i, a_{i+1})
+        From :func:`alive_wiring` or :func:`alive_edges`.
     reach : int, optional
-        How many layers the paths span at most; all when left out.
+        How many layers the paths span at most; all when left out. Where edges skip layers, a layer is as deep as the longest path to it.
 
     Returns
     -------
-    tuple of L arrays of shape (a_i, a_{i+1} + ... + a_{min(i+r, L)}), dtypes as ``edges``
-        A row for each unit, a column for each unit of the layers above, nearest layer first.
+    tuple of arrays of shape (a_i, a_j + a_k + ...), dtypes as ``edges``
+        A row for each unit, a column for each unit of the layers j, k, ... that a path leads to, nearest layer first: see
+        :func:`layers_within`. For a chain given as arrays there are L of them, without the outputs, which reach nothing.
 
     Raises
     ------
@@ -123,9 +139,9 @@ def reach_features(edges: Edges, reach: int | None = None) -> tuple[NDArray[Any]
     counts over all units, and its score is NaN for short reaches).
 
     The weighted feature of a unit for a later unit is the sum over all paths between them of the product of |weight| along the path:
-    an entry of ``|W_i| |W_{i+1}| ... |W_j|``. These products shrink or grow with every layer. The features of a layer for each later
-    layer are therefore divided by their Frobenius norm, so that all layers count equally and scaling the weights of a layer changes
-    nothing. (Published: weights are ignored wherever the distance is cosine.)
+    in a chain, an entry of ``|W_i| |W_{i+1}| ... |W_j|``. These products shrink or grow with every layer. The features of a layer for each
+    later layer are therefore divided by their Frobenius norm, so that all layers count equally and scaling the weights of a layer of a
+    chain changes nothing. (Published: weights are ignored wherever the distance is cosine.)
 
     Examples
     --------
@@ -137,26 +153,103 @@ def reach_features(edges: Edges, reach: int | None = None) -> tuple[NDArray[Any]
     >>> reach_features([np.array([[2.0, 0.0], [1.0, 2.0]]), np.array([[1.5], [0.5]])])[0].round(3).tolist()
     [[0.667, 0.0, 0.768], [0.333, 0.667, 0.64]]
     """
-    depth = _checked_reach(reach, len(edges))
-    edges = [edge if edge.dtype == bool else near_one(edge) for edge in edges]
-    features: list[NDArray[Any]] = []
-    for layer in reversed(range(len(edges))):
-        within = edges[layer : layer + depth]
-        parts = [edges[layer]]
-        if len(within) > 1:
+    wiring = Wiring.of(edges)
+    within = layers_within(wiring, reach)
+    is_binary = all(block.weights.dtype == bool for block in wiring.blocks)
+    leaving: list[list[Block]] = [[] for _ in wiring.sizes]
+    for block in wiring.blocks:
+        leaving[block.source].append(block)
+    features: dict[int, NDArray[Any]] = {}
+    scales: dict[tuple[int, int], float] = {}
+    for layer in reversed(range(len(wiring.sizes))):
+        starts = np.cumsum([0, *(wiring.sizes[j] for j in within[layer])])
+        features[layer] = np.zeros((wiring.sizes[layer], int(starts[-1])), dtype=bool if is_binary else float)
+        parts = dict(zip(within[layer], np.split(features[layer], starts[1:-1], axis=1), strict=True)) if within[layer] else {}
+        _fill(parts, layer, leaving[layer], wiring, within, features, scales)
+    found = tuple(features[layer] for layer in range(len(wiring.sizes)))
+    return found if isinstance(edges, Wiring) else found[:-1]
+
+
+def layers_within(wiring: Wiring, reach: int | None) -> tuple[tuple[int, ...], ...]:
+    """For each layer the later ones that paths over at most ``reach`` layers lead to, nearest first.
+
+    Examples
+    --------
+    >>> layers_within(Wiring.of([np.ones((1, 1))] * 3), 2)
+    ((1, 2), (2, 3), (3,), ())
+    """
+    depths = wiring.depths
+    most = _checked_reach(reach, max(depths))
+    return tuple(tuple(j for j in later if depths[j] - depths[i] <= most) for i, later in enumerate(wiring.later))
+
+
+def _fill(
+    parts: dict[int, NDArray[Any]],
+    layer: int,
+    leaving: Sequence[Block],
+    wiring: Wiring,
+    within: Sequence[Sequence[int]],
+    features: dict[int, NDArray[Any]],
+    scales: dict[tuple[int, int], float],
+) -> None:
+    """Write the features of a layer for each later layer into ``parts``.
+
+    ``scales`` are the binary logarithms of what the features for a later layer must be multiplied by for sums over paths. They matter
+    only where several blocks lead from one layer to another: the norms of both differ.
+    """
+    paths: dict[int, list[tuple[NDArray[Any], float]]] = {j: [] for j in parts}
+    for block in leaving:
+        edge, size = _near_one(block.weights)
+        if block.target not in parts:
+            continue
+        paths[block.target].append((edge, size))
+        further = [j for j in within[block.target] if j in parts]
+        if further:
             # Children reach one layer further than their parents. A product of bools is a union, a product of floats a sum.
-            seen = features[-1][:, : sum(e.shape[1] for e in within[1:])]
-            parts.append((edges[layer] if edges[layer].size < SMALL else sp.csr_array(edges[layer])) @ seen)
-        features.append(_in_equal_shares(np.hstack(parts), [e.shape[1] for e in within]))
-    return tuple(reversed(features))
+            seen = _columns(features[block.target], within[block.target], further, wiring.sizes)
+            dense = not sp.issparse(edge) and edge.size < SMALL
+            product = (edge if dense else sp.csr_array(edge)) @ seen
+            ends = np.cumsum([wiring.sizes[j] for j in further])[:-1]
+            for j, part in zip(further, np.split(product, ends, axis=1), strict=True):
+                paths[j].append((part, size + scales.get((block.target, j), 0.0)))
+    for j, found in paths.items():
+        largest = max((size for _, size in found), default=0.0)
+        for part, size in found:
+            values = part.toarray() if sp.issparse(part) else part
+            if parts[j].dtype == bool:
+                parts[j] |= values
+            else:
+                parts[j] += values if size == largest else values * 2.0 ** max(size - largest, -1000.0)
+        if parts[j].dtype != bool:
+            scales[layer, j] = largest + _normalise(parts[j])
 
 
-def _in_equal_shares(features: NDArray[Any], widths: Sequence[int]) -> NDArray[Any]:
-    if features.dtype != bool:
-        for part in np.split(features, np.cumsum(widths)[:-1], axis=1):
-            part[...] = near_one(part)
-            part /= np.linalg.norm(part) or 1
-    return features
+def _columns(features: NDArray[Any], layers: Sequence[int], some: Sequence[int], sizes: Sequence[int]) -> NDArray[Any]:
+    """The columns of the features of ``layers`` that belong to some of them."""
+    if list(layers[: len(some)]) == list(some):
+        return features[:, : sum(sizes[j] for j in some)]
+    chosen = np.repeat(np.isin(layers, some), [sizes[j] for j in layers])
+    return features[:, chosen]
+
+
+def _near_one(edge: Any) -> tuple[Any, float]:
+    """Edges times a power of two, the largest in [1/2, 1), and the binary logarithm of what they were divided by."""
+    if edge.dtype == bool:
+        return edge, 0.0
+    values = edge.data if sp.issparse(edge) else edge
+    exponent = int(np.frexp(values.max(initial=0))[1])
+    if not sp.issparse(edge):
+        return near_one(edge), float(exponent)
+    return sp.csr_array((near_one(values), edge.indices, edge.indptr), shape=edge.shape), float(exponent)
+
+
+def _normalise(part: NDArray[np.float64]) -> float:
+    """Divide features by their norm, and return the binary logarithm of what they were divided by."""
+    exponent = int(np.frexp(part.max(initial=0))[1])
+    part[...] = near_one(part)
+    norm = float(np.linalg.norm(part))
+    part /= norm or 1
+    return exponent + float(np.log2(norm)) if norm else -np.inf
 
 
 def _checked_reach(reach: int | None, layers: int) -> int:
