@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,6 +19,17 @@ __all__ = ["FEATURES", "alive_edges", "alive_wiring", "flipped", "layers_within"
 # the paths?). Edges are a wiring, or a chain: L matrices of shape (a_i, a_{i+1}), for N = L + 1 layers.
 
 Edges = Sequence[NDArray[Any]]
+
+Scales = dict[tuple[int, int], float]
+
+
+class _Columns(NamedTuple):
+    """Features for some later layers, and for each the binary logarithm of what they must be multiplied by."""
+
+    layers: tuple[int, ...]
+    features: NDArray[Any]
+    scales: list[float]
+
 
 SMALL = 4096  # entries; for smaller layers a dense product is faster than the conversion to a sparse matrix
 
@@ -162,10 +173,12 @@ def reach_features(edges: Edges | Wiring, reach: int | None = None) -> tuple[NDA
     features: dict[int, NDArray[Any]] = {}
     scales: dict[tuple[int, int], float] = {}
     for layer in reversed(range(len(wiring.sizes))):
-        starts = np.cumsum([0, *(wiring.sizes[j] for j in within[layer])])
-        features[layer] = np.zeros((wiring.sizes[layer], int(starts[-1])), dtype=bool if is_binary else float)
-        parts = dict(zip(within[layer], np.split(features[layer], starts[1:-1], axis=1), strict=True)) if within[layer] else {}
-        _fill(parts, layer, leaving[layer], wiring, within, features, scales)
+        columns = [_through(b, within[layer], wiring, within[b.target], features, scales) for b in leaving[layer] if b.target in within[layer]]
+        sizes = [wiring.sizes[j] for j in within[layer]]
+        features[layer], logs = _added_up(columns, within[layer], (wiring.sizes[layer], sizes), bool if is_binary else float)
+        if not is_binary and sizes:
+            for j, log, part in zip(within[layer], logs, np.split(features[layer], np.cumsum(sizes)[:-1], axis=1), strict=True):
+                scales[layer, j] = log + _normalise(part)
     found = tuple(features[layer] for layer in range(len(wiring.sizes)))
     return found if isinstance(edges, Wiring) else found[:-1]
 
@@ -183,45 +196,44 @@ def layers_within(wiring: Wiring, reach: int | None) -> tuple[tuple[int, ...], .
     return tuple(tuple(j for j in later if depths[j] - depths[i] <= most) for i, later in enumerate(wiring.later))
 
 
-def _fill(
-    parts: dict[int, NDArray[Any]],
-    layer: int,
-    leaving: Sequence[Block],
-    wiring: Wiring,
-    within: Sequence[Sequence[int]],
-    features: dict[int, NDArray[Any]],
-    scales: dict[tuple[int, int], float],
-) -> None:
-    """Write the features of a layer for each later layer into ``parts``.
+def _through(
+    block: Block, some: Sequence[int], wiring: Wiring, within: Sequence[int], features: Mapping[int, NDArray[Any]], scales: Scales
+) -> _Columns:
+    """The features that units of the source of a block have by its edges, for those of the layers ``some`` that these lead to."""
+    edge, size = _near_one(block.weights)
+    further = [j for j in within if j in some]
+    parts = [edge.toarray() if sp.issparse(edge) else edge]
+    if further:
+        # Children reach one layer further than their parents. A product of bools is a union, a product of floats a sum.
+        seen = _columns(features[block.target], within, further, wiring.sizes)
+        dense = not sp.issparse(edge) and edge.size < SMALL
+        parts.append((edge if dense else sp.csr_array(edge)) @ seen)
+    return _Columns((block.target, *further), np.hstack(parts), [size, *(size + scales.get((block.target, j), 0.0) for j in further)])
 
-    ``scales`` are the binary logarithms of what the features for a later layer must be multiplied by for sums over paths. They matter
-    only where several blocks lead from one layer to another: the norms of both differ.
+
+def _added_up(
+    columns: Sequence[_Columns], layers: Sequence[int], shape: tuple[int, list[int]], dtype: type
+) -> tuple[NDArray[Any], list[float]]:
+    """The union or the sum of the features by several blocks, and what each part of it must be multiplied by.
+
+    ``scales`` are binary logarithms. They matter only where several blocks lead from one layer to another, since their norms differ.
     """
-    paths: dict[int, list[tuple[NDArray[Any], float]]] = {j: [] for j in parts}
-    for block in leaving:
-        edge, size = _near_one(block.weights)
-        if block.target not in parts:
-            continue
-        paths[block.target].append((edge, size))
-        further = [j for j in within[block.target] if j in parts]
-        if further:
-            # Children reach one layer further than their parents. A product of bools is a union, a product of floats a sum.
-            seen = _columns(features[block.target], within[block.target], further, wiring.sizes)
-            dense = not sp.issparse(edge) and edge.size < SMALL
-            product = (edge if dense else sp.csr_array(edge)) @ seen
-            ends = np.cumsum([wiring.sizes[j] for j in further])[:-1]
-            for j, part in zip(further, np.split(product, ends, axis=1), strict=True):
-                paths[j].append((part, size + scales.get((block.target, j), 0.0)))
-    for j, found in paths.items():
-        largest = max((size for _, size in found), default=0.0)
-        for part, size in found:
-            values = part.toarray() if sp.issparse(part) else part
-            if parts[j].dtype == bool:
+    if len(columns) == 1 and columns[0].layers == tuple(layers):
+        return columns[0].features, columns[0].scales
+    units, sizes = shape
+    found = np.zeros((units, sum(sizes)), dtype=dtype)
+    if not layers:
+        return found, []
+    parts = dict(zip(layers, np.split(found, np.cumsum(sizes)[:-1], axis=1), strict=True))
+    largest = {j: max(one.scales[one.layers.index(j)] for one in columns if j in one.layers) for j in layers}
+    for one in columns:
+        ends = np.cumsum([parts[j].shape[1] for j in one.layers])[:-1]
+        for j, scale, values in zip(one.layers, one.scales, np.split(one.features, ends, axis=1), strict=True):
+            if dtype is bool:
                 parts[j] |= values
-            else:
-                parts[j] += values if size == largest else values * 2.0 ** max(size - largest, -1000.0)
-        if parts[j].dtype != bool:
-            scales[layer, j] = largest + _normalise(parts[j])
+            elif scale > -np.inf:
+                parts[j] += values * 2.0 ** max(scale - largest[j], -1000.0)
+    return found, [largest[j] for j in layers]
 
 
 def _columns(features: NDArray[Any], layers: Sequence[int], some: Sequence[int], sizes: Sequence[int]) -> NDArray[Any]:
