@@ -146,9 +146,7 @@ def _sizes(x: ArrayLike | None, unit_cost: float, level_cost: float) -> Size:
     return size
 
 
-def _votes(
-    graphs: Sequence[AnyGraph], starts: Sequence[Hashable], halving: float, size_of: Size
-) -> tuple[list[int], list[float], float]:
+def _votes(graphs: Sequence[AnyGraph], starts: Sequence[Hashable], halving: float, size_of: Size) -> tuple[list[int], list[float], float]:
     """Positions of the candidates with a vote, smallest first, their votes, and the effective number of seeds."""
     families: dict[Hashable, list[tuple[float, int]]] = {}
     known: set[Hashable] = set()

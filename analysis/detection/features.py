@@ -173,7 +173,9 @@ def reach_features(edges: Edges | Wiring, reach: int | None = None) -> tuple[NDA
     features: dict[int, NDArray[Any]] = {}
     scales: dict[tuple[int, int], float] = {}
     for layer in reversed(range(len(wiring.sizes))):
-        columns = [_through(b, within[layer], wiring, within[b.target], features, scales) for b in leaving[layer] if b.target in within[layer]]
+        columns = [
+            _through(b, within[layer], wiring, within[b.target], features, scales) for b in leaving[layer] if b.target in within[layer]
+        ]
         sizes = [wiring.sizes[j] for j in within[layer]]
         features[layer], logs = _added_up(columns, within[layer], (wiring.sizes[layer], sizes), bool if is_binary else float)
         if not is_binary and sizes:

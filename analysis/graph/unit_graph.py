@@ -246,7 +246,9 @@ def _checked_block(block: Any, place: int, layers: Sequence[Layer]) -> Block:
         raise ValueError(f"{what} must run to a later layer; got {ends}. List every layer after those that it reads")
     if target.kind == INPUT or source.kind == OUTPUT:
         end = "write to inputs" if target.kind == INPUT else "read outputs"
-        raise ValueError(f"{what} must not {end}; got kinds {source.kind!r} and {target.kind!r}. Give the units in between a layer of their own")
+        raise ValueError(
+            f"{what} must not {end}; got kinds {source.kind!r} and {target.kind!r}. Give the units in between a layer of their own"
+        )
     weights = stored_matrix(block.weights, f"{what} weights")
     if weights.shape != (source.size, target.size):
         turned = ". They fit transposed: row = source" if weights.shape == (target.size, source.size) else ""
