@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .files import write_file
-from .graph import AnyGraph, LayeredGraph
+from .graph import AnyGraph
 from .graph.blocks import entries_of
 
 if TYPE_CHECKING:

@@ -173,13 +173,12 @@ def reach_features(edges: Edges | Wiring, reach: int | None = None) -> tuple[NDA
     features: dict[int, NDArray[Any]] = {}
     scales: dict[tuple[int, int], float] = {}
     for layer in reversed(range(len(wiring.sizes))):
-        columns = [
-            _through(b, within[layer], wiring, within[b.target], features, scales) for b in leaving[layer] if b.target in within[layer]
-        ]
-        sizes = [wiring.sizes[j] for j in within[layer]]
-        features[layer], logs = _added_up(columns, within[layer], (wiring.sizes[layer], sizes), bool if is_binary else float)
+        some = within[layer]
+        columns = [_through(b, some, wiring, within[b.target], features, scales) for b in leaving[layer] if b.target in some]
+        sizes = [wiring.sizes[j] for j in some]
+        features[layer], logs = _added_up(columns, some, (wiring.sizes[layer], sizes), bool if is_binary else float)
         if not is_binary and sizes:
-            for j, log, part in zip(within[layer], logs, np.split(features[layer], np.cumsum(sizes)[:-1], axis=1), strict=True):
+            for j, log, part in zip(some, logs, np.split(features[layer], np.cumsum(sizes)[:-1], axis=1), strict=True):
                 scales[layer, j] = log + _normalise(part)
     found = tuple(features[layer] for layer in range(len(wiring.sizes)))
     return found if isinstance(edges, Wiring) else found[:-1]
@@ -223,7 +222,7 @@ def _added_up(
     if len(columns) == 1 and columns[0].layers == tuple(layers):
         return columns[0].features, columns[0].scales
     units, sizes = shape
-    found = np.zeros((units, sum(sizes)), dtype=dtype)
+    found: NDArray[Any] = np.zeros((units, sum(sizes)), dtype=dtype)
     if not layers:
         return found, []
     parts = dict(zip(layers, np.split(found, np.cumsum(sizes)[:-1], axis=1), strict=True))

@@ -62,7 +62,7 @@ class Kinship:
             return False
         own = self._clusters[second[0]] == second[1]
         a = np.concatenate([mine[layer] for layer in layers])
-        b = np.concatenate([other[layer] if layer in other else own for layer in layers])
+        b = np.concatenate([other.get(layer, own) for layer in layers])
         if second[0] in self._wiring.outputs:
             return bool((a & b).sum() == b.sum())
         return bool((a & b).sum() > self._threshold * (a | b).sum())

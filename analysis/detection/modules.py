@@ -67,8 +67,8 @@ def detect_modules(
     direction : {"outgoing", "incoming", "both"}, optional
         The paths that count. Outgoing: paths to later units (published); each output is a cluster. Incoming: paths from earlier
         units, the same method on the reversed network; each input is a cluster. Both: inputs are compared by their outgoing paths,
-        outputs by their incoming paths, and hidden units by both. When left out, outgoing for a chain of layers and both for any other
-        graph, in which the layers of a residual stream lead to all that is written later.
+        outputs by their incoming paths, and hidden units by both. When left out, both where edges carry units on, since a
+        residual stream leads to nearly all that is written later, and outgoing for any other graph.
     linkage : {"average", "complete", "single"}
         The distance of two clusters: the mean (published), largest or smallest distance of their units. Ward's linkage is not offered: it
         needs squared distances from means, which are not defined for cosine and Jaccard distances.
@@ -181,7 +181,7 @@ def _key(wiring: Wiring, inputs: Sequence[int]) -> tuple[Any, ...]:
 
 def _partitions(wiring: Wiring, inputs: Sequence[int], settings: _Settings) -> Partitions:
     """Labels and clusters of the alive units."""
-    direction = settings.direction or ("outgoing" if wiring.is_chain else "both")
+    direction = settings.direction or ("both" if any(block.carry for block in wiring.blocks) else "outgoing")
     ties = settings.ties or TIES_OF[settings.method]
     if direction == "incoming":  # outputs are no inputs: they have no lone readers
         last = len(wiring.sizes) - 1
@@ -190,6 +190,9 @@ def _partitions(wiring: Wiring, inputs: Sequence[int], settings: _Settings) -> P
         labels, clusters = _partitions(turned, outputs, replace(settings, direction="outgoing", method="published", ties=ties))
         return labels[::-1], clusters[::-1]
     features = path_features(wiring, direction=direction, reach=settings.reach)
+    if not wiring.is_chain:
+        # In a chain all units of later layers are reached from each layer. Others say nothing of it, but would make overlaps look large.
+        features = tuple(rows[:, rows.any(axis=0)] for rows in features)
     found = tuple(
         cluster_units(
             rows,

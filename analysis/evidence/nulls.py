@@ -38,10 +38,10 @@ def rewired(network: Any, *, seed: int | np.random.Generator = 0) -> AnyGraph:
 
     Notes
     -----
-    Each block of edges is rewired separately. In every round the source units are paired at random. The edges to targets that only one unit of a
-    pair has are redistributed between the two at random, each unit keeping its number of edges. A trade and its reverse are equally likely,
-    and every arrangement can be reached, so after enough rounds (30) all arrangements are equally likely. These are the global curveball
-    trades of Carstens, Berger & Strona, MethodsX 2018, after Strona et al., Nature Communications 2014.
+    Each block of edges is rewired separately. In every round the source units are paired at random. The edges to targets that only one
+    unit of a pair has are redistributed between the two at random, each unit keeping its number of edges. A trade and its reverse are
+    equally likely, and every arrangement can be reached, so after enough rounds (30) all arrangements are equally likely. These are the
+    global curveball trades of Carstens, Berger & Strona, MethodsX 2018, after Strona et al., Nature Communications 2014.
 
     If all units are alive they stay so: a unit is alive exactly where it has edges on the sides it needs.
 

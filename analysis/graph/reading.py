@@ -94,8 +94,8 @@ def as_graph(network: Any) -> AnyGraph:
     if isinstance(network, Sequence) and not isinstance(network, (str, bytes)):
         return LayeredGraph.from_weights(network)
     raise TypeError(
-        "the network must be a SparseNetwork, a LayeredGraph, a UnitGraph, a sequence of weight matrices (n_out, n_in), a networkx.DiGraph, "
-        f"an igraph.Graph, a fitted MLPClassifier or a result that has a network; got {type(network).__name__}"
+        "the network must be a SparseNetwork, a LayeredGraph, a UnitGraph, a sequence of weight matrices (n_out, n_in), "
+        f"a networkx.DiGraph, an igraph.Graph, a fitted MLPClassifier or a result that has a network; got {type(network).__name__}"
     )
 
 

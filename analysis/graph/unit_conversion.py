@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Sequence
+from itertools import pairwise
 from numbers import Integral
 from typing import Any
 
@@ -18,7 +19,7 @@ from .layering import is_numbered, layers_of
 
 __all__ = ["adjacency_fields", "networkx_layers", "units_to_networkx"]
 
-Fields = tuple[list[Layer], list[Block]]
+Fields = tuple[tuple[Layer, ...], tuple[Block, ...]]
 
 
 def adjacency_fields(adjacency: Any, widths: Sequence[int] | None, names: Sequence[str]) -> Fields:
@@ -31,7 +32,7 @@ def adjacency_fields(adjacency: Any, widths: Sequence[int] | None, names: Sequen
     starts = np.cumsum([0, *widths])
     if matrix.shape != (starts[-1], starts[-1]):
         raise ValueError(f"adjacency must have shape {(int(starts[-1]),) * 2} for widths {list(widths)}; got {matrix.shape}")
-    units = [tuple(names[a:b]) for a, b in zip(starts, starts[1:], strict=False)]
+    units = [tuple(names[a:b]) for a, b in pairwise(starts.tolist())]
     labels = layer_names(len(widths) - 1)
     layers = [Layer(labels[i], _kind(i, len(widths)), int(width), units[i]) for i, width in enumerate(widths)]
     rows, columns, values = entries_of(matrix)
@@ -42,7 +43,7 @@ def adjacency_fields(adjacency: Any, widths: Sequence[int] | None, names: Sequen
         mine = (pairs == (source, target)).all(axis=1)
         places = rows[mine] - starts[source], columns[mine] - starts[target]
         blocks.append(Block(source, target, sp.csr_array((values[mine], places), shape=(widths[source], widths[target]))))
-    return layers, blocks
+    return tuple(layers), tuple(blocks)
 
 
 def networkx_layers(graph: nx.DiGraph) -> Fields:
@@ -83,7 +84,7 @@ def _kind(layer: int, layers: int) -> str:
     return INPUT if layer == 0 else OUTPUT if layer == layers - 1 else "neuron"
 
 
-def _layers(graph: nx.DiGraph, members: Sequence[Sequence[Any]]) -> list[Layer]:
+def _layers(graph: nx.DiGraph, members: Sequence[Sequence[Any]]) -> tuple[Layer, ...]:
     names, kinds = layer_names(len(members) - 1), set(nx.get_node_attributes(graph, "kind").values())
     layers = []
     for i, nodes in enumerate(members):
@@ -97,10 +98,10 @@ def _layers(graph: nx.DiGraph, members: Sequence[Sequence[Any]]) -> list[Layer]:
         units = tuple(str(graph.nodes[node].get("name", node)) for node in nodes)
         plain = units == tuple(f"{name}.{k}" for k in range(len(nodes)))
         layers.append(Layer(str(name), str(kind), len(nodes), () if plain else units))
-    return layers
+    return tuple(layers)
 
 
-def _blocks(graph: nx.DiGraph, place: dict[Hashable, tuple[int, int]], widths: Sequence[int]) -> list[Block]:
+def _blocks(graph: nx.DiGraph, place: dict[Hashable, tuple[int, int]], widths: Sequence[int]) -> tuple[Block, ...]:
     entries: dict[tuple[int, int, str], dict[tuple[int, int], float]] = {}
     for source, target, kind in json.loads(graph.graph["blocks"]) if "blocks" in graph.graph else ():
         entries[source, target, kind] = {}
@@ -123,4 +124,4 @@ def _blocks(graph: nx.DiGraph, place: dict[Hashable, tuple[int, int]], widths: S
         places = np.array(list(values), dtype=np.int64).reshape(-1, 2)
         matrix = sp.coo_array((list(values.values()), (places[:, 0], places[:, 1])), shape=(widths[source], widths[target]))
         blocks.append(Block(source, target, matrix, kind))
-    return blocks
+    return tuple(blocks)

@@ -146,7 +146,7 @@ class UnitGraph:
     @property
     def edge_count(self) -> int:
         """Number of edges, without those that carry a unit on."""
-        return sum(block.weights.nnz for block in self.blocks if not block.carry)
+        return sum(len(block.weights.nonzero()[0]) for block in self.blocks if not block.carry)
 
     @property
     def density(self) -> float:

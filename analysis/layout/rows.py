@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -116,11 +117,11 @@ def bundle_of(hierarchy: Hierarchy, level: tuple[int, ...], edge: Edge) -> Bundl
 
 def _chain(hierarchy: Hierarchy, rows: Rows, edges: list[Edge], widths: list[int]) -> LayeredGraph:
     """The rows as a chain, in which edges that skip rows run through the places of their bundle."""
-    weights = [np.zeros(shape) for shape in zip(widths, widths[1:], strict=False)]
+    weights = [np.zeros(shape) for shape in pairwise(widths)]
     for edge in edges:
         ends = [(rows.level[layer], rows.start[layer] + index) for layer, index in (edge.source, edge.target)]
         bundle = bundle_of(hierarchy, rows.level, edge)
         stops = ends if bundle is None else [ends[0], *rows.lanes[bundle], ends[1]] if bundle in rows.lanes else []
-        for (row, a), (_, b) in zip(stops, stops[1:], strict=False):
+        for (row, a), (_, b) in pairwise(stops):
             weights[row][a, b] = 1.0
     return LayeredGraph.from_weights(weights, orientation="in_out")

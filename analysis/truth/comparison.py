@@ -110,8 +110,8 @@ def compare(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLike
     found : Hierarchy
     truth : networkx.DiGraph, Hierarchy, or sequence of int arrays
         Another hierarchy, or somebody else's labels of the same network: an array for each layer, -1 for units without a module. Or a
-        ground truth. Its nodes have ``inputs`` and ``outputs`` (positions among ``graph.input_names`` and ``graph.output_names``), and optionally ``name`` and ``function``. An edge runs from
-        each module to the modules that read it.
+        ground truth. Its nodes have ``inputs`` and ``outputs`` (positions among ``graph.input_names`` and ``graph.output_names``), and
+        optionally ``name`` and ``function``. An edge runs from each module to the modules that read it.
 
         The graph attributes ``truth.graph["x"]`` and ``truth.graph["y"]`` are needed for the verdict on validity. They are the complete
         truth table, arrays of 0 and 1 of shapes (2^n, n) and (2^n, k). ``truth.graph["input_names"]`` and ``["output_names"]``, where they
@@ -302,11 +302,8 @@ def _report(found: Hierarchy, truth: nx.DiGraph, c: Comparison, wrong: NDArray[n
     verdict = "yes" if c.connected else f"no, {differ}"
     how = ", connected as in the truth" if c.connected else ""
     depth, here = truth.graph.get("hidden_layers"), len(found.graph.widths) - 2
-    other_depth = (
-        []
-        if depth in (None, here) or not isinstance(found.graph, LayeredGraph)
-        else [f"the truth is that of {depth} hidden layers, the network has {here}"]
-    )
+    is_same = depth in (None, here) or not isinstance(found.graph, LayeredGraph)
+    other_depth = [] if is_same else [f"the truth is that of {depth} hidden layers, the network has {here}"]
     lines = [*_preface(found, truth, c, wrong), *other_depth, f"exact: {verdict} ({len(c.matched)} of {len(truth)} modules match{how})"]
     if c.valid and not c.connected:
         lines.append("another valid decomposition: every module passes on what it must and no more")
