@@ -17,6 +17,7 @@ from .images import PixelMap
 from .letters import note_boxes
 from .names import full_name
 from .page_layout import (
+    ENTRY,
     LABELLED,
     LEGEND,
     LINE,
@@ -180,8 +181,8 @@ def _paint_legend(page: PageLayout, ax: Axes, scale: float, carries: bool) -> No
     from matplotlib.lines import Line2D
 
     entries = [("positive weight", POSITIVE), ("negative weight", NEGATIVE), *([("carried on", PALE)] if carries else [])]
-    x, y = (page.width - LEGEND * len(entries) / 2) / 2, MARGIN + SMALL / 2
+    x, y = (page.width - LEGEND - ENTRY * carries) / 2, MARGIN + SMALL / 2
     for text, color in entries:
         ax.add_line(Line2D([x, x + 12], [y, y], color=color, lw=1.4 * scale, zorder=TEXTS))
         write(ax, (x + 15, y), text, SMALL * scale, ha="left", va="center_baseline", color=INK)
-        x += 85
+        x += ENTRY

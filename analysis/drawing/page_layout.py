@@ -24,7 +24,7 @@ PLAIN, LABELLED = 11.0, 19.0  # from the outermost units of a module to the bord
 TEXT, SMALL, SMALLEST = 8.0, 7.0, 6.0
 LINE = 1.25  # height of a line of text, relative to its size
 MARGIN, NEAR = 6.0, 3.0  # to the border of the picture; from a region to the names beside it
-LEGEND = 160.0
+LEGEND, ENTRY = 160.0, 85.0  # the legend of edges, and each further entry of it
 SYMBOL, BESIDE = 15.0, 12.0  # from the start of a symbol to its text; from a text to the next symbol
 NO_FRAMES = Frames()
 
@@ -98,7 +98,8 @@ def plan_page(hierarchy: Hierarchy, layout: Layout, title: str | None, frames: F
     left = MARGIN + max(captions + 8, inputs.overhang, outputs.overhang)
     needed = left + extent * step + max(MARGIN, inputs.overhang, outputs.overhang)
     texts = text_width(title or "", TEXT, bold=True), text_width(frames.note, SMALL)
-    width = max(needed, max(LEGEND, *texts, legend_width(map_legend(frames))) + 2 * MARGIN)
+    edges = LEGEND + ENTRY * any(block.carry for block in hierarchy.graph.blocks)
+    width = max(needed, max(edges, *texts, legend_width(map_legend(frames))) + 2 * MARGIN)
     rises = (np.array(layout.rows) - 1) * step
     if frames.maps:
         rises[0] = max(0.0, frames.size[1] * step - 2 * radius_at(step))

@@ -179,11 +179,17 @@ class UnitGraph:
         return tuple(found)
 
     def unit_name(self, layer: int, index: int) -> str:
-        """The name of a unit: that which its layer gives, or the name of the layer with its position."""
+        """The name of a unit: that which its layer gives, or its position after the name of the layer.
+
+        Inputs of the only layer of inputs are ``x0, x1, ...`` without other names, outputs of the only one ``y0, y1, ...``.
+        """
         if not 0 <= layer < len(self.layers) or not 0 <= index < self.widths[layer]:
             raise IndexError(f"a unit must be (layer, index) within the widths {self.widths}; got ({layer}, {index})")
         known = self.layers[layer]
-        return known.units[index] if known.units else f"{known.name}.{index}"
+        if known.units:
+            return known.units[index]
+        only = {self.inputs: "x", self.outputs: "y"}.get((layer,))
+        return f"{only}{index}" if only else f"{known.name}.{index}"
 
     def adjacency(self) -> sp.csr_array:
         """The weights as one square matrix over all units, layer after layer (row = source); parallel edges are added up."""
