@@ -193,8 +193,8 @@ def skipping(options: argparse.Namespace) -> None:
     count = len(chosen(scores, 0.0, OURS))
     lines = [
         f"{versions()} {count} planted networks of {SKIP_SIZES[0]} to {SKIP_SIZES[-1]} units and {SKIP_LEVELS[0]} to {SKIP_LEVELS[-1]} "
-        f"levels of one to four modules with edges that skip layers (`skips={options.skips:g}`), {options.seeds} seeds for each size and number "
-        "of levels that fit, each with every fraction of cross edges.",
+        f"levels of one to four modules with edges that skip layers (`skips={options.skips:g}`), {options.seeds} seeds for each size "
+        "and number of levels that fit, each with every fraction of cross edges.",
         "",
         "Adjusted Rand index over units, mean and 95 % interval over networks. Ours merges clusters at 0.9, or at 0.6.",
         "",

@@ -100,8 +100,8 @@ def main() -> None:
     cases += [(kind, SIZES[-1], name) for kind in ("residual", "skips") for name in OPTIONS if name != "defaults"]
     lines = [
         f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, one thread. Process seconds of one run, and "
-        "peak memory of the process. The limit for 10,000 units and 100,000 edges is 60 s and 4 GB. Graphs are of five groups with 2 % of the "
-        "edges between them.",
+        "peak memory of the process. The limit for 10,000 units and 100,000 edges is 60 s and 4 GB. Graphs are of five groups with 2 % "
+        "of the edges between them.",
         "",
         "| graph | units | edges | alive | widest layer | options | modules | s | GB |",
         "|---|---|---|---|---|---|---|---|---|",

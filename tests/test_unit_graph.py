@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from layered import SEEDS, random_graph
 from unit_graphs import attention, random_units, residual
 
-from analysis import Block, Layer, LayeredGraph, UnitGraph, detect_modules, importance, lesions, needed_levels, path_products
+from analysis import Layer, LayeredGraph, UnitGraph, detect_modules, importance, lesions, needed_levels, path_products
 from analysis.graph import as_graph
 
 XHY = [("x", "input", 2), ("h", "neuron", 1), ("y", "output", 1)]

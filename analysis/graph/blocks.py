@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .arrays import checked_array
 
-__all__ = ["CARRY", "INPUT", "OUTPUT", "Block", "Layer", "Matrix", "entries_of", "layer_names", "stored_matrix"]
+__all__ = ["CARRY", "INPUT", "OUTPUT", "Block", "Layer", "Matrix", "entries_of", "layer_names", "stored_matrix", "transposed"]
 
 INPUT, OUTPUT = "input", "output"  # kinds of layers
 CARRY = "carry"  # a kind of block
@@ -89,6 +89,17 @@ def entries_of(matrix: Matrix) -> tuple[NDArray[np.int64], NDArray[np.int64], ND
     rows, columns = matrix.nonzero()
     values = np.asarray(matrix[rows, columns]).ravel() if len(rows) else np.zeros(0)
     return rows.astype(np.int64), columns.astype(np.int64), values
+
+
+def transposed(matrix: Matrix) -> Matrix:
+    """The transpose, sparse row by row where the matrix is sparse.
+
+    Examples
+    --------
+    >>> transposed(sp.csr_array(np.array([[1.0, 2.0]]))).format
+    'csr'
+    """
+    return sp.csr_array(matrix.T) if sp.issparse(matrix) else matrix.T
 
 
 def stored_matrix(weights: Any, name: str) -> sp.csr_array:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import Block
+from .blocks import Block, transposed
 
 __all__ = ["Wiring"]
 
@@ -77,7 +77,7 @@ class Wiring:
     def flipped(self) -> Wiring:
         """The edges of the reversed network, from outputs to inputs; its outputs are the layers that nothing led to."""
         last = len(self.sizes) - 1
-        blocks = tuple(Block(last - b.target, last - b.source, b.weights.T, b.kind) for b in reversed(self.blocks))
+        blocks = tuple(Block(last - b.target, last - b.source, transposed(b.weights), b.kind) for b in reversed(self.blocks))
         written = {block.target for block in self.blocks}
         outputs = tuple(last - i for i in reversed(range(last + 1)) if i not in written)
         return Wiring(self.sizes[::-1], blocks, outputs)

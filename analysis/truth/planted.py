@@ -94,6 +94,9 @@ def planted_hierarchy(modules: Sequence[int], units: int, *, cross_edges: float 
     - Where a layer has more than two modules, each has at least two units there. Otherwise all units would have to be separate, which no
       number of clusters in 2..n-1 allows. Outputs are separate anyway.
 
+    With ``skips`` this holds for nearly all networks, not for all: a reader further up makes a module differ from its neighbours more than
+    they differ from one another.
+
     Examples
     --------
     >>> truth = planted_hierarchy([3, 3], units=40, seed=1)
