@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .detection import detect_modules
-from .detection.features import alive_wiring
+from .detection.alive import alive_wiring
 from .evidence import wilson
 from .graph import AnyGraph, Wiring, as_graph, needed_levels, network_of, several_networks
 from .hierarchy import Hierarchy, first_appearance

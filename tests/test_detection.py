@@ -11,8 +11,9 @@ from published import NETWORKS, differences, published_networks, read
 from scipy.spatial.distance import squareform
 
 from analysis import LayeredGraph
+from analysis.detection.alive import alive_edges
 from analysis.detection.distances import cosine_distances
-from analysis.detection.features import alive_edges, reach_features
+from analysis.detection.features import reach_features
 from analysis.detection.modules import detect_modules
 from analysis.detection.readers import lone_readers
 from analysis.hierarchy import first_appearance

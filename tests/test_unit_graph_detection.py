@@ -29,7 +29,8 @@ from analysis import (
     significance,
     stability,
 )
-from analysis.detection.features import alive_wiring, path_features, reach_features
+from analysis.detection.alive import alive_wiring
+from analysis.detection.features import path_features, reach_features
 from analysis.graph import Wiring
 from analysis.hierarchy import first_appearance
 

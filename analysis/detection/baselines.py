@@ -19,7 +19,7 @@ from sklearn.cluster import k_means
 
 from ..graph import as_graph, network_of
 from ..hierarchy import Hierarchy
-from .features import alive_wiring
+from .alive import alive_wiring
 
 __all__ = ["BASELINES", "detect_baseline"]
 

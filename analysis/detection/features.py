@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -10,10 +10,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..graph import AnyGraph, Block, LayeredGraph, Wiring
+from ..graph import Block, Wiring
 from ..graph.arrays import near_one
 
-__all__ = ["FEATURES", "alive_edges", "alive_wiring", "flipped", "layers_within", "path_features", "reach_features"]
+__all__ = ["layers_within", "path_features", "reach_features"]
 
 # N layers; a_i alive units in layer i; r = reach. Edges and features are bool (is there a path?) or floats of at least 0 (how strong are
 # the paths?). Edges are a wiring, or a chain: L matrices of shape (a_i, a_{i+1}), for N = L + 1 layers.
@@ -33,61 +33,6 @@ class _Columns(NamedTuple):
 
 SMALL = 4096  # entries; for smaller layers a dense product is faster than the conversion to a sparse matrix
 
-# The strength of edges.
-FEATURES: dict[str, Callable[[Any], Any]] = {"binary": lambda weights: weights != 0, "weighted": abs}
-
-
-def alive_wiring(graph: AnyGraph, alive: Sequence[NDArray[np.bool_]], features: str = "binary") -> Wiring:
-    """The wiring of the alive units: as :func:`alive_edges`, for the graph of any network.
-
-    Examples
-    --------
-    >>> graph = LayeredGraph.from_weights([[[1.0, 0.0, -2.0]], [[3.0]]])
-    >>> alive_wiring(graph, graph.alive()).sizes
-    (2, 1, 1)
-    """
-    read = FEATURES[features]
-    blocks = tuple(Block(b.source, b.target, read(b.weights[alive[b.source]][:, alive[b.target]]), b.kind) for b in graph.blocks)
-    return Wiring(tuple(int(a.sum()) for a in alive), blocks, graph.outputs)
-
-
-def alive_edges(graph: LayeredGraph, alive: Sequence[NDArray[np.bool_]], features: str = "binary") -> tuple[NDArray[Any], ...]:
-    """For each weight layer the edges between alive units: whether there is one, or how strong it is.
-
-    Parameters
-    ----------
-    graph : LayeredGraph
-    alive : sequence of bool arrays, one a layer, of shape (widths[i],)
-        From :meth:`LayeredGraph.alive`.
-    features : {"binary", "weighted"}
-
-    Returns
-    -------
-    tuple of arrays of shape (a_i, a_{i+1})
-        Row = source, column = target; bool, or |weight|.
-
-    Examples
-    --------
-    >>> graph = LayeredGraph.from_weights([[[1.0, 0.0, -2.0]], [[3.0]]])
-    >>> [edge.tolist() for edge in alive_edges(graph, graph.alive())]
-    [[[True], [True]], [[True]]]
-    >>> [edge.tolist() for edge in alive_edges(graph, graph.alive(), "weighted")]
-    [[[1.0], [2.0]], [[3.0]]]
-    """
-    read = FEATURES[features]
-    return tuple(read(w[a][:, b]) for w, a, b in zip(graph.weights, alive, alive[1:], strict=False))
-
-
-def flipped(edges: Edges) -> tuple[NDArray[Any], ...]:
-    """The edges of the reversed network, from outputs to inputs.
-
-    Examples
-    --------
-    >>> [edge.tolist() for edge in flipped([np.array([[1, 0], [1, 1]]), np.array([[1], [0]])])]
-    [[[1, 0]], [[1, 1], [0, 1]]]
-    """
-    return tuple(edge.T for edge in reversed(edges))
-
 
 def path_features(edges: Edges | Wiring, *, direction: str = "outgoing", reach: int | None = None) -> tuple[NDArray[Any], ...]:
     """For each layer the features of its units: which units they reach, and with ``"both"`` also which units reach them.
@@ -95,9 +40,9 @@ def path_features(edges: Edges | Wiring, *, direction: str = "outgoing", reach: 
     Parameters
     ----------
     edges : Wiring, or sequence of L arrays of shape (a_i, a_{i+1})
-        From :func:`alive_wiring` or :func:`alive_edges`.
+        From :func:`~analysis.detection.alive.alive_wiring` or :func:`~analysis.detection.alive.alive_edges`.
     direction : {"outgoing", "both"}
-        For incoming paths alone, give the :func:`flipped` edges.
+        For incoming paths alone, give the edges of :func:`~analysis.detection.alive.flipped`.
     reach : int, optional
         How many layers the paths span at most; all when left out.
 
@@ -127,7 +72,7 @@ def reach_features(edges: Edges | Wiring, reach: int | None = None) -> tuple[NDA
     Parameters
     ----------
     edges : Wiring, or sequence of L arrays of shape (a_i, a_{i+1})
-        From :func:`alive_wiring` or :func:`alive_edges`.
+        From :func:`~analysis.detection.alive.alive_wiring` or :func:`~analysis.detection.alive.alive_edges`.
     reach : int, optional
         How many layers the paths span at most; all when left out. Where edges skip layers, a layer is as deep as the longest path to it.
 

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..graph import Wiring
-from .kinship import Kinship
+from .descendants import SharedDescendants
 
 __all__ = ["merge_clusters"]
 
 # N layers; a_i alive units in layer i; m modules below, c clusters above. A chain of N = L + 1 layers may be given as L matrices.
 
-KIN = 0.5  # of the units that one of two clusters leads to, the fraction that both must lead to
+ALIKE = 0.5  # of the units that one of two clusters leads to, the fraction that both must lead to
 
 
 def merge_clusters(
@@ -26,7 +26,7 @@ def merge_clusters(
     Parameters
     ----------
     edges : Wiring, or sequence of L arrays of shape (a_i, a_{i+1})
-        From :func:`~analysis.detection.features.alive_wiring` or :func:`~analysis.detection.features.alive_edges`. A nonzero entry is an
+        From :func:`~analysis.detection.alive.alive_wiring` or :func:`~analysis.detection.alive.alive_edges`. A nonzero entry is an
         edge.
     clusters : sequence of N int arrays of shape (a_i,)
         The cluster of each unit within its layer, numbered 0, 1, ...
@@ -56,8 +56,8 @@ def merge_clusters(
 
     In a chain a module's edges out of a layer all end in the next one. Where edges skip layers, or layers stand side by side, some end
     elsewhere. Those that end within the module do not count. Those to a cluster that leads to the same later units
-    (:class:`~analysis.detection.kinship.Kinship`) do not count either: units that pass the edges on, one for each layer between, would be
-    in one cluster with that which is to join. All others count against it.
+    (:class:`~analysis.detection.descendants.SharedDescendants`) do not count either: units that pass these edges on, one for each layer
+    between, would be in one cluster with that which is to join. All others count against it.
 
     Edges that carry a unit on are never counted. A unit with no other incoming edges is the unit that it carries on, and has its module.
 
@@ -69,7 +69,7 @@ def merge_clusters(
     [[0, 0, 1], [0, 1]]
     """
     wiring = Wiring.of(edges)
-    kinship = Kinship(wiring, clusters, KIN)
+    shared = SharedDescendants(wiring, clusters, ALIKE)
     labels: list[NDArray[np.int64]] = []
     fresh = 0
     for layer, given in enumerate(clusters):
@@ -81,7 +81,7 @@ def merge_clusters(
             shares = counts / np.maximum(counts.sum(axis=0), 1)
             fits = shares > threshold
             if layer not in wiring.outputs:
-                others = _elsewhere(wiring, labels, clusters, layer, below, fits, kinship)
+                others = _elsewhere(wiring, labels, clusters, layer, below, fits, shared)
                 fits &= counts / np.maximum(counts.sum(axis=1, keepdims=True) + others, 1) > threshold
             joined = _joined(np.where(fits, shares, -1), ties)
             names[joined >= 0] = below[joined[joined >= 0]]
@@ -114,7 +114,7 @@ def _elsewhere(
     layer: int,
     below: NDArray[np.int64],
     fits: NDArray[np.bool_],
-    kinship: Kinship,
+    shared: SharedDescendants,
 ) -> NDArray[np.int64]:
     """What counts against joining: edges from the module, in the layers below, to clusters of other layers, shape (m, c)."""
     sources, found = _sources(wiring, layer), np.zeros(fits.shape, dtype=np.int64)
@@ -128,7 +128,7 @@ def _elsewhere(
         pairs, edges = np.unique(ends, axis=1, return_counts=True)
         for (place, cluster), count in zip(pairs.T.tolist(), edges.tolist(), strict=True):
             for mine in np.flatnonzero(fits[place]).tolist():
-                if not kinship.related((layer, mine), (block.target, cluster)):
+                if not shared.alike((layer, mine), (block.target, cluster)):
                     found[place, mine] += count
     return found
 

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from ..graph import Wiring, as_graph, network_of, several_networks
 from ..hierarchy import Hierarchy
+from .alive import FEATURES, alive_wiring
 from .clustering import cluster_units
 from .criteria import CRITERIA
 from .distances import DISTANCES
-from .features import FEATURES, alive_wiring, path_features
+from .features import path_features
 from .linkages import LINKAGES, TIES
 from .merging import merge_clusters
 from .readers import lone_readers

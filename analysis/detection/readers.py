@@ -32,7 +32,7 @@ def lone_readers(
     Parameters
     ----------
     edges : Wiring, or sequence of L arrays of shape (a_i, a_{i+1})
-        From :func:`~analysis.detection.features.alive_wiring` or :func:`~analysis.detection.features.alive_edges`. A nonzero entry is an
+        From :func:`~analysis.detection.alive.alive_wiring` or :func:`~analysis.detection.alive.alive_edges`. A nonzero entry is an
         edge.
     clusters : sequence of int arrays of shape (a_i,)
         The clusters of each layer, numbered 0, 1, ...

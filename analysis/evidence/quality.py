@@ -6,8 +6,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..detection.alive import alive_wiring
 from ..detection.distances import cosine_distances
-from ..detection.features import alive_wiring, reach_features
+from ..detection.features import reach_features
 from ..graph.blocks import Matrix, entries_of
 from ..hierarchy import Hierarchy
 

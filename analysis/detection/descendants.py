@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from ..graph import Block, Wiring
 from .features import reach_features
 
-__all__ = ["Kinship"]
+__all__ = ["SharedDescendants"]
 
 Cluster = tuple[int, int]  # a layer, and the label of a cluster in it
 
 
-class Kinship:
+class SharedDescendants:
     """Tells which clusters of different layers lead to the same later units; nothing is computed before it is asked.
 
     Parameters
@@ -23,12 +23,12 @@ class Kinship:
     wiring : Wiring
     clusters : sequence of int arrays of shape (a_i,), one a layer
     threshold : float in [0, 1]
-        Clusters are kin if the units that both lead to are more than this fraction of those that either leads to.
+        Clusters are alike if the units that both lead to are more than this fraction of those that either leads to.
 
     Notes
     -----
     Only units of layers count that paths from both layers lead to. Where one of the two layers leads to the other, the units of the
-    cluster there count as led to. An output leads to itself alone, and is kin to each cluster that leads to it.
+    cluster there count as led to. An output leads to itself alone, and is alike to each cluster that leads to it.
 
     Examples
     --------
@@ -36,8 +36,8 @@ class Kinship:
 
     >>> one = np.ones((1, 1), dtype=bool)
     >>> blocks = [Block(a, b, one) for a, b in ((0, 1), (0, 2), (0, 3), (1, 4), (2, 4), (3, 5))]
-    >>> kinship = Kinship(Wiring((1,) * 6, tuple(blocks), (4, 5)), [np.zeros(1, int)] * 6, 0.5)
-    >>> kinship.related((1, 0), (2, 0)), kinship.related((1, 0), (3, 0))
+    >>> shared = SharedDescendants(Wiring((1,) * 6, tuple(blocks), (4, 5)), [np.zeros(1, int)] * 6, 0.5)
+    >>> shared.alike((1, 0), (2, 0)), shared.alike((1, 0), (3, 0))
     (True, False)
     """
 
@@ -45,17 +45,17 @@ class Kinship:
         self._wiring, self._clusters, self._threshold = wiring, clusters, threshold
         self._features: tuple[NDArray[np.bool_], ...] | None = None
         self._leads: dict[Cluster, dict[int, NDArray[np.bool_]]] = {}
-        self._related: dict[tuple[Cluster, Cluster], bool] = {}
+        self._alike: dict[tuple[Cluster, Cluster], bool] = {}
 
-    def related(self, first: Cluster, second: Cluster) -> bool:
+    def alike(self, first: Cluster, second: Cluster) -> bool:
         """Whether two clusters of different layers lead to the same later units."""
         if first > second:
             first, second = second, first
-        if (first, second) not in self._related:
-            self._related[first, second] = self._are_related(first, second)
-        return self._related[first, second]
+        if (first, second) not in self._alike:
+            self._alike[first, second] = self._compared(first, second)
+        return self._alike[first, second]
 
-    def _are_related(self, first: Cluster, second: Cluster) -> bool:
+    def _compared(self, first: Cluster, second: Cluster) -> bool:
         mine, other = self._leads_of(first), self._leads_of(second)
         layers = sorted(mine.keys() & (other.keys() | {second[0]}))
         if not layers:
