@@ -122,6 +122,7 @@ class Hierarchy:
 
         Examples
         --------
+        >>> from analysis import LayeredGraph
         >>> graph = LayeredGraph.from_weights([[[1.0, 1.0]]])
         >>> Hierarchy(graph, (np.zeros(2, int), np.ones(1, int)), (np.zeros(2, int), np.zeros(1, int))).to_networkx().nodes[0]
         {'inputs': '[0, 1]', 'outputs': '[]', 'units': '[[0, 0], [0, 1]]'}

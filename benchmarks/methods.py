@@ -47,7 +47,7 @@ METHODS: dict[str, Callable[[LayeredGraph], Hierarchy]] = {
     **{name: partial(detect_baseline, method=name) for name in BASELINES},
 }
 LEVELS, SIZES, FRACTIONS = range(1, 7), (10, 30, 100, 300, 1000, 2000), (0.0, 0.02, 0.05, 0.1, 0.2, 0.3)
-SKIP_LEVELS, SKIP_SIZES = range(2, 7), (30, 100, 300)
+SKIP_LEVELS, SKIP_SIZES = range(2, 7), (30, 100)
 PANELS = {"1 level": (1,), "2 and 3 levels": (2, 3), "4 to 6 levels": (4, 5, 6)}
 # Colours of Okabe and Ito; shapes tell the lines apart without colour.
 STYLES = {
