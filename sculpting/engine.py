@@ -12,8 +12,6 @@ from typing import Any, Literal, Protocol, Self, TypeVar
 import torch
 from torch import Tensor
 
-from .models.network import SparseNetwork
-
 __all__ = ["Engine", "Evaluation", "Items", "Members", "Part"]
 
 Items = Literal["units", "edges"]
@@ -111,6 +109,6 @@ class Engine(Protocol[M]):
         """The members without the items that are true in ``removed``, bool ``(N, items)``."""
         ...
 
-    def export(self, members: M, facts: Sequence[dict[str, Any]]) -> list[SparseNetwork]:
-        """Every member as a network; ``facts`` holds further attributes for each."""
+    def export(self, members: M, facts: Sequence[dict[str, Any]]) -> Sequence[Any]:
+        """Every member as a ``SparseNetwork`` or a ``SparseModule``; ``facts`` holds further attributes for each."""
         ...

@@ -21,7 +21,8 @@ def mapped(model: nn.Module, sizes: dict[str, tuple[str, int]], uses: list[tuple
     layers, _ = layered(sizes)
     removable = torch.tensor([layer.kind not in ("input", "output") for layer in layers for _ in layer.units])
     shapes = {name: tuple(part.shape) for name, part in (*model.named_parameters(), *model.named_buffers())}
-    return UnitMap(layers, tuple(Use(*use) for use in uses), shapes, removable, torch.ones_like(removable), {})
+    whole = torch.ones_like(removable)
+    return UnitMap(layers, tuple(Use(*use) for use in uses), shapes, removable, zero=whole, mixed=~whole, free={})
 
 
 def map_of_mlp(model: nn.Sequential) -> UnitMap:

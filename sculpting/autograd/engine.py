@@ -94,7 +94,8 @@ class AutogradEngine:
         for row, known in enumerate(facts):
             state = {name: part[row].cpu().clone() for name, part in (*members.parameters.items(), *members.buffers.items())}
             masks = {name: part[row].cpu().clone() for name, part in architecture.views(members.mask).items()}
-            found.append(SparseModule.of(architecture.module, architecture.units, state, masks, **known))
+            tokens = tuple(not part.is_floating_point() for part in self.rows.x)
+            found.append(SparseModule.of(architecture.module, architecture.units, state, masks, tokens=tokens, **known))
         return found
 
     def _able(self, members: ModulePopulation) -> Tensor:

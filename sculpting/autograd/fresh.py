@@ -31,10 +31,10 @@ def fresh_members(architecture: Architecture, key: Tensor) -> ModulePopulation:
 
     Examples
     --------
-    >>> from sculpting.models.groups import UnitMap
+    >>> from sculpting.models.groups import units
     >>> from sculpting.randomness import keys
-    >>> units = UnitMap((), (), {}, torch.zeros(0, dtype=torch.bool), torch.zeros(0, dtype=torch.bool), {})
-    >>> both = fresh_members(Architecture(nn.Linear(3, 2), units), keys([1, 2]))
+    >>> model, x = nn.Linear(3, 2), torch.zeros(2, 3)
+    >>> both = fresh_members(Architecture.of(model, units(model, x), (x,)), keys([1, 2]))
     >>> both.values.shape, bool((both.values[0] == both.values[1]).any())
     (torch.Size([2, 8]), False)
     """

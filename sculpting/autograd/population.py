@@ -86,8 +86,8 @@ class ModulePopulation:
         mask = self.mask.clone()
         views = self.architecture.views(mask)
         for name in kept.keys() & views.keys():
-            views[name] &= kept[name].to(mask.device)
-        buffers = {name: part * kept[name].to(part.device) if name in kept else part for name, part in self.buffers.items()}
+            views[name] &= _aligned(kept[name].to(mask.device), views[name])
+        buffers = {name: part * _aligned(kept[name], part) if name in kept else part for name, part in self.buffers.items()}
         return replace(self, values=torch.where(mask, self.values, 0), mask=mask, buffers=buffers)
 
     def select(self, members: Tensor | Sequence[int]) -> ModulePopulation:
@@ -115,3 +115,8 @@ class ModulePopulation:
     def _with(self, tensors: Mapping[str, Tensor]) -> ModulePopulation:
         buffers = {name: tensors[BUFFER + name] for name in self.buffers}
         return replace(self, values=tensors["values"], mask=tensors["mask"], buffers=buffers)
+
+
+def _aligned(kept: Tensor, part: Tensor) -> Tensor:
+    """A mask ``(N, ...)`` with as many dimensions as what it masks, ``(N, *shape)``."""
+    return kept.view(len(kept), *(1 for _ in range(part.ndim - kept.ndim)), *kept.shape[1:])

@@ -24,7 +24,7 @@ def packed(units: UnitMap) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "stages": [[stage.name, stage.kind] for stage in units.stages],
         "blocks": [[block.source, block.target, block.kind, block.use] for block in units.blocks],
     }
-    tensors = {"removable": units.removable, "zero": units.zero}
+    tensors = {"removable": units.removable, "zero": units.zero, "mixed": units.mixed}
     tensors |= {f"use.{i}.{side}": ids for i, use in enumerate(units.uses) for side in SIDES if (ids := getattr(use, side)) is not None}
     tensors |= {f"stage.{i}": stage.units for i, stage in enumerate(units.stages)}
     tensors |= {f"block.{i}.{end}": getattr(block, end) for i, block in enumerate(units.blocks) for end in ENDS}
@@ -39,6 +39,7 @@ def unpacked(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> UnitMap
         shapes={name: tuple(shape) for name, shape in facts["shapes"].items()},
         removable=tensors["removable"],
         zero=tensors["zero"],
+        mixed=tensors["mixed"],
         free=facts["free"],
         stages=tuple(Stage(*each, tensors[f"stage.{i}"]) for i, each in enumerate(facts["stages"])),
         blocks=tuple(Block(*each, *(tensors[f"block.{i}.{end}"] for end in ENDS)) for i, each in enumerate(facts["blocks"])),
