@@ -1,4 +1,6 @@
-"""Dropout from the library's keys: its masks are drawn before the forward, and replace the draws from torch's generator.
+"""What a forward calls while members run: dropout from the library's keys, and forms of calls that are fast under ``vmap``.
+
+Dropout masks are drawn before the forward, and replace the draws from torch's generator.
 
 N = members, B = rows of a batch.
 """
@@ -31,7 +33,8 @@ class Dropout(TorchFunctionMode):
     """Within this context dropout takes its masks from a list, in the order of the calls.
 
     Without ``masks`` nothing is dropped, and ``seen`` collects the masks that were asked for. Other random numbers are refused: they
-    would come from torch's generator. The fast path of ``nn.TransformerEncoderLayer``, which has no rule for ``vmap``, is not taken.
+    would come from torch's generator. Calls that are slow under ``vmap``, or have no rule for it, are replaced by the same computation in
+    other calls; the fast path of ``nn.TransformerEncoderLayer`` is not taken.
     """
 
     def __init__(self, masks: Sequence[Tensor] | None) -> None:
@@ -58,7 +61,7 @@ class Dropout(TorchFunctionMode):
         whole, features = self._dropout, self._feature_dropout
         rules: dict[Any, Callable[..., Any]] = {F.dropout: whole, torch.dropout: _as_torch(whole), torch.feature_dropout: _as_torch(features)}
         rules |= dict.fromkeys((F.dropout1d, F.dropout2d, F.dropout3d), features)
-        rules |= {F.scaled_dot_product_attention: self._attention, F.multi_head_attention_forward: self._heads}
+        rules |= {F.scaled_dot_product_attention: self._attention, F.multi_head_attention_forward: self._heads, F.linear: _linear}
         return rules
 
     def _mask(self, x: Tensor, shape: tuple[int, ...], p: float) -> Tensor | None:
@@ -80,10 +83,13 @@ class Dropout(TorchFunctionMode):
         return self._dropout(input, p, training, inplace, each=2)
 
     def _attention(self, query: Tensor, key: Tensor, value: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """``scaled_dot_product_attention``; with dropout, by its definition in torch's documentation."""
+        """``scaled_dot_product_attention``; with dropout, and on a CPU, by its definition in torch's documentation.
+
+        Its kernel for CPUs has no rule for ``vmap``, which would call it for one member after another.
+        """
         given = dict(zip(("attn_mask", "dropout_p", "is_causal", "scale", "enable_gqa"), args, strict=False)) | kwargs
         p = given.pop("dropout_p", 0.0)
-        if p == 0:
+        if p == 0 and query.device.type != "cpu":
             return F.scaled_dot_product_attention(query, key, value, **given)
         if given.get("enable_gqa"):
             groups = query.shape[-3] // key.shape[-3]
@@ -104,6 +110,13 @@ class Dropout(TorchFunctionMode):
         code = FunctionType(source.__code__, {**source.__globals__, **here}, source.__name__, source.__defaults__)
         code.__kwdefaults__ = source.__kwdefaults__
         return code(*args, **kwargs)
+
+
+def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``linear`` on all rows and positions at once: ``vmap`` copies the weights for every row of a batch otherwise."""
+    if input.ndim < 3:
+        return F.linear(input, weight, bias)
+    return F.linear(input.flatten(0, -2), weight, bias).unflatten(0, input.shape[:-1])
 
 
 def _as_torch(rule: Callable[..., Tensor]) -> Callable[..., Tensor]:
