@@ -108,7 +108,9 @@ def test_random_scores_differ_between_members_and_rounds() -> None:
         assert len(one[:, 0].unique()) == MEMBERS
 
 
-@pytest.mark.parametrize("settings", [{}, {"keep_last": True, "weight_decay": 0.01}, {"target": 0.6}, {"check_every": 3, "final_rate": 1.0}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"keep_last": True, "weight_decay": 0.01}, {"target": 0.6}, {"check_every": 3, "final_rate": 1.0}]
+)
 def test_a_round_of_training_agrees(settings: dict[str, Any]) -> None:
     both = Both()
     made = RoundSettings(steps=20, batch_size=14, input_noise=0.1, learning_rate=0.03, rate_width=11, **settings)
@@ -202,7 +204,9 @@ def test_a_module_of_one_layer_has_no_hidden_units() -> None:
     setup, _ = ModuleSetup(model, ValueError("no chain")).task(TASK)
     assert setup.architecture is not None
     rows = ModuleRows.of(TASK)
-    engine = AutogradEngine(rows, RoundSettings(steps=1), {"units": MODULE_UNIT_SCORES["ablation"], "edges": MODULE_EDGE_SCORES["ablation"]})
+    engine = AutogradEngine(
+        rows, RoundSettings(steps=1), {"units": MODULE_UNIT_SCORES["ablation"], "edges": MODULE_EDGE_SCORES["ablation"]}
+    )
     members = setup.dense(range(2), 1, "model", False, torch.device("cpu"))
     assert [part.tolist() for part in engine.count(members, "units")] == [[0, 0], [0, 0]]
     assert [part.tolist() for part in engine.count(members, "edges")] == [[18, 18], [18, 18]]
