@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, Self, TypeVar
 import torch
 from torch import Tensor
 
-__all__ = ["Engine", "Evaluation", "Items", "Members", "Part"]
+__all__ = ["Engine", "Evaluation", "Items", "Members", "Part", "Setup"]
 
 Items = Literal["units", "edges"]
 Part = Literal["training", "validation"]
@@ -73,6 +73,23 @@ class Members(Protocol):
 
 
 M = TypeVar("M", bound=Members)
+
+
+class Setup(Protocol):
+    """How ``sculpt`` sets up an engine for its models: what is known of them before and after the run."""
+
+    @property
+    def models(self) -> int:
+        """The number of models."""
+        ...
+
+    def facts(self, model: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What networks of a model have as attributes, and what they record in their origin."""
+        ...
+
+    def returned(self, network: Any) -> Any:
+        """A network as it is returned, in the units of the data."""
+        ...
 
 
 class Engine(Protocol[M]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
@@ -23,9 +24,9 @@ def setup_of(model: nn.Module | Sequence[nn.Module]) -> ChainSetup | ModuleSetup
         When there is no module, or several that are no chains of equal depth and activations. Whether a module that is no chain can be
         taken is known once there are data, see ``ModuleSetup``.
     """
-    several = [*model] if isinstance(model, (list, tuple)) else [model]
+    several: list[Any] = [*model] if isinstance(model, (list, tuple)) else [model]
     try:
-        return ChainSetup(read_models(model))
+        return ChainSetup(read_models(several))
     except (TypeError, ValueError) as error:
         if len(several) != 1 or not isinstance(several[0], nn.Module):
             raise

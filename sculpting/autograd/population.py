@@ -70,7 +70,7 @@ class ModulePopulation:
 
     def without_units(self, removed: Tensor) -> ModulePopulation:
         """The members without the units that are true in ``removed``, bool ``(N, U)``: what reads them and what writes them."""
-        return self._keeping(self.architecture.units.masks(~removed))
+        return self._keeping(self.architecture.units.masks(~removed.cpu()))
 
     def without_edges(self, removed: Tensor) -> ModulePopulation:
         """The members without the edges that are true in ``removed``, bool ``(N, E)``.
@@ -87,7 +87,7 @@ class ModulePopulation:
         views = self.architecture.views(mask)
         for name in kept.keys() & views.keys():
             views[name] &= _aligned(kept[name].to(mask.device), views[name])
-        buffers = {name: part * _aligned(kept[name], part) if name in kept else part for name, part in self.buffers.items()}
+        buffers = {name: part * _aligned(kept[name].to(part.device), part) if name in kept else part for name, part in self.buffers.items()}
         return replace(self, values=torch.where(mask, self.values, 0), mask=mask, buffers=buffers)
 
     def select(self, members: Tensor | Sequence[int]) -> ModulePopulation:
