@@ -19,9 +19,11 @@ from sculpting.autograd import (
     ModulePopulation,
     ModuleRows,
     fresh_members,
+    memory,
 )
 from sculpting.autograd.dropout import Dropout, drawn
 from sculpting.autograd.rows import batches
+from sculpting.autograd.setup import _whole_batches
 from sculpting.autograd.training import evaluate, train
 from sculpting.models.groups import UnitMap, units
 from sculpting.randomness import keys
@@ -325,3 +327,24 @@ def test_the_gate_of_a_unit_is_the_slope_of_its_scale() -> None:
                 part *= 1 + sign * step
             losses.append(float(evaluate(moved, rows).loss))
         assert float(scores[unit.first + 2]) == pytest.approx(abs(losses[0] - losses[1]) / (2 * step), rel=1e-4, abs=1e-9)
+
+
+def test_large_members_are_trained_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = Setting(images)
+    each = memory.bytes_of_member(setting.architecture, setting.rows, SETTINGS)
+    assert each > 4 * memory.PARAMETER_COPIES * setting.architecture.size
+    for free, members in ((1 << 40, MEMBERS), (6 * each, 3), (each // 2, 1)):
+        monkeypatch.setattr(memory, "free_bytes", lambda device, free=free: free)
+        assert memory.members_that_fit(MEMBERS, setting.architecture, setting.rows, SETTINGS) == members
+    trained, evaluation = setting.engine.train(setting.members, KEY, RATES)  # each alone, without vmap
+    monkeypatch.undo()
+    together, other = setting.engine.train(setting.members, KEY, RATES)
+    torch.testing.assert_close(trained.values, together.values, rtol=0, atol=1e-3)
+    torch.testing.assert_close(evaluation.loss, other.loss, rtol=0, atol=1e-3)
+
+
+def test_no_batch_of_an_epoch_has_a_single_row() -> None:
+    sizes = [
+        _whole_batches(RoundSettings(batch_size=size), rows).batch_size for size, rows in ((8, 24), (8, 25), (12, 25), (1, 5), (64, 1))
+    ]
+    assert sizes == [8, 9, 13, 3, 64]
