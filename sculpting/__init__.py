@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .metrics import Figure as Figure
     from .models.chain import read_model as read_model
     from .models.network import SparseNetwork as SparseNetwork
+    from .models.sparse_module import SparseModule as SparseModule
     from .results import SculptResult as SculptResult
     from .results import StopReason as StopReason
     from .schedule.history import Attempt as Attempt
@@ -30,6 +31,7 @@ else:  # loaded when they are first asked for: torch takes seconds, which `sculp
         "Frontier": ".frontier",
         "Figure": ".metrics",
         "read_model": ".models.chain",
+        "SparseModule": ".models.sparse_module",
         "SparseNetwork": ".models.network",
         "SculptResult": ".results",
         "StopReason": ".results",

@@ -12,9 +12,7 @@ from typing import Any, Literal, Protocol, Self, TypeVar
 import torch
 from torch import Tensor
 
-from .models.network import SparseNetwork
-
-__all__ = ["Engine", "Evaluation", "Items", "Members", "Part"]
+__all__ = ["Engine", "Evaluation", "Items", "Members", "Part", "Setup"]
 
 Items = Literal["units", "edges"]
 Part = Literal["training", "validation"]
@@ -77,6 +75,23 @@ class Members(Protocol):
 M = TypeVar("M", bound=Members)
 
 
+class Setup(Protocol):
+    """How ``sculpt`` sets up an engine for its models: what is known of them before and after the run."""
+
+    @property
+    def models(self) -> int:
+        """The number of models."""
+        ...
+
+    def facts(self, model: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What networks of a model have as attributes, and what they record in their origin."""
+        ...
+
+    def returned(self, network: Any) -> Any:
+        """A network as it is returned, in the units of the data."""
+        ...
+
+
 class Engine(Protocol[M]):
     """Trains and prunes members of one architecture.
 
@@ -111,6 +126,6 @@ class Engine(Protocol[M]):
         """The members without the items that are true in ``removed``, bool ``(N, items)``."""
         ...
 
-    def export(self, members: M, facts: Sequence[dict[str, Any]]) -> list[SparseNetwork]:
-        """Every member as a network; ``facts`` holds further attributes for each."""
+    def export(self, members: M, facts: Sequence[dict[str, Any]]) -> Sequence[Any]:
+        """Every member as a ``SparseNetwork`` or a ``SparseModule``; ``facts`` holds further attributes for each."""
         ...

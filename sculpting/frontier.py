@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from .metrics import Figure, Metric, figure_of, metric_of
-from .models.network import SparseNetwork
 from .tasks.task import Task
 
 if TYPE_CHECKING:
@@ -25,14 +24,14 @@ class FrontierPoint:
 
     Attributes
     ----------
-    network : SparseNetwork
+    network : SparseNetwork or SparseModule
     validation : Figure
         On the rows that decided: optimistic.
     test : Figure or None
         On the rows that decided nothing; None without any.
     """
 
-    network: SparseNetwork
+    network: Any
     validation: Figure
     test: Figure | None
 
@@ -52,17 +51,17 @@ class Frontier:
     dense : FrontierPoint or None
         The first dense network, with figures that are the mean over all of them.
     metric : str
-    candidates : tuple of SparseNetwork
+    candidates : tuple of SparseNetwork or SparseModule
         All of them.
     """
 
     points: tuple[FrontierPoint, ...]
     dense: FrontierPoint | None
     metric: str
-    candidates: tuple[SparseNetwork, ...] = ()
+    candidates: tuple[Any, ...] = ()
 
     @classmethod
-    def of(cls, candidates: Sequence[SparseNetwork], dense: Sequence[SparseNetwork], task: Task) -> Frontier:
+    def of(cls, candidates: Sequence[Any], dense: Sequence[Any], task: Task) -> Frontier:
         """The frontier of some networks, on the rows of a task."""
         metric = metric_of(task.metric, task.loss)
         points: list[FrontierPoint] = []
@@ -106,22 +105,23 @@ class Frontier:
         return ax
 
 
-def scores_of(network: SparseNetwork, task: Task, metric: Metric, part: str) -> Tensor:
+def scores_of(network: Any, task: Task, metric: Metric, part: str) -> Tensor:
     """What each validation or test row adds to the metric of a network: float64 ``(K, rows)``."""
     x, y = getattr(task, f"x_{part}"), getattr(task, f"y_{part}")
     with torch.no_grad():
-        z = network.model()(x)
+        z = network.model()(*(x if isinstance(x, tuple) else (x,)))
+    z = z.unsqueeze(1) if z.ndim == 1 else z
     if network.head == "sigmoid":
         z = z - 0.5  # decisions are the signs
     return metric.rows(z.t().unsqueeze(0), y.t())[0]
 
 
-def _point(networks: Sequence[SparseNetwork], task: Task, metric: Metric) -> FrontierPoint:
+def _point(networks: Sequence[Any], task: Task, metric: Metric) -> FrontierPoint:
     def figure(part: str) -> Figure | None:
-        rows: Any = getattr(task, f"x_{part}")
-        if rows is None:
+        targets: Any = getattr(task, f"y_{part}")
+        if targets is None:
             return None
-        return figure_of(torch.stack([scores_of(network, task, metric, part) for network in networks]).mean(dim=0), metric, len(rows))
+        return figure_of(torch.stack([scores_of(network, task, metric, part) for network in networks]).mean(dim=0), metric, len(targets))
 
     validation = figure("validation")
     assert validation is not None

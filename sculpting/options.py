@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from numbers import Integral, Real
 from typing import Any
@@ -20,8 +20,8 @@ from .tasks.task import Task
 
 __all__ = [
     "EDGE_STEPS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "UNIT_STEPS",
-    "check_accuracy", "check_amounts", "check_call", "check_choice", "check_counts", "check_finite", "check_inputs", "check_schedule",
-    "check_spread", "check_training", "device_of", "read_models", "settings_of", "steps_of",
+    "check_accuracy", "check_amounts", "check_call", "check_choice", "check_counts", "check_finite", "check_inputs", "check_names",
+    "check_parameters", "check_schedule", "check_spread", "check_training", "device_of", "read_models", "settings_of", "steps_of",
 ]  # fmt: skip
 
 UNIT_STEPS: tuple[float, ...] = tuple(round(0.05 * i, 2) for i in range(14, 0, -1))
@@ -85,9 +85,9 @@ def settings_of(
     )
 
 
-def steps_of(chains: Sequence[Chain], settings: ScheduleSettings) -> tuple[list[float], list[float]]:
-    """The first steps of the chains of unit and edge pruning: as given, otherwise by the size of the largest model."""
-    large = max(len(chain.shape.weight_positions()) for chain in chains) > LARGE
+def steps_of(edges: int, settings: ScheduleSettings) -> tuple[list[float], list[float]]:
+    """The first steps of the chains of unit and edge pruning: as given, otherwise by the edges of the largest model."""
+    large = edges > LARGE
     usual = (LARGE_UNIT_STEPS, LARGE_EDGE_STEPS) if large else (UNIT_STEPS, EDGE_STEPS)
     found = [
         _fractions("unit_steps", usual[0] if settings.unit_steps is None else settings.unit_steps),
@@ -110,29 +110,21 @@ def _fractions(name: str, values: Any) -> list[float]:
 
 
 def check_call(
-    chains: Sequence[Chain],
-    task: Task,
-    training: TrainingSettings,
-    schedule: ScheduleSettings,
-    initial: str,
-    min_accuracy: float | None,
+    task: Task, training: TrainingSettings, schedule: ScheduleSettings, initial: str, min_accuracy: float | None, fits: Callable[[], None]
 ) -> None:
-    """Refuse what does not fit the model or the data, or is out of range."""
+    """Refuse what does not fit the data, or is out of range; ``fits`` refuses what does not fit the model."""
     check_training(training)
     check_schedule(schedule)
     check_choice("unit_score", schedule.unit_score, [*UNIT_SCORES])
     check_choice("edge_score", schedule.edge_score, [*EDGE_SCORES])
-    check_inputs(chains[0], task)
+    check_choice("initial", initial, ("fresh", "model"))
+    fits()
     check_spread(task.loss, task.y_validation, "that decide acceptance")
     usual = metric_of(None, task.loss).name
     if metric_of(task.metric, task.loss).name != usual and (task.complete or schedule.confidence is None):
         why = "the rows are a complete table" if task.complete else "confidence is None"
         raise ValueError(f"metric must be {usual!r} where no paired test decides; got {task.metric!r}, and {why}. Leave metric out")
     check_accuracy(min_accuracy)
-    check_choice("initial", initial, ("fresh", "model"))
-    if initial == "model":
-        for chain in chains:
-            check_finite(chain)
 
 
 def check_training(settings: TrainingSettings) -> None:
@@ -177,7 +169,12 @@ def check_choice(name: str, value: object, known: Sequence[str]) -> None:
 
 def check_finite(chain: Chain) -> None:
     """Refuse a model whose weights and biases are not finite."""
-    bad = int((~torch.isfinite(chain.values)).sum())
+    check_parameters(chain.values)
+
+
+def check_parameters(values: Tensor) -> None:
+    """Refuse parameters that are not finite."""
+    bad = int((~torch.isfinite(values)).sum())
     if bad:
         raise ValueError(f"the model's weights and biases must be finite; got {bad} NaN or infinite values")
 
@@ -194,11 +191,19 @@ def check_spread(loss: str, y: Tensor, what: str) -> None:
 
 def check_inputs(chain: Chain, task: Task) -> None:
     """Refuse data whose width is not that of the model, and names that do not fit the data."""
+    if not isinstance(task.x, Tensor) or task.x.ndim != 2 or not task.x.is_floating_point():
+        got = f"{task.x.dtype} of shape {tuple(task.x.shape)}" if isinstance(task.x, Tensor) else f"{len(task.x)} inputs"
+        raise ValueError(f"x must be rows and columns of float32 for a chain of Linear layers; got {got}. Pass x.flatten(1).float()")
     if task.x.shape[1] != chain.shape.widths[0]:
         raise ValueError(f"x must have {chain.shape.widths[0]} columns, one for each input of the model; got {task.x.shape[1]}")
-    for kind, names, count in (("input", task.input_names, task.x.shape[1]), ("output", task.output_names, task.y.shape[1])):
-        if len(names) and not len(names) == len(set(names)) == count:
-            raise ValueError(f"{kind}_names of the task must be {count} different names or none; got {list(names)}")
+    check_names("input", task.input_names, task.x.shape[1])
+    check_names("output", task.output_names, task.y.shape[1])
+
+
+def check_names(kind: str, names: Sequence[str], count: int) -> None:
+    """Refuse names of inputs or outputs that do not fit the data."""
+    if len(names) and not len(names) == len(set(names)) == count:
+        raise ValueError(f"{kind}_names of the task must be {count} different names or none; got {list(names)}")
 
 
 def check_counts(**counts: int) -> None:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .engine import M
+from .engine import M, Setup
 from .frontier import Frontier, scores_of
 from .metrics import Figure, figure_of, metric_of
-from .models.chain import Chain
-from .models.network import SparseNetwork, by_edges
-from .scaling import Scaling
+from .models.network import by_edges
 from .schedule.chains import ChainState
 from .schedule.history import Attempt, RoundRecord
 from .schedule.pruning_schedule import PruningSchedule
@@ -52,9 +48,9 @@ class SculptResult:
 
     Attributes
     ----------
-    candidates : tuple of SparseNetwork
+    candidates : tuple of SparseNetwork, or of SparseModule where the model is no chain of Linear layers
         The last accepted network of every chain that has one, the sparsest first.
-    dense : tuple of SparseNetwork
+    dense : tuple of the same
         The trained networks from which pruning started, one for each model, learning rate and seed, accepted or not.
     rounds : tuple of RoundRecord
         Every training round in columns; ``history`` holds the same row by row.
@@ -67,8 +63,8 @@ class SculptResult:
         The data, with the validation rows that decided and the test rows, if any, that did not.
     """
 
-    candidates: tuple[SparseNetwork, ...]
-    dense: tuple[SparseNetwork, ...] = field(repr=False)
+    candidates: tuple[Any, ...]
+    dense: tuple[Any, ...] = field(repr=False)
     rounds: tuple[RoundRecord, ...] = field(repr=False)
     min_accuracy: float
     stop_reason: StopReason
@@ -81,7 +77,7 @@ class SculptResult:
         return tuple(attempt for part in self.rounds for attempt in part.attempts(self.min_accuracy))
 
     @property
-    def network(self) -> SparseNetwork | None:
+    def network(self) -> Any:
         """The sparsest accepted candidate, as published. None when nothing was accepted; ``stop_reason`` says why."""
         return self.candidates[0] if self.candidates else None
 
@@ -110,13 +106,13 @@ class SculptResult:
         """The mean of the same over the dense networks."""
         return self.tested(*self.dense)
 
-    def tested(self, *networks: SparseNetwork) -> Figure | None:
+    def tested(self, *networks: Any) -> Figure | None:
         """The ``metric`` on the test rows, with its interval, of one network or in the mean of several; None without test rows."""
-        if self.task is None or self.task.x_test is None or not networks:
+        if self.task is None or self.task.y_test is None or not networks:
             return None
         metric = metric_of(self.task.metric, self.task.loss)
         scores = [scores_of(network, self.task, metric, "test") for network in networks]
-        return figure_of(torch.stack(scores).mean(dim=0), metric, len(self.task.x_test))
+        return figure_of(torch.stack(scores).mean(dim=0), metric, len(self.task.y_test))
 
     def by_output(self) -> dict[str, Figure]:
         """The ``metric`` of the sparsest candidate on the test rows, or without any on the validation rows, for each output.
@@ -128,7 +124,7 @@ class SculptResult:
         metric = metric_of(self.task.metric, self.task.loss)
         part = "validation" if self.task.x_test is None else "test"
         scores = scores_of(self.network, self.task, metric, part)
-        rows = len(getattr(self.task, f"x_{part}"))
+        rows = len(getattr(self.task, f"y_{part}"))
         known = ("classes",) if self.task.loss == "ce" else self.task.output_names
         names = known if len(known) == len(scores) else [f"y{i}" for i in range(len(scores))]
         return {name: figure_of(each.unsqueeze(0), metric, rows) for name, each in zip(names, scores, strict=True)}
@@ -153,19 +149,10 @@ class SculptResult:
         ValueError
             When nothing was accepted, or ``x`` is not of shape (rows, inputs).
         """
-        network = self.network
-        if network is None:
+        if self.network is None:
             raise ValueError(f"there is no network to predict with: {self.stop_reason.value}")
-        rows = torch.as_tensor(np.asarray(x), dtype=torch.float32)
-        rows = rows.flatten(1) if rows.ndim > 2 else rows
-        if rows.ndim != 2 or rows.shape[1] != network.widths[0]:
-            raise ValueError(f"x must be of shape (rows, {network.widths[0]}); got {tuple(rows.shape)}")
-        with torch.no_grad():
-            z = network.model()(rows)
-        if network.loss == "ce":
-            found: NDArray[Any] = z.argmax(dim=1).numpy()
-            return found
-        return z.numpy() if network.loss == "mse" else (z > (0.5 if network.head else 0.0)).numpy().astype(np.int64)
+        answers: NDArray[Any] = self.network.predict(x)
+        return answers
 
     def frame(self) -> Any:
         """One row a candidate, as a pandas data frame: edges, density, units, validation and test figures, and where it began.
@@ -224,15 +211,13 @@ class SculptResult:
         return lines
 
 
-def result_of(
-    pruning: PruningSchedule[M], chains: Sequence[Chain], task: Task, scaling: Scaling | None, set_by_dense: bool
-) -> SculptResult:
+def result_of(pruning: PruningSchedule[M], setup: Setup, task: Task, set_by_dense: bool) -> SculptResult:
     """The result of a pruning schedule that has ended; ``set_by_dense`` says whether the dense networks set ``min_accuracy``.
 
-    ``task`` is in the user's units; networks of standardised rows are returned in these by ``scaling``.
+    ``task`` is in the user's units, in which the ``setup`` of the engine returns networks.
     """
     rounds = pruning.rounds
-    dense, found = (_networks(pruning, state, chains, task, scaling) for state in (pruning.dense, pruning.state))
+    dense, found = (_networks(pruning, state, setup, task) for state in (pruning.dense, pruning.state))
     candidates = by_edges([network for network, accepted in found if accepted])
     if candidates:
         reason = StopReason.FINEST_STEP if pruning.edge_steps else StopReason.UNITS_ONLY
@@ -244,18 +229,17 @@ def result_of(
     return SculptResult(candidates, networks, tuple(rounds.history), rounds.criterion.min_accuracy, reason, seeds, task)
 
 
-def _networks(
-    pruning: PruningSchedule[M], state: ChainState[M] | None, chains: Sequence[Chain], task: Task, scaling: Scaling | None
-) -> list[tuple[SparseNetwork, bool]]:
+def _networks(pruning: PruningSchedule[M], state: ChainState[M] | None, setup: Setup, task: Task) -> list[tuple[Any, bool]]:
     """The network of every chain, and whether it was accepted."""
     if state is None:
         return []
     rounds = pruning.rounds
     rates = rounds.rates.tolist()
     first = len(rates) // 2 if pruning.settings.restart_rate is not None else len(rates)  # rates of first starts
+    models = [setup.facts(model) for model in range(setup.models)]
     facts = [
         {
-            "head": chains[name.model].head,
+            **models[name.model][0],
             "accuracy": accuracy,
             "loss": task.loss,
             "metric": metric_of(task.metric, task.loss).name,
@@ -263,13 +247,11 @@ def _networks(
             "output_names": task.output_names,
             "origin": {
                 "seed": name.seed, "unit_step": name.unit_step, "edge_step": name.edge_step, "model": name.model,
-                "learning_rate": rates[name.rate], "widths": list(chains[name.model].shape.widths), **task.origin,
+                "learning_rate": rates[name.rate], **models[name.model][1], **task.origin,
                 **({"restarted": True} if name.rate >= first else {}),
             },
         }
         for name, accuracy in zip(state.names, state.accuracy.tolist(), strict=True)
     ]  # fmt: skip
-    networks = rounds.engine.export(state.members, facts)
-    if scaling is not None:
-        networks = [scaling.network(network) for network in networks]
+    networks = [setup.returned(network) for network in rounds.engine.export(state.members, facts)]
     return list(zip(networks, state.accepted.tolist(), strict=True))

@@ -13,23 +13,17 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .data import Data
-from .engine import Items
-from .mlp.engine import MLPEngine
-from .mlp.population import Population
-from .mlp.scores import EDGE_SCORES, UNIT_SCORES, ScoreFunction
-from .models.chain import Chain
-from .options import check_call, check_counts, device_of, read_models, settings_of, steps_of
-from .randomness import check_seed, keys
+from .engine import M
+from .engines import setup_of
+from .options import check_call, check_counts, device_of, settings_of, steps_of
+from .randomness import check_seed
 from .results import SculptResult, result_of
-from .scaling import Scaling
 from .schedule.acceptance import AcceptanceCriterion, PairedTest
 from .schedule.chains import ChainName, as_percent
 from .schedule.checkpoint import Checkpoint
 from .schedule.pruning_schedule import PruningSchedule
 from .schedule.rounds import Rounds
 from .settings import ScheduleSettings, TrainingSettings
-from .tasks.own_data import as_task
 from .tasks.task import Task
 
 __all__ = ["sculpt"]
@@ -50,12 +44,14 @@ def sculpt(
     schedule: ScheduleSettings | None = None,
     initial: str = "fresh",
     regrow: bool = False,
+    keep: Sequence[str] = (),
     loss: str | None = None,
     validation: Any = None,
     test: Any = None,
     groups: Any = None,
     metric: str | Callable[[Any, Any], float] | None = None,
     device: str | torch.device | None = None,
+    mixed_precision: bool = False,
     max_members: int | None = None,
     checkpoint: str | Path | None = None,
     progress: Progress = True,
@@ -66,13 +62,18 @@ def sculpt(
     Parameters
     ----------
     model : nn.Module, or list of nn.Module
-        Linear layers with elementwise activations; see ``read_model``. It is never changed, and ``Dropout`` is skipped. Several models of
-        equal depth and activations, but any widths, are sculpted side by side in one population, each from every seed.
+        It is never changed. Linear layers with elementwise activations, see ``read_model``, take the engine for these, which skips
+        ``Dropout``. Several such models of equal depth and activations, but any widths, are sculpted side by side in one population, each
+        from every seed. Every other module must return logits or real values of shape (rows, outputs). Its units are found by
+        ``sculpting.models.groups.units``; it is trained in train mode, with its ``Dropout`` and ``BatchNorm``, and judged in eval mode.
     data : Task, pair (x, y), Dataset or DataLoader
-        ``x`` of shape (rows, inputs), arrays, tensors or data frames. Loss and metric follow from the targets. Columns of 0 and 1: binary
-        cross-entropy, accuracy by output. Classes, as integers or by name: cross-entropy, accuracy. Real values: mean squared error,
-        R squared by output. Rows that are no complete truth table are divided into training, validation and test rows, and networks are
-        trained on standardised columns; they are returned in the units of the data.
+        ``x`` of shape (rows, inputs), arrays, tensors or data frames. For a module that is no chain ``x`` may have any shape (rows, ...),
+        hold integers, which stay integers where the module takes them, or be a tuple of several inputs. Loss and metric follow from the
+        targets. Columns of 0 and 1: binary cross-entropy, accuracy by output. Classes, as integers or by name: cross-entropy, accuracy.
+        Real values: mean squared error, R squared by output. Rows that are no complete truth table are divided into training, validation
+        and test rows, and networks are trained on standardised columns; they are returned in the units of the data. Modules that are no
+        chain are trained on the data as they are, with noise in units of the standard deviation of ``x``, but none on integers and none on
+        hidden units.
     seeds, seed : int
         Number of seeds, and the first of them. Each seed has its own initial weights, noise and data order.
     min_accuracy : float in (0, 1], optional
@@ -85,10 +86,13 @@ def sculpt(
     schedule : ScheduleSettings, optional
         Settings of the pruning schedule; those of the task when left out.
     initial : {"fresh", "model"}
-        Draw Kaiming-normal weights for each seed, or start all seeds from the model's own weights. Seeds then differ only in noise and
-        data order.
+        Draw Kaiming-normal weights for each seed (a module that is no chain draws its own, by ``reset_parameters``), or start all seeds
+        from the model's own weights. Seeds then differ only in noise and data order.
     regrow : bool
         With ``initial="model"``, train weights that are exactly zero. Otherwise they were pruned, and stay so.
+    keep : sequence of str
+        Kinds of units, such as ``"residual"``, or names of their layers, whose units are never removed. For modules that are no chain.
+        ``unit_steps=()`` keeps all units.
     loss : {"bce", "ce", "mse"}, optional
         Binary cross-entropy, cross-entropy or mean squared error; follows from the targets when left out.
     validation : pair (x, y) or float, optional
@@ -104,6 +108,8 @@ def sculpt(
     device : str or torch.device, optional
         Where to compute; the device of the model when left out. On a CPU small networks use one thread. Networks with more than 20,000
         live parameters are trained side by side on ``torch.get_num_threads()`` threads, which may change the result by rounding.
+    mixed_precision : bool
+        Train modules that are no chain in bfloat16 where torch's autocast does, on a GPU. Evaluation stays in float32.
     max_members : int, optional
         Networks that are trained at once, at most. When left out, as many as fit into half of the free memory and, on a CPU, into the
         caches: 16 MiB for what a step touches. Products round differently then, which may tip a decision.
@@ -139,28 +145,28 @@ def sculpt(
     edge pruning must be accepted too, ties between scores never prune more than asked, only accepted networks are returned, and dense
     networks that are not accurate enough have a second start.
     """
-    chains, seed = read_models(model), check_seed(seed)
-    outputs = chains[0].shape.widths[-1]
-    given = as_task(data, loss=loss, validation=validation, test=test, groups=groups, metric=metric, seed=seed, outputs=outputs)
-    task = given
-    chains = [chain.for_loss(task.loss) for chain in chains]
-    training, schedule = settings_of(task, training, schedule, settings, inspect.signature(sculpt).parameters)
-    check_call(chains, task, training, schedule, initial, min_accuracy)
-    scaling = Scaling.of(task, chains) if task.standardised else None
-    if scaling is not None:
-        task, chains = scaling.task(task), [scaling.chain(chain) for chain in chains]
+    setup, seed = setup_of(model), check_seed(seed)
+    setup, given = setup.task(data, loss=loss, validation=validation, test=test, groups=groups, metric=metric, seed=seed)
+    training, schedule = settings_of(given, training, schedule, settings, inspect.signature(sculpt).parameters)
+    check_call(given, training, schedule, initial, min_accuracy, lambda: setup.check(given, initial))
+    setup, task = setup.fitted(given, keep, mixed_precision)
     check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
-    place = device_of(chains[0].device if device is None else device)
-    names, population = _dense(chains, range(seed, seed + seeds), len(training.learning_rates), initial, regrow, place)
-    first_steps = steps_of(chains, schedule)
+    place = device_of(setup.device if device is None else device)
+    if regrow and initial == "fresh":
+        raise ValueError("regrow needs initial='model', since fresh weights are never zero; got initial='fresh'. Leave regrow out")
+    numbers, rates = range(seed, seed + seeds), len(training.learning_rates)
+    names = [ChainName(s, model=m, rate=r) for m in range(setup.models) for r in range(rates) for s in numbers]
+    population: Any = setup.dense(numbers, rates, initial, regrow, place)
+    first_steps = steps_of(setup.edges, schedule)
     criterion = _criterion(task, schedule, min_accuracy, bool(first_steps[1]), place)
-    engine = _engine(task, training, schedule, place, max_members)
+    engine: Any = setup.engine(task, training, schedule, place, max_members)
     rounds = Rounds(engine, criterion, _rates(training, schedule), noisy=bool(training.input_noise or training.hidden_noise))
     pruning = PruningSchedule(rounds, schedule, *first_steps)
-    kept = None if checkpoint is None else Checkpoint(checkpoint, *_call(pruning, names, population, task, training, initial))
+    of_model = setup.identity(population)
+    kept = None if checkpoint is None else Checkpoint(checkpoint, *_call(pruning, names, of_model, task, training, initial))
     with (
         torch.inference_mode(),
-        _threads(len(names) * max(1, len(pruning.unit_steps)) * population.shape.size),
+        _threads(len(names) * max(1, len(pruning.unit_steps)) * setup.size(population)),
         _bar(progress, pruning.chains(len(names))) as report,
     ):
         if kept is None or not kept.read(pruning, population):
@@ -169,38 +175,7 @@ def sculpt(
             report(pruning.ended)
             if kept is not None:
                 kept.write(pruning)
-    return result_of(pruning, chains, given, scaling, set_by_dense=min_accuracy is None and not task.complete)
-
-
-def _dense(
-    chains: Sequence[Chain], numbers: Sequence[int], rates: int, initial: str, regrow: bool, device: torch.device
-) -> tuple[list[ChainName], Population]:
-    """The dense networks before training: a member for each model, learning rate and seed."""
-    if regrow and initial == "fresh":
-        raise ValueError("regrow needs initial='model', since fresh weights are never zero; got initial='fresh'. Leave regrow out")
-    names = [ChainName(s, model=m, rate=r) for m in range(len(chains)) for r in range(rates) for s in numbers]
-    parts = []
-    for chain in chains:
-        if initial == "fresh":
-            population = Population.fresh(chain.shape, keys([("initial", s) for s in [*numbers] * rates], device))
-            parts.append(population.masked(population.mask * chain.mask.to(device)))
-        else:
-            mask = chain.mask if regrow else _without_zeros(chain).mask
-            flats = (flat.to(device).repeat(len(numbers) * rates, 1) for flat in (chain.values, mask))
-            parts.append(Population.of(chain.shape, *flats))
-    return names, Population.padded(parts)
-
-
-def _without_zeros(chain: Chain) -> Chain:
-    """The chain with its zero weights pruned, which must leave some in every layer."""
-    sparse = chain.without_zeros()
-    for layer, mask in enumerate(sparse.shape.weights(sparse.mask.unsqueeze(0))):
-        if not mask.any():
-            raise ValueError(
-                f"every layer of a model must have weights that are not zero, since zeros stay pruned; got none in weight layer {layer}. "
-                "Pass regrow=True to train them"
-            )
-    return sparse
+    return result_of(pruning, setup, given, set_by_dense=min_accuracy is None and not task.complete)
 
 
 def _criterion(
@@ -222,23 +197,16 @@ def _rates(training: TrainingSettings, schedule: ScheduleSettings) -> Tensor:
     return rates if schedule.restart_rate is None else torch.cat([rates, rates * schedule.restart_rate])
 
 
-def _engine(task: Task, training: TrainingSettings, schedule: ScheduleSettings, device: torch.device, max_members: int | None) -> MLPEngine:
-    scores: dict[Items, ScoreFunction] = {"units": UNIT_SCORES[schedule.unit_score], "edges": EDGE_SCORES[schedule.edge_score]}
-    data = Data.of(task, device, training.copies(len(task.x)))
-    threads = torch.get_num_threads() if device.type == "cpu" else 1
-    return MLPEngine(data, training.of_round(len(task.x)), scores, max_members, threads)
-
-
 def _call(
-    pruning: PruningSchedule[Population],
+    pruning: PruningSchedule[M],
     names: list[ChainName],
-    population: Population,
+    of_model: tuple[object, list[Tensor]],
     task: Task,
     training: TrainingSettings,
     initial: str,
 ) -> tuple[object, list[Tensor]]:
-    """The facts and tensors that identify a call, for its checkpoint."""
-    settings, rows = pruning.settings, len(task.x)
+    """The facts and tensors that identify a call, for its checkpoint; ``of_model`` holds those of the model."""
+    settings, rows = pruning.settings, len(task.y)
     steps = ([as_percent(step) for step in part] for part in (pruning.unit_steps, pruning.edge_steps))
     schedule = (
         *steps, settings.unit_score, settings.edge_score, settings.double_after, settings.unit_tries, settings.edge_tries,
@@ -247,9 +215,10 @@ def _call(
     )  # fmt: skip
     facts = (
         names, [*training.learning_rates], task.loss, training.of_round(rows), training.copies(rows),
-        pruning.rounds.criterion.min_accuracy, settings.tolerance, schedule, population.shape,
+        pruning.rounds.criterion.min_accuracy, settings.tolerance, schedule, of_model[0],
     )  # fmt: skip
-    return facts, [population.values.cpu(), population.mask.cpu(), task.x, task.y, task.x_validation, task.y_validation]
+    rows_of = ((task.x, task.y), (task.x_validation, task.y_validation))
+    return facts, [*of_model[1], *(part for x, y in rows_of for part in (*(x if isinstance(x, tuple) else (x,)), y))]
 
 
 def _identity(metric: Any) -> object:

@@ -24,7 +24,7 @@ def test_members_fill_half_of_the_free_memory(monkeypatch: pytest.MonkeyPatch) -
     need = bytes_of_member(SMALL, DATA, RoundSettings())
     monkeypatch.setattr(memory, "AMPLE", 3 * need)
     for free, expected in ((0, 1), (2 * need, 1), (20 * need, 10), (2000 * need, 600)):
-        monkeypatch.setattr(memory, "_free_bytes", lambda device, free=free: free)
+        monkeypatch.setattr(memory, "free_bytes", lambda device, free=free: free)
         assert members_that_fit(600, SMALL, DATA, RoundSettings()) == expected
         assert members_that_fit(3, SMALL, DATA, RoundSettings()) == 3
 
@@ -48,7 +48,7 @@ def test_larger_networks_batches_and_noise_need_more() -> None:
 
 
 def test_free_memory_is_read_from_the_machine() -> None:
-    assert memory._free_bytes(torch.device("cpu")) > 1 << 20
+    assert memory.free_bytes(torch.device("cpu")) > 1 << 20
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library keeps or gives back memory by rules of its own")

@@ -22,6 +22,7 @@ from sculpting.mlp import training
 from sculpting.mlp.engine import MLPEngine
 from sculpting.mlp.population import Population
 from sculpting.mlp.scores import EDGE_SCORES, UNIT_SCORES
+from sculpting.mlp.setup import ChainSetup
 from sculpting.models.chain import read_model
 from sculpting.models.shape import Shape
 from sculpting.options import EDGE_STEPS, LARGE_EDGE_STEPS, LARGE_UNIT_STEPS, UNIT_STEPS, steps_of
@@ -251,11 +252,12 @@ def test_numpy_numbers_are_accepted_as_arguments() -> None:
 
 
 def test_networks_of_many_weights_take_the_smaller_grid() -> None:
-    few, many = (read_model(nn.Sequential(nn.Linear(n, 100), nn.ReLU(), nn.Linear(100, 1))) for n in (199, 200))
-    assert steps_of([few], ScheduleSettings()) == (list(UNIT_STEPS), list(EDGE_STEPS))
-    assert steps_of([few, many], ScheduleSettings()) == (list(LARGE_UNIT_STEPS), list(LARGE_EDGE_STEPS))
-    assert steps_of([many], ScheduleSettings(unit_steps=[0.3])) == ([0.3], list(LARGE_EDGE_STEPS))
-    assert steps_of([many], ScheduleSettings(edge_steps=())) == (list(LARGE_UNIT_STEPS), [])
+    chains = (read_model(nn.Sequential(nn.Linear(n, 100), nn.ReLU(), nn.Linear(100, 1))) for n in (199, 200))
+    few, many = (ChainSetup([chain]).edges for chain in chains)
+    assert steps_of(few, ScheduleSettings()) == (list(UNIT_STEPS), list(EDGE_STEPS))
+    assert steps_of(many, ScheduleSettings()) == (list(LARGE_UNIT_STEPS), list(LARGE_EDGE_STEPS))
+    assert steps_of(many, ScheduleSettings(unit_steps=[0.3])) == ([0.3], list(LARGE_EDGE_STEPS))
+    assert steps_of(many, ScheduleSettings(edge_steps=())) == (list(LARGE_UNIT_STEPS), [])
 
 
 def test_random_edge_scores_differ_from_layer_to_layer() -> None:

@@ -14,7 +14,7 @@ from ..data import Data
 from ..models.shape import Shape
 from ..settings import RoundSettings
 
-__all__ = ["bytes_of_member", "is_out_of_memory", "keep_freed", "members_that_fit"]
+__all__ = ["bytes_of_member", "free_bytes", "is_out_of_memory", "keep_freed", "members_that_fit"]
 
 SHARE = 0.5  # of the free memory that one round may take
 AMPLE = 1 << 27  # bytes below which free memory is not queried: a query takes as long as two steps of training
@@ -46,7 +46,7 @@ def members_that_fit(wanted: int, shape: Shape, data: Data, settings: RoundSetti
     if data.x.device.type == "cpu":
         stepped = FLOAT * (STEPPED_COPIES * shape.size + ACTIVATION_COPIES * sum(shape.widths[1:]) * settings.batch_size)
         wanted = min(wanted, max(1, CACHE // stepped))
-    return wanted if wanted * each <= AMPLE else min(wanted, max(1, int(SHARE * _free_bytes(data.x.device)) // each))
+    return wanted if wanted * each <= AMPLE else min(wanted, max(1, int(SHARE * free_bytes(data.x.device)) // each))
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -65,7 +65,8 @@ def keep_freed() -> None:
     torch.empty(KEPT, dtype=torch.uint8)
 
 
-def _free_bytes(device: torch.device) -> int:
+def free_bytes(device: torch.device) -> int:
+    """The bytes of memory that are free on a device."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     lines = Path("/proc/meminfo").read_text().splitlines() if Path("/proc/meminfo").exists() else []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ VERSION = 2
 READ = (1, VERSION)  # version 1 had the steps of its origin in percent
 STEPS = ("unit_step", "edge_step")
 ENDINGS = (".safetensors", "")
+W = TypeVar("W", bound=Any)  # a sparse network of any kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +150,25 @@ class SparseNetwork:
             layers.append(HEADS[self.head]() if self.head == "sigmoid" else HEADS[self.head](dim=-1))
         return nn.Sequential(*layers)
 
+    def predict(self, x: Any) -> NDArray[Any]:
+        """What the network answers: class numbers of shape (rows,), else bits or real values of shape (rows, outputs).
+
+        Raises
+        ------
+        ValueError
+            When ``x`` is not of shape (rows, inputs).
+        """
+        rows = torch.as_tensor(np.asarray(x), dtype=torch.float32)
+        rows = rows.flatten(1) if rows.ndim > 2 else rows
+        if rows.ndim != 2 or rows.shape[1] != self.widths[0]:
+            raise ValueError(f"x must be of shape (rows, {self.widths[0]}); got {tuple(rows.shape)}")
+        with torch.no_grad():
+            z = self.model()(rows)
+        if self.loss == "ce":
+            found: NDArray[Any] = z.argmax(dim=1).numpy()
+            return found
+        return z.numpy() if self.loss == "mse" else (z > (0.5 if self.head else 0.0)).numpy().astype(np.int64)
+
     def compact(self) -> SparseNetwork:
         """A network that computes the same function without dead hidden units.
 
@@ -240,6 +260,6 @@ class SparseNetwork:
             raise ValueError(f"{path} is not a complete network: {error}") from error
 
 
-def by_edges(networks: Sequence[SparseNetwork]) -> tuple[SparseNetwork, ...]:
+def by_edges(networks: Sequence[W]) -> tuple[W, ...]:
     """Networks in ascending order of their number of edges; ties keep their order."""
     return tuple(sorted(networks, key=lambda network: network.edge_count))

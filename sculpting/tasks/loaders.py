@@ -21,12 +21,12 @@ __all__ = ["read_loader"]
 BATCH = 256  # rows that are read at once where the user has not chosen a number
 
 
-def read_loader(data: DataLoader[Any] | Dataset[Any], what: str, seed: int) -> tuple[Any, Any]:
+def read_loader(data: DataLoader[Any] | Dataset[Any], what: str, seed: int, several: bool = False) -> tuple[Any, Any]:
     """Inputs and targets of all rows of a loader or a dataset.
 
     Rows come in the order of the dataset, each once, however a loader shuffles or drops them; a loader that chooses rows by a sampler of
     its own is asked once. What is read in passes, such as an ``IterableDataset``, is read in one. Whatever draws random numbers
-    meanwhile, such as augmentation, draws the same for the same ``seed``.
+    meanwhile, such as augmentation, draws the same for the same ``seed``. With ``several``, ``x`` may be a tuple of inputs.
 
     Returns
     -------
@@ -40,7 +40,8 @@ def read_loader(data: DataLoader[Any] | Dataset[Any], what: str, seed: int) -> t
     loader = data if isinstance(data, DataLoader) else DataLoader(data, batch_size=BATCH)
     with _seeded(seed, _generators(loader)):
         batches = list(_in_order(loader, seed))
-    wrong = next((batch for batch in batches if not _is_pair(batch)), None)
+    batches = [_paired(batch) for batch in batches] if several else batches
+    wrong = next((batch for batch in batches if not _is_pair(batch, several)), None)
     if wrong is not None or not batches:
         raise ValueError(f"{what} must yield batches (x, y), two tensors each; got {_made_of(wrong) if batches else 'no batch'}")
     x, y = (_joined(part) for part in zip(*batches, strict=True))
@@ -111,8 +112,21 @@ def _restore(generator: Any) -> Callable[[], None]:
     return partial(setattr, generator.bit_generator, "state", generator.bit_generator.state)
 
 
-def _is_pair(batch: Any) -> bool:
-    return isinstance(batch, (tuple, list)) and len(batch) == 2 and all(map(_is_part, batch))
+def _paired(batch: Any) -> Any:
+    """A batch of several inputs and targets, ``(a, b, y)``, as ``((a, b), y)``; inputs in a list as a tuple."""
+    if not isinstance(batch, (tuple, list)) or len(batch) < 2:
+        return batch
+    *first, y = batch
+    x = first if len(first) > 1 else first[0]
+    return (tuple(x) if isinstance(x, list) and all(isinstance(each, (Tensor, np.ndarray)) for each in x) else x), y
+
+
+def _is_pair(batch: Any, several: bool) -> bool:
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        return False
+    x, y = batch
+    many = several and isinstance(x, tuple) and bool(x) and all(map(_is_part, x))
+    return (many or _is_part(x)) and _is_part(y)
 
 
 def _is_part(part: Any) -> bool:
@@ -120,7 +134,9 @@ def _is_part(part: Any) -> bool:
 
 
 def _joined(parts: Sequence[Any]) -> Any:
-    """Batches, or single targets without a dimension, one after another."""
+    """Batches, or single targets without a dimension, one after another; tuples of inputs input by input."""
+    if isinstance(parts[0], tuple) and not isinstance(parts[0][0], str):
+        return tuple(_joined(each) for each in zip(*parts, strict=True))
     if isinstance(parts[0], Tensor):
         return torch.cat(parts) if parts[0].ndim else torch.stack(parts)  # type: ignore[arg-type]
     return np.concatenate(parts)

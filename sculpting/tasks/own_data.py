@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from numbers import Real
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from numpy.typing import NDArray
@@ -20,7 +20,20 @@ from .splits import split_rows
 from .targets import check_outputs, loss_of, targets
 from .task import SAMPLED, TABLE, Setting, Task
 
-__all__ = ["as_task", "from_table"]
+__all__ = ["InputForm", "as_task", "from_table"]
+
+
+class InputForm(Protocol):
+    """What a model takes and returns, where its rows are no columns of numbers."""
+
+    def inputs(self, x: Any) -> Any:
+        """The inputs, in the types that the model takes."""
+        ...
+
+    def outputs(self, x: Any) -> int:
+        """The number of outputs of the model for these inputs."""
+        ...
+
 
 HELD_OUT = 0.2  # of the rows, for validation and for the test
 
@@ -35,6 +48,7 @@ def as_task(
     metric: str | Callable[[Any, Any], float] | None = None,
     seed: int = 0,
     outputs: int | None = None,
+    form: InputForm | None = None,
     name: str = "data",
 ) -> Task:
     """Any data as a task; a ``Task`` is returned unchanged.
@@ -62,6 +76,8 @@ def as_task(
         read.
     outputs : int, optional
         Number of outputs of the model, which the targets must fit.
+    form : InputForm, optional
+        What a model takes that is no chain of Linear layers. Rows then keep their shape; without it they become columns of float32.
 
     Raises
     ------
@@ -81,10 +97,13 @@ def as_task(
     if isinstance(data, Task):
         if loss not in (None, data.loss) or any(part is not None for part in (validation, test, groups)):
             raise ValueError(f"a Task brings its own loss ({data.loss!r}), validation and test rows; pass its (x, y) to choose others")
-        check_outputs(data.y, outputs, data.loss)
+        check_outputs(data.y, outputs if form is None else form.outputs(data.x), data.loss)
         return data if metric is None else replace(data, metric=metric)
     seed = check_seed(seed)
-    rows = read_rows(data, seed=seed)
+    rows = read_rows(data, seed=seed, flat=form is None)
+    if form is not None:
+        rows = replace(rows, x=form.inputs(rows.x))
+        outputs = form.outputs(rows.x)
     x, loss = rows.x, loss or loss_of(rows.y, outputs)
     if rows.classes and loss == "mse":
         raise ValueError(f"loss 'mse' needs numbers as targets; got the names of classes, {list(rows.classes)}. Pass numbers, or loss='ce'")
@@ -99,15 +118,17 @@ def as_task(
     drawn_validation, drawn_test = (float(part) if isinstance(part, Real) else 0.0 for part in (validation, test))
     if isinstance(validation, Real) and not validation:
         raise ValueError("validation must be a pair (x, y) or a fraction above 0, such as 0.2: without rows nothing can be accepted; got 0")
-    training, *held = split_rows(len(x), drawn_validation, drawn_test, seed, _classes(y, loss), groups)
-    parts: list[tuple[Tensor, Tensor]] = []
+    training, *held = split_rows(len(y), drawn_validation, drawn_test, seed, _classes(y, loss), groups)
+    parts: list[tuple[Any, Tensor]] = []
     for given, drawn, what in zip((validation, test), held, ("validation", "test"), strict=True):
-        there = None if isinstance(given, Real) else read_rows(given, what, seed, like=rows)
-        parts.append((x[drawn], y[drawn]) if there is None else (there.x, targets(there.y, loss, y.shape[1])))
-    x_test, y_test = parts[1] if len(parts[1][0]) else (None, None)
+        there = None if isinstance(given, Real) else read_rows(given, what, seed, like=rows, flat=form is None)
+        if there is not None and form is not None:
+            there = replace(there, x=form.inputs(there.x))
+        parts.append((_taken(x, drawn), y[drawn]) if there is None else (there.x, targets(there.y, loss, y.shape[1])))
+    x_test, y_test = parts[1] if len(parts[1][1]) else (None, None)
     setting: Setting = TABLE if complete else SAMPLED
     return Task(
-        x[training], y[training], loss, *parts[0], False, name, input_names, output_names,
+        _taken(x, training), y[training], loss, *parts[0], False, name, input_names, output_names,
         metric=metric, standardised=not complete, x_test=x_test, y_test=y_test, **setting,
     )  # fmt: skip
 
@@ -146,8 +167,15 @@ def from_table(x: Any, y: Any, *, name: str = "table") -> Task:
     return replace(task, complete=True)
 
 
-def _is_table(x: Tensor) -> bool:
+def _taken(x: Any, rows: Any) -> Any:
+    """Some rows of one input or several."""
+    return tuple(each[rows] for each in x) if isinstance(x, tuple) else x[rows]
+
+
+def _is_table(x: Any) -> bool:
     """Whether every column has two values and every combination of them occurs once."""
+    if isinstance(x, tuple) or x.ndim != 2:
+        return False
     rows, n = x.shape
     if n > 20 or rows != 2**n:
         return False

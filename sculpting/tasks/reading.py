@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset
@@ -26,6 +27,7 @@ class Rows:
     Attributes
     ----------
     x : Tensor of shape (S, n), float32
+        Where rows keep their shape, of shape (S, ...), float32 or int64, or a tuple of several such inputs.
     y : Tensor, rows first
         Bool, int64 or floating point.
     input_names : tuple of str
@@ -36,7 +38,7 @@ class Rows:
         The names of the classes that the integers in ``y`` stand for, where they were given by name.
     """
 
-    x: Tensor
+    x: Any
     y: Tensor
     input_names: tuple[str, ...] = ()
     target_names: tuple[str, ...] = ()
@@ -48,7 +50,7 @@ class Rows:
         return next((names for names in named if len(names) == count), ())
 
 
-def read_rows(data: Any, what: str = "data", seed: int = 0, like: Rows | None = None) -> Rows:
+def read_rows(data: Any, what: str = "data", seed: int = 0, like: Rows | None = None, flat: bool = True) -> Rows:
     """The rows of data in any supported form.
 
     Parameters
@@ -61,38 +63,52 @@ def read_rows(data: Any, what: str = "data", seed: int = 0, like: Rows | None = 
         Seed of what a dataset draws while it is read.
     like : Rows, optional
         The rows that are trained on: these must have their columns and classes.
+    flat : bool
+        Whether rows become columns of float32. Otherwise they keep their shape, integers stay integers, and ``x`` may be a tuple of inputs.
 
     Raises
     ------
     TypeError, ValueError
         When data are empty, of different lengths, not finite, no numbers, or not like those of ``like``.
     """
-    x, y = _parts(data, what, seed, () if like is None else like.classes)
-    if x.values.is_complex() or y.values.is_complex():
-        raise TypeError(f"{what} must be real numbers; got x of {x.values.dtype} and y of {y.values.dtype}")
-    inputs, targets = x.values.detach(), y.values.detach().cpu()
-    inputs = inputs.flatten(1).float().cpu() if inputs.ndim > 1 else inputs.unsqueeze(-1).float().cpu()
+    several, y = _parts(data, what, seed, () if like is None else like.classes, flat)
+    x = several[0]
+    for each in several:
+        if each.values.is_complex() or y.values.is_complex():
+            raise TypeError(f"{what} must be real numbers; got x of {each.values.dtype} and y of {y.values.dtype}")
+    read, targets = [_inputs(each.values, flat) for each in several], y.values.detach().cpu()
     targets = targets if targets.is_floating_point() or targets.dtype == torch.bool else targets.long()  # few operations know unsigned
-    if len(inputs) != len(targets):
-        raise ValueError(f"{what}: x and y must have as many rows; got {len(inputs)} and {len(targets)}")
-    if inputs.numel() == 0 or targets.numel() == 0:
-        raise ValueError(
-            f"{what} must have at least one row and one column; got x of shape {tuple(inputs.shape)}, y of shape {tuple(targets.shape)}"
-        )
-    for letter, values, names in (("x", inputs, x.names), ("y", targets, y.names)):
-        _check_finite(values, names, f"{what}: {letter}")
-    rows = Rows(inputs, targets, x.names, y.names, y.classes)
+    for inputs in read:
+        if len(inputs) != len(targets):
+            raise ValueError(f"{what}: x and y must have as many rows; got {len(inputs)} and {len(targets)}")
+        if inputs.numel() == 0 or targets.numel() == 0:
+            raise ValueError(
+                f"{what} must have at least one row and one column; got x of shape {tuple(inputs.shape)}, y of shape {tuple(targets.shape)}"
+            )
+        _check_finite(inputs, x.names if inputs.ndim == 2 else (), f"{what}: x")
+    _check_finite(targets, y.names, f"{what}: y")
+    rows = Rows(read[0] if len(read) == 1 else tuple(read), targets, x.names, y.names, y.classes)
     if like is not None:
         _check_like(rows, like, what)
     return rows
 
 
-def _parts(data: Any, what: str, seed: int, classes: tuple[str, ...]) -> tuple[Part, Part]:
+def _inputs(values: Tensor, flat: bool) -> Tensor:
+    """One input on the CPU: columns of float32, or as it is, in float32 or int64."""
+    inputs = values.detach().cpu()
+    inputs = inputs if inputs.ndim > 1 else inputs.unsqueeze(-1)
+    if flat:
+        return inputs.flatten(1).float()
+    return inputs.float() if inputs.is_floating_point() or inputs.dtype in (torch.bool, torch.uint8) else inputs.long()
+
+
+def _parts(data: Any, what: str, seed: int, classes: tuple[str, ...], flat: bool) -> tuple[list[Part], Part]:
     """Inputs and targets as they are given."""
-    if isinstance(data, TensorDataset) and len(data.tensors) == 2:
-        x, y = data.tensors
+    if isinstance(data, TensorDataset) and (len(data.tensors) == 2 or (not flat and len(data.tensors) > 2)):
+        *first, y = data.tensors
+        x = tuple(first) if len(first) > 1 else first[0]
     elif isinstance(data, (DataLoader, Dataset)):
-        x, y = read_loader(data, what, seed)
+        x, y = read_loader(data, what, seed, several=not flat)
     elif isinstance(data, Mapping) and set(data) == {"x", "y"}:
         x, y = data["x"], data["y"]
     elif isinstance(data, (tuple, list)) and len(data) == 2:
@@ -103,7 +119,8 @@ def _parts(data: Any, what: str, seed: int, classes: tuple[str, ...]) -> tuple[P
             f"{what} must be a pair (x, y) of tensors, arrays or data frames, a Dataset of such rows, a DataLoader"
             f"{' or a Task' if what == 'data' else ', or a fraction of the data'}; got {type(data).__name__}{columns}"
         )
-    return read_part(x, f"{what} x"), read_part(y, f"{what} y", classes)
+    several = x if not flat and isinstance(x, tuple) and all(isinstance(each, (Tensor, np.ndarray)) for each in x) else (x,)
+    return [read_part(each, f"{what} x") for each in several], read_part(y, f"{what} y", classes)
 
 
 def _check_finite(values: Tensor, names: tuple[str, ...], what: str) -> None:
@@ -118,7 +135,12 @@ def _check_finite(values: Tensor, names: tuple[str, ...], what: str) -> None:
 
 def _check_like(rows: Rows, like: Rows, what: str) -> None:
     """Refuse rows whose columns are not those of ``like``."""
-    if rows.x.shape[1] != like.x.shape[1]:
+    if isinstance(rows.x, tuple) or isinstance(like.x, tuple) or rows.x.ndim != 2 or like.x.ndim != 2:
+        inputs = [part if isinstance(part, tuple) else (part,) for part in (rows.x, like.x)]
+        here, known = ([tuple(each.shape[1:]) for each in part] for part in inputs)
+        if here != known:
+            raise ValueError(f"{what} must have rows of shape {known}, as the data has; got {here}")
+    elif rows.x.shape[1] != like.x.shape[1]:
         raise ValueError(f"{what} must have {like.x.shape[1]} inputs, as the data has; got {rows.x.shape[1]}")
     if like.classes and not rows.classes:
         raise ValueError(f"{what} must name the classes of the data, {list(like.classes)}; got numbers")

@@ -56,6 +56,7 @@ class Task:
     Attributes
     ----------
     x : Tensor of shape (S, n), float32
+        For models that are no chain of Linear layers also of shape (S, ...), int64 tokens, or a tuple of several such inputs.
     y : Tensor of shape (S, k), float32
         Bits for ``"bce"``, one-hot classes for ``"ce"``, real values for ``"mse"``.
     loss : {"bce", "ce", "mse"}
@@ -91,10 +92,10 @@ class Task:
         Height and width of the image whose pixels the inputs are, row by row from the top left.
     """
 
-    x: Tensor
+    x: Any
     y: Tensor
     loss: str
-    x_validation: Tensor
+    x_validation: Any
     y_validation: Tensor
     complete: bool = False
     name: str = "data"
@@ -106,7 +107,7 @@ class Task:
     metric: str | Callable[[Any, Any], float] | None = None
     standardised: bool = False
     gates: GateGraph | None = None
-    x_test: Tensor | None = None
+    x_test: Any = None
     y_test: Tensor | None = None
     labels_test: Tensor | None = None
     structure: Callable[[int], nx.DiGraph] | None = None
@@ -119,15 +120,17 @@ class Task:
         metric_of(self.metric, self.loss)
         for x, y in (("x", "y"), ("x_validation", "y_validation"), *([("x_test", "y_test")] if self.x_test is not None else [])):
             inputs, targets = getattr(self, x), getattr(self, y)
-            _check_part(x, inputs, self.x)
+            _check_inputs(x, inputs, self.x)
             _check_part(y, targets, self.y)
-            if len(inputs) != len(targets):
-                raise ValueError(f"{x} and {y} of a Task must have as many rows; got {len(inputs)} and {len(targets)}")
+            for each in _parts(inputs):
+                if len(each) != len(targets):
+                    raise ValueError(f"{x} and {y} of a Task must have as many rows; got {len(each)} and {len(targets)}")
             if self.loss != "mse" and not bool(((targets == 0) | (targets == 1)).all()):
                 raise ValueError(f"{y} of a Task must be 0 and 1 for loss {self.loss!r}, a column for each bit or class; got other values")
 
     def __repr__(self) -> str:
-        return f"Task({self.name}: {self.x.shape[0]} rows, {self.x.shape[1]} inputs, {self.y.shape[1]} outputs, {self.loss})"
+        inputs = " and ".join("x".join(map(str, each.shape[1:])) for each in _parts(self.x))
+        return f"Task({self.name}: {len(self.y)} rows, {inputs} inputs, {self.y.shape[1]} outputs, {self.loss})"
 
     def model(self, width: int | Sequence[int] = 24, hidden_layers: int = 2, *, activation: str | None = None) -> nn.Sequential:
         """An untrained multilayer perceptron for this task; its weights are zero until ``sculpt`` draws them.
@@ -146,7 +149,7 @@ class Task:
         Raises
         ------
         ValueError
-            When a width is below 1 or the activation is not known.
+            When a width is below 1, the activation is not known, or ``x`` has more than rows and columns.
 
         Examples
         --------
@@ -156,6 +159,8 @@ class Task:
         hidden = [int(width)] * hidden_layers if isinstance(width, Integral) else [int(each) for each in width]  # type: ignore[union-attr]
         if not hidden or min(hidden) < 1:
             raise ValueError(f"a model must have at least one hidden layer of at least one unit; got widths {hidden}")
+        if len(_parts(self.x)) > 1 or self.x.ndim != 2:
+            raise ValueError(f"a multilayer perceptron needs x of rows and columns; got {self!r}. Build a module for these inputs")
         activation = self.activation if activation is None else activation
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}; got {activation!r}")
@@ -249,8 +254,28 @@ def from_gates(
     return Task(x, y, "bce", x, y, True, name, graph.inputs, graph.outputs, gates=graph, **TABLE)
 
 
+def _parts(x: Any) -> tuple[Any, ...]:
+    """One input or several as a tuple."""
+    return x if isinstance(x, tuple) else (x,)
+
+
+def _check_inputs(name: str, inputs: Any, like: Any) -> None:
+    """Refuse what cannot be the inputs of a task: rows and columns, or rows of another shape, tokens or several of them."""
+    if len(_parts(inputs)) != len(_parts(like)):
+        raise ValueError(f"{name} of a Task must be {len(_parts(like))} inputs, as x is; got {len(_parts(inputs))}")
+    for part, known in zip(_parts(inputs), _parts(like), strict=True):
+        general = isinstance(part, Tensor) and part.ndim >= 2 and part.numel() > 0 and part.dtype in (torch.float32, torch.int64)
+        if not general or (part.ndim == 2 and part.dtype == torch.float32):
+            _check_part(name, part, known)
+        elif part.shape[1:] != known.shape[1:] or part.dtype != known.dtype:
+            got = f"{part.dtype} of shape {tuple(part.shape)}"
+            raise ValueError(f"{name} of a Task must have rows of shape {tuple(known.shape[1:])} of {known.dtype}, as x has; got {got}")
+        elif not bool(part.isfinite().all()):
+            raise ValueError(f"{name} of a Task must be finite; got {int((~part.isfinite()).sum())} NaN or infinite values")
+
+
 def _check_part(name: str, part: Any, like: Tensor) -> None:
-    """Refuse what cannot be the inputs or targets of a task."""
+    """Refuse what cannot be rows and columns of a task."""
     if not isinstance(part, Tensor) or part.dtype != torch.float32 or part.ndim != 2 or not part.numel():
         got = f"{part.dtype} of shape {tuple(part.shape)}" if isinstance(part, Tensor) else type(part).__name__
         raise ValueError(f"{name} of a Task must be a float32 tensor of rows and columns; got {got}. Pass (x, y) for other data")

@@ -1,0 +1,103 @@
+"""Checks that a module takes rows and returns one row of outputs for each, before any training.
+
+S = rows, k = outputs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..tasks.task import Task
+from .architecture import Architecture
+from .dropout import Dropout
+
+__all__ = ["check_rows", "first_rows", "outputs_of", "runs_on"]
+
+CLOSE = 1e-4  # relative: rows that are computed beside others differ by rounding
+ENOUGH = 8  # rows on which outputs that are probabilities can be told from others
+
+
+def first_rows(x: Any, count: int) -> tuple[Tensor, ...]:
+    """The first rows of one input or several, as a tuple."""
+    return tuple(part[:count] for part in (x if isinstance(x, tuple) else (x,)))
+
+
+def runs_on(module: nn.Module, x: tuple[Tensor, ...]) -> bool:
+    """Whether the forward of a module runs on these rows."""
+    try:
+        _forward(module, x)
+    except Exception:  # the user's code may raise anything
+        return False
+    return True
+
+
+def outputs_of(module: nn.Module, x: Any, rows: int) -> int:
+    """k, the number of outputs of a module in eval mode.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When its forward fails on ``rows`` rows or on fewer, returns anything but finite real numbers ``(S, k)``, or lets rows depend on
+        one another, and when the outputs are probabilities.
+    """
+    whole = first_rows(x, max(rows, ENOUGH))
+    shapes = ", ".join(f"{tuple(part.shape)} of {part.dtype}" for part in whole)
+    try:
+        z = _forward(module, whole)
+    except Exception as error:  # the user's code may raise anything
+        raise TypeError(f"the model must take x of shape {shapes}; its forward raised {type(error).__name__}: {error}") from error
+    got = f"a {type(z).__name__}" if not isinstance(z, Tensor) else f"shape {tuple(z.shape)} of {z.dtype}"
+    if not isinstance(z, Tensor) or not z.is_floating_point() or z.ndim not in (1, 2) or len(z) != len(whole[0]):
+        raise ValueError(
+            f"the model must return one tensor of shape (rows, outputs), here ({len(whole[0])}, k), of logits or real values; got {got}. "
+            "Pass a module that returns these alone"
+        )
+    z = z.view(len(z), -1)
+    if not bool(z.isfinite().all()):
+        raise ValueError(
+            f"the model must return finite numbers; got {int((~z.isfinite()).sum())} NaN or infinite of {z.numel()} in eval mode, with "
+            "its own weights. Draw these again, or scale the data"
+        )
+    if len(z) > 1:
+        _check_fewer(module, whole, z)
+    if len(z) >= ENOUGH and z.shape[1] > 1 and bool((z >= 0).all()) and bool((z.sum(dim=1) - 1).abs().max() < CLOSE):
+        raise ValueError(
+            "the model must return logits; got outputs that are probabilities, at least 0 with a sum of 1. Leave out the softmax"
+        )
+    return z.shape[1]
+
+
+def _check_fewer(module: nn.Module, x: tuple[Tensor, ...], z: Tensor) -> None:
+    """Refuse a forward that needs a certain number of rows, or whose rows depend on the others."""
+    count = len(z) - 1
+    try:
+        fewer = _forward(module, tuple(part[:count] for part in x)).view(count, -1)
+    except Exception as error:  # the user's code may raise anything
+        raise ValueError(
+            f"the model must take any number of rows, since batches differ; it takes {len(z)}, and with {count} its forward raised "
+            f"{type(error).__name__}: {error}. Use x.shape[0], or -1 in view and reshape"
+        ) from error
+    if fewer.shape != z[:count].shape or not bool(((fewer - z[:count]).abs() <= CLOSE * z.abs().max().clamp(min=1)).all()):
+        raise ValueError(
+            "the rows of the model's output must not depend on the other rows in eval mode; got others when the last row was left out. "
+            "Compute over the dimensions of one row only"
+        )
+
+
+def check_rows(architecture: Architecture, task: Task) -> None:
+    """Refuse validation and test rows of another shape than the training rows."""
+    shapes = [tuple(part.shape[1:]) for part in first_rows(task.x, 1)]
+    for name in ("x_validation", "x_test"):
+        rows = getattr(task, name)
+        there = shapes if rows is None else [tuple(part.shape[1:]) for part in first_rows(rows, 1)]
+        if there != shapes:
+            raise ValueError(f"{name} must have rows of shape {shapes}, as x has; got {there}")
+
+
+def _forward(module: nn.Module, x: tuple[Tensor, ...]) -> Any:
+    dtype = next((part.dtype for part in module.parameters() if part.is_floating_point()), torch.float32)
+    with torch.no_grad(), Dropout(()):
+        return module.eval()(*(part.to(dtype) if part.is_floating_point() else part for part in x))

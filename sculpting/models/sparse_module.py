@@ -1,0 +1,235 @@
+"""One sparse network of any module, the result of sculpting; saved and loaded.
+
+U = units, E = edges.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from ..files import write_file
+from .copying import copy_of
+from .groups import UnitMap
+from .touching import edge_view, read_units, touched_units, written_units
+from .unit_map_file import packed, unpacked
+
+__all__ = ["SparseModule"]
+
+FORMAT, VERSION = "neural-sculpting module", "1"
+ENDINGS = (".safetensors", "")
+FACTS = ("name", "accuracy", "origin", "loss", "metric", "input_names", "output_names", "tokens")
+PARTS = ("state.", "masks.", "units.")
+
+
+@dataclass(frozen=True, eq=False)
+class SparseModule:
+    """A module in which some units and edges have been pruned.
+
+    Attributes
+    ----------
+    name : str
+        The class of the module, such as ``"models.vision:LeNet"``.
+    state : dict of name to Tensor
+        As ``nn.Module.state_dict`` has it; exactly zero where a parameter was pruned.
+    masks : dict of name to bool Tensor
+        For each parameter, False where it was pruned.
+    units : UnitMap
+        Which units the elements of the parameters read and write.
+    accuracy : float
+        The ``metric`` on the validation rows.
+    origin : dict
+        Where the network comes from, as that of ``SparseNetwork``.
+    loss : {"bce", "ce", "mse"} or None
+    metric : str
+    input_names, output_names : tuple of str
+    tokens : tuple of bool
+        For each input, whether it holds integers.
+    architecture : nn.Module, optional
+        A module of the class with any weights. It is not saved.
+    """
+
+    name: str
+    state: dict[str, Tensor] = field(repr=False)
+    masks: dict[str, Tensor] = field(repr=False)
+    units: UnitMap = field(repr=False)
+    accuracy: float = float("nan")
+    origin: dict[str, Any] = field(default_factory=dict)
+    loss: str | None = None
+    metric: str = "accuracy"
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
+    tokens: tuple[bool, ...] = (False,)
+    architecture: nn.Module | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, module: nn.Module, units: UnitMap, values: Mapping[str, Tensor], masks: Mapping[str, Tensor], **facts: Any) -> SparseModule:
+        """A network from a module of its architecture, and the parameters and buffers that differ, by the first of their names."""
+        first = {id(part): name for name, part in (*module.named_parameters(), *module.named_buffers())}
+        held = module.state_dict(keep_vars=True)
+        state = {name: values.get(first.get(id(part), name), part.detach().cpu()) for name, part in held.items()}
+        kind = type(module)
+        return cls(f"{kind.__module__}:{kind.__qualname__}", state, dict(masks), units, architecture=module, **facts)
+
+    def __repr__(self) -> str:
+        kind = self.name.rpartition(":")[2]
+        return f"SparseModule({kind}, {self.edge_count} edges, density {self.density:.4f}, {self.metric} {self.accuracy:.4f})"
+
+    @property
+    def head(self) -> None:
+        """None: a module returns logits or real values."""
+        return None
+
+    @cached_property
+    def live_edges(self) -> Tensor:
+        """Which edges are left: bool ``(E,)``, numbered as in ``units.edges``. One of several elements is there while one of them is."""
+        parts = [edge_view(self.masks[name].unsqueeze(0), numbers, torch.any).flatten() for name, numbers in self.units.edges.items()]
+        return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.bool)
+
+    @property
+    def edge_count(self) -> int:
+        """Edges that are left."""
+        return int(self.live_edges.sum())
+
+    @property
+    def density(self) -> float:
+        """Edges that are left as a fraction of all, in [0, 1]."""
+        return self.edge_count / max(1, len(self.live_edges))
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Units in each layer of ``units``, pruned ones included."""
+        return tuple(layer.size for layer in self.units.layers)
+
+    @property
+    def unit_counts(self) -> tuple[int, ...]:
+        """Live units of each layer of ``units``: those with edges on both sides, or on the side that they have; all outputs."""
+        alive = [part.sum() for part in self._connected().split(list(self.widths))]
+        return tuple(layer.size if layer.kind == "output" else int(count) for layer, count in zip(self.units.layers, alive, strict=True))
+
+    def _connected(self) -> Tensor:
+        """Which units have edges on every side on which the module has some: bool ``(U,)``."""
+        left = {name: mask.unsqueeze(0) for name, mask in self.masks.items()}
+        whole = {name: torch.ones_like(mask) for name, mask in left.items()}
+        alive = touched_units(self.units, left)[0] > 0
+        for side in (read_units, written_units):
+            alive &= (side(self.units, left)[0] > 0) | (side(self.units, whole)[0] == 0)
+        return alive
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """A copy of the state, for ``load_state_dict`` of a module of the class."""
+        return {name: part.clone() for name, part in self.state.items()}
+
+    def model(self) -> nn.Module:
+        """An ordinary module of the user's class in eval mode, with zeros for pruned parameters.
+
+        Raises
+        ------
+        ValueError
+            When the network was loaded without its architecture.
+        """
+        if self.architecture is None:
+            raise ValueError(
+                f"a module of class {self.name} is needed, since files hold no code; got none. Pass one: SparseModule.load(path, model=...)"
+            )
+        module = copy.deepcopy(self.architecture).cpu()
+        module.load_state_dict(self.state)
+        return module.eval()
+
+    def predict(self, x: Any) -> NDArray[Any]:
+        """What the network answers: class numbers of shape (rows,), else bits or real values of shape (rows, outputs).
+
+        ``x`` has the shape of the rows that were trained on, or is a tuple of several inputs.
+        """
+        parts = x if isinstance(x, tuple) else (x,)
+        if len(parts) != len(self.tokens):
+            raise ValueError(f"x must be {len(self.tokens)} inputs, as the network was trained on; got {len(parts)}")
+        kinds = [torch.int64 if token else torch.float32 for token in self.tokens]
+        rows = [torch.as_tensor(np.asarray(part), dtype=kind) for part, kind in zip(parts, kinds, strict=True)]
+        with torch.no_grad():
+            z = self.model()(*rows)
+        z = z.unsqueeze(1) if z.ndim == 1 else z
+        if self.loss == "ce":
+            found: NDArray[Any] = z.argmax(dim=1).numpy()
+            return found
+        return z.numpy() if self.loss == "mse" else (z > 0).numpy().astype(np.int64)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the network as one safetensors file with a JSON header. An existing file is replaced only once the new one is complete.
+
+        Raises
+        ------
+        ValueError
+            When the path has an ending other than ``.safetensors``.
+        """
+        if Path(path).suffix not in ENDINGS:
+            raise ValueError(
+                f"path must end in {ENDINGS[0]} or have no ending; got {str(path)!r}. For a file of torch, torch.save network.model()"
+            )
+        facts, of_units = packed(self.units)
+        parts = zip(PARTS, (self.state, self.masks, of_units), strict=True)
+        tensors = {kind + name: part.contiguous().clone() for kind, named in parts for name, part in named.items()}
+        header = {"format": FORMAT, "version": VERSION, "units": json.dumps(facts)}
+        header["network"] = json.dumps({name: getattr(self, name) for name in FACTS})
+        return write_file(path, save(tensors, header))
+
+    @classmethod
+    def load(cls, path: str | Path, model: nn.Module | None = None) -> SparseModule:
+        """The network that :meth:`save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+        model : nn.Module, optional
+            A module of the architecture, with any weights, which is not changed. Without it the network has no :meth:`model`.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        ValueError
+            When the file is not such a network, or the model is of another architecture.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no network file {path}")
+        try:
+            with safe_open(path, framework="pt") as file:
+                header = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        except (SafetensorError, OSError, ValueError) as error:
+            raise ValueError(f"{path} is not a sparse module: expected a file written by SparseModule.save; got {error}") from error
+        if header.get("format") != FORMAT or header.get("version") != VERSION:
+            got = f"format {header.get('format')!r} of version {header.get('version')!r}"
+            raise ValueError(f"{path} must be a file written by SparseModule.save, of version {VERSION}; got {got}")
+        state, masks, of_units = (
+            {name.removeprefix(kind): part for name, part in tensors.items() if name.startswith(kind)} for kind in PARTS
+        )
+        facts = json.loads(header["network"])
+        names: dict[str, Any] = {name: tuple(facts.pop(name)) for name in ("input_names", "output_names", "tokens")}
+        network = cls(state=state, masks=masks, units=unpacked(json.loads(header["units"]), of_units), **names, **facts)
+        return network if model is None else replace(network, architecture=_fitting(model, network))
+
+
+def _fitting(model: nn.Module, network: SparseModule) -> nn.Module:
+    """A copy of the model, which must have the state of the network."""
+    copied = copy_of(model)
+    here, there = ({name: tuple(part.shape) for name, part in state.items()} for state in (copied.state_dict(), network.state))
+    if here != there:
+        differ = next(name for name in [*there, *here] if here.get(name) != there.get(name))
+        raise ValueError(
+            f"model must be of the saved architecture, {network.name}, with {differ!r} of shape {there.get(differ)}; got {here.get(differ)}"
+        )
+    return copied.to(dtype=next((part.dtype for part in network.state.values() if part.is_floating_point()), torch.float32))
