@@ -23,6 +23,8 @@ from torch import Tensor, nn
 from ..files import write_file
 from .copying import copy_of
 from .groups import UnitMap
+from .groups.removal import Removal, removed_units
+from .groups.weights import weighted_blocks
 from .touching import edge_view, read_units, touched_units, written_units
 from .unit_map_file import packed, unpacked
 
@@ -118,6 +120,36 @@ class SparseModule:
         """Live units of each layer of ``units``: those with edges on both sides, or on the side that they have; all outputs."""
         alive = [part.sum() for part in self._connected().split(list(self.widths))]
         return tuple(layer.size if layer.kind == "output" else int(count) for layer, count in zip(self.units.layers, alive, strict=True))
+
+    @property
+    def layers(self) -> tuple[tuple[str, str, int, tuple[str, ...]], ...]:
+        """The layers of the graph of units: name, kind, size and, of inputs and outputs, the names of units.
+
+        ``analysis`` reads a graph from these and from :attr:`blocks`.
+        """
+        named = {"input": self.input_names, "output": self.output_names}
+        ends = [stage.kind for stage in self.units.stages]
+
+        def names(kind: str, size: int) -> tuple[str, ...]:
+            known = named.get(kind, ())
+            return known if len(known) == size and ends.count(kind) == 1 else ()
+
+        return tuple((stage.name, stage.kind, len(stage.units), names(stage.kind, len(stage.units))) for stage in self.units.stages)
+
+    @cached_property
+    def blocks(self) -> tuple[tuple[int, int, Any, str], ...]:
+        """The blocks of the graph of units: source, target, weights (row = source, a SciPy CSR array) and kind."""
+        return tuple((source, target, weights, kind) for source, target, weights, kind in weighted_blocks(self.units, self.state))
+
+    def compact(self, example: Any) -> Removal:
+        """A smaller module without dead units, as far as its forward allows; see ``removed_units``.
+
+        Parameters
+        ----------
+        example : Tensor, tuple of arguments, or mapping of their names
+            Some rows, on which it is checked that the smaller module answers the same.
+        """
+        return removed_units(self.model(), self.units, self._connected() | ~self.units.removable, example)
 
     def _connected(self) -> Tensor:
         """Which units have edges on every side on which the module has some: bool ``(U,)``."""
