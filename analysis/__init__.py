@@ -22,7 +22,10 @@ from .figures import success_bars as success_bars
 from .figures import success_lines as success_lines
 from .figures import success_map as success_map
 from .figures import success_panels as success_panels
+from .graph import Block as Block
+from .graph import Layer as Layer
 from .graph import LayeredGraph as LayeredGraph
+from .graph import UnitGraph as UnitGraph
 from .graph import carrying_units as carrying_units
 from .graph import needed_levels as needed_levels
 from .graph import path_products as path_products

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .detection import detect_modules
-from .detection.features import alive_edges
+from .detection.alive import alive_wiring
 from .evidence import wilson
-from .graph import LayeredGraph, as_graph, needed_levels, network_of, several_networks
+from .graph import AnyGraph, Wiring, as_graph, needed_levels, network_of, several_networks
 from .hierarchy import Hierarchy, first_appearance
 
 __all__ = ["consensus"]
@@ -28,7 +28,7 @@ CLOSER = 0.15  # factor on `halving` within a seed, whose candidates are alike
 UNKNOWN = 0.25  # factor on `halving` for candidates without a known seed, which may be of one seed or of many
 START = ("seed", "model", "learning_rate", "restarted", "widths")  # fields of an origin; candidates that agree in all began as one network
 Structure = tuple[tuple[int, ...], tuple[int, ...], int]
-Size = Callable[[LayeredGraph, int, int], float]
+Size = Callable[[AnyGraph, int, int], float]
 
 
 def consensus(
@@ -111,7 +111,7 @@ def consensus(
         if not isinstance(cost, Real) or not 0 <= cost < math.inf:
             raise ValueError(f"{name} must be at least 0 and finite, the edges that {what} counts for; got {cost!r}")
     graphs = [as_graph(network) for network in networks]
-    ends = {(g.widths[0], g.widths[-1]) for g in graphs}
+    ends = {(len(g.input_names), len(g.output_names)) for g in graphs}
     if len(ends) > 1:
         raise ValueError(f"candidates must have the same numbers of inputs and outputs; got {sorted(ends)}")
     near, votes, effective = _votes(graphs, [_start(network) for network in networks], halving, _sizes(x, unit_cost, level_cost))
@@ -139,27 +139,29 @@ def _start(network: Any) -> tuple[Any, ...] | None:
 def _sizes(x: ArrayLike | None, unit_cost: float, level_cost: float) -> Size:
     """The size of a candidate, from its graph and its numbers of alive edges and hidden units."""
 
-    def size(graph: LayeredGraph, edges: int, units: int) -> float:
+    def size(graph: AnyGraph, edges: int, units: int) -> float:
         surplus = 0 if x is None else sum(int(np.maximum(levels - 2, 0).sum()) for levels in needed_levels(graph, x))
         return edges + unit_cost * units + level_cost * surplus
 
     return size
 
 
-def _votes(
-    graphs: Sequence[LayeredGraph], starts: Sequence[Hashable], halving: float, size_of: Size
-) -> tuple[list[int], list[float], float]:
+def _votes(graphs: Sequence[AnyGraph], starts: Sequence[Hashable], halving: float, size_of: Size) -> tuple[list[int], list[float], float]:
     """Positions of the candidates with a vote, smallest first, their votes, and the effective number of seeds."""
     families: dict[Hashable, list[tuple[float, int]]] = {}
     known: set[Hashable] = set()
     for i, (graph, start) in enumerate(zip(graphs, starts, strict=True)):
         # Only alive units and the edges between them count.
         alive = graph.alive()
-        edges = alive_edges(graph, alive)
-        key = (start, *(edge.shape for edge in edges), *(np.packbits(part).tobytes() for part in (alive[0], *edges)))
+        wiring = alive_wiring(graph, alive)
+        entries = [np.stack(block.weights.nonzero()) for block in wiring.blocks]
+        read = np.concatenate([alive[layer] for layer in graph.inputs])
+        parts = ((b.source, b.target, b.carry, e.tobytes()) for b, e in zip(wiring.blocks, entries, strict=True))
+        key = (start, wiring.sizes, read.tobytes(), *parts)
         if key not in known:
             known.add(key)
-            size = size_of(graph, sum(int(e.sum()) for e in edges), sum(int(a.sum()) for a in alive[1:-1]))
+            edges = sum(e.shape[1] for b, e in zip(wiring.blocks, entries, strict=True) if not b.carry)
+            size = size_of(graph, edges, _hidden_units(graph, wiring))
             families.setdefault(i if start is None else start, []).append((size, i))
     least = min(min(family) for family in families.values())[0]
     voting: list[tuple[float, int, float]] = []
@@ -177,6 +179,12 @@ def _votes(
     return [i for _, i, _ in voting], [vote for _, _, vote in voting], effective
 
 
+def _hidden_units(graph: AnyGraph, wiring: Wiring) -> int:
+    """The number of alive hidden units; a unit that is carried on counts once."""
+    units = sum(size for layer, size in enumerate(wiring.sizes) if layer not in (*graph.inputs, *graph.outputs))
+    return units - sum(len(b.weights.nonzero()[0]) for b in wiring.blocks if b.carry and b.target not in graph.outputs)
+
+
 def _share(size: float, least: float, halving: float) -> float:
     halvings = (size - least) / (halving * max(least, 1))
     return 2.0**-halvings if halvings <= LAST_HALVING else 0.0
@@ -192,5 +200,5 @@ def _most_voted(structures: Sequence[Hashable], votes: Sequence[float], among: S
 
 
 def _structure(hierarchy: Hierarchy) -> Structure:
-    ends = (first_appearance([labels])[0].tolist() for labels in (hierarchy.labels[0], hierarchy.labels[-1]))
+    ends = (first_appearance([labels])[0].tolist() for labels in (hierarchy.input_labels, hierarchy.output_labels))
     return tuple(next(ends)), tuple(next(ends)), len(hierarchy.modules)

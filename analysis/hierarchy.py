@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .files import write_file
-from .graph import LayeredGraph
+from .graph import AnyGraph
+from .graph.blocks import entries_of
 
 if TYPE_CHECKING:
     import igraph
@@ -43,7 +44,7 @@ class Module:
     units : tuple of (layer, index)
         Original positions, layer by layer.
     inputs, outputs : tuple of int
-        The network's inputs and outputs among its units.
+        The network's inputs and outputs among its units, numbered as ``graph.input_names`` and ``graph.output_names`` are.
     """
 
     index: int
@@ -58,7 +59,7 @@ class Hierarchy:
 
     Attributes
     ----------
-    graph : LayeredGraph
+    graph : LayeredGraph or UnitGraph
         The network as a graph.
     labels : tuple of int arrays, one a layer, of shape (widths[layer],)
         The module of each unit at its original position, -1 for removed units. Numbered by first appearance.
@@ -72,7 +73,7 @@ class Hierarchy:
         The network that ``graph`` was made from.
     """
 
-    graph: LayeredGraph
+    graph: AnyGraph
     labels: tuple[NDArray[np.int64], ...]
     clusters: tuple[NDArray[np.int64], ...]
     support: float | None = None
@@ -98,11 +99,20 @@ class Hierarchy:
         for layer, labels in enumerate(self.labels):
             for index in np.flatnonzero(labels >= 0):
                 units.setdefault(int(labels[index]), []).append((layer, int(index)))
-        last = len(self.graph.weights)
+        ends = [_numbers(self.graph.widths, layers) for layers in (self.graph.inputs, self.graph.outputs)]
         return tuple(
-            Module(m, tuple(units[m]), tuple(i for layer, i in units[m] if layer == 0), tuple(i for layer, i in units[m] if layer == last))
-            for m in sorted(units)
+            Module(m, tuple(units[m]), *(tuple(number[u] for u in units[m] if u in number) for number in ends)) for m in sorted(units)
         )
+
+    @property
+    def input_labels(self) -> NDArray[np.int64]:
+        """The modules of the inputs, in the order of ``graph.input_names``; -1 for removed ones."""
+        return np.concatenate([self.labels[layer] for layer in self.graph.inputs])
+
+    @property
+    def output_labels(self) -> NDArray[np.int64]:
+        """The modules of the outputs, in the order of ``graph.output_names``."""
+        return np.concatenate([self.labels[layer] for layer in self.graph.outputs])
 
     def to_networkx(self) -> nx.DiGraph:
         """A ``networkx.DiGraph`` over module indices, which networkx writes as GraphML, GEXF and GML.
@@ -112,6 +122,7 @@ class Hierarchy:
 
         Examples
         --------
+        >>> from analysis import LayeredGraph
         >>> graph = LayeredGraph.from_weights([[[1.0, 1.0]]])
         >>> Hierarchy(graph, (np.zeros(2, int), np.ones(1, int)), (np.zeros(2, int), np.zeros(1, int))).to_networkx().nodes[0]
         {'inputs': '[0, 1]', 'outputs': '[]', 'units': '[[0, 0], [0, 1]]'}
@@ -168,13 +179,19 @@ def module_graph(hierarchy: Hierarchy) -> nx.DiGraph:
     graph = nx.DiGraph()
     for module in hierarchy.modules:
         graph.add_node(module.index, inputs=module.inputs, outputs=module.outputs, units=module.units)
-    for layer, weight in enumerate(hierarchy.graph.weights):
-        for source, target in np.argwhere(weight):
-            a, b = int(hierarchy.labels[layer][source]), int(hierarchy.labels[layer + 1][target])
+    for block in hierarchy.graph.blocks:
+        for source, target, weight in zip(*entries_of(block.weights), strict=True):
+            a, b = int(hierarchy.labels[block.source][source]), int(hierarchy.labels[block.target][target])
             if a != b and min(a, b) >= 0:
                 known = graph.get_edge_data(a, b, {"edges": 0, "weight": 0.0})
-                graph.add_edge(a, b, edges=known["edges"] + 1, weight=known["weight"] + abs(float(weight[source, target])))
+                graph.add_edge(a, b, edges=known["edges"] + 1, weight=known["weight"] + abs(float(weight)))
     return graph
+
+
+def _numbers(widths: Sequence[int], layers: Sequence[int]) -> dict[tuple[int, int], int]:
+    """The units of some layers, numbered through."""
+    units = [(layer, i) for layer in layers for i in range(widths[layer])]
+    return {unit: number for number, unit in enumerate(units)}
 
 
 def first_appearance(labels: Sequence[NDArray[np.integer]]) -> tuple[NDArray[np.int64], ...]:

@@ -166,6 +166,61 @@ class Vision(nn.Module):
         return self.head(self.layer(x)[:, 0])
 
 
+class Inverted(nn.Module):
+    """An inverted residual with squeeze and excitation, as in MobileNet."""
+
+    def __init__(self, width: int = 6, inner: int = 12) -> None:
+        super().__init__()
+        self.up = nn.Sequential(nn.Conv2d(width, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.Hardswish())
+        self.deep = nn.Sequential(nn.Conv2d(inner, inner, 3, padding=1, groups=inner, bias=False), nn.BatchNorm2d(inner), nn.ReLU6())
+        self.squeeze, self.excite, self.down = nn.Conv2d(inner, 4, 1), nn.Conv2d(4, inner, 1), nn.Conv2d(inner, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.deep(self.up(x))
+        inner = inner * F.hardsigmoid(self.excite(F.relu(self.squeeze(F.adaptive_avg_pool2d(inner, 1)))))
+        return x + self.down(inner)
+
+
+def mobile() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 6, 3, 2, 1), Inverted(), Inverted(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4))
+
+
+class Translation(nn.Module):
+    """Two inputs, of which one attends to the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.core, self.a, self.b = nn.Transformer(8, 2, 1, 1, 12, batch_first=True), nn.Linear(3, 8), nn.Linear(4, 8)
+        self.last = nn.Linear(8, 2)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.last(self.core(self.a(x), self.b(y)))
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.last = nn.LSTM(3, 5, batch_first=True), nn.GRU(5, 4, batch_first=True), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.second(self.first(x)[0])[0][:, -1])
+
+
+class Mixer(nn.Module):
+    """Layers that mix positions beside layers that mix channels."""
+
+    def __init__(self, width: int = 6) -> None:
+        super().__init__()
+        self.patch, self.norm1, self.norm2 = nn.Conv2d(1, width, 4, 4), nn.LayerNorm(width), nn.LayerNorm(width)
+        self.over_places, self.back = nn.Linear(4, 8), nn.Linear(8, 4)
+        self.up, self.down, self.last = nn.Linear(width, 10), nn.Linear(10, width), nn.Linear(width, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        x = x + self.back(F.gelu(self.over_places(self.norm1(x).transpose(1, 2)))).transpose(1, 2)
+        return self.last((x + self.down(F.gelu(self.up(self.norm2(x))))).mean(1))
+
+
 def sigmoids() -> nn.Module:
     return nn.Sequential(nn.Linear(4, 6), nn.Sigmoid(), nn.Linear(6, 5), nn.LayerNorm(5), nn.Softplus(), nn.Linear(5, 2))
 
@@ -190,6 +245,10 @@ ARCHITECTURES: dict[str, tuple[Callable[[], nn.Module], Callable[[], Any]]] = {
     "mixture of experts": (Mixture, lambda: torch.randn(3, 4)),
     "LSTM cell by hand": (LSTM, lambda: torch.randn(3, 3, 3)),
     "vision transformer": (Vision, _images(1, 8)),
+    "inverted residuals": (mobile, _images(3, 16)),
+    "encoder and decoder": (Translation, lambda: (torch.randn(3, 5, 3), torch.randn(3, 6, 4))),
+    "nn.LSTM and nn.GRU": (Recurrent, lambda: torch.randn(3, 3, 3)),
+    "MLP-Mixer": (Mixer, _images(1, 8)),
 }
 
 

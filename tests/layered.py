@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import strategies as st
 
-from analysis.detection.features import alive_edges, reach_features
+from analysis.detection.alive import alive_edges
+from analysis.detection.features import reach_features
 from analysis.graph import LayeredGraph
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -11,10 +11,11 @@ from published import NETWORKS, differences, published_networks, read
 from scipy.spatial.distance import squareform
 
 from analysis import LayeredGraph
+from analysis.detection.alive import alive_edges
 from analysis.detection.distances import cosine_distances
-from analysis.detection.features import alive_edges, reach_features
-from analysis.detection.merging import lone_readers
+from analysis.detection.features import reach_features
 from analysis.detection.modules import detect_modules
+from analysis.detection.readers import lone_readers
 from analysis.hierarchy import first_appearance
 
 # --- Published networks -------------------------------------------------------------------------------------------------------
@@ -180,7 +181,7 @@ def test_groups_that_lone_readers_read_are_apart_though_they_lead_to_the_same() 
     assert lists(detect_modules(graph).labels) == [[0, 0, 1, 1, 1, 2, 2], [0, 1, 2], [3, 4, 3], [3, 4]]
     # One input alone is no group to be left.
     single = [np.array([[1.0, 0], [1, 0], [0, 1]]), np.ones((2, 1))]
-    assert lone_readers(single, np.zeros(3, dtype=int), np.zeros(2, dtype=int))[0].tolist() == [0, 0, 0]
+    assert lone_readers(single, [np.zeros(3, dtype=int), np.zeros(2, dtype=int)])[0].tolist() == [0, 0, 0]
     # A block apart from the rest is left whole, as in one of the published networks.
     block = np.array([[1.0, 0], [0, 1], [1, 0], [0, 1]])
     zeros = np.zeros((4, 2))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from layered import SEEDS, random_graph
 
 from analysis.detection import features as module
-from analysis.detection.features import alive_edges, flipped, path_features, reach_features
+from analysis.detection.alive import alive_edges, flipped
+from analysis.detection.features import path_features, reach_features
 from analysis.graph import LayeredGraph
 
 # x0 -> h0 -> g0 -> y0 and x1 -> h1 -> g0, g1 -> y0, y1

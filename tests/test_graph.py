@@ -316,9 +316,9 @@ def test_unit_values_are_those_of_every_layer() -> None:
         (lambda: as_graph(nx.empty_graph(3, nx.DiGraph)), ValueError, "at least one edge, or nodes of two layers; got none"),
         (lambda: as_graph(nx.DiGraph([(0, 1), (1, 2), (2, 0)])), ValueError, "must be layered; got one with a cycle"),
         (
-            lambda: as_graph(nx.DiGraph([(0, 1), (1, 2), (0, 2)])),
+            lambda: LayeredGraph.from_networkx(nx.DiGraph([(0, 1), (1, 2), (0, 2)])),
             ValueError,
-            r"every edge runs from one layer to the next; got 0 \(layer 0\) -> 2 \(layer 2\)\. Edges that skip a layer are not read: give",
+            r"every edge runs from one layer to the next; got 0 \(layer 0\) -> 2 \(layer 2\)\. UnitGraph\.from_networkx reads",
         ),
         (lambda: as_graph(nx.DiGraph([((0, 0), (1, 0)), ((1, 0), (0, 1))])), ValueError, "must be layered: every edge runs"),
         (lambda: as_graph(igraph.Graph([(0, 1)])), ValueError, "must be directed"),

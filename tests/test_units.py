@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
-from architectures import ARCHITECTURES, language_models
+from architectures import ARCHITECTURES, Mixer, language_models
 from torch import Tensor, nn
 
 from sculpting.models.exporting import arguments_of, first_tensor
 from sculpting.models.groups import UnitMap, units
+from sculpting.models.groups.rules import rules_in_words
+from sculpting.models.groups.weights import weighted_blocks
 
 TRANSFORMERS = ("GPT-2", "Llama", "Llama, grouped keys", "BERT")
 CLOSE = 2e-5
@@ -98,6 +101,7 @@ def check_writers(tried: Tried, found: UnitMap) -> None:
 def check_coverage(model: nn.Module, found: UnitMap) -> None:
     """Every parameter is covered or said to be free."""
     used = {use.parameter for use in found.uses}
+    assert {*found.free} == ({"over_places.weight", "over_places.bias", "back.weight", "back.bias"} if isinstance(model, Mixer) else set())
     for parameter in dict(model.named_parameters()):
         assert (parameter in used) != (parameter in found.free)
         ends = [end for use in found.uses if use.parameter == parameter for end in (use.source, use.target) if end is not None]
@@ -110,13 +114,14 @@ def check_coverage(model: nn.Module, found: UnitMap) -> None:
 
 def test_the_stages_are_in_the_order_of_the_forward() -> None:
     found = units(ARCHITECTURES["decoder by hand"][0]().eval(), torch.randint(0, 11, (2, 6)))
-    assert [(stage.kind, len(stage.units)) for stage in found.stages] == [
-        ("residual", 8), ("query-key", 16), ("gate", 2), ("value", 8), ("residual", 8), ("neuron", 12), ("residual", 8), ("output", 11),
+    assert [(stage.name, stage.kind, len(stage.units)) for stage in found.stages] == [
+        ("table.weight", "input", 8), ("place", "input", 8), ("table", "residual", 8), ("qkv", "query-key", 16), ("pattern", "gate", 2),
+        ("matmul", "value", 8), ("add", "residual", 8), ("up", "neuron", 12), ("add stage", "residual", 8), ("table stage", "output", 11),
     ]  # fmt: skip
     kinds = [(block.source, block.target, block.kind) for block in found.blocks]
     assert kinds == [
-        (0, 1, "dense"), (1, 2, "product"), (1, 2, "product"), (0, 3, "dense"), (2, 3, "gate"), (0, 4, "carry"), (3, 4, "dense"),
-        (4, 5, "dense"), (4, 6, "carry"), (5, 6, "dense"), (6, 7, "dense"),
+        (0, 2, "embedding"), (1, 2, "embedding"), (2, 3, "dense"), (3, 4, "product"), (3, 4, "product"), (2, 5, "dense"), (4, 5, "gate"),
+        (2, 6, "carry"), (5, 6, "dense"), (6, 7, "dense"), (6, 8, "carry"), (7, 8, "dense"), (8, 9, "dense"),
     ]  # fmt: skip
 
 
@@ -200,3 +205,54 @@ def test_masks_cover_what_reads_and_writes_a_unit() -> None:
     assert bool(masks["0.weight"][0].all())
     with pytest.raises(KeyError, match="layer must be one of"):
         found.named("1")
+
+
+def test_edges_of_several_parameters_have_their_norm() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 2, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(8, 1, bias=False))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[[[3.0, 0.0], [0.0, 4.0]]], [[[0.0, 0.0], [0.0, 0.0]]]]))
+        model[3].weight.copy_(torch.tensor([[0.0, 0.0, 0.0, -2.0, 1.0, 1.0, 1.0, 1.0]]))
+    found = units(model, torch.randn(2, 1, 3, 3))
+    blocks = weighted_blocks(found, dict(model.named_parameters()))
+    assert [(source, target, kind, matrix.toarray().tolist()) for source, target, matrix, kind in blocks] == [
+        (0, 1, "conv", [[5.0, 0.0]]),
+        (1, 2, "dense", [[2.0], [2.0]]),
+    ]
+
+
+class LastToken(nn.Module):
+    """A residual stream of which only the last token is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.mix, self.last = nn.Embedding(5, 3), nn.Linear(3, 3), nn.Linear(3, 2)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.table(tokens)
+        x = x + self.mix(x.mean(1, keepdim=True))
+        return self.last(x[:, -1])
+
+
+@pytest.mark.parametrize(("last", "carries"), [(4, 0), (None, 3)])
+def test_a_carry_that_is_the_same_in_all_rows_is_left_out_of_the_graph(last: int | None, carries: int) -> None:
+    tokens = torch.cartesian_prod(torch.arange(4), torch.arange(4), torch.arange(4) if last is None else torch.tensor([last]))
+    found = units(LastToken(), tokens, drop_constant=True)
+    assert sum(len(block.rows) for block in found.blocks if block.kind == "carry") == carries
+    assert [block.kind for block in units(LastToken(), tokens).blocks].count("carry") == 1
+
+
+def test_rotary_pairs_are_mixed_and_not_carried() -> None:
+    transformers = pytest.importorskip("transformers")
+    assert transformers
+    make, example = language_models()["Llama"]
+    model = make().eval()
+    blocks = weighted_blocks(units(model, example()), dict(model.named_parameters()))
+    mixed = [matrix for *_, matrix, kind in blocks if kind == "mix"]
+    assert len(mixed) == 4
+    assert all(matrix.nnz == 16 for matrix in mixed)
+    assert all(matrix.nnz == matrix.shape[0] for *_, matrix, kind in blocks if kind == "carry")
+
+
+def test_the_documentation_has_the_table_of_rules() -> None:
+    page = Path(__file__).parent.parent / "docs" / "any-network.md"
+    assert "\n".join(rules_in_words()) in page.read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from sklearn.cluster import k_means
 
 from ..graph import as_graph, network_of
 from ..hierarchy import Hierarchy
-from .features import alive_edges
+from .alive import alive_wiring
 
 __all__ = ["BASELINES", "detect_baseline"]
 
@@ -33,7 +33,7 @@ def detect_baseline(network: Any, method: str, *, seed: int = 0) -> Hierarchy:
 
     Parameters
     ----------
-    network : LayeredGraph, SparseNetwork, networkx.DiGraph, igraph.Graph or sequence of matrices (n_out, n_in)
+    network : LayeredGraph, UnitGraph, SparseNetwork, networkx.DiGraph, igraph.Graph or sequence of matrices (n_out, n_in)
         Only the positions of nonzero weights matter. Units that are not alive (:meth:`LayeredGraph.alive`) are removed first, as in
         ``detect_modules``.
     method : {"leiden", "louvain", "infomap", "spectral"}
@@ -49,13 +49,13 @@ def detect_baseline(network: Any, method: str, *, seed: int = 0) -> Hierarchy:
     Raises
     ------
     ValueError
-        When the method is unknown, the seed is out of range, or the network is not a layered graph.
+        When the method is unknown, the seed is out of range, or the network has a cycle.
     TypeError
         When ``network`` cannot be read as a network.
 
     Notes
     -----
-    All methods ignore the weights. What each of them optimises:
+    All methods ignore the weights, and edges that carry a unit on are edges like any other. What each of them optimises:
 
     - ``"leiden"``: undirected; modularity, iterated until stable (Traag, Waltman & van Eck, Scientific Reports 2019; igraph).
     - ``"louvain"``: undirected; modularity (Blondel et al., J. Stat. Mech. 2008; networkx).
@@ -83,8 +83,9 @@ def detect_baseline(network: Any, method: str, *, seed: int = 0) -> Hierarchy:
     network = network_of(network)
     graph = as_graph(network)
     alive = graph.alive()
-    starts = np.cumsum([0, *(kept.sum() for kept in alive)])
-    pairs = [np.transpose(edge.nonzero()) + starts[i : i + 2] for i, edge in enumerate(alive_edges(graph, alive))]
+    wiring = alive_wiring(graph, alive)
+    starts = np.cumsum([0, *wiring.sizes])
+    pairs = [np.transpose(block.weights.nonzero()) + starts[[block.source, block.target]] for block in wiring.blocks]
     labels = np.full(sum(graph.widths), -1, dtype=np.int64)
     labels[np.concatenate(alive)] = BASELINES[method](int(starts[-1]), np.concatenate(pairs), int(seed))
     layers = tuple(np.split(labels, np.cumsum(graph.widths)[:-1]))

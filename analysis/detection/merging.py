@@ -1,4 +1,4 @@
-"""Modules: clusters of neighbouring layers merge where nearly all of their edges run between them."""
+"""Modules: clusters of different layers merge where nearly all of their edges run between them."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 
-from ..hierarchy import first_appearance
+from ..graph import Wiring
+from .descendants import SharedDescendants
 
-__all__ = ["lone_readers", "merge_clusters"]
+__all__ = ["merge_clusters"]
 
-# L weight layers; a_i alive units in unit layer i; m modules below, c clusters above.
+# N layers; a_i alive units in layer i; m modules below, c clusters above. A chain of N = L + 1 layers may be given as L matrices.
+
+ALIKE = 0.5  # of the units that one of two clusters leads to, the fraction that both must lead to
 
 
 def merge_clusters(
-    edges: Sequence[NDArray[Any]], clusters: Sequence[NDArray[np.integer]], *, threshold: float = 0.9, ties: str = "published"
+    edges: Wiring | Sequence[NDArray[Any]], clusters: Sequence[NDArray[np.integer]], *, threshold: float = 0.9, ties: str = "published"
 ) -> tuple[NDArray[np.int64], ...]:
     """The module of every unit, from the inputs upward.
 
     Parameters
     ----------
-    edges : sequence of L arrays of shape (a_i, a_{i+1})
-        From :func:`~analysis.detection.features.alive_edges`. A nonzero entry is an edge.
-    clusters : sequence of L + 1 int arrays of shape (a_i,)
+    edges : Wiring, or sequence of L arrays of shape (a_i, a_{i+1})
+        From :func:`~analysis.detection.alive.alive_wiring` or :func:`~analysis.detection.alive.alive_edges`. A nonzero entry is an
+        edge.
+    clusters : sequence of N int arrays of shape (a_i,)
         The cluster of each unit within its layer, numbered 0, 1, ...
     threshold : float in [0, 1]
         Clusters merge where their shares of edges are above it.
@@ -35,15 +37,15 @@ def merge_clusters(
 
     Returns
     -------
-    tuple of L + 1 int arrays of shape (a_i,)
+    tuple of N int arrays of shape (a_i,)
         Units with the same label form one module, in one layer or several.
 
     Notes
     -----
-    Step 6 of the detector of Patil, Michael & Dovrolis, NeurIPS 2023. A cluster joins a module of the layer below if
+    Step 6 of the detector of Patil, Michael & Dovrolis, NeurIPS 2023. A cluster joins a module of the layers that it reads if
 
     - (edges between them / all edges into the cluster) > threshold, and
-    - (edges between them / all edges out of the module's units in that layer) > threshold, which outputs need not meet.
+    - (edges between them / all edges out of the module's units in these layers) > threshold, which outputs need not meet.
 
     Edges are counted; weights are ignored. The tie rule matters for thresholds below 0.5 only: of several modules that fit, the cluster
     joins the one with the largest share of its incoming edges, and of equal ones the one with the lowest label. With symmetric ties it
@@ -52,6 +54,13 @@ def merge_clusters(
     Corrected defects of the published code: a share of no edges is 0 (published: NaN), so an output without edges is a module of its
     own; labels and positions are never confused.
 
+    In a chain a module's edges out of a layer all end in the next one. Where edges skip layers, or layers stand side by side, some end
+    elsewhere. Those that end within the module do not count. Those to a cluster that leads to the same later units
+    (:class:`~analysis.detection.descendants.SharedDescendants`) do not count either: units that pass these edges on, one for each layer
+    between, would be in one cluster with that which is to join. All others count against it.
+
+    Edges that carry a unit on are never counted. A unit with no other incoming edges is the unit that it carries on, and has its module.
+
     Examples
     --------
     >>> first = np.array([[1, 0], [1, 0], [0, 1]], dtype=bool)
@@ -59,109 +68,93 @@ def merge_clusters(
     >>> [part.tolist() for part in labels]
     [[0, 0, 1], [0, 1]]
     """
-    labels = [np.asarray(clusters[0], dtype=np.int64)]
-    fresh = _count(clusters[0])
-    for layer, edge in enumerate(edges):
-        below, position = np.unique(labels[-1], return_inverse=True)
-        above = np.asarray(clusters[layer + 1], dtype=np.int64)
-        counts = _edge_counts(edge, position, len(below), above)
-        joined = _joined(counts, threshold, ties, is_last=layer == len(edges) - 1)
-        names = fresh + np.arange(len(joined))
-        names[joined >= 0] = below[joined[joined >= 0]]
-        fresh += len(joined)
-        labels.append(names[above])
+    wiring = Wiring.of(edges)
+    shared = SharedDescendants(wiring, clusters, ALIKE)
+    labels: list[NDArray[np.int64]] = []
+    fresh = 0
+    for layer, given in enumerate(clusters):
+        cluster = np.asarray(given, dtype=np.int64)
+        names = fresh + np.arange(_count(cluster))
+        fresh += len(names)
+        counts, below = _counted(wiring, labels, layer, cluster)
+        if len(below):
+            shares = counts / np.maximum(counts.sum(axis=0), 1)
+            fits = shares > threshold
+            if layer not in wiring.outputs:
+                others = _elsewhere(wiring, labels, clusters, layer, below, fits, shared)
+                fits &= counts / np.maximum(counts.sum(axis=1, keepdims=True) + others, 1) > threshold
+            joined = _joined(np.where(fits, shares, -1), ties)
+            names[joined >= 0] = below[joined[joined >= 0]]
+        labels.append(_carried(wiring, labels, layer, names[cluster]))
     return tuple(labels)
 
 
-def lone_readers(
-    edges: Sequence[NDArray[Any]], inputs: NDArray[np.integer], above: NDArray[np.integer]
+def _counted(
+    wiring: Wiring, labels: Sequence[NDArray[np.int64]], layer: int, cluster: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The clusters of the inputs and of the first hidden layer, with lone readers and what they read apart.
-
-    1. Inputs that have no reader but one hidden unit, which reads nothing else, are a cluster, unless one input of theirs would be left.
-       Blocks of the network that are not connected with one another are left whole: a cluster of all inputs of one is not divided.
-    2. A hidden unit that alone reads a cluster of inputs, and nothing else, is a cluster.
-
-    Parameters
-    ----------
-    edges : sequence of L arrays of shape (a_i, a_{i+1})
-        From :func:`~analysis.detection.features.alive_edges`. A nonzero entry is an edge.
-    inputs, above : int arrays of shapes (a_0,) and (a_1,)
-        The clusters of both layers, numbered 0, 1, ...
-
-    Returns
-    -------
-    pair of int arrays of the same shapes
-
-    Notes
-    -----
-    Not in the published method, which clusters the two units of ``m = majority(a, b, c)`` and ``n = majority(d, e, f)`` when both are read
-    by the same units, and their six inputs too when that is all they lead to. All that leaves {a, b, c} passes through m, so that they are
-    one sub-function.
-
-    Examples
-    --------
-    >>> edges = [np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 1]]), np.ones((3, 1))]
-    >>> [labels.tolist() for labels in lone_readers(edges, np.array([0, 0, 1, 1]), np.array([0, 0, 0]))]
-    [[0, 0, 1, 1], [0, 1, 1]]
-    """
-    edge = edges[0] != 0
-    if not edge.size:
-        return np.asarray(inputs), np.asarray(above)
-    inputs = _groups_apart(edges, edge, np.asarray(inputs))
-    member = inputs == np.arange(_count(inputs))[:, None]
-    reads = member @ edge.astype(np.int64) > 0
-    lone = (reads & (reads.sum(axis=1) == 1)[:, None] & (reads.sum(axis=0) == 1)).any(axis=0)
-    apart = np.where(lone, _count(above) + np.arange(len(above)), above)
-    return inputs, first_appearance([apart])[0]
+    """Number of edges from each module below to each cluster of a layer, shape (m, c), and the labels of these modules."""
+    into = [block for block in wiring.blocks if block.target == layer and not block.carry]
+    below = np.unique(np.concatenate([labels[source] for source in _sources(wiring, layer)] or [np.zeros(0, dtype=np.int64)]))
+    counts = np.zeros((len(below), _count(cluster)), dtype=np.int64)
+    for block in into:
+        source, target = block.weights.nonzero()
+        places = np.searchsorted(below, labels[block.source][source]) * counts.shape[1] + cluster[target]
+        counts += np.bincount(places, minlength=counts.size).reshape(counts.shape)
+    return counts, below
 
 
-def _groups_apart(edges: Sequence[NDArray[Any]], edge: NDArray[np.bool_], inputs: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Rule 1: the clusters of the inputs."""
-    once = edge.sum(axis=1) == 1
-    alone = (edge.sum(axis=0) > 1) & ~(edge & ~once[:, None]).any(axis=0)
-    reader = np.where(once & edge[:, alone].any(axis=1), edge.argmax(axis=1), -1)
-    labels = np.asarray(inputs, dtype=np.int64)
-    for cluster in range(_count(inputs)):
-        mine = labels == cluster
-        rest = int((reader[mine] < 0).sum())
-        if len(set(reader[mine].tolist())) > 1 and rest != 1 and not (rest == 0 and _is_block(edges, mine)):
-            labels = np.where(mine & (reader >= 0), len(labels) + reader + labels.max(), labels)
-    return first_appearance([labels])[0]
+def _sources(wiring: Wiring, layer: int) -> list[int]:
+    return sorted({block.source for block in wiring.blocks if block.target == layer and not block.carry})
 
 
-def _is_block(edges: Sequence[NDArray[Any]], some: NDArray[np.bool_]) -> bool:
-    """Whether some inputs are all of a part of the network that is not connected with the rest."""
-    ends = np.cumsum([0, *(len(edge) for edge in edges), edges[-1].shape[1]])
-    pairs = [np.stack(edge.nonzero()) + ends[layer : layer + 2, None] for layer, edge in enumerate(edges)]
-    source, target = np.concatenate(pairs, axis=1)
-    graph = sp.coo_array((np.ones(len(source)), (source, target)), shape=(ends[-1], ends[-1]))
-    blocks, block = connected_components(graph, directed=False)
-    of_inputs = block[: ends[1]]
-    return bool(blocks > 1 and (some == (of_inputs == of_inputs[some.argmax()])).all())
+def _elsewhere(
+    wiring: Wiring,
+    labels: Sequence[NDArray[np.int64]],
+    clusters: Sequence[NDArray[np.integer]],
+    layer: int,
+    below: NDArray[np.int64],
+    fits: NDArray[np.bool_],
+    shared: SharedDescendants,
+) -> NDArray[np.int64]:
+    """What counts against joining: edges from the module, in the layers below, to clusters of other layers, shape (m, c)."""
+    sources, found = _sources(wiring, layer), np.zeros(fits.shape, dtype=np.int64)
+    for block in wiring.blocks:
+        if block.source not in sources or block.target == layer or block.carry:
+            continue
+        source, target = block.weights.nonzero()
+        module = labels[block.source][source]
+        left = module != labels[block.target][target] if block.target < layer else np.full(len(target), True)
+        ends = np.stack([np.searchsorted(below, module[left]), np.asarray(clusters[block.target])[target[left]]])
+        pairs, edges = np.unique(ends, axis=1, return_counts=True)
+        for (place, cluster), count in zip(pairs.T.tolist(), edges.tolist(), strict=True):
+            for mine in np.flatnonzero(fits[place]).tolist():
+                if not shared.alike((layer, mine), (block.target, cluster)):
+                    found[place, mine] += count
+    return found
 
 
 def _count(labels: NDArray[np.integer]) -> int:
     return int(labels.max()) + 1 if len(labels) else 0
 
 
-def _edge_counts(edge: NDArray[Any], below: NDArray[np.integer], modules: int, above: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number of edges from each module below to each cluster above, shape (m, c)."""
-    clusters = _count(above)
-    source, target = edge.nonzero()
-    return np.bincount(below[source] * clusters + above[target], minlength=modules * clusters).reshape(modules, clusters)
+def _carried(wiring: Wiring, labels: Sequence[NDArray[np.int64]], layer: int, found: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The labels of a layer, with units that are only carried on in the module that they come from."""
+    into = [block for block in wiring.blocks if block.target == layer]
+    written = np.zeros(len(found), dtype=bool)
+    for block in into:
+        if not block.carry:
+            written[block.weights.nonzero()[1]] = True
+    for block in into:
+        if block.carry:
+            source, target = block.weights.nonzero()
+            same = ~written[target]
+            found[target[same]] = labels[block.source][source[same]]
+    return found
 
 
-def _joined(counts: NDArray[np.int64], threshold: float, ties: str, *, is_last: bool) -> NDArray[np.int64]:
-    """For each cluster above, the module below that it joins, or -1; shape (c,)."""
-    if not len(counts):
-        return np.full(counts.shape[1], -1)
-    into = counts / np.maximum(counts.sum(axis=0), 1)
-    fits = into > threshold
-    if not is_last:
-        fits &= counts / np.maximum(counts.sum(axis=1, keepdims=True), 1) > threshold
-    share = np.where(fits, into, -1)
-    joins = fits.any(axis=0)
+def _joined(shares: NDArray[np.float64], ties: str) -> NDArray[np.int64]:
+    """For each cluster above, the module below that it joins, or -1; shape (c,). Shares that do not fit are -1."""
+    joins = (shares >= 0).any(axis=0)
     if ties == "symmetric":
-        joins &= (share == share.max(axis=0)).sum(axis=0) == 1
-    return np.where(joins, share.argmax(axis=0), -1)
+        joins &= (shares == shares.max(axis=0)).sum(axis=0) == 1
+    return np.where(joins, shares.argmax(axis=0), -1)

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import as_graph, network_of, several_networks
+from ..graph import Wiring, as_graph, network_of, several_networks
 from ..hierarchy import Hierarchy
+from .alive import FEATURES, alive_wiring
 from .clustering import cluster_units
 from .criteria import CRITERIA
 from .distances import DISTANCES
-from .features import FEATURES, alive_edges, flipped, path_features
+from .features import path_features
 from .linkages import LINKAGES, TIES
-from .merging import lone_readers, merge_clusters
+from .merging import merge_clusters
+from .readers import lone_readers
 
 __all__ = ["detect_modules"]
 
@@ -41,7 +43,7 @@ def detect_modules(
     *,
     method: str = "refined",
     features: str = "binary",
-    direction: str = "outgoing",
+    direction: str | None = None,
     linkage: str = "average",
     distance: str = "cosine",
     criterion: str = "modularity",
@@ -54,19 +56,20 @@ def detect_modules(
 
     Parameters
     ----------
-    network : LayeredGraph, SparseNetwork, networkx.DiGraph, igraph.Graph or sequence of matrices (n_out, n_in), or an iterable of these
+    network : LayeredGraph, UnitGraph, SparseNetwork, networkx.DiGraph, igraph.Graph or sequence of matrices (n_out, n_in), or several
         A sequence of matrices is one network, a sequence of sequences of matrices are several. A result of ``sculpt`` stands for its
         sparsest network; a fitted ``MLPClassifier`` or ``MLPRegressor`` of scikit-learn is read too.
     method : {"refined", "published"}
         Refined: the published method with symmetric ties; and a hidden unit that alone reads a group of inputs, and nothing else, is with
-        these inputs, and apart from other units (:func:`~analysis.detection.merging.lone_readers`); not so with incoming paths.
+        these inputs, and apart from other units (:func:`~analysis.detection.readers.lone_readers`); not so with incoming paths.
     features : {"binary", "weighted"}
         Compare units by which units they reach (published), or by the sums over paths of the product of |weight|. Weighted features
         give each layer within reach the same norm (:func:`~analysis.detection.features.reach_features`).
-    direction : {"outgoing", "incoming", "both"}
+    direction : {"outgoing", "incoming", "both"}, optional
         The paths that count. Outgoing: paths to later units (published); each output is a cluster. Incoming: paths from earlier
         units, the same method on the reversed network; each input is a cluster. Both: inputs are compared by their outgoing paths,
-        outputs by their incoming paths, and hidden units by both.
+        outputs by their incoming paths, and hidden units by both. When left out, both where edges carry units on, since a
+        residual stream leads to nearly all that is written later, and outgoing for any other graph.
     linkage : {"average", "complete", "single"}
         The distance of two clusters: the mean (published), largest or smallest distance of their units. Ward's linkage is not offered: it
         needs squared distances from means, which are not defined for cosine and Jaccard distances.
@@ -88,7 +91,8 @@ def detect_modules(
     modularity_threshold : float in [0, 1]
         A clustering of a layer with a weaker modularity must pass the separability tests, with every criterion. Published: 0.2.
     reach : int, optional
-        How many layers the compared paths span at most; all when left out, as published.
+        How many layers the compared paths span at most; all when left out, as published. Where edges skip layers, a layer is as deep as
+        the longest path to it.
 
     Returns
     -------
@@ -98,7 +102,7 @@ def detect_modules(
     Raises
     ------
     ValueError
-        When an argument is out of range, or the network is not a layered graph.
+        When an argument is out of range, or the network has a cycle.
     TypeError
         When ``network`` cannot be read as a network, or is a mixture of networks and other objects.
 
@@ -108,6 +112,9 @@ def detect_modules(
     :func:`~analysis.detection.features.reach_features`, :func:`~analysis.detection.clustering.cluster_units` and
     :func:`~analysis.detection.merging.merge_clusters`. Their documentation lists the corrected defects of the published code. Every
     network has a result, also one without hidden layers, without edges, or with outputs that nothing reaches.
+
+    In a :class:`~analysis.graph.UnitGraph` a unit is compared by what it reaches in all later layers that paths lead to, edges that carry
+    a unit on included. These are not counted when clusters merge: see :func:`~analysis.detection.merging.merge_clusters`.
 
     Examples
     --------
@@ -133,7 +140,7 @@ class _Settings:
 
     method: str
     features: str
-    direction: str
+    direction: str | None
     linkage: str
     distance: str
     criterion: str
@@ -144,7 +151,7 @@ class _Settings:
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices and (name, getattr(self, name)) != ("ties", None):
+            if getattr(self, name) not in choices and (getattr(self, name) is not None or name not in ("ties", "direction")):
                 raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {getattr(self, name)!r}")
         for name in ("merge_threshold", "modularity_threshold"):
             value = getattr(self, name)
@@ -159,24 +166,35 @@ def _hierarchy(network: Any, settings: _Settings, known: dict[Any, Partitions], 
     except (TypeError, ValueError) as error:
         raise type(error)(f"{context}{error}") from error
     alive = graph.alive()
-    edges = alive_edges(graph, alive, settings.features)
+    wiring = alive_wiring(graph, alive, settings.features)
     # Candidates of one run often have the same edges, and binary features depend on nothing else.
-    key = tuple((edge.shape, np.flatnonzero(edge).tobytes()) for edge in edges) if settings.features == "binary" else len(known)
+    key = _key(wiring, graph.inputs) if settings.features == "binary" else len(known)
     if key not in known:
-        known[key] = _partitions(edges, settings)
+        known[key] = _partitions(wiring, graph.inputs, settings)
     labels, clusters = (_at_original_positions(part, alive) for part in known[key])
     return Hierarchy(graph, labels, clusters, network=network)
 
 
-def _partitions(edges: Sequence[NDArray[Any]], settings: _Settings) -> Partitions:
+def _key(wiring: Wiring, inputs: Sequence[int]) -> tuple[Any, ...]:
+    blocks = ((b.source, b.target, b.carry, np.stack(b.weights.nonzero()).tobytes()) for b in wiring.blocks)
+    return wiring.sizes, tuple(inputs), wiring.outputs, *blocks
+
+
+def _partitions(wiring: Wiring, inputs: Sequence[int], settings: _Settings) -> Partitions:
     """Labels and clusters of the alive units."""
-    if settings.direction == "incoming":
-        ties = settings.ties or TIES_OF[settings.method]  # outputs are no inputs: they have no lone readers
-        labels, clusters = _partitions(flipped(edges), replace(settings, direction="outgoing", method="published", ties=ties))
-        return labels[::-1], clusters[::-1]
-    features = path_features(edges, direction=settings.direction, reach=settings.reach)
+    direction = settings.direction or ("both" if any(block.carry for block in wiring.blocks) else "outgoing")
     ties = settings.ties or TIES_OF[settings.method]
-    found = [
+    if direction == "incoming":  # outputs are no inputs: they have no lone readers
+        last = len(wiring.sizes) - 1
+        turned = replace(wiring.flipped(), outputs=tuple(last - i for i in inputs))
+        outputs = [last - i for i in wiring.outputs]
+        labels, clusters = _partitions(turned, outputs, replace(settings, direction="outgoing", method="published", ties=ties))
+        return labels[::-1], clusters[::-1]
+    features = path_features(wiring, direction=direction, reach=settings.reach)
+    if not wiring.is_chain:
+        # In a chain all units of later layers are reached from each layer. Others say nothing of it, but would make overlaps look large.
+        features = tuple(rows[:, rows.any(axis=0)] for rows in features)
+    found = tuple(
         cluster_units(
             rows,
             modularity_threshold=settings.modularity_threshold,
@@ -185,13 +203,13 @@ def _partitions(edges: Sequence[NDArray[Any]], settings: _Settings) -> Partition
             criterion=settings.criterion,
             ties=ties,
         )
-        for rows in features
-    ]
-    if len(found) == len(edges):
-        found.append(np.arange(edges[-1].shape[1]))
-    if settings.method == "refined" and len(edges) > 1:
-        found[:2] = lone_readers(edges, *found[:2])
-    return merge_clusters(edges, found, threshold=settings.merge_threshold, ties=ties), tuple(found)
+        if direction == "both" or layer not in wiring.outputs
+        else np.arange(wiring.sizes[layer])
+        for layer, rows in enumerate(features)
+    )
+    if settings.method == "refined" and len(wiring.sizes) > 2:
+        found = lone_readers(wiring, found, inputs)
+    return merge_clusters(wiring, found, threshold=settings.merge_threshold, ties=ties), found
 
 
 def _at_original_positions(labels: Labels, alive: Sequence[NDArray[np.bool_]]) -> Labels:

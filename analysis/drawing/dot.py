@@ -5,10 +5,12 @@ from __future__ import annotations
 import graphviz
 import numpy as np
 
+from ..graph.blocks import entries_of
 from ..hierarchy import Hierarchy
-from ..layout.ordering import drawn_edges, groups_of
+from ..layout.rows import drawn
 from ..texts import clean
 from .colours import FAINT, INK, NEGATIVE, POSITIVE, region_colours
+from .style import PALE, RAIL
 
 
 def to_dot(hierarchy: Hierarchy, title: str | None = None) -> graphviz.Digraph:
@@ -56,13 +58,14 @@ def _add_modules(dot: graphviz.Digraph, hierarchy: Hierarchy) -> None:
             cluster.attr(label=f"M{module.index}", labelloc="b", labeljust="l", fontsize="9", fontcolor=INK)
             for layer, index in module.units:
                 _add_unit(cluster, hierarchy, layer, index)
-    for index in np.flatnonzero(hierarchy.labels[-1] < 0).tolist():
-        _add_unit(dot, hierarchy, len(hierarchy.graph.weights), index)
+    for layer in hierarchy.graph.outputs:
+        for index in np.flatnonzero(hierarchy.labels[layer] < 0).tolist():
+            _add_unit(dot, hierarchy, layer, index)
 
 
 def _add_unit(dot: graphviz.Digraph, hierarchy: Hierarchy, layer: int, index: int) -> None:
     name = graphviz.escape(clean(hierarchy.graph.unit_name(layer, index)))
-    if layer in (0, len(hierarchy.graph.weights)):
+    if layer in (*hierarchy.graph.inputs, *hierarchy.graph.outputs):
         color = INK if hierarchy.labels[layer][index] >= 0 else FAINT
         look = {"shape": "plaintext", "style": "", "fixedsize": "false", "width": "0", "height": "0", "margin": "0.04"}
         dot.node(_unit(layer, index), label=name, fontcolor=color, **look)
@@ -71,18 +74,25 @@ def _add_unit(dot: graphviz.Digraph, hierarchy: Hierarchy, layer: int, index: in
 
 
 def _add_layers(dot: graphviz.Digraph, hierarchy: Hierarchy) -> None:
-    for layer, groups in enumerate(groups_of(hierarchy)):
+    depths = hierarchy.graph.depths
+    for depth in sorted(set(depths)):
         with dot.subgraph() as row:
             row.attr(rank="same")
-            for index in np.flatnonzero(groups >= 0).tolist():
-                row.node(_unit(layer, index))
+            for layer in (layer for layer, other in enumerate(depths) if other == depth):
+                shown = hierarchy.labels[layer] >= (-1 if layer in hierarchy.graph.outputs else 0)
+                for index in np.flatnonzero(shown).tolist():
+                    row.node(_unit(layer, index))
 
 
 def _add_edges(dot: graphviz.Digraph, hierarchy: Hierarchy) -> None:
-    weights = hierarchy.graph.weights
-    largest = max(float(np.abs(w).max()) for w in weights) or 1.0
-    for layer, edge in enumerate(drawn_edges(hierarchy)):
-        for source, target in np.argwhere(edge).tolist():
-            weight = float(weights[layer][source, target])
-            width = f"{0.5 + 1.5 * abs(weight) / largest:.3f}"
-            dot.edge(_unit(layer, source), _unit(layer + 1, target), color=POSITIVE if weight > 0 else NEGATIVE, penwidth=width)
+    edges = list(drawn(hierarchy))
+    weights = [abs(weight) for b in hierarchy.graph.blocks if not b.carry for weight in entries_of(b.weights)[2].tolist()]
+    largest = max(weights, default=1.0)
+    for edge in edges:
+        width = f"{0.5 + 1.5 * abs(edge.weight) / largest:.3f}"
+        look = (
+            {"color": PALE, "penwidth": f"{RAIL}"}
+            if edge.carry
+            else {"color": POSITIVE if edge.weight > 0 else NEGATIVE, "penwidth": width}
+        )
+        dot.edge(_unit(*edge.source), _unit(*edge.target), **look)

@@ -36,6 +36,8 @@ def paint_map_lines(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: flo
     """Draw the lines from maps to units, with the sum of |weight| as width, in the colour of the module for either sign."""
     from matplotlib.collections import LineCollection
 
+    if not page.frames.maps:
+        return
     weights = weights_of_pixels(hierarchy)
     sums = {one.module: weights[hierarchy.labels[0] == one.module].sum(axis=0) for one in page.frames.maps}
     largest = max((float(row.max()) for row in sums.values()), default=1.0)

@@ -13,6 +13,7 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import NDArray
 
+from ..graph import chain_of
 from ..hierarchy import Hierarchy
 from ..layout.ordering import drawn_edges
 from .colours import shades
@@ -80,7 +81,7 @@ def pixel_maps(hierarchy: Hierarchy, image: tuple[int, int]) -> tuple[PixelMap, 
     >>> [one.weights.tolist() for one in pixel_maps(Hierarchy(graph, labels, labels), (2, 2))]
     [[[1.0, 2.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 3.5]]]
     """
-    height, width = _checked(image, hierarchy.graph.widths[0])
+    height, width = _checked(image, chain_of(hierarchy.graph, "image").widths[0])
     weights = weights_of_pixels(hierarchy).sum(axis=1)
     return tuple(
         PixelMap(module, np.where(hierarchy.labels[0] == module, weights, 0.0).reshape(height, width))
@@ -90,7 +91,7 @@ def pixel_maps(hierarchy: Hierarchy, image: tuple[int, int]) -> tuple[PixelMap, 
 
 def weights_of_pixels(hierarchy: Hierarchy) -> NDArray[np.float64]:
     """The |weight| of each edge from an input to a unit above, if both have modules, else zero; shape (inputs, units above)."""
-    return np.abs(hierarchy.graph.weights[0]) * drawn_edges(hierarchy)[0]
+    return np.abs(chain_of(hierarchy.graph, "image").weights[0]) * drawn_edges(hierarchy)[0]
 
 
 def largest_weight(maps: Sequence[PixelMap]) -> float:

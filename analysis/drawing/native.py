@@ -10,13 +10,14 @@ import numpy as np
 
 from ..hierarchy import Hierarchy
 from ..layout import layered_layout
-from ..layout.ordering import drawn_edges
+from ..layout.rows import drawn
 from .colours import FAINT, INK, NEGATIVE, POSITIVE, region_colours
 from .heat import paint_map_legend, paint_map_lines, paint_maps
 from .images import PixelMap
 from .letters import note_boxes
 from .names import full_name
 from .page_layout import (
+    ENTRY,
     LABELLED,
     LEGEND,
     LINE,
@@ -32,7 +33,8 @@ from .page_layout import (
     region_label,
 )
 from .placeholders import layout_with_maps
-from .style import EDGES, REGIONS, TEXTS, UNITS, crowd_of, opacity_of, widths_of, write
+from .routes import route
+from .style import EDGES, PALE, RAIL, RAILS, REGIONS, TEXTS, UNITS, crowd_of, opacity_of, widths_of, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +47,7 @@ def paint(hierarchy: Hierarchy, ax: Axes | None, title: str | None, maps: Sequen
 
     If there are ``maps``, they are drawn instead of the inputs. The names of elements (``gid``) are ``module-<m>``, ``label-<m>``,
     ``units-<m>``, ``pixels-<m>``, ``edges-<m>-<n>`` from module m to module n, and ``name-<layer>-<index>`` for names that are
-    shortened; their ``label`` is the whole name.
+    shortened; their ``label`` is the whole name. Edges that carry units on are ``carried``.
     """
     from matplotlib.figure import Figure
 
@@ -64,7 +66,7 @@ def paint(hierarchy: Hierarchy, ax: Axes | None, title: str | None, maps: Sequen
     paint_maps(page, ax, scale)
     _paint_names(hierarchy, page, ax, scale)
     _paint_captions(hierarchy, page, ax, scale)
-    _paint_legend(page, ax, scale)
+    _paint_legend(page, ax, scale, any(block.carry for block in hierarchy.graph.blocks))
     paint_map_legend(page, ax, scale)
     if title:
         place = page.width / 2, page.height - MARGIN
@@ -93,11 +95,11 @@ def _paint_regions(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: floa
         )
         box.set(gid=f"module-{module.index}", zorder=REGIONS)
         ax.add_patch(box)
-        region, highest = page.layout.regions[module.index], module.units[-1][0]
+        region = page.layout.regions[module.index]
         below = page.label_below(region)
         # Edges leave regions in the middle of the network at the top, and would run behind a long label.
-        free = below or highest == len(hierarchy.graph.weights)
-        first = right if free else min(page.place(unit)[0] for unit in module.units if unit[0] == highest)
+        free = below or region.highest == len(page.baselines) - 1
+        first = right if free else min(page.place(unit)[0] for unit in module.units if page.layout.level[unit[0]] == region.highest)
         label = region_label(module, first - left - (3 if free else 5), right - left - 3, bool(page.frames.maps))
         y, va = (bottom + 2.5, "bottom") if below else (top - 2.5, "top")
         back = {"boxstyle": "square,pad=0.08", "fc": fill, "ec": "none"}  # no edges behind the letters
@@ -110,12 +112,16 @@ def _paint_edges(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float)
     from matplotlib.collections import LineCollection
 
     bundles: dict[tuple[int, int], list[tuple[float, list[tuple[float, float]]]]] = defaultdict(list)
-    first = 1 if page.frames.maps else 0
-    for layer, edge in enumerate(drawn_edges(hierarchy)[first:], start=first):
-        for source, target in np.argwhere(edge).tolist():
-            pair = int(hierarchy.labels[layer][source]), int(hierarchy.labels[layer + 1][target])
-            ends = [page.place(unit) for unit in ((layer, source), (layer + 1, target))]
-            bundles[pair].append((float(hierarchy.graph.weights[layer][source, target]), ends))
+    rails = []
+    for edge in drawn(hierarchy):
+        if page.frames.maps and edge.source[0] == 0:
+            continue
+        pair = int(hierarchy.labels[edge.source[0]][edge.source[1]]), int(hierarchy.labels[edge.target[0]][edge.target[1]])
+        line = route(hierarchy, page, edge)
+        if edge.carry:
+            rails.append(line)
+        else:
+            bundles[pair].append((edge.weight, line))
     largest = max((abs(weight) for bundle in bundles.values() for weight, _ in bundle), default=1.0)
     crowd = crowd_of(sum(map(len, bundles.values())))
     for (a, b), bundle in sorted(bundles.items()):
@@ -124,6 +130,8 @@ def _paint_edges(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float)
         lines = LineCollection([ends for _, ends in bundle], linewidths=widths, zorder=EDGES, gid=f"edges-{a}-{b}")
         lines.set(color=np.where(weights > 0, POSITIVE, NEGATIVE).tolist(), alpha=opacity_of(crowd), capstyle="round")
         ax.add_collection(lines, autolim=False)
+    if rails:
+        ax.add_collection(LineCollection(rails, linewidths=RAIL * scale, color=PALE, zorder=RAILS, gid="carried"), autolim=False)
 
 
 def _paint_units(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float) -> None:
@@ -164,16 +172,17 @@ def _from_left(names: Names, page: PageLayout) -> list[tuple[tuple[int, int], st
 
 
 def _paint_captions(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float) -> None:
-    for layer, caption in enumerate(captions_of(len(hierarchy.graph.weights))):
-        y = page.baselines[layer] + page.rises[layer] / 2
+    for level, caption in enumerate(captions_of(hierarchy, page.layout)):
+        y = page.baselines[level] + page.rises[level] / 2
         write(ax, (page.left - 8, y), caption, SMALL * scale, ha="right", va="center_baseline", color=FAINT)
 
 
-def _paint_legend(page: PageLayout, ax: Axes, scale: float) -> None:
+def _paint_legend(page: PageLayout, ax: Axes, scale: float, carries: bool) -> None:
     from matplotlib.lines import Line2D
 
-    x, y = (page.width - LEGEND) / 2, MARGIN + SMALL / 2
-    for text, color in (("positive weight", POSITIVE), ("negative weight", NEGATIVE)):
+    entries = [("positive weight", POSITIVE), ("negative weight", NEGATIVE), *([("carried on", PALE)] if carries else [])]
+    x, y = (page.width - LEGEND - ENTRY * carries) / 2, MARGIN + SMALL / 2
+    for text, color in entries:
         ax.add_line(Line2D([x, x + 12], [y, y], color=color, lw=1.4 * scale, zorder=TEXTS))
         write(ax, (x + 15, y), text, SMALL * scale, ha="left", va="center_baseline", color=INK)
-        x += 85
+        x += ENTRY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..hierarchy import Hierarchy, Module
 from ..layout import Layout, Region
+from ..layout.rows import Bundle
 from .images import counted
 from .letters import families_of, without_glyph_warnings
 from .names import full_name, shortened
@@ -22,7 +24,7 @@ PLAIN, LABELLED = 11.0, 19.0  # from the outermost units of a module to the bord
 TEXT, SMALL, SMALLEST = 8.0, 7.0, 6.0
 LINE = 1.25  # height of a line of text, relative to its size
 MARGIN, NEAR = 6.0, 3.0  # to the border of the picture; from a region to the names beside it
-LEGEND = 160.0
+LEGEND, ENTRY = 160.0, 85.0  # the legend of edges, and each further entry of it
 SYMBOL, BESIDE = 15.0, 12.0  # from the start of a symbol to its text; from a text to the next symbol
 NO_FRAMES = Frames()
 
@@ -47,8 +49,8 @@ class PageLayout:
     inputs: Names
     outputs: Names
     step: float
-    baselines: tuple[float, ...]  # y of the first row of each layer
-    rises: tuple[float, ...]  # from the first row of each layer to its last
+    baselines: tuple[float, ...]  # y of the first row of each level
+    rises: tuple[float, ...]  # from the first row of each level to its last
     left: float
     width: float
     height: float
@@ -62,7 +64,11 @@ class PageLayout:
     def place(self, unit: tuple[int, int]) -> tuple[float, float]:
         """The centre of a unit's circle."""
         x, row = self.layout.positions[unit]
-        return self.left + x * self.step, self.baselines[unit[0]] + row * self.step
+        return self.left + x * self.step, self.baselines[self.layout.level[unit[0]]] + row * self.step
+
+    def lane(self, bundle: Bundle) -> list[tuple[float, float]]:
+        """The points through which the edges of a bundle pass."""
+        return [(self.left + x * self.step, self.baselines[level] + row * self.step) for level, x, row in self.layout.lanes.get(bundle, ())]
 
     def frame(self, module: int) -> tuple[float, float, float, float]:
         """Left, bottom, right, top of the map of a module's pixels; it extends as far below the layer as circles."""
@@ -85,15 +91,15 @@ class PageLayout:
 
 def plan_page(hierarchy: Hierarchy, layout: Layout, title: str | None, frames: Frames = NO_FRAMES) -> PageLayout:
     """The layout of a page on which everything has room."""
-    depth = len(hierarchy.graph.weights)
     extent = max([x + 0.55 for x, _ in layout.positions.values()] + [r.right for r in layout.regions.values()])
     step = min(STEP, WIDEST / extent)
-    inputs, outputs = (_set_names(hierarchy, layout, layer, step) for layer in (0, depth))
-    captions = max(text_width(c, SMALL) for c in captions_of(depth))
+    inputs, outputs = (_set_names(hierarchy, layout, layers, step) for layers in (hierarchy.graph.inputs, hierarchy.graph.outputs))
+    captions = max(text_width(c, SMALL) for c in captions_of(hierarchy, layout))
     left = MARGIN + max(captions + 8, inputs.overhang, outputs.overhang)
     needed = left + extent * step + max(MARGIN, inputs.overhang, outputs.overhang)
     texts = text_width(title or "", TEXT, bold=True), text_width(frames.note, SMALL)
-    width = max(needed, max(LEGEND, *texts, legend_width(map_legend(frames))) + 2 * MARGIN)
+    edges = LEGEND + ENTRY * any(block.carry for block in hierarchy.graph.blocks)
+    width = max(needed, max(edges, *texts, legend_width(map_legend(frames))) + 2 * MARGIN)
     rises = (np.array(layout.rows) - 1) * step
     if frames.maps:
         rises[0] = max(0.0, frames.size[1] * step - 2 * radius_at(step))
@@ -122,15 +128,12 @@ def legend_width(texts: tuple[str, ...]) -> float:
     return sum(SYMBOL + text_width(text, SMALL) + BESIDE for text in texts) - BESIDE
 
 
-def captions_of(depth: int) -> list[str]:
-    """The caption of each layer of a network with ``depth`` weight layers.
-
-    Examples
-    --------
-    >>> captions_of(2)
-    ['inputs', 'hidden 1', 'outputs']
-    """
-    return ["inputs", *(f"hidden {i}" for i in range(1, depth)), "outputs"]
+def captions_of(hierarchy: Hierarchy, layout: Layout) -> list[str]:
+    """The caption of each level: the names of its layers, cut where they are long."""
+    names: list[list[str]] = [[] for _ in layout.rows]
+    for layer, level in zip(hierarchy.graph.layers, layout.level, strict=True):
+        names[level].append(layer.name)
+    return [shortened([", ".join(some)])[0] for some in names]
 
 
 def region_label(module: Module, room: float, width: float, pixels: bool = False) -> str:
@@ -162,10 +165,9 @@ def _unit_width(text: str, bold: bool) -> float:
         return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) if text else 0.0
 
 
-def _set_names(hierarchy: Hierarchy, layout: Layout, layer: int, step: float) -> Names:
-    row = sorted((x, unit) for (i, unit), (x, _) in layout.positions.items() if i == layer)
-    names = [full_name(hierarchy, (layer, unit)) for _, unit in row]
-    texts = {(layer, unit): text for (_, unit), text in zip(row, shortened(names), strict=True)}
+def _set_names(hierarchy: Hierarchy, layout: Layout, layers: Sequence[int], step: float) -> Names:
+    row = sorted((x, unit) for unit, (x, _) in layout.positions.items() if unit[0] in layers)
+    texts = dict(zip((unit for _, unit in row), shortened([full_name(hierarchy, unit) for _, unit in row]), strict=True))
     if not texts:
         return Names({})
     space = step * min((b - a for (a, _), (b, _) in pairwise(row)), default=10.0)  # a single unit has room

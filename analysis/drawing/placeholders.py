@@ -8,7 +8,7 @@ from math import ceil
 
 import numpy as np
 
-from ..graph import LayeredGraph
+from ..graph import LayeredGraph, chain_of
 from ..hierarchy import Hierarchy
 from ..layout import Layout, layered_layout
 from ..layout.ordering import groups_of
@@ -94,6 +94,7 @@ def _folded(hierarchy: Hierarchy, modules: np.ndarray) -> tuple[Hierarchy, list[
     first = weights_of_pixels(hierarchy)
     rows = np.stack([first[hierarchy.labels[0] == module].sum(axis=0) for module in modules])
     labels = (modules, *hierarchy.labels[1:])
-    graph = LayeredGraph.from_weights((rows, *hierarchy.graph.weights[1:]), orientation="in_out")
+    above = chain_of(hierarchy.graph, "image").weights[1:]
+    graph = LayeredGraph.from_weights((rows, *above), orientation="in_out")
     folded = Hierarchy(graph, labels, labels)
     return folded, [int(labels[m.units[0][0]][m.units[0][1]]) for m in folded.modules]

@@ -12,7 +12,8 @@ from .letters import families_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-REGIONS, EDGES, UNITS, TEXTS = 1, 2, 3, 4  # from back to front
+REGIONS, RAILS, EDGES, UNITS, TEXTS = 1, 1.5, 2, 3, 4  # from back to front
+PALE, RAIL = "#b4b4b4", 0.9  # colour and width in points of an edge that carries a unit on
 THINNEST, WIDTHS = 0.25, (0.5, 1.6)  # widths of edges in points: the minimum, and those of zero and the largest |weight| in a small network
 FEW_EDGES = 150  # with more edges they get thinner and more transparent
 

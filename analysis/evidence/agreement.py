@@ -109,13 +109,13 @@ def stability(hierarchies: Iterable[Hierarchy]) -> Stability:
         raise ValueError(f"stability needs at least two hierarchies to compare; got {len(members)}")
     for member in members:
         check_hierarchy(member)
-    ends = {(h.graph.widths[0], h.graph.widths[-1]) for h in members}
+    ends = {(len(h.graph.input_names), len(h.graph.output_names)) for h in members}
     if len(ends) > 1:
         raise ValueError(f"hierarchies must have the same numbers of inputs and outputs; got {sorted(ends)}")
     graph = members[0].graph
     return Stability(
-        _agreement(graph.input_names, [h.labels[0] for h in members]),
-        _agreement(graph.output_names, [h.labels[-1] for h in members]),
+        _agreement(graph.input_names, [h.input_labels for h in members]),
+        _agreement(graph.output_names, [h.output_labels for h in members]),
     )
 
 

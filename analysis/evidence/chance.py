@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detection import detect_modules
-from ..graph import LayeredGraph
+from ..graph import AnyGraph
 from ..hierarchy import Hierarchy, check_hierarchy
-from .nulls import rewired, shuffled
+from .nulls import rewired, shuffled, with_weights
 from .quality import modularity, separation
 
 __all__ = ["Significance", "significance"]
@@ -27,7 +27,7 @@ FEWEST = 19  # null networks, for p-values down to LEVEL
 class NullModel(NamedTuple):
     """A null model: how a random network is made, the quality of its hierarchy, and both in words."""
 
-    make: Callable[..., LayeredGraph]
+    make: Callable[..., AnyGraph]
     quality: Callable[[Hierarchy], float]
     subject: str
     networks: str
@@ -189,8 +189,8 @@ def _checked(null: str, nulls: int) -> NullModel:
     return NULLS[null]
 
 
-def _carrying(hierarchy: Hierarchy) -> LayeredGraph:
+def _carrying(hierarchy: Hierarchy) -> AnyGraph:
     """The network without the edges of removed units."""
     kept = [labels >= 0 for labels in hierarchy.labels]
-    weights = tuple(np.where(np.outer(a, b), w, 0) for w, a, b in zip(hierarchy.graph.weights, kept, kept[1:], strict=False))
-    return replace(hierarchy.graph, weights=weights)
+    blocks = hierarchy.graph.blocks
+    return with_weights(hierarchy.graph, [b.weights * kept[b.source][:, None] * kept[b.target] for b in blocks])

@@ -11,6 +11,7 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..graph import chain_of
 from ..hierarchy import Hierarchy, check_hierarchy
 from ..tables import table
 from .silencing import Held, losses_of, replayed
@@ -135,7 +136,7 @@ def lesions(hierarchy: Hierarchy, x: ArrayLike, *, y: ArrayLike | None = None, r
     check_hierarchy(hierarchy)
     if isinstance(random_sets, bool) or not isinstance(random_sets, Integral) or random_sets < FEWEST:
         raise ValueError(f"random_sets must be an integer of at least {FEWEST}; got {random_sets!r}")
-    replay, rng = replayed(hierarchy.graph, x, y), np.random.default_rng(seed)
+    replay, rng = replayed(chain_of(hierarchy.graph, "lesions"), x, y), np.random.default_rng(seed)
     kept = [np.flatnonzero(labels >= 0) for labels in hierarchy.labels[:-1]]
     held = [[np.flatnonzero(labels == m.index) for labels in hierarchy.labels[:-1]] for m in hierarchy.modules]
     sizes = [tuple(len(units) for units in h) for h in held]

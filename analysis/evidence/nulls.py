@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..graph import LayeredGraph, as_graph
+from ..graph import AnyGraph, Block, LayeredGraph, as_graph
+from ..graph.blocks import Matrix, entries_of
 
-__all__ = ["rewired", "shuffled"]
+__all__ = ["rewired", "shuffled", "with_weights"]
 
 # E edges of one layer, between n source and m target units.
 
@@ -19,25 +22,26 @@ __all__ = ["rewired", "shuffled"]
 ROUNDS = 30
 
 
-def rewired(network: Any, *, seed: int | np.random.Generator = 0) -> LayeredGraph:
+def rewired(network: Any, *, seed: int | np.random.Generator = 0) -> AnyGraph:
     """A random network in which every unit has as many incoming and outgoing edges as before.
 
     Parameters
     ----------
-    network : LayeredGraph, or anything that :func:`~analysis.graph.as_graph` reads
+    network : LayeredGraph, UnitGraph, or anything that :func:`~analysis.graph.as_graph` reads
     seed : int or numpy.random.Generator
 
     Returns
     -------
-    LayeredGraph
-        Of the same shape. An edge keeps its weight and its target, so every unit also keeps its incoming weights.
+    LayeredGraph or UnitGraph
+        Of the same shape. An edge keeps its weight and its target, so every unit also keeps its incoming weights. Edges that carry a unit
+        on stay as they are: there is no choice in them.
 
     Notes
     -----
-    Each layer is rewired separately. In every round the source units are paired at random. The edges to targets that only one unit of a
-    pair has are redistributed between the two at random, each unit keeping its number of edges. A trade and its reverse are equally likely,
-    and every arrangement can be reached, so after enough rounds (30) all arrangements are equally likely. These are the global curveball
-    trades of Carstens, Berger & Strona, MethodsX 2018, after Strona et al., Nature Communications 2014.
+    Each block of edges is rewired separately. In every round the source units are paired at random. The edges to targets that only one
+    unit of a pair has are redistributed between the two at random, each unit keeping its number of edges. A trade and its reverse are
+    equally likely, and every arrangement can be reached, so after enough rounds (30) all arrangements are equally likely. These are the
+    global curveball trades of Carstens, Berger & Strona, MethodsX 2018, after Strona et al., Nature Communications 2014.
 
     If all units are alive they stay so: a unit is alive exactly where it has edges on the sides it needs.
 
@@ -50,15 +54,15 @@ def rewired(network: Any, *, seed: int | np.random.Generator = 0) -> LayeredGrap
     """
     rng = np.random.default_rng(seed)
     graph = as_graph(network)
-    return replace(graph, weights=tuple(_rewired_layer(w, rng) for w in graph.weights))
+    return with_weights(graph, [block.weights if block.carry else _rewired_block(block.weights, rng) for block in graph.blocks])
 
 
-def shuffled(network: Any, *, seed: int | np.random.Generator = 0) -> LayeredGraph:
-    """A network with the same edges, and the weights of each layer permuted at random among them.
+def shuffled(network: Any, *, seed: int | np.random.Generator = 0) -> AnyGraph:
+    """A network with the same edges, and the weights of each block permuted at random among them, but for edges that carry a unit on.
 
     Parameters
     ----------
-    network : LayeredGraph, or anything that :func:`~analysis.graph.as_graph` reads
+    network : LayeredGraph, UnitGraph, or anything that :func:`~analysis.graph.as_graph` reads
     seed : int or numpy.random.Generator
 
     Examples
@@ -68,19 +72,33 @@ def shuffled(network: Any, *, seed: int | np.random.Generator = 0) -> LayeredGra
     """
     rng = np.random.default_rng(seed)
     graph = as_graph(network)
-    weights = tuple(w.copy() for w in graph.weights)
-    for weight in weights:
-        edges = weight != 0
-        weight[edges] = rng.permutation(weight[edges])
-    return replace(graph, weights=weights)
+    return with_weights(graph, [block.weights if block.carry else _shuffled_block(block.weights, rng) for block in graph.blocks])
 
 
-def _rewired_layer(weight: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    joined = weight != 0
-    source, target = joined.nonzero()
-    values = weight[source, target]
+def with_weights(graph: AnyGraph, weights: Sequence[Matrix]) -> AnyGraph:
+    """The same graph with other weights, one matrix for each block.
+
+    Examples
+    --------
+    >>> with_weights(as_graph([[[1.0, 2.0]]]), [np.array([[0.0], [3.0]])]).edge_count
+    1
+    """
+    if isinstance(graph, LayeredGraph):
+        return replace(graph, weights=tuple(weights))
+    return replace(graph, blocks=tuple(Block(b.source, b.target, w, b.kind) for b, w in zip(graph.blocks, weights, strict=True)))
+
+
+def _shuffled_block(weight: Matrix, rng: np.random.Generator) -> Matrix:
+    source, target, values = entries_of(weight)
+    return _like(weight, source, target, rng.permutation(values))
+
+
+def _rewired_block(weight: Matrix, rng: np.random.Generator) -> Matrix:
+    source, target, values = entries_of(weight)
+    joined = np.zeros(weight.shape, dtype=bool)
+    joined[source, target] = True
     for _ in range(ROUNDS):
-        partner = _partners(len(weight), rng)
+        partner = _partners(weight.shape[0], rng)
         free = np.flatnonzero(~joined[partner[source], target])
         pair = np.minimum(source, partner[source])[free]
         # The free edge ends of each pair, and its edges in random order; both sorted by pair, so that trades stay within pairs.
@@ -89,6 +107,13 @@ def _rewired_layer(weight: NDArray[np.float64], rng: np.random.Generator) -> NDA
         joined[source[free], target[free]] = False
         source[dealt] = ends
         joined[source[free], target[free]] = True
+    return _like(weight, source, target, values)
+
+
+def _like(weight: Matrix, source: NDArray[np.int64], target: NDArray[np.int64], values: NDArray[np.float64]) -> Matrix:
+    """A matrix of the same shape and form with these entries."""
+    if sp.issparse(weight):
+        return sp.csr_array((values, (source, target)), shape=weight.shape)
     found = np.zeros_like(weight)
     found[source, target] = values
     return found

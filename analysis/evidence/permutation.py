@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..graph import LayeredGraph, as_graph
+from ..graph import LayeredGraph, chain_of
 from ..hierarchy import Hierarchy
 from ..tables import table
 from .silencing import Replay, replayed
@@ -114,7 +114,7 @@ def importance(
     for name, count in (("repeats", repeats), ("samples", samples)):
         if isinstance(count, bool) or not isinstance(count, Integral) or count < 1:
             raise ValueError(f"{name} must be a whole number of at least 1; got {count!r}")
-    graph = network.graph if isinstance(network, Hierarchy) else as_graph(network)
+    graph = chain_of(network.graph if isinstance(network, Hierarchy) else network, "importance")
     replay, rng = replayed(graph, x, y), np.random.default_rng(seed)
     rows = len(replay.x)
     weights = rng.multinomial(rows, np.full(rows, 1 / rows), size=samples)

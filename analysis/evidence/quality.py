@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..detection.alive import alive_wiring
 from ..detection.distances import cosine_distances
-from ..detection.features import alive_edges, reach_features
+from ..detection.features import reach_features
+from ..graph.blocks import Matrix, entries_of
 from ..hierarchy import Hierarchy
 
 __all__ = ["modularity", "separation"]
@@ -33,8 +36,9 @@ def separation(hierarchy: Hierarchy) -> float:
     0.5
     """
     kept = [clusters >= 0 for clusters in hierarchy.clusters]
-    features = reach_features(alive_edges(hierarchy.graph, kept))
-    return float(np.mean([_layer_separation(f, c[k]) for f, c, k in zip(features, hierarchy.clusters, kept, strict=False)]))
+    features = reach_features(alive_wiring(hierarchy.graph, kept))
+    layers = [layer for layer in range(len(kept)) if layer not in hierarchy.graph.outputs]
+    return float(np.mean([_layer_separation(features[i], hierarchy.clusters[i][kept[i]]) for i in layers]))
 
 
 def modularity(hierarchy: Hierarchy, *, weighted: bool = False) -> float:
@@ -49,9 +53,10 @@ def modularity(hierarchy: Hierarchy, *, weighted: bool = False) -> float:
 
     Notes
     -----
-    ``sum over layers and pairs of [A_ij - k_i k_j / m_layer] delta(c_i, c_j), divided by m``: the bipartite modularity of Barber,
-    Physical Review E 76, 066102 (2007), summed over the layers. ``k_i`` are outgoing and ``k_j`` incoming totals in a layer, ``m_layer``
-    is the total of the layer and ``m`` that of all layers. The value is 0 without edges.
+    ``sum over blocks and pairs of [A_ij - k_i k_j / m_block] delta(c_i, c_j), divided by m``: the bipartite modularity of Barber,
+    Physical Review E 76, 066102 (2007), summed over the blocks of edges, which in a chain are the weight layers. ``k_i`` are
+    outgoing and ``k_j`` incoming totals in a block, ``m_block`` is the total of the block and ``m`` that of all blocks. Blocks that carry
+    units on do not count. The value is 0 without edges.
 
     Examples
     --------
@@ -60,15 +65,29 @@ def modularity(hierarchy: Hierarchy, *, weighted: bool = False) -> float:
     0.5
     """
     excess = total = 0.0
-    for weight, below, above in zip(hierarchy.graph.weights, hierarchy.labels, hierarchy.labels[1:], strict=False):
-        edges = np.abs(weight) if weighted else (weight != 0).astype(float)
-        edges = edges[below >= 0][:, above >= 0]
-        same = below[below >= 0][:, None] == above[above >= 0]
-        mass = edges.sum()
-        if mass > 0:
-            excess += edges[same].sum() - np.outer(edges.sum(axis=1), edges.sum(axis=0))[same].sum() / mass
-            total += mass
+    for block in hierarchy.graph.blocks:
+        if block.carry:
+            continue
+        part = _excess(block.weights, hierarchy.labels[block.source], hierarchy.labels[block.target], weighted)
+        excess, total = excess + part[0], total + part[1]
     return float(excess / total) if total else 0.0
+
+
+def _excess(weight: Matrix, below: NDArray[np.int64], above: NDArray[np.int64], weighted: bool) -> tuple[float, float]:
+    """The edges of a block within modules minus those expected by chance, and all its edges."""
+    edges = abs(weight) if weighted else (weight != 0).astype(float)
+    edges = edges[below >= 0][:, above >= 0]
+    mass = edges.sum()
+    if not mass > 0:
+        return 0.0, 0.0
+    below, above = below[below >= 0], above[above >= 0]
+    if not sp.issparse(edges):
+        same = below[:, None] == above
+        return edges[same].sum() - np.outer(edges.sum(axis=1), edges.sum(axis=0))[same].sum() / mass, mass
+    source, target, values = entries_of(edges)
+    count = 1 + max(below.max(), above.max())
+    leaving, entering = (np.bincount(labels, values, count) for labels in (below[source], above[target]))
+    return float(values[below[source] == above[target]].sum() - leaving @ entering / mass), float(mass)
 
 
 def _layer_separation(features: NDArray[np.bool_], clusters: NDArray[np.int64]) -> float:

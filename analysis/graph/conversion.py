@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from numbers import Integral
 from typing import Any
@@ -16,13 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from ..texts import clean
 from .arrays import checked_array
 from .functions import known_loss
+from .layering import is_numbered, layers_of
 
-__all__ = ["adjacency_graph", "adjacency_weights", "networkx_fields", "networkx_graph"]
+__all__ = ["adjacency_graph", "adjacency_weights", "checked_adjacency", "networkx_fields", "networkx_graph"]
 
 
 def adjacency_weights(adjacency: ArrayLike | sp.sparray | sp.spmatrix, widths: Sequence[int]) -> tuple[NDArray[np.float64], ...]:
     """The weights of a square adjacency over all units: see :meth:`LayeredGraph.from_adjacency`."""
-    matrix = _checked_adjacency(adjacency)
+    matrix = checked_adjacency(adjacency)
     if not all(isinstance(width, Integral) and width > 0 for width in widths):
         raise ValueError(f"widths must be positive integers, the number of units in each layer; got {list(widths)}")
     starts = np.concatenate([[0], np.cumsum(widths)])
@@ -36,7 +36,7 @@ def adjacency_weights(adjacency: ArrayLike | sp.sparray | sp.spmatrix, widths: S
 
 def adjacency_graph(adjacency: ArrayLike | sp.sparray | sp.spmatrix, names: Sequence[str]) -> nx.DiGraph:
     """The ``networkx.DiGraph`` of a square adjacency, over the names of its units, or their positions where they have none."""
-    matrix = _checked_adjacency(adjacency)
+    matrix = checked_adjacency(adjacency)
     if matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"adjacency must be square, a row and a column for each unit; got shape {matrix.shape}")
     units: list[Any] = list(names or range(matrix.shape[0]))
@@ -53,13 +53,13 @@ def networkx_fields(graph: nx.DiGraph) -> dict[str, Any]:
     """The fields of the ``LayeredGraph`` of a ``networkx.DiGraph``: see :meth:`LayeredGraph.from_networkx`."""
     if not graph.is_directed() or graph.is_multigraph():
         raise ValueError(f"the graph must be a networkx.DiGraph without parallel edges; got {type(graph).__name__}")
-    layer_of = _layers(graph) if len(graph) else {}
+    layer_of = layers_of(graph) if len(graph) else {}
     if not any(layer_of.values()):
         raise ValueError("the graph must have at least one edge, or nodes of two layers; got none")
     layers: list[list[Any]] = [[] for _ in range(max(layer_of.values()) + 1)]
     for node in graph:
         layers[layer_of[node]].append(node)
-    if _numbered(graph):
+    if is_numbered(graph):
         layers = [sorted(nodes) for nodes in layers]
     position = {node: i for nodes in layers for i, node in enumerate(nodes)}
     edges = [edge for edge in graph.edges(data="weight", default=1.0) if edge[2] != 0]
@@ -95,47 +95,12 @@ def networkx_graph(
     return graph
 
 
-def _checked_adjacency(adjacency: ArrayLike | sp.sparray | sp.spmatrix) -> sp.csr_array:
+def checked_adjacency(adjacency: ArrayLike | sp.sparray | sp.spmatrix) -> sp.csr_array:
+    """An adjacency as a sparse matrix of floats."""
     matrix = sp.coo_array(adjacency if sp.issparse(adjacency) else checked_array(adjacency, "adjacency"))
     # Converted to floats before duplicate entries are added up: small integer types would overflow.
     matrix.data = checked_array(matrix.data, "adjacency")
     return matrix.tocsr()
-
-
-def _numbered(graph: nx.DiGraph) -> bool:
-    """Whether all nodes are pairs ``(layer, index)``."""
-    return all(isinstance(n, tuple) and len(n) == 2 and all(isinstance(v, Integral) for v in n) for n in graph)
-
-
-def _whole(layer: Any) -> bool:
-    try:
-        return float(layer).is_integer()
-    except (TypeError, ValueError):
-        return False
-
-
-def _layers(graph: nx.DiGraph) -> dict[Hashable, int]:
-    given = nx.get_node_attributes(graph, "layer")
-    if len(given) < len(graph) and _numbered(graph):
-        given = {node: node[0] for node in graph}
-    if len(given) == len(graph):
-        wrong = [layer for layer in given.values() if not _whole(layer)]
-        if wrong:
-            raise ValueError(f"the `layer` of every node must be a whole number, inputs 0; got {wrong[0]!r}")
-        layer_of = {node: int(float(layer)) for node, layer in given.items()}
-        first = min(layer_of.values())
-        return {node: layer - first for node, layer in layer_of.items()}
-    if not nx.is_directed_acyclic_graph(graph):
-        raise ValueError("the graph must be layered; got one with a cycle. Give every node a `layer`, inputs 0")
-    generations = list(nx.topological_generations(graph))
-    early = [node for nodes in generations[:-1] for node in nodes if graph.out_degree(node) == 0]
-    if early:
-        warnings.warn(
-            f"every unit before the last layer must lead to another; got {len(early)} without, {early[0]!r} the first, read as removed "
-            "units. If one is an output, give every node its `layer`, and outputs the last",
-            stacklevel=2,
-        )
-    return {node: i for i, nodes in enumerate(generations) for node in nodes}
 
 
 def _check_layered(sources: ArrayLike, targets: ArrayLike, source_names: Sequence[Any], target_names: Sequence[Any]) -> None:
@@ -145,11 +110,11 @@ def _check_layered(sources: ArrayLike, targets: ArrayLike, source_names: Sequenc
         i = int(wrong[0])
         raise ValueError(
             f"the graph must be layered: every edge runs from one layer to the next; got {source_names[i]} (layer {int(sources[i])}) "
-            f"-> {target_names[i]} (layer {int(targets[i])}). Edges that skip a layer are not read: give every node its `layer` where this "
-            "one is wrong, or insert units that pass the value on"
+            f"-> {target_names[i]} (layer {int(targets[i])}). UnitGraph.from_networkx reads edges that skip a layer; "
+            "give every node its `layer` where this one is wrong"
         )
 
 
 def _default_names(graph: nx.DiGraph, nodes: Sequence[Any], prefix: str) -> tuple[str, ...]:
-    numbered = _numbered(graph)
+    numbered = is_numbered(graph)
     return tuple(str(graph.nodes[n].get("name", f"{prefix}{n[1]}" if numbered else n)) for n in nodes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .arrays import checked_array, checked_matrix, kept
+from .blocks import INPUT, OUTPUT, Block, Layer, layer_names
 from .chains import STORED, check_chain, stored
 from .conversion import adjacency_graph, adjacency_weights, networkx_fields, networkx_graph
 from .frames import adjacency_names, columns_of, end_names
@@ -209,6 +211,39 @@ class LayeredGraph:
     def widths(self) -> tuple[int, ...]:
         """Units in each layer, inputs first."""
         return (self.weights[0].shape[0], *(w.shape[1] for w in self.weights))
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers with their names and kinds, as of a :class:`UnitGraph`."""
+        depth = len(self.weights)
+        kinds = [INPUT, *("neuron",) * (depth - 1), OUTPUT]
+        units = [self.input_names, *((),) * (depth - 1), self.output_names]
+        return tuple(map(Layer, layer_names(depth), kinds, self.widths, units))
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The weights as blocks from each layer to the next, as of a :class:`UnitGraph`."""
+        return tuple(Block(i, i + 1, weight) for i, weight in enumerate(self.weights))
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """Positions of the layers of inputs: the first."""
+        return (0,)
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """Positions of the layers of outputs: the last."""
+        return (len(self.weights),)
+
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """For each layer the most blocks on a path that leads there: its position."""
+        return tuple(range(len(self.weights) + 1))
+
+    @property
+    def is_chain(self) -> bool:
+        """True: one block joins each layer with the next."""
+        return True
 
     @property
     def edge_count(self) -> int:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .functions import ACTIVATIONS
 from .layered import LayeredGraph
-from .reading import as_graph
+from .reading import chain_of
 
 __all__ = ["needed_levels"]
 
@@ -63,7 +63,7 @@ def needed_levels(network: Any, x: ArrayLike) -> tuple[NDArray[np.int64], ...]:
     >>> needed_levels(both, rows)[0].tolist()
     [2]
     """
-    graph = as_graph(network)
+    graph = chain_of(network, "needed_levels")
     values = graph.unit_values(x)
     if not len(values[0]):
         raise ValueError(f"x must have at least one row, such as all rows of a truth table; got shape {values[0].shape}")

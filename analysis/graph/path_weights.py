@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import ttest_ind
 
 from .arrays import near_one
-from .reading import as_graph
+from .reading import chain_of
 
 __all__ = ["PathSeparation", "carrying_units", "path_products", "path_separation"]
 
@@ -167,7 +167,7 @@ def carrying_units(network: Any, *, share: float = 0.9) -> tuple[int, ...]:
 
 
 def _sizes(network: Any) -> list[NDArray[np.float64]]:
-    return [np.abs(weight) for weight in as_graph(network).weights]
+    return [np.abs(weight) for weight in chain_of(network, "path products").weights]
 
 
 def _fewest(carried: NDArray[np.float64], share: float) -> int:

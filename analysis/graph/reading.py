@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import networkx as nx
 
+from .conversion import adjacency_graph
 from .estimators import estimator_fields, is_estimator
-from .frames import is_frame
+from .frames import adjacency_names, is_frame
 from .functions import known_loss
 from .layered import LayeredGraph
+from .layering import skips_layers
+from .unit_graph import UnitGraph
 
-__all__ = ["as_graph", "network_of", "several_networks"]
+__all__ = ["AnyGraph", "as_graph", "chain_of", "network_of", "several_networks"]
+
+AnyGraph: TypeAlias = LayeredGraph | UnitGraph
 
 
 def network_of(value: Any) -> Any:
@@ -38,13 +43,14 @@ def network_of(value: Any) -> Any:
     return value.network
 
 
-def as_graph(network: Any) -> LayeredGraph:
-    """The :class:`LayeredGraph` of a network in any supported form.
+def as_graph(network: Any) -> AnyGraph:
+    """The graph of a network in any supported form: a :class:`LayeredGraph` of a chain of layers, a :class:`UnitGraph` of any other.
 
     Parameters
     ----------
-    network : LayeredGraph, networkx.DiGraph, igraph.Graph, sequence of matrices (n_out, n_in), data frame, or object with ``weights``
-        A data frame is an adjacency over units that have names: see :meth:`LayeredGraph.from_adjacency`.
+    network : LayeredGraph, UnitGraph, networkx.DiGraph, igraph.Graph, sequence of matrices (n_out, n_in), data frame, or object
+        A data frame is an adjacency over units that have names: see :meth:`LayeredGraph.from_adjacency`. A graph with edges that skip a
+        layer, or that carry a unit on, is read by :meth:`UnitGraph.from_networkx`.
         An object with ``weights`` (such as a ``SparseNetwork``) may also have ``biases``, ``activations``, ``input_names``,
         ``output_names`` and ``loss``. A result with a ``network`` stands for it. A fitted ``MLPClassifier`` or
         ``MLPRegressor`` of scikit-learn is read with its activations and names. For matrices (n_in, n_out) see
@@ -55,22 +61,26 @@ def as_graph(network: Any) -> LayeredGraph:
     TypeError
         When ``network`` is none of these.
     ValueError
-        When it is not a layered graph.
+        When it has a cycle, or an edge runs within a layer or to an earlier one.
 
     Examples
     --------
     >>> as_graph([[[1.0, 1.0]], [[1.0]]]).widths
     (2, 1, 1)
+    >>> type(as_graph(nx.DiGraph([("x", "h"), ("h", "y"), ("x", "y")]))).__name__
+    'UnitGraph'
     """
     network = network_of(network)
-    if isinstance(network, LayeredGraph):
+    if isinstance(network, (LayeredGraph, UnitGraph)):
         return network
-    if isinstance(network, nx.Graph):
-        return LayeredGraph.from_networkx(network)
     if "igraph" in sys.modules and isinstance(network, sys.modules["igraph"].Graph):
-        return LayeredGraph.from_igraph(network)
+        if not network.is_directed():
+            raise ValueError("the igraph graph must be directed; got an undirected one")
+        network = network.to_networkx()
     if is_frame(network):
-        return LayeredGraph.from_adjacency(network)
+        network = adjacency_graph(network, adjacency_names(network))
+    if isinstance(network, nx.Graph):
+        return UnitGraph.from_networkx(network) if skips_layers(network) else LayeredGraph.from_networkx(network)
     if getattr(network, "ndim", 0) == 2:
         raise TypeError(
             "a single matrix may be weights or an adjacency; give [matrix] for the weights (n_out, n_in) of one layer, "
@@ -84,8 +94,30 @@ def as_graph(network: Any) -> LayeredGraph:
     if isinstance(network, Sequence) and not isinstance(network, (str, bytes)):
         return LayeredGraph.from_weights(network)
     raise TypeError(
-        "the network must be a SparseNetwork, a LayeredGraph, a sequence of weight matrices (n_out, n_in), a networkx.DiGraph, "
-        f"an igraph.Graph, a fitted MLPClassifier or a result that has a network; got {type(network).__name__}"
+        "the network must be a SparseNetwork, a LayeredGraph, a UnitGraph, a sequence of weight matrices (n_out, n_in), "
+        f"a networkx.DiGraph, an igraph.Graph, a fitted MLPClassifier or a result that has a network; got {type(network).__name__}"
+    )
+
+
+def chain_of(network: Any, what: str) -> LayeredGraph:
+    """The :class:`LayeredGraph` of a network.
+
+    Raises
+    ------
+    ValueError
+        When it is a :class:`UnitGraph`; ``what`` is the call that needs more.
+
+    Examples
+    --------
+    >>> chain_of([[[1.0, 1.0]]], "lesions").widths
+    (2, 1)
+    """
+    graph = as_graph(network)
+    if isinstance(graph, LayeredGraph):
+        return graph
+    raise ValueError(
+        f"{what} must have a LayeredGraph, a chain of layers whose function is known; got a UnitGraph of {len(graph.layers)} layers, which "
+        "says how units are wired and not what they compute. For a chain of layers give its weight matrices"
     )
 
 
@@ -127,7 +159,7 @@ def several_networks(networks: Any) -> list[Any] | None:
 
 
 def _is_graph(value: Any) -> bool:
-    known = (LayeredGraph, nx.Graph, *((sys.modules["igraph"].Graph,) if "igraph" in sys.modules else ()))
+    known = (LayeredGraph, UnitGraph, nx.Graph, *((sys.modules["igraph"].Graph,) if "igraph" in sys.modules else ()))
     return isinstance(value, known) or (hasattr(value, "weights") and not is_frame(value)) or _is_result(value) or is_estimator(value)
 
 

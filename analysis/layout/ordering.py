@@ -28,9 +28,9 @@ def groups_of(hierarchy: Hierarchy) -> tuple[NDArray[np.int64], ...]:
 
 
 def drawn_edges(hierarchy: Hierarchy) -> tuple[NDArray[np.bool_], ...]:
-    """For each weight layer, which edges join two units that have modules; shapes as the weights."""
+    """For each weight layer of a chain, which edges join two units that have modules; shapes as the weights."""
     kept = [labels >= 0 for labels in hierarchy.labels]
-    return tuple((w != 0) & kept[i][:, None] & kept[i + 1] for i, w in enumerate(hierarchy.graph.weights))
+    return tuple((b.weights != 0) & kept[b.source][:, None] & kept[b.target] for b in hierarchy.graph.blocks)
 
 
 def spans_of(groups: Labels) -> NDArray[np.int64]:

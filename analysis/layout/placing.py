@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +13,7 @@ from scipy.optimize import isotonic_regression, nnls
 
 from ..hierarchy import Hierarchy
 from .ordering import Labels, Matrices, drawn_edges, groups_of, order_groups, order_units, spans_of
+from .rows import Bundle, in_rows
 
 PAD = 0.55  # from the outermost unit to the border of its region; 1 is the distance of two units
 LABEL = 0.5  # more room on the left of a region with edges below and above, so that they pass beside the label
@@ -24,7 +25,7 @@ ROUNDS = 2
 
 @dataclass(frozen=True)
 class Region:
-    """The rectangle of a module: an interval of x, in all layers from ``lowest`` to ``highest``."""
+    """The rectangle of a module: an interval of x, on all levels from ``lowest`` to ``highest``."""
 
     left: float
     right: float
@@ -39,16 +40,22 @@ class Layout:
     Attributes
     ----------
     positions : dict of (layer, index) to (x, row)
-        Of all units of modules, and of all outputs. Rows count upward from 0 within a layer.
+        Of all units of modules, and of all outputs. Rows count upward from 0 within a level.
     rows : tuple of int
-        Number of rows of each layer: one, unless it is very wide.
+        Number of rows of each level: one, unless it is very wide.
     regions : dict of int to Region
-        The rectangle of each module. If two modules share a layer, their intervals do not touch.
+        The rectangle of each module. If two modules share a level, their intervals do not touch.
+    level : tuple of int
+        For each layer, how far up it stands: in a chain its position, else its depth.
+    lanes : dict of bundle to tuple of (level, x, row)
+        Where the edges of a bundle that skips levels pass: see :func:`~analysis.layout.rows.in_rows`.
     """
 
     positions: dict[tuple[int, int], tuple[float, int]]
     rows: tuple[int, ...]
     regions: dict[int, Region]
+    level: tuple[int, ...] = ()
+    lanes: dict[Bundle, tuple[tuple[int, float, int], ...]] = field(default_factory=dict)
 
 
 def layered_layout(hierarchy: Hierarchy) -> Layout:
@@ -68,6 +75,23 @@ def layered_layout(hierarchy: Hierarchy) -> Layout:
     >>> round(layout.positions[0, 1][0] - layout.positions[0, 0][0], 3)
     1.0
     """
+    rows = in_rows(hierarchy)
+    found = _chain_layout(rows.hierarchy)
+    if rows.hierarchy is hierarchy:
+        return replace(found, level=rows.level)
+    units = [(layer, i) for layer, width in enumerate(hierarchy.graph.widths) for i in range(width)]
+    places = {(layer, i): (rows.level[layer], rows.start[layer] + i) for layer, i in units}
+    return Layout(
+        {unit: found.positions[place] for unit, place in places.items() if place in found.positions},
+        found.rows,
+        {rows.numbers[number]: region for number, region in found.regions.items() if rows.numbers[number] >= 0},
+        rows.level,
+        {bundle: tuple((place[0], *found.positions[place]) for place in lane) for bundle, lane in rows.lanes.items()},
+    )
+
+
+def _chain_layout(hierarchy: Hierarchy) -> Layout:
+    """The layout of a chain of layers."""
     groups, edges = groups_of(hierarchy), drawn_edges(hierarchy)
     group_order = order_groups(groups, edges)
     layers = order_units(groups, edges, group_order)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..drawing.images import PixelMap
-from ..drawing.page_layout import captions_of
+from ..graph import LayeredGraph
 from ..hierarchy import Hierarchy, module_graph
-from ..layout.ordering import drawn_edges
+from ..layout.rows import drawn
 
 __all__ = ["COLUMNS", "PIXEL_COLUMNS", "TITLE", "facts_of", "headline_of", "pixel_headline", "pixel_row", "rows_of"]
 
@@ -29,15 +29,16 @@ def headline_of(hierarchy: Hierarchy) -> str:
 def facts_of(hierarchy: Hierarchy) -> list[tuple[str, str]]:
     """Names and texts: edges and units that are left, and accuracy and support where they are known."""
     graph = hierarchy.graph
-    undrawn = graph.edge_count - sum(int(edge.sum()) for edge in drawn_edges(hierarchy))
+    undrawn = graph.edge_count - sum(not edge.carry for edge in drawn(hierarchy))
     lost = f"; {undrawn} of them at removed units, not drawn" if undrawn else ""
-    captions = captions_of(len(graph.weights))
+    ends = ("inputs", "outputs")  # of a chain, whose hidden layers are "hidden 1", "hidden 2", ...
     units = [
-        f"{(a >= 0).sum()} of {len(a)} {'in ' if caption.startswith('hidden') else ''}{caption}"
-        for a, caption in zip(hierarchy.labels, captions, strict=True)
+        f"{(a >= 0).sum()} of {len(a)} {'' if layer.name in ends else 'in '}{layer.name}"
+        for a, layer in zip(hierarchy.labels, graph.layers, strict=True)
     ]
+    possible = sum(int(np.prod(block.weights.shape)) for block in graph.blocks if not block.carry)
     facts = [
-        ("edges", f"{graph.edge_count} of {sum(w.size for w in graph.weights)} (density {graph.density:.3f}){lost}"),
+        ("edges", f"{graph.edge_count} of {possible} (density {graph.density:.3f}){lost}"),
         ("units", ", ".join(units)),
     ]
     accuracy = getattr(hierarchy.network, "accuracy", None)
@@ -54,8 +55,10 @@ def rows_of(hierarchy: Hierarchy) -> list[tuple[str, ...]]:
     graph, flow = hierarchy.graph, module_graph(hierarchy)
     rows: list[tuple[str, ...]] = []
     for module in hierarchy.modules:
-        layers = np.bincount([layer for layer, _ in module.units], minlength=len(graph.weights) + 1)
-        hidden = [f"{count} in layer {layer}" for layer, count in enumerate(layers) if count and 0 < layer < len(graph.weights)]
+        counts = np.bincount([layer for layer, _ in module.units], minlength=len(graph.widths))
+        ends = (*graph.inputs, *graph.outputs)
+        names = [str(layer) if isinstance(graph, LayeredGraph) else graph.layers[layer].name for layer in range(len(counts))]
+        hidden = [f"{count} in layer {names[layer]}" for layer, count in enumerate(counts) if count and layer not in ends]
         inputs = _list([graph.input_names[i] for i in module.inputs])
         outputs = _list([graph.output_names[i] for i in module.outputs])
         sources = _list([f"M{index}" for index in sorted(flow.predecessors(module.index))])

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import adjusted_rand_score
 
+from ..graph import LayeredGraph
 from ..hierarchy import Hierarchy, Module, check_hierarchy, first_appearance, module_graph
 from .matching import equal_modules
 from .order import order_agreement
@@ -71,7 +72,7 @@ class Comparison:
         Whether the network computes the truth table. None without a table, or where the biases of the network are not known.
     valid : bool or None
         Exact, or another valid decomposition of the function, by the rules of
-        :func:`~analysis.truth.validity.judge_decomposition`. None where the truth has no truth table.
+        :func:`~analysis.truth.validity.judge_decomposition`. None where the truth has no truth table, or the network is no chain of layers.
     reasons : tuple of str
         Why the decomposition is not valid.
     boundaries : tuple of Boundary
@@ -109,8 +110,8 @@ def compare(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLike
     found : Hierarchy
     truth : networkx.DiGraph, Hierarchy, or sequence of int arrays
         Another hierarchy, or somebody else's labels of the same network: an array for each layer, -1 for units without a module. Or a
-        ground truth. Its nodes have ``inputs`` and ``outputs`` (positions), and optionally ``name`` and ``function``. An edge runs from
-        each module to the modules that read it.
+        ground truth. Its nodes have ``inputs`` and ``outputs`` (positions among ``graph.input_names`` and ``graph.output_names``), and
+        optionally ``name`` and ``function``. An edge runs from each module to the modules that read it.
 
         The graph attributes ``truth.graph["x"]`` and ``truth.graph["y"]`` are needed for the verdict on validity. They are the complete
         truth table, arrays of 0 and 1 of shapes (2^n, n) and (2^n, k). ``truth.graph["input_names"]`` and ``["output_names"]``, where they
@@ -150,14 +151,14 @@ def compare(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLike
     extra = tuple(m.index for m in found.modules if m.index not in {i for i, _ in pairs})
     exact = not missing and not extra
     groups = [[ends[node][side] for node in truth] for side in (0, 1)]
-    table = TruthTable.of(truth)
+    table = TruthTable.of(truth) if isinstance(found.graph, LayeredGraph) else None
     judged = None if table is None else judge_decomposition(found, list(ends.values()), table)
     valid, reasons = (None, ()) if judged is None else (judged.valid, judged.reasons)
     if judged is not None and exact and (connected or _is_reached(judged)):
         valid, reasons = True, ()
-    inputs, outputs = (_grouping(labels, side) for labels, side in zip((found.labels[0], found.labels[-1]), groups, strict=True))
+    inputs, outputs = (_grouping(labels, side) for labels, side in zip((found.input_labels, found.output_labels), groups, strict=True))
     graphs = module_graph(found), _with_ends(truth, ends)
-    read = [np.flatnonzero(labels >= 0).tolist() for labels in (found.labels[0], found.labels[-1])]
+    read = [np.flatnonzero(labels >= 0).tolist() for labels in (found.input_labels, found.output_labels)]
     order = order_agreement(*graphs, *read)
     names = (partial(_name_found, found), partial(_name_truth, found, truth, ends))
     word, reason = verdict_of(*graphs, exact and connected, exact, valid, reasons, names)
@@ -229,9 +230,10 @@ def _is_reached(judged: Verdict) -> bool:
 
 def _wrong_rows(found: Hierarchy, table: TruthTable | None) -> NDArray[np.int64] | None:
     """For each output, the rows in which the network differs from the table; None where it has no biases, as a graph made of a mask."""
-    if table is None or not any(np.any(bias) for bias in found.graph.biases):
+    graph = found.graph
+    if table is None or not isinstance(graph, LayeredGraph) or not any(np.any(bias) for bias in graph.biases):
         return None
-    return wrong_rows(found.graph, table)
+    return wrong_rows(graph, table)
 
 
 def _score(inputs: Grouping, outputs: Grouping, order: float | None, counts: Sequence[int]) -> float:
@@ -245,7 +247,7 @@ def _ends(found: Hierarchy, truth: nx.DiGraph) -> dict[object, Ends]:
     check_truth(truth)
     if not len(truth):
         raise ValueError("the truth must have at least one module, as task.truth(hidden_layers=2) has; got none")
-    widths = found.graph.widths
+    counts = len(found.graph.input_names), len(found.graph.output_names)
     _check_order(found, truth)
     ends = {}
     for node, facts in truth.nodes(data=True):
@@ -255,12 +257,12 @@ def _ends(found: Hierarchy, truth: nx.DiGraph) -> dict[object, Ends]:
             raise ValueError(
                 f"every module of the truth must have `inputs` and `outputs`, tuples of positions; got {facts} for {node!r}"
             ) from error
-    for side, (what, count) in enumerate((("inputs", widths[0]), ("outputs", widths[-1]))):
+    for side, (what, count) in enumerate(zip(("inputs", "outputs"), counts, strict=True)):
         positions = [p for e in ends.values() for p in e[side]]
         if len(set(positions)) != len(positions) or not all(0 <= p < count for p in positions):
             raise ValueError(f"the truth must give each of the network's {count} {what} to one module at most; got {sorted(positions)}")
     if truth.graph.get("some_inputs"):
-        read = {int(i) for i in np.flatnonzero(found.labels[0] >= 0)}
+        read = {int(i) for i in np.flatnonzero(found.input_labels >= 0)}
         ends = {node: (tuple(i for i in inputs if i in read) or inputs, outputs) for node, (inputs, outputs) in ends.items()}
     return ends
 
@@ -299,8 +301,9 @@ def _report(found: Hierarchy, truth: nx.DiGraph, c: Comparison, wrong: NDArray[n
     differ = "connected in another way than in the truth" if c.exact else f"{len(c.missing)} missing and {len(c.extra)} extra"
     verdict = "yes" if c.connected else f"no, {differ}"
     how = ", connected as in the truth" if c.connected else ""
-    depth, here = truth.graph.get("hidden_layers"), len(found.graph.weights) - 1
-    other_depth = [] if depth in (None, here) else [f"the truth is that of {depth} hidden layers, the network has {here}"]
+    depth, here = truth.graph.get("hidden_layers"), len(found.graph.widths) - 2
+    is_same = depth in (None, here) or not isinstance(found.graph, LayeredGraph)
+    other_depth = [] if is_same else [f"the truth is that of {depth} hidden layers, the network has {here}"]
     lines = [*_preface(found, truth, c, wrong), *other_depth, f"exact: {verdict} ({len(c.matched)} of {len(truth)} modules match{how})"]
     if c.valid and not c.connected:
         lines.append("another valid decomposition: every module passes on what it must and no more")

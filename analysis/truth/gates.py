@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.linear_model import LogisticRegression
 
 from ..evidence.silencing import silenced
+from ..graph import chain_of
 from ..hierarchy import Hierarchy, Module, check_hierarchy
 from ..tables import table
 from .truth_table import TruthTable, check_truth
@@ -130,10 +131,11 @@ def function_map(hierarchy: Hierarchy, truth: nx.DiGraph) -> FunctionMap:
     ({'p': 0, 'q': 1}, 1.0)
     """
     check_hierarchy(hierarchy)
+    graph = chain_of(hierarchy.graph, "function_map")
     x, y = _checked_table(hierarchy, truth)
     gates = _gates(truth, y)
-    values = hierarchy.graph.unit_values(x)
-    decided = hierarchy.graph.decisions(values[-1])
+    values = graph.unit_values(x)
+    decided = graph.decisions(values[-1])
     tops = [_top_units(hierarchy, module) for module in hierarchy.modules]
     readout = _readouts([*values[:-1], decided], tops, [bits for bits, _ in gates.values()])
     losses = np.stack([_losses(hierarchy, module, values, y) for module in hierarchy.modules])
@@ -251,7 +253,7 @@ def _users(name: str, truth: nx.DiGraph, outputs: int) -> set[int]:
 
 
 def _top_units(hierarchy: Hierarchy, module: Module) -> Sequence[tuple[int, int]]:
-    last = len(hierarchy.graph.weights)
+    last = len(hierarchy.graph.widths) - 1
     read = [*leaving_units(hierarchy, module), *((last, output) for output in module.outputs)]
     return read or [unit for unit in module.units if unit[0] == module.units[-1][0]]
 
@@ -283,9 +285,10 @@ def _losses(hierarchy: Hierarchy, module: Module, values: Sequence[NDArray[np.fl
     """The loss of each output when the module is silenced, shape (k,)."""
     held = [np.flatnonzero(labels == module.index) for labels in hierarchy.labels]
     means = [layer.mean(axis=0) for layer in values]
-    after = silenced(hierarchy.graph, held[:-1], means).evaluate(values[0])
+    graph = chain_of(hierarchy.graph, "function_map")
+    after = silenced(graph, held[:-1], means).evaluate(values[0])
     after[:, held[-1]] = means[-1][held[-1]]
-    drop = _balanced_accuracy(hierarchy.graph.decisions(values[-1]), y) - _balanced_accuracy(hierarchy.graph.decisions(after), y)
+    drop = _balanced_accuracy(graph.decisions(values[-1]), y) - _balanced_accuracy(graph.decisions(after), y)
     return np.clip(2 * drop, 0, 1)
 
 

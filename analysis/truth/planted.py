@@ -1,4 +1,4 @@
-"""Random layered networks with planted modules: a ground truth for every detector."""
+"""Random networks with planted modules: a ground truth for every detector."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import LayeredGraph
+from ..graph import Block, Layer, LayeredGraph, UnitGraph
+from ..graph.blocks import layer_names
 from ..hierarchy import Hierarchy
 
 __all__ = ["planted_hierarchy"]
@@ -21,10 +22,11 @@ __all__ = ["planted_hierarchy"]
 DEEPEST = 3  # layers of a level at most
 
 _Choices = tuple[tuple[int, ...], ...]  # for each module of a level, the modules it reads
+_Edges = dict[tuple[int, int], NDArray[np.bool_]]  # for each two layers that edges join
 
 
 class _Layer(NamedTuple):
-    """For each unit of a layer, its module and the module that it reads in the layer below; both of shape (a_i,)."""
+    """For each unit of a layer, its module and the module that it reads below; both of shape (a_i,)."""
 
     labels: NDArray[np.int64]
     sources: NDArray[np.int64]
@@ -43,8 +45,8 @@ class _Block(NamedTuple):
         return sum(map(len, self.reads)) or len(self.modules)
 
 
-def planted_hierarchy(modules: Sequence[int], units: int, *, cross_edges: float = 0.0, seed: int = 0) -> Hierarchy:
-    """A random layered network with known modules.
+def planted_hierarchy(modules: Sequence[int], units: int, *, cross_edges: float = 0.0, skips: float = 0.0, seed: int = 0) -> Hierarchy:
+    """A random network with known modules: a chain of layers, or with edges that skip layers.
 
     Parameters
     ----------
@@ -53,7 +55,11 @@ def planted_hierarchy(modules: Sequence[int], units: int, *, cross_edges: float 
     units : int
         Number of units in all, inputs and outputs included.
     cross_edges : float, at least 0
-        Additional random edges as a fraction of the planted ones: between unwired units of neighbouring layers and different modules.
+        Additional random edges as a fraction of the planted ones: between unwired units of neighbouring layers and different modules, and
+        with ``skips`` also of layers that are two apart.
+    skips : float in [0, 1]
+        The probability that a module also reads one module of a level further down, and that a module of three layers has edges from its
+        first to its third. With any such edge the graph is a :class:`~analysis.graph.UnitGraph`.
     seed : int
 
     Returns
@@ -73,7 +79,7 @@ def planted_hierarchy(modules: Sequence[int], units: int, *, cross_edges: float 
     wired to the next. The first layer of a module that reads others consists of ports, the same number for each module that it reads.
     A port is wired to all units of the last layer of that module and to no others. A module reads all modules of the level below, or a
     subset of k of them if there are as many modules as such subsets, one subset for each (as three modules that read three in pairs, in
-    the task ``[6, 3, 3, 3]``).
+    the task ``[6, 3, 3, 3]``). With ``skips``, ports for a module further down are wired to its last layer, over the layers between.
 
     These choices make the modules identifiable by the definition of Patil, Michael & Dovrolis, NeurIPS 2023:
 
@@ -88,6 +94,9 @@ def planted_hierarchy(modules: Sequence[int], units: int, *, cross_edges: float 
     - Where a layer has more than two modules, each has at least two units there. Otherwise all units would have to be separate, which no
       number of clusters in 2..n-1 allows. Outputs are separate anyway.
 
+    With ``skips`` this holds for nearly all networks, not for all: a reader further up makes a module differ from its neighbours more than
+    they differ from one another.
+
     Examples
     --------
     >>> truth = planted_hierarchy([3, 3], units=40, seed=1)
@@ -101,15 +110,28 @@ def planted_hierarchy(modules: Sequence[int], units: int, *, cross_edges: float 
     counts = _checked_modules(modules)
     if not isinstance(cross_edges, Real) or not 0 <= cross_edges < np.inf:
         raise ValueError(f"cross_edges must be a fraction of the planted edges, at least 0; got {cross_edges!r}")
+    if not isinstance(skips, Real) or not 0 <= skips <= 1:
+        raise ValueError(f"skips must be a probability in [0, 1]; got {skips!r}")
     if not isinstance(units, Integral):
         raise ValueError(f"units must be an integer; got {units!r}")
     rng = np.random.default_rng(seed)
-    layers = _shuffled(_filled(_layout(counts, int(units), rng), int(units), rng), rng)
-    edges = [below.labels[:, None] == above.sources for below, above in pairwise(layers)]
-    _add_cross_edges(edges, cross_edges, rng)
+    layers = _shuffled(_filled(_layout(counts, int(units), float(skips), rng), int(units), rng), rng)
+    edges = {(i, i + 1): below.labels[:, None] == above.sources for i, (below, above) in enumerate(pairwise(layers))}
+    if skips:
+        _add_skips(edges, layers, float(skips), rng)
     labels = tuple(layer.labels for layer in layers)
-    graph = LayeredGraph.from_weights([e.astype(float) for e in edges], orientation="in_out")
-    return Hierarchy(graph, labels, labels)
+    _add_cross_edges(edges, labels, cross_edges, rng)
+    return Hierarchy(_graph(edges, [len(part) for part in labels]), labels, labels)
+
+
+def _graph(edges: _Edges, widths: Sequence[int]) -> LayeredGraph | UnitGraph:
+    weights = {ends: edge.astype(float) for ends, edge in edges.items()}
+    if all(target == source + 1 or not edge.any() for (source, target), edge in edges.items()):
+        return LayeredGraph.from_weights([weights[i, i + 1] for i in range(len(widths) - 1)], orientation="in_out")
+    last = len(widths) - 1
+    kinds = ["input", *("neuron",) * (last - 1), "output"]
+    layers = tuple(map(Layer, layer_names(last), kinds, widths))
+    return UnitGraph(layers, tuple(Block(*ends, weight) for ends, weight in weights.items()))
 
 
 def _checked_modules(modules: Sequence[int]) -> list[int]:
@@ -121,12 +143,14 @@ def _checked_modules(modules: Sequence[int]) -> list[int]:
     return [int(m) for m in counts]
 
 
-def _layout(counts: Sequence[int], units: int, rng: np.random.Generator) -> list[_Block]:
+def _layout(counts: Sequence[int], units: int, skips: float, rng: np.random.Generator) -> list[_Block]:
     """The layers: a random number for each level, reduced to fit the units. If none fit, modules read as few others as possible."""
     labels = np.split(np.arange(sum(counts)), np.cumsum(counts)[:-1])
     fewest = [1] * (len(counts) - 1) + [2]
     for narrow in (False, True):
-        reads = [(), *(_choices(below, len(above), narrow, rng) for below, above in pairwise(labels))]
+        reads: list[_Choices] = [(), *(_choices(below, len(above), narrow, rng) for below, above in pairwise(labels))]
+        if skips and not narrow:
+            reads = [_with_lower(read, level, counts, skips, rng) for level, read in enumerate(reads)]
         spans = [int(rng.integers(least, DEEPEST + 1)) for least in fewest]
         while (needed := _needed(blocks := _blocks(labels, reads, spans))) > units and spans != fewest:
             spans[rng.choice(np.flatnonzero(np.greater(spans, fewest)))] -= 1
@@ -158,6 +182,12 @@ def _choices(below: NDArray[np.int64], above: int, narrow: bool, rng: np.random.
     if size == len(below):
         return (tuple(below.tolist()),) * above
     return tuple(combinations(below.tolist(), size))
+
+
+def _with_lower(reads: _Choices, level: int, counts: Sequence[int], skips: float, rng: np.random.Generator) -> _Choices:
+    """What the modules of a level read, with a module of a level further down for some."""
+    lower = sum(counts[: max(level - 1, 0)])
+    return tuple((*read, int(rng.integers(lower))) if lower and rng.random() < skips else read for read in reads)
 
 
 def _filled(blocks: Sequence[_Block], units: int, rng: np.random.Generator) -> list[_Layer]:
@@ -203,15 +233,31 @@ def _shuffled(layers: Sequence[_Layer], rng: np.random.Generator) -> list[_Layer
     return [_Layer(labels[order], sources[order]) for (labels, sources), order in zip(layers, orders, strict=True)]
 
 
-def _add_cross_edges(edges: Sequence[NDArray[np.bool_]], fraction: float, rng: np.random.Generator) -> None:
-    """Add edges between random unwired pairs, all with the same probability; within a module all pairs are wired."""
-    count = round(fraction * sum(int(edge.sum()) for edge in edges))
-    absent = [np.flatnonzero(~edge) for edge in edges]
+def _add_skips(edges: _Edges, layers: Sequence[_Layer], skips: float, rng: np.random.Generator) -> None:
+    """Add the edges of ports to modules further down, and those from the first to the third layer of some modules."""
+    top = {int(module): i for i, layer in enumerate(layers) for module in np.unique(layer.labels)}
+    for i, layer in enumerate(layers):
+        for source in np.unique(layer.sources).tolist():
+            below = top[source] if source not in layer.labels else i - 1
+            if i and below < i - 1:
+                edge = edges.setdefault((below, i), np.zeros((len(layers[below].labels), len(layer.labels)), dtype=bool))
+                edge |= (layers[below].labels == source)[:, None] & (layer.sources == source)
+        if i > 1:
+            edge = edges.setdefault((i - 2, i), np.zeros((len(layers[i - 2].labels), len(layer.labels)), dtype=bool))
+            for module in np.intersect1d(layers[i - 2].labels, layer.labels).tolist():
+                if rng.random() < skips:
+                    edge |= (layers[i - 2].labels == module)[:, None] & (layer.labels == module)
+
+
+def _add_cross_edges(edges: _Edges, labels: Sequence[NDArray[np.int64]], fraction: float, rng: np.random.Generator) -> None:
+    """Add edges between random unwired pairs of different modules, all with the same probability."""
+    count = round(fraction * sum(int(edge.sum()) for edge in edges.values()))
+    absent = [np.flatnonzero(~edge & (labels[a][:, None] != labels[b])) for (a, b), edge in edges.items()]
     starts = np.cumsum([0, *(len(pairs) for pairs in absent)])
     if count > starts[-1]:
         raise ValueError(
             f"cross_edges={fraction} must leave pairs to wire: {count} edges for {starts[-1]} pairs of units that are not wired"
         )
     drawn = np.sort(rng.choice(starts[-1], size=count, replace=False))
-    for edge, pairs, first, last in zip(edges, absent, starts, starts[1:], strict=False):
+    for edge, pairs, first, last in zip(edges.values(), absent, starts, starts[1:], strict=False):
         edge.flat[pairs[drawn[(drawn >= first) & (drawn < last)] - first]] = True

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import LayeredGraph
+from ..graph import LayeredGraph, chain_of
 from ..hierarchy import Hierarchy, Module, first_appearance
 from .truth_table import TruthTable
 
@@ -148,13 +148,17 @@ def judge_decomposition(found: Hierarchy, modules: Sequence[Ends], table: TruthT
 
 def leaving_units(found: Hierarchy, module: Module) -> tuple[tuple[int, int], ...]:
     """The units of a module with an edge to another module, as (layer, index)."""
-    leaving = []
+    leaving, weights = [], _chain(found).weights
     for layer, index in module.units:
-        if layer < len(found.graph.weights):
-            targets = found.labels[layer + 1][found.graph.weights[layer][index] != 0]
+        if layer < len(weights):
+            targets = found.labels[layer + 1][weights[layer][index] != 0]
             if ((targets >= 0) & (targets != module.index)).any():
                 leaving.append((layer, index))
     return tuple(leaving)
+
+
+def _chain(found: Hierarchy) -> LayeredGraph:
+    return chain_of(found.graph, "the verdict on validity")
 
 
 def wrong_rows(graph: LayeredGraph, table: TruthTable) -> NDArray[np.int64]:
@@ -180,7 +184,7 @@ def _reached(graph: LayeredGraph) -> list[NDArray[np.bool_]]:
 
 
 def _boundaries(found: Hierarchy, table: TruthTable) -> tuple[Boundary, ...]:
-    graph = found.graph
+    graph = _chain(found)
     dependence, reached = _dependence(graph), _reached(graph)
     values = None if wrong_rows(graph, table).any() else graph.unit_values(table.x)
     boundaries = []
@@ -223,7 +227,7 @@ def _levels(values: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def _input_reasons(found: Hierarchy, groups: Groups, table: TruthTable, boundaries: Iterable[Boundary]) -> Iterable[str]:
     parts = {module.index: module.inputs for module in found.modules if module.inputs}
-    reads = _dependence(found.graph)
+    reads = _dependence(_chain(found))
     computed = {b.module for b in boundaries if b.inputs == parts.get(b.module) and _narrows(b, reads)}
     outputs = range(table.y.shape[1])
     for module, part in parts.items():
@@ -274,7 +278,7 @@ def _output_reasons(found: Hierarchy, groups: Groups, table: TruthTable) -> Iter
 
 
 def _reach_reasons(found: Hierarchy, table: TruthTable) -> Iterable[str]:
-    wired, names = _dependence(found.graph)[-1], found.graph.output_names
+    wired, names = _dependence(_chain(found))[-1], found.graph.output_names
     for differs, what in (
         (wired & ~table.support, "reaches {}, without need"),
         (table.support & ~wired, "does not reach {}, which depends on it"),

@@ -19,7 +19,11 @@ from .copying import check_readable, copy_of
 __all__ = ["arguments_of", "exported", "line_of"]
 
 TORCH = str(Path(torch.__file__).parent)
-EINSUM = torch.ops.aten.einsum.default
+# Operators that are replaced by simpler ones.
+COMPOSED = {
+    "aten::einsum", "aten::glu", "aten::lstm.input", "aten::gru.input", "aten::rnn_tanh.input", "aten::rnn_relu.input", "aten::lstm_cell",
+    "aten::gru_cell", "aten::rnn_tanh_cell", "aten::rnn_relu_cell",
+}  # fmt: skip
 
 
 def arguments_of(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -49,7 +53,7 @@ def exported(model: nn.Module, example: Any) -> tuple[ExportedProgram, nn.Module
         _check_forward(copied, args, kwargs)
         try:
             program = torch.export.export(copied, args, kwargs, strict=False)
-            table = {op: rule for op, rule in torch.export.default_decompositions().items() if op is EINSUM}
+            table = {op: rule for op, rule in torch.export.default_decompositions().items() if op.name() in COMPOSED}
             program = program.run_decompositions(table)
         except Exception as error:  # the exporter has errors of many kinds
             raise ValueError(

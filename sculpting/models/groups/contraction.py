@@ -17,19 +17,19 @@ __all__ = ["CONTRACTION", "reduced_sum"]
 
 
 def linear(trace: Trace, call: Call) -> Shadow:
-    """``x W^T + b``."""
+    """New units, which read those of the input: ``x W^T + b``."""
     x, weight = call.args[:2]
     return _layer(trace, call, x, _transposed(weight), call.argument(2, "bias"))
 
 
 def biased_product(trace: Trace, call: Call) -> Shadow:
-    """``b + x W``."""
+    """New units, which read those of the input: ``b + x W``."""
     bias, x, weight = call.args
     return _layer(trace, call, x, weight, bias)
 
 
 def product(trace: Trace, call: Call) -> Shadow:
-    """A product of two matrices, or of stacks of them."""
+    """By a parameter: new units. Queries by keys: pairs are united, and each head has a gate. A pattern by values: gated values."""
     x, y = call.args[:2]
     if len(y.shape) == 1:
         found = _product(trace, call, x, y.moved(lambda t: t.unsqueeze(-1)) if not y.plain else Shadow(torch.Size([*y.shape, 1])))
@@ -46,7 +46,7 @@ def outer(trace: Trace, call: Call) -> Shadow:
 
 
 def attention(trace: Trace, call: Call) -> Shadow:
-    """``softmax(Q K^T) V``: queries and keys are paired, and every head is gated by its pattern."""
+    """Queries and keys are united pair by pair, and every head is gated by its pattern: ``softmax(Q K^T) V``."""
     q, k, v = call.args[:3]
     if call.kwargs.get("enable_gqa") and q.shape[-3] != k.shape[-3]:
         times = q.shape[-3] // k.shape[-3]

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .shadow import Shadow, compressed
+from .shadow import Entries, Shadow, compressed, constant_along
 from .trace import Call, Rule, Trace
 
 __all__ = ["ELEMENTWISE", "combined"]
 
 
 def unary(trace: Trace, call: Call) -> Shadow:
-    """A function of each entry: units stay; they are zero where it is zero at zero."""
+    """Units stay; one is zero with what writes it where the function is zero at zero."""
     given = call.shadows[0]
     return replace(given, shape=call.shape, known=None, zero=given.zero and (given.nodes is None or _zero_at_zero(call)))
 
@@ -30,22 +30,22 @@ def _zero_at_zero(call: Call) -> bool:
 
 
 def same(trace: Trace, call: Call) -> Shadow:
-    """The value itself, in another precision or memory."""
+    """Units stay."""
     return replace(call.shadows[0], shape=call.shape, known=None)
 
 
 def sums(trace: Trace, call: Call) -> Shadow:
-    """Two values added or subtracted."""
+    """Units that are added are one unit; where one meets several, each pair is a unit of its own."""
     return _binary(trace, call, multiply=False)
 
 
 def products(trace: Trace, call: Call) -> Shadow:
-    """Two values multiplied."""
+    """Units that are multiplied are one unit; a unit that is multiplied with several is their gate."""
     return _binary(trace, call, multiply=True)
 
 
 def quotients(trace: Trace, call: Call) -> Shadow:
-    """A value divided by one without units, or by another."""
+    """Units stay; two that are divided are one unit."""
     x, y = _operands(call)
     if y.nodes is not None:
         shadow = combined(trace, call, x, y, multiply=True) if x.nodes is not None else y
@@ -57,12 +57,12 @@ def quotients(trace: Trace, call: Call) -> Shadow:
 
 
 def either(trace: Trace, call: Call) -> Shadow:
-    """The larger or smaller of two values."""
+    """Units of which the larger or smaller is taken are one unit."""
     return _binary(trace, call, multiply=False)
 
 
 def chosen(trace: Trace, call: Call) -> Shadow:
-    """Entries of one value or another, by a condition without units."""
+    """Units that are chosen from by a condition without units are one unit."""
     condition, x, y = call.args
     if condition.nodes is not None or condition.elements:
         raise call.error("its condition depends on units", "Multiply by a smooth gate, or use an activation")
@@ -70,7 +70,7 @@ def chosen(trace: Trace, call: Call) -> Shadow:
 
 
 def filled(trace: Trace, call: Call) -> Shadow:
-    """A value with a constant where a mask is set."""
+    """Units stay; the mask must not depend on units."""
     given, mask, value = call.args
     if not mask.plain:
         raise call.error("its mask depends on units", "Multiply by a smooth gate, or use an activation")
@@ -81,14 +81,14 @@ def filled(trace: Trace, call: Call) -> Shadow:
 
 
 def added_products(trace: Trace, call: Call) -> Shadow:
-    """``x + value * a * b``."""
+    """As a product and a sum: ``x + value * a * b``."""
     x, a, b = call.args[:3]
     product = _binary(trace, replace(call, args=(a, b)), multiply=True)
     return _binary(trace, replace(call, args=(x, product)), multiply=False)
 
 
 def slopes(trace: Trace, call: Call) -> Shadow:
-    """PReLU, whose weights belong to channels, or to all units."""
+    """Units stay; a weight belongs to its channel."""
     x, weight = call.args
     if x.nodes is not None and weight.elements:
         axis = 1 if len(x.shape) > 1 else 0
@@ -106,28 +106,37 @@ def _operands(call: Call) -> tuple[Shadow, Shadow]:
 def _binary(trace: Trace, call: Call, multiply: bool) -> Shadow:
     x, y = _operands(call)
     if x.nodes is not None and y.nodes is not None:
-        return combined(trace, call, x, y, multiply)
+        return combined(trace, call, x, y, multiply, plain_sum=call.name in ("add", "sub"))
     if x.nodes is None and y.nodes is None:  # parameters alone
         spread = {name: each.expand(call.shape) for part in (x, y) for name, each in part.elements.items()}
         return Shadow(call.shape, elements=spread, zero=True)
     units, other = (x, y) if x.nodes is not None else (y, x)
     found = _spread(units, call.shape)
+    assert found.nodes is not None
     if other.elements:
-        owned = trace.use("scale" if multiply else "bias", other.elements, None, found.nodes)
+        places = any(size > 1 and constant_along(found.nodes, axis) for axis, size in enumerate(_aligned(other.shape, call.shape)))
+        kind = "scale" if multiply else "embedding" if places else "bias"
+        owned = trace.use(kind, other.elements, None, found.nodes)
         return replace(found, known=None, zero=owned or (units.zero and multiply))
     nothing = other.known is not None and not bool(other.known.any())
     return replace(found, known=None, zero=(units.zero or nothing) if multiply else (units.zero and nothing))
+
+
+def _aligned(shape: torch.Size, wider: torch.Size) -> tuple[int, ...]:
+    """A shape with axes of size 1 before it, as many as a wider one has."""
+    return (1,) * (len(wider) - len(shape)) + tuple(shape)
 
 
 def _spread(shadow: Shadow, shape: torch.Size) -> Shadow:
     return shadow if shadow.shape == shape else shadow.moved(lambda tensor: tensor.expand(shape))
 
 
-def combined(trace: Trace, call: Call, x: Shadow, y: Shadow, multiply: bool) -> Shadow:
+def combined(trace: Trace, call: Call, x: Shadow, y: Shadow, multiply: bool, plain_sum: bool = False) -> Shadow:
     """Two values with units, added or multiplied.
 
     Where each unit of one meets one unit of the other, the two are one unit. Otherwise, of a product, a unit that meets several is their
-    gate; where several meet several, each pair is a unit of its own, as are the sums of such pairs.
+    gate; where several meet several, each pair is a unit of its own, as are the sums of such pairs. Of a ``plain_sum`` it is remembered
+    where it stands.
     """
     shape = torch.broadcast_shapes(x.shape, y.shape)
     assert x.nodes is not None
@@ -135,21 +144,27 @@ def combined(trace: Trace, call: Call, x: Shadow, y: Shadow, multiply: bool) -> 
     a, b = compressed(x.nodes.expand(shape), y.nodes.expand(shape))
     both = (a > 0) & (b > 0)
     nodes = torch.where(a > 0, a, b)
-    zero = (x.zero or y.zero) if multiply else (x.zero and y.zero)
-    if bool(both.any()):
-        pairs, places = torch.stack([a[both], b[both]]).unique(dim=1, return_inverse=True)
-        relation, zero = _joined_pairs(trace, call, pairs, multiply, zero)
-        nodes = nodes.clone(memory_format=torch.contiguous_format)
-        nodes[both] = relation[places]
-    one_sided = bool((a == 0).any()) or bool((b == 0).any())
-    return Shadow(shape, nodes.expand(shape), zero=zero and (multiply or not one_sided or (x.zero and y.zero)))
+    zero = (x.zero or y.zero) if multiply and bool(both.all()) else (x.zero and y.zero)
+    if not bool(both.any()):
+        return Shadow(shape, nodes.expand(shape), zero=zero)
+    pairs, places = torch.stack([a[both], b[both]]).unique(dim=1, return_inverse=True)
+    first = len(trace.nodes.links)
+    relation = _joined_pairs(trace, call, pairs, multiply)
+    nodes = nodes.clone(memory_format=torch.contiguous_format)
+    nodes[both] = relation[places]
+    nodes = nodes.expand(shape)
+    for i, link in enumerate(trace.nodes.links[first:] if plain_sum else ()):
+        if link.kind == "carry":
+            carried = (x.nodes, y.nodes)[i]
+            trace.nodes.links[first + i] = replace(link, entries=Entries(call.node.name, str(call.node.args[i]), carried, nodes))
+    return Shadow(shape, nodes, zero=zero)
 
 
-def _joined_pairs(trace: Trace, call: Call, pairs: Tensor, multiply: bool, zero: bool) -> tuple[Tensor, bool]:
-    """A node for each pair of nodes ``(2, pairs)``, and whether it is zero with what writes it."""
+def _joined_pairs(trace: Trace, call: Call, pairs: Tensor, multiply: bool) -> Tensor:
+    """A node for each pair of nodes ``(2, pairs)``."""
     first, second = pairs
     if torch.equal(first, second):  # x * f(x)
-        return first, zero
+        return first
     gates = [trace.nodes.is_gate(part.tolist()) for part in pairs]
     several = [pairs.shape[1] > len(part.unique()) for part in pairs]  # a unit meets several of the other side
     name = call.module or call.name
@@ -159,23 +174,39 @@ def _joined_pairs(trace: Trace, call: Call, pairs: Tensor, multiply: bool, zero:
         trace.nodes.link("gate", gate, found)
         trace.nodes.link("carry", unit, found)
         trace.nodes.unite(unit, found)
-        return found, zero
+        return found
     if not any(several) or gates[0]:
         found = trace.new(call, pairs.shape[1], "gate" if gates[0] else "joined", name=name)
         for part in pairs:
             trace.nodes.link("carry", part, found)
             trace.nodes.unite(part, found)
-        return found, zero
+        return found
     kind = "product" if multiply else "sum"
     found = trace.new(call, pairs.shape[1], kind, name=name)
     for part in pairs:
         trace.nodes.link(kind, part, found)
     trace.nonzero.append(pairs.unique())
-    return found, zero
+    return found
+
+
+def created(trace: Trace, call: Call) -> Shadow:
+    """A new value, of which only the shape comes from another."""
+    fill = 0.0 if "zeros" in call.name else 1.0 if "ones" in call.name else call.args[-1] if "full" in call.name else None
+    known = torch.tensor(fill).expand(call.shape) if isinstance(fill, (int, float)) else None
+    return Shadow(call.shape, known=known)
+
+
+def parametrized(trace: Trace, call: Call) -> Any:
+    """Refused: a weight that is a direction and a length has no single parameter to prune."""
+    raise call.error("its weight is made of two parameters", "Call torch.nn.utils.parametrize.remove_parametrizations first")
+
+
+def nothing(trace: Trace, call: Call) -> None:
+    """A check, which has no result."""
 
 
 def refused(trace: Trace, call: Call) -> Any:
-    """A comparison, which has no units to follow."""
+    """Refused: a comparison of units has no units to follow."""
     raise call.error("a comparison of units decides", "Use an activation, or a smooth gate such as a sigmoid")
 
 
@@ -193,7 +224,7 @@ ELEMENTWISE: dict[str, Rule] = {
     **dict.fromkeys(UNARY, unary),
     **dict.fromkeys(SAME, same),
     **dict.fromkeys(("add", "sub"), sums),
-    "_assert_tensor_metadata": lambda trace, call: None,
+    "_assert_tensor_metadata": nothing,
     "mul": products,
     "div": quotients,
     **dict.fromkeys(("maximum", "minimum"), either),
@@ -201,5 +232,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "masked_fill": filled,
     "addcmul": added_products,
     "prelu": slopes,
+    **dict.fromkeys(("_weight_norm", "_weight_norm_interface"), parametrized),
+    **dict.fromkeys(("zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"), created),
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin", "topk", "sort", "bucketize", "isnan"), refused),
 }

@@ -12,23 +12,17 @@ from torch.export.graph_signature import InputKind
 from torch.fx import Node
 
 from ..exporting import exported
-from .contraction import CONTRACTION
-from .convolution import CONVOLUTION, POOLING
-from .elementwise import ELEMENTWISE
-from .movement import MOVEMENT
-from .norms import NORMS, REDUCTIONS
+from .carrying import constant_carries
+from .rules import OF_UNITS, RULES
 from .settling import settled
 from .shadow import Shadow
-from .trace import Rule, Trace, UnsupportedError
+from .trace import Trace, UnsupportedError
 from .unit_map import UnitMap
 
-__all__ = ["RULES", "units"]
-
-RULES: dict[str, Rule] = {**MOVEMENT, **ELEMENTWISE, **CONTRACTION, **CONVOLUTION, **POOLING, **NORMS, **REDUCTIONS}
-OF_UNITS = {*POOLING, *NORMS, *REDUCTIONS, "scaled_dot_product_attention"}  # elsewhere than in units, parameters in them are not followed
+__all__ = ["units"]
 
 
-def units(model: nn.Module, example: Any) -> UnitMap:
+def units(model: nn.Module, example: Any, *, drop_constant: bool = False) -> UnitMap:
     """The units of a module: which elements of its parameters each unit reads and writes, and what must be pruned together.
 
     Parameters
@@ -38,6 +32,10 @@ def units(model: nn.Module, example: Any) -> UnitMap:
     example : Tensor, tuple of arguments, or mapping of their names
         Some rows of data, as the forward takes them. Real-valued inputs have units along their last axis, along dimension 1 where that
         cannot be, and one for each entry of a row where all of them are read by layers of their own.
+    drop_constant : bool
+        Whether to leave constant carries out of the ``blocks``; ``example`` must then hold all rows that matter. Where a residual stream
+        is added to, the value that it has there may be the same in all rows wherever the answer depends on it, as at the last token of
+        sequences that end alike. Such a carry tells nothing, and would join what is apart.
 
     Returns
     -------
@@ -65,7 +63,13 @@ def units(model: nn.Module, example: Any) -> UnitMap:
     8 units, 52 edges
     """
     program, copied = exported(model, example)
-    names = _names(copied)
+    trace, inputs, outputs = _traced(program, _names(copied))
+    dropped = constant_carries(program, trace.nodes.links, example) if drop_constant else None
+    return settled(trace, inputs, outputs, dict(copied.named_parameters()), dropped)
+
+
+def _traced(program: ExportedProgram, names: Mapping[str, tuple[str, Tensor]]) -> tuple[Trace, list[Tensor], Tensor]:
+    """The run over the operators, the nodes of inputs, and those of outputs: of the first tensor that the forward returns."""
     failures: list[tuple[int, UnsupportedError]] = []
     for axes in _choices(program):
         trace = Trace(RULES, OF_UNITS, {name: tensor.shape for name, tensor in names.values()})
@@ -75,8 +79,8 @@ def units(model: nn.Module, example: Any) -> UnitMap:
         except UnsupportedError as error:
             failures.append((trace.reached, error))
             continue
-        written = [shadow.nodes.unique() for shadow in outputs if shadow.nodes is not None]
-        return settled(trace, inputs, torch.cat(written) if written else torch.zeros(0, dtype=torch.int64), dict(copied.named_parameters()))
+        written = [shadow.nodes.unique() for shadow in outputs[:1] if shadow.nodes is not None]
+        return trace, inputs, torch.cat([torch.zeros(0, dtype=torch.int64), *written])
     raise max(failures, key=lambda failure: failure[0])[1]
 
 

@@ -7,16 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .shadow import PositionError, Shadow, vector_along
+from .shadow import PositionError, Shadow, compressed, constant_along, vector_along
 from .trace import Call, Rule, Trace
 
 __all__ = ["MOVEMENT"]
 
-LIKE_RESHAPE = {"view", "_unsafe_view", "reshape", "view_as", "reshape_as"}
+LIKE_RESHAPE = ("view", "_unsafe_view", "reshape", "view_as", "reshape_as")
 
 
 def moved(trace: Trace, call: Call) -> Any:
-    """One value, moved."""
+    """The numbers of the units are moved alike."""
     first = call.shadows[0]
     if any(not other.plain for other in call.shadows[1:]):
         raise call.error("its index depends on units or parameters", "Index by constants")
@@ -63,7 +63,7 @@ def padded(trace: Trace, call: Call) -> Shadow:
 
 
 def joined_side_by_side(trace: Trace, call: Call) -> Shadow:
-    """Several values side by side. Parts without units beside units, such as a class token, are written to these units."""
+    """Units lie side by side; parameters beside units, such as a class token, write to these units."""
     parts, axis = list(call.args[0]), int(call.argument(1, "dim", 0))
     if call.name == "stack":
         parts = [part.moved(lambda t: t.unsqueeze(axis)) if not part.plain else _unsqueezed(part, axis) for part in parts]
@@ -88,7 +88,25 @@ def joined_side_by_side(trace: Trace, call: Call) -> Shadow:
                 continue
             zero &= part.known is not None and not bool(part.known.any())
         nodes.append(torch.zeros(1, dtype=torch.int64).expand(part.shape) if part.nodes is None else part.nodes)
-    return Shadow(call.shape, _cat(nodes, axis), zero=zero)
+    return Shadow(call.shape, _cat(_met(trace, call, nodes, axis), axis), zero=zero)
+
+
+def _met(trace: Trace, call: Call, parts: list[Tensor], axis: int) -> list[Tensor]:
+    """The parts, which are all one new stage where their units are the same at different times, as the steps of a recurrent layer are."""
+    firsts = [part.narrow(axis, 0, 1) for part in parts if part.shape[axis]]
+    same = all(constant_along(part, axis) for part in parts if part.shape[axis])
+    if len(firsts) < 2 or not same or all(torch.equal(firsts[0], first) for first in firsts):
+        return parts
+    roots = [trace.nodes.roots(first) for first in compressed(*firsts)]
+    if not all(torch.equal(roots[0], other) for other in roots):
+        return parts
+    units, places = roots[0].unique(return_inverse=True)
+    found = trace.new(call, len(units))
+    for first in compressed(*firsts):
+        trace.nodes.link("carry", first.flatten(), found[places].flatten())
+    trace.nodes.unite(units, found)
+    met = found[places].expand(firsts[0].shape)
+    return [met.expand(part.shape) for part in parts]
 
 
 def _unsqueezed(part: Shadow, axis: int) -> Shadow:
@@ -121,7 +139,7 @@ def _cat(nodes: list[Tensor], axis: int) -> Tensor:
 
 
 def written_into(trace: Trace, call: Call) -> Shadow:
-    """A value with another written into a part of it."""
+    """The units of a part are written into the whole."""
     whole, part = call.args[0], call.args[1]
     if whole.elements or part.elements:
         raise call.error("it writes parameters into a value", "Join the parts with torch.cat")
@@ -133,7 +151,7 @@ def written_into(trace: Trace, call: Call) -> Shadow:
 
 
 def copied(trace: Trace, call: Call) -> Shadow:
-    """The second value, in the shape of the first."""
+    """The units of the second value."""
     return call.args[1].moved(lambda tensor: tensor.expand(call.shape)) if not call.args[1].plain else Shadow(call.shape)
 
 
@@ -142,8 +160,8 @@ MOVEMENT: dict[str, Rule] = {
         (
             *LIKE_RESHAPE, "transpose", "permute", "t", "numpy_T", "mT", "movedim", "swapaxes", "select", "slice", "narrow", "unsqueeze",
             "squeeze", "expand", "expand_as", "flatten", "unflatten", "split", "split_with_sizes", "chunk", "unbind", "tensor_split",
-            "repeat", "tile", "repeat_interleave", "flip", "roll", "index_select", "index", "unfold", "pixel_shuffle", "pixel_unshuffle",
-            "diagonal", "channel_shuffle",
+            "unsafe_split", "unsafe_chunk", "repeat", "tile", "repeat_interleave", "flip", "roll", "index_select", "index", "unfold",
+            "pixel_shuffle", "pixel_unshuffle", "diagonal", "channel_shuffle",
         ),
         moved,
     ),

@@ -29,6 +29,11 @@ def group_norm(trace: Trace, call: Call) -> Shadow:
     return _normalised(trace, call, x, [call.argument(2, "weight"), call.argument(3, "bias")], x.nodes.movedim(1, -1), centred=True)
 
 
+def instance_norm(trace: Trace, call: Call) -> Shadow:
+    """A norm of each channel of a row by itself."""
+    return group_norm(trace, replace(call, args=(call.args[0], 1, *call.args[1:3])))
+
+
 def batch_norm(trace: Trace, call: Call) -> Any:
     """A norm of each channel by itself, by its running statistics."""
     x, weight, bias, mean, variance = call.args[:5]
@@ -107,7 +112,7 @@ def _axes(call: Call, count: int) -> list[int]:
 NORMS: dict[str, Rule] = {
     **dict.fromkeys(("layer_norm", "rms_norm"), layer_norm),
     "group_norm": group_norm,
-    "instance_norm": lambda trace, call: group_norm(trace, replace(call, args=(call.args[0], 1, *call.args[1:3]))),
+    "instance_norm": instance_norm,
     **dict.fromkeys(("batch_norm", "_native_batch_norm_legit_no_training"), batch_norm),
     **dict.fromkeys(("softmax", "_softmax", "_safe_softmax", "log_softmax", "_log_softmax"), softmax),
 }

@@ -12,7 +12,18 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-__all__ = ["Link", "Nodes", "PositionError", "Shadow", "compressed", "constant_along", "narrowed", "vector_along"]
+__all__ = [
+    "Entries",
+    "Link",
+    "Nodes",
+    "PositionError",
+    "Shadow",
+    "compressed",
+    "constant_along",
+    "narrowed",
+    "varies_along",
+    "vector_along",
+]
 
 
 class PositionError(ValueError):
@@ -63,6 +74,17 @@ class Link:
     kind: str
     source: Tensor
     target: Tensor
+    entries: Entries | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """Where a carry stands in the forward: an operator's name, the shadow of the operand that is carried, and that of the result."""
+
+    operator: str
+    operand: str
+    carried: Tensor
+    result: Tensor
 
 
 @dataclass
@@ -93,6 +115,11 @@ class Nodes:
             node = self.parent[node]
         return node
 
+    def roots(self, nodes: Tensor) -> Tensor:
+        """The nodes that stand for these."""
+        each, places = nodes.unique(return_inverse=True)
+        return torch.tensor([self.find(node) for node in each.tolist()])[places]
+
     def unite(self, first: Tensor, second: Tensor) -> None:
         """Unite nodes pair by pair; pairs with 0 are left out."""
         first, second = (part.flatten() for part in compressed(*torch.broadcast_tensors(first, second)))
@@ -104,9 +131,9 @@ class Nodes:
             if a != b:
                 self.parent[max(a, b)] = min(a, b)
 
-    def link(self, kind: str, source: Tensor, target: Tensor) -> None:
+    def link(self, kind: str, source: Tensor, target: Tensor, entries: Entries | None = None) -> None:
         """Add links between nodes, pair by pair."""
-        self.links.append(Link(kind, source, target))
+        self.links.append(Link(kind, source, target, entries))
 
     def is_gate(self, nodes: Iterable[int]) -> bool:
         """Whether any node is a gate."""
@@ -144,6 +171,11 @@ def narrowed(nodes: Tensor, axes: Iterable[int]) -> Tensor:
                 raise PositionError("units differ between positions")
             nodes = highest
     return nodes
+
+
+def varies_along(nodes: Tensor, axis: int) -> bool:
+    """Whether nodes differ along an axis, where there are some."""
+    return nodes.shape[axis] > 1 and bool(((nodes != nodes.amax(dim=axis, keepdim=True)) & (nodes > 0)).any())
 
 
 def vector_along(nodes: Tensor, axis: int) -> Tensor:

@@ -12,10 +12,11 @@ from torch import Tensor
 from torch.fx import Node
 
 from ..exporting import line_of
-from .shadow import Nodes, PositionError, Shadow, narrowed
+from .shadow import Nodes, PositionError, Shadow, narrowed, varies_along
 
 __all__ = ["Call", "RawUse", "Rule", "Trace", "UnsupportedError"]
 
+ADVICE = {"fft": "Compute it before, as a part of the data"}
 MOST_KNOWN = 1 << 22  # entries of a value that is computed on the way
 
 
@@ -97,6 +98,8 @@ class Trace:
     free : parameters without units, and why
     nonzero : nodes that are read where they need not be zero
     mixed : nodes that enter a statistic over several units
+    reached : how many operators were followed
+    shared : for each parameter what it read or wrote first, by the axes along which that varies
     """
 
     rules: Mapping[str, Rule]
@@ -108,6 +111,7 @@ class Trace:
     nonzero: list[Tensor] = field(default_factory=list)
     mixed: list[Tensor] = field(default_factory=list)
     reached: int = 0
+    shared: dict[str, dict[tuple[bool, ...], Tensor]] = field(default_factory=dict)
 
     def run(self, nodes: list[Node], given: Mapping[str, Any]) -> list[Any]:
         """The shadows of what the forward returns; ``given`` holds those of its placeholders."""
@@ -143,7 +147,9 @@ class Trace:
         if all(shadow.nodes is None for shadow in call.shadows) and (rule is None or call.name in self.of_units):
             return self._forgotten(call)
         if rule is None:
-            raise call.error("there is no rule for it", "See docs/any-network.md for what is supported, and write it so")
+            raise call.error(
+                "there is no rule for it", ADVICE.get(call.name.split("_")[0], "See docs/any-network.md for what is supported")
+            )
         try:
             return rule(self, call)
         except PositionError as error:
@@ -187,8 +193,18 @@ class Trace:
                 self.free.setdefault(name, "an element of it belongs to several units")
                 whole = False
                 continue
-            self.uses.append(RawUse(name, kind, *(None if nodes is None else self._at_elements(name, each, nodes) for nodes in ends)))
+            use = RawUse(name, kind, *(None if nodes is None else self._at_elements(name, each, nodes) for nodes in ends))
+            self._unite_shared(use)
+            self.uses.append(use)
         return whole
+
+    def _unite_shared(self, use: RawUse) -> None:
+        """Unite what a parameter reads and writes with what it did before, axis by axis."""
+        known = self.shared.setdefault(use.parameter, {})
+        for end in (use.source, use.target):
+            if end is not None:
+                axes = tuple(varies_along(end, axis) for axis in range(end.ndim))
+                self.nodes.unite(known.setdefault(axes, end), end)
 
     def read(self, shadow: Shadow, nodes: Tensor) -> Tensor:
         """Nodes that a parameter reads; noted where the value need not be zero."""
