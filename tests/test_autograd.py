@@ -153,10 +153,10 @@ def test_the_units_that_are_found_are_those_of_the_chain() -> None:
     assert torch.equal(found.removable, by_hand.removable)
 
 
-def sparsest(engine: Any, members: Any, names: list[ChainName], steps: tuple[list[float], list[float]]) -> list[int]:
+def sparsest(engine: Any, members: Any, names: list[ChainName], steps: tuple[list[float], list[float]], tries: int) -> list[int]:
     """The edges of the last accepted network of every chain; those of chains that accepted none are left out."""
     rounds = Rounds(engine, AcceptanceCriterion(1.0), torch.tensor([0.1], dtype=torch.float64))
-    pruning = PruningSchedule(rounds, ScheduleSettings(unit_tries=2, edge_tries=2, restart_rate=None, dense_rounds=4), *steps)
+    pruning = PruningSchedule(rounds, ScheduleSettings(unit_tries=tries, edge_tries=tries, restart_rate=None, dense_rounds=4), *steps)
     with torch.inference_mode():
         pruning.begin(members, names, trained=False)
         while pruning.advance():
@@ -166,7 +166,7 @@ def sparsest(engine: Any, members: Any, names: list[ChainName], steps: tuple[lis
     return left[pruning.state.accepted].tolist()
 
 
-def outcomes(seeds: int, width: int) -> tuple[list[int], list[int]]:
+def outcomes(seeds: int, width: int, step: float, tries: int) -> tuple[list[int], list[int]]:
     """What both engines find from the same initial weights of this many seeds."""
     model = TASK.model(width=width, hidden_layers=2)
     population = Population.fresh(read_model(model).shape, keys([("initial", seed) for seed in range(seeds)]))
@@ -178,13 +178,14 @@ def outcomes(seeds: int, width: int) -> tuple[list[int], list[int]]:
     modules = AutogradEngine(
         ModuleRows.of(task), settings, {"units": MODULE_UNIT_SCORES[scores["units"]], "edges": MODULE_EDGE_SCORES[scores["edges"]]}
     )
-    names, steps = [ChainName(seed) for seed in range(seeds)], ([0.3], [0.02])
+    names, steps = [ChainName(seed) for seed in range(seeds)], ([0.3], [step])
     assert setup.architecture is not None
-    return sparsest(mlp, population, names, steps), sparsest(modules, as_modules(population, setup.architecture), names, steps)
+    members = as_modules(population, setup.architecture)
+    return sparsest(mlp, population, names, steps, tries), sparsest(modules, members, names, steps, tries)
 
 
 def test_sculpting_by_both_engines_ends_alike() -> None:
-    mlp, modules = outcomes(seeds=2, width=12)
+    mlp, modules = outcomes(seeds=2, width=12, step=0.1, tries=1)
     assert len(mlp) == len(modules)
     for one, other in zip(mlp, modules, strict=True):
         assert abs(one - other) <= 12  # rounding may tip a decision, after which chains differ
@@ -192,7 +193,7 @@ def test_sculpting_by_both_engines_ends_alike() -> None:
 
 @pytest.mark.slow
 def test_sculpting_64_seeds_by_both_engines_ends_alike() -> None:
-    mlp, modules = (torch.tensor(each, dtype=torch.float64) for each in outcomes(seeds=64, width=24))
+    mlp, modules = (torch.tensor(each, dtype=torch.float64) for each in outcomes(seeds=64, width=24, step=0.02, tries=2))
     assert abs(len(mlp) - len(modules)) <= 6
     error = float((mlp.var() / len(mlp) + modules.var() / len(modules)).sqrt())
     assert abs(float(mlp.mean() - modules.mean())) <= 3 * error

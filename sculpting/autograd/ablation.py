@@ -13,13 +13,12 @@ from torch.func import vmap
 
 from ..mlp.ablation import WEAKEST
 from ..models.touching import STATISTIC, edge_view
+from .memory import copies_at_once
 from .population import ModulePopulation
 from .rows import ModuleRows
 from .training import outputs
 
 __all__ = ["edge_ablation", "unit_ablation"]
-
-FLOATS = 1 << 24  # of parameters at once: each removed item has its own copy
 
 Removal = Callable[[Mapping[str, Tensor], Tensor], dict[str, Tensor]]
 
@@ -75,7 +74,7 @@ def _losses(members: ModulePopulation, rows: ModuleRows, items: Tensor, without:
     """The mean loss ``(N, J)`` without one of the ``items (N, J)`` at a time: every copy is a member of its own."""
     found = torch.empty(items.shape, dtype=torch.float64, device=members.device)
     pairs = torch.cartesian_prod(*(torch.arange(size, device=members.device) for size in items.shape)).view(-1, 2)
-    for part in pairs.split(max(1, FLOATS // members.architecture.size)):
+    for part in pairs.split(copies_at_once(members.architecture, rows)):
         member, place = part.unbind(1)
         chosen = members.select(member)
         views = vmap(without)(chosen.parameters, items[member, place])

@@ -22,7 +22,7 @@ from .rows import ModuleRows
 
 __all__ = ["gate_slopes", "gated"]
 
-FLOATS = 1 << 22  # numbers of the parameters' slopes at once: each row of each member has its own
+BYTES = 1 << 25  # of slopes at once: each row of each member has those of all parameters
 
 
 def gate_slopes(members: ModulePopulation, rows: ModuleRows) -> Tensor:
@@ -54,7 +54,7 @@ def gate_slopes(members: ModulePopulation, rows: ModuleRows) -> Tensor:
 
     each_row = vmap(slopes, in_dims=(None, None, 0, 0))
     each_member = vmap(each_row, in_dims=(0, 0, None, None))
-    count = max(1, FLOATS // architecture.size)
+    count = max(1, BYTES // (4 * architecture.size + architecture.bytes_per_row))
     found = []
     with torch.inference_mode(False), torch.enable_grad():
         for part in torch.arange(len(members)).split(max(1, count // len(y))):

@@ -18,7 +18,7 @@ from ..randomness import fold
 from ..settings import RoundSettings
 from .architecture import Architecture
 from .dropout import drawn
-from .memory import members_that_fit
+from .memory import members_that_fit, rows_at_once
 from .population import ModulePopulation
 from .rows import ModuleRows, batches
 
@@ -26,14 +26,12 @@ __all__ = ["evaluate", "gradient", "outputs", "rate_shares", "train"]
 
 BETA1, BETA2 = 0.9, 0.999
 DROPOUT = -1  # the purpose of its keys; those of the order of rows and of noise are 0 and 1
-ROWS_BYTES = 1 << 26  # of activations of one member that is evaluated: the number of rows must not depend on the other members
 
 
 def outputs(members: ModulePopulation, x: tuple[Tensor, ...]) -> Tensor:
     """The outputs ``(N, k, S)`` in eval mode for rows ``x (S, ...)`` that members share."""
     architecture = members.architecture
-    size = max(1, ROWS_BYTES // max(1, architecture.bytes_per_row))
-    parts = zip(*(part.split(size) for part in x), strict=True)
+    parts = zip(*(part.split(rows_at_once(architecture)) for part in x), strict=True)
     architecture.module.eval()
     with torch.no_grad():
         found = [architecture.run(members.parameters, members.buffers, part, shared=True)[0] for part in parts]
