@@ -141,15 +141,12 @@ class SparseModule:
         """The blocks of the graph of units: source, target, weights (row = source, a SciPy CSR array) and kind."""
         return tuple((source, target, weights, kind) for source, target, weights, kind in weighted_blocks(self.units, self.state))
 
-    def compact(self, example: Any) -> Removal:
+    def compact(self, x: Any) -> Removal:
         """A smaller module without dead units, as far as its forward allows; see ``removed_units``.
 
-        Parameters
-        ----------
-        example : Tensor, tuple of arguments, or mapping of their names
-            Some rows, on which it is checked that the smaller module answers the same.
+        ``x`` holds some rows as for :meth:`predict`, on which it is checked that the smaller module answers the same.
         """
-        return removed_units(self.model(), self.units, self._connected() | ~self.units.removable, example)
+        return removed_units(self.model(), self.units, self._connected() | ~self.units.removable, self._inputs(x))
 
     def _connected(self) -> Tensor:
         """Which units have edges on every side on which the module has some: bool ``(U,)``."""
@@ -185,18 +182,21 @@ class SparseModule:
 
         ``x`` has the shape of the rows that were trained on, or is a tuple of several inputs.
         """
-        parts = x if isinstance(x, tuple) else (x,)
-        if len(parts) != len(self.tokens):
-            raise ValueError(f"x must be {len(self.tokens)} inputs, as the network was trained on; got {len(parts)}")
-        kinds = [torch.int64 if token else torch.float32 for token in self.tokens]
-        rows = [torch.as_tensor(np.asarray(part), dtype=kind) for part, kind in zip(parts, kinds, strict=True)]
         with torch.no_grad():
-            z = self.model()(*rows)
+            z = self.model()(*self._inputs(x))
         z = z.unsqueeze(1) if z.ndim == 1 else z
         if self.loss == "ce":
             found: NDArray[Any] = z.argmax(dim=1).numpy()
             return found
         return z.numpy() if self.loss == "mse" else (z > 0).numpy().astype(np.int64)
+
+    def _inputs(self, x: Any) -> tuple[Tensor, ...]:
+        """The inputs of the module, as it takes them."""
+        parts = x if isinstance(x, tuple) else (x,)
+        if len(parts) != len(self.tokens):
+            raise ValueError(f"x must be {len(self.tokens)} inputs, as the network was trained on; got {len(parts)}")
+        kinds = [torch.int64 if token else torch.float32 for token in self.tokens]
+        return tuple(torch.as_tensor(np.asarray(part), dtype=kind) for part, kind in zip(parts, kinds, strict=True))
 
     def save(self, path: str | Path) -> Path:
         """Write the network as one safetensors file with a JSON header. An existing file is replaced only once the new one is complete.
