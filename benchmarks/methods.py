@@ -262,7 +262,7 @@ def main() -> None:
     part.add_argument("--seeds", type=int, default=4, help="networks for each size and number of levels (default 4)")
     part.set_defaults(run=planted)
     part = parts.add_parser("skips", help="agreement with planted modules in networks with edges that skip layers")
-    part.add_argument("--seeds", type=int, default=4, help="networks for each size and number of levels (default 4)")
+    part.add_argument("--seeds", type=int, default=2, help="networks for each size and number of levels (default 2)")
     part.add_argument("--skips", type=float, default=0.5, help="see planted_hierarchy (default 0.5)")
     part.set_defaults(run=skipping)
     part = parts.add_parser("published", help="exact recoveries of the published networks")

@@ -312,5 +312,5 @@ def test_a_seed_must_be_in_range(seed: object) -> None:
 
 
 def test_what_is_no_network_is_refused() -> None:
-    with pytest.raises(TypeError, match="the network must be a SparseNetwork, a LayeredGraph, a sequence of weight matrices"):
+    with pytest.raises(TypeError, match="the network must be a SparseNetwork, a LayeredGraph, a UnitGraph, a sequence of weight matrices"):
         detect_baseline(3, "leiden")

@@ -118,5 +118,5 @@ def test_equal_edges_between_other_numbers_of_units_are_not_the_same() -> None:
 
 @pytest.mark.parametrize("value", [3, "weights", {"a": ONE}, np.ones((2, 2, 2)), (m for m in ONE)])
 def test_what_is_no_network_is_refused(value: object) -> None:
-    with pytest.raises(TypeError, match="the network must be a SparseNetwork, a LayeredGraph, a sequence of weight matrices"):
+    with pytest.raises(TypeError, match="the network must be a SparseNetwork, a LayeredGraph, a UnitGraph, a sequence of weight matrices"):
         detect_modules(value)
