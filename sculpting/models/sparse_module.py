@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ..files import write_file
 from .copying import copy_of
-from .groups import UnitMap
+from .groups import UnitLayer, UnitMap
 from .touching import edge_view, read_units, touched_units, written_units
 from .unit_map_file import packed, unpacked
 
@@ -109,15 +109,21 @@ class SparseModule:
         return self.edge_count / max(1, len(self.live_edges))
 
     @property
+    def layers(self) -> tuple[UnitLayer, ...]:
+        """The layers of ``units`` but for gates, such as the patterns of attention, which no parameter reads or writes."""
+        return tuple(layer for layer in self.units.layers if layer.kind != "gate")
+
+    @property
     def widths(self) -> tuple[int, ...]:
-        """Units in each layer of ``units``, pruned ones included."""
-        return tuple(layer.size for layer in self.units.layers)
+        """Units in each of the ``layers``, pruned ones included."""
+        return tuple(layer.size for layer in self.layers)
 
     @property
     def unit_counts(self) -> tuple[int, ...]:
-        """Live units of each layer of ``units``: those with edges on both sides, or on the side that they have; all outputs."""
-        alive = [part.sum() for part in self._connected().split(list(self.widths))]
-        return tuple(layer.size if layer.kind == "output" else int(count) for layer, count in zip(self.units.layers, alive, strict=True))
+        """Live units of each of the ``layers``: those with edges on both sides, or on the side that they have; all outputs."""
+        alive = self._connected()
+        counts = [int(alive[layer.first : layer.first + layer.size].sum()) for layer in self.layers]
+        return tuple(layer.size if layer.kind == "output" else count for layer, count in zip(self.layers, counts, strict=True))
 
     def _connected(self) -> Tensor:
         """Which units have edges on every side on which the module has some: bool ``(U,)``."""
