@@ -52,7 +52,8 @@ def as_graph(network: Any) -> AnyGraph:
         A data frame is an adjacency over units that have names: see :meth:`LayeredGraph.from_adjacency`. A graph with edges that skip a
         layer, or that carry a unit on, is read by :meth:`UnitGraph.from_networkx`.
         An object with ``weights`` (such as a ``SparseNetwork``) may also have ``biases``, ``activations``, ``input_names``,
-        ``output_names`` and ``loss``. A result with a ``network`` stands for it. A fitted ``MLPClassifier`` or
+        ``output_names`` and ``loss``. An object with tuples of ``layers`` and ``blocks`` (such as a ``SparseModule``) is read as a
+        :class:`UnitGraph` of them. A result with a ``network`` stands for it. A fitted ``MLPClassifier`` or
         ``MLPRegressor`` of scikit-learn is read with its activations and names. For matrices (n_in, n_out) see
         :meth:`LayeredGraph.from_weights`.
 
@@ -88,6 +89,8 @@ def as_graph(network: Any) -> AnyGraph:
         )
     if is_estimator(network):
         return LayeredGraph.from_weights(**estimator_fields(network))
+    if _has_blocks(network):
+        return UnitGraph(network.layers, network.blocks)
     if hasattr(network, "weights"):
         fields: dict[str, Any] = {f: getattr(network, f, ()) for f in ("biases", "activations", "input_names", "output_names")}
         return LayeredGraph.from_weights(network.weights, **fields, loss=known_loss(getattr(network, "loss", None)))
@@ -160,7 +163,12 @@ def several_networks(networks: Any) -> list[Any] | None:
 
 def _is_graph(value: Any) -> bool:
     known = (LayeredGraph, UnitGraph, nx.Graph, *((sys.modules["igraph"].Graph,) if "igraph" in sys.modules else ()))
-    return isinstance(value, known) or (hasattr(value, "weights") and not is_frame(value)) or _is_result(value) or is_estimator(value)
+    has_weights = hasattr(value, "weights") and not is_frame(value)
+    return isinstance(value, known) or has_weights or _has_blocks(value) or _is_result(value) or is_estimator(value)
+
+
+def _has_blocks(value: Any) -> bool:
+    return isinstance(getattr(value, "layers", None), tuple) and isinstance(getattr(value, "blocks", None), tuple)
 
 
 def _is_result(value: Any) -> bool:

@@ -14,7 +14,7 @@ from ..tasks.task import Task
 from .architecture import Architecture
 from .dropout import Dropout
 
-__all__ = ["check_rows", "first_rows", "outputs_of", "runs_on"]
+__all__ = ["check_rows", "first_rows", "outputs_of", "runs_on", "some_rows"]
 
 CLOSE = 1e-4  # relative: rows that are computed beside others differ by rounding
 ENOUGH = 8  # rows on which outputs that are probabilities can be told from others
@@ -23,6 +23,13 @@ ENOUGH = 8  # rows on which outputs that are probabilities can be told from othe
 def first_rows(x: Any, count: int) -> tuple[Tensor, ...]:
     """The first rows of one input or several, as a tuple."""
     return tuple(part[:count] for part in (x if isinstance(x, tuple) else (x,)))
+
+
+def some_rows(x: Any, count: int) -> tuple[Tensor, ...]:
+    """Rows of one input or several, spread over all of them: at most ``count``."""
+    parts = x if isinstance(x, tuple) else (x,)
+    rows = torch.arange(len(parts[0])) if len(parts[0]) <= count else torch.linspace(0, len(parts[0]) - 1, count).long()
+    return tuple(part[rows] for part in parts)
 
 
 def runs_on(module: nn.Module, x: tuple[Tensor, ...]) -> bool:

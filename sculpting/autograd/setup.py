@@ -20,7 +20,7 @@ from ..settings import RoundSettings, ScheduleSettings, TrainingSettings
 from ..tasks.own_data import as_task
 from ..tasks.task import Task
 from .architecture import Architecture
-from .checks import check_rows, first_rows, outputs_of, runs_on
+from .checks import check_rows, first_rows, outputs_of, runs_on, some_rows
 from .engine import AutogradEngine
 from .fresh import fresh_members
 from .population import ModulePopulation
@@ -29,7 +29,8 @@ from .scores import MODULE_EDGE_SCORES, MODULE_UNIT_SCORES, ModuleScore
 
 __all__ = ["ModuleSetup"]
 
-EXAMPLE = 3  # rows on which a module is traced and probed
+EXAMPLE = 3  # rows on which a module is probed
+TRACED = 256  # rows on which it is traced, at most: a value that is the same in all of them tells nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,7 @@ class ModuleSetup:
         x = first_rows(task.x, EXAMPLE)
         with self._with_cause():
             copied = copy_of(self.module).cpu().float()
-            found = units(copied, x)
+            found = units(copied, some_rows(task.x, TRACED), drop_constant=True)
             architecture = Architecture.of(copied, found, x)
         return replace(self, architecture=architecture), task
 

@@ -23,6 +23,8 @@ from torch import Tensor, nn
 from ..files import write_file
 from .copying import copy_of
 from .groups import UnitLayer, UnitMap
+from .groups.removal import Removal, removed_units
+from .groups.weights import weighted_blocks
 from .touching import edge_view, read_units, touched_units, written_units
 from .unit_map_file import packed, unpacked
 
@@ -109,21 +111,48 @@ class SparseModule:
         return self.edge_count / max(1, len(self.live_edges))
 
     @property
-    def layers(self) -> tuple[UnitLayer, ...]:
+    def unit_layers(self) -> tuple[UnitLayer, ...]:
         """The layers of ``units`` but for gates, such as the patterns of attention, which no parameter reads or writes."""
         return tuple(layer for layer in self.units.layers if layer.kind != "gate")
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Units in each of the ``layers``, pruned ones included."""
-        return tuple(layer.size for layer in self.layers)
+        """Units in each of the ``unit_layers``, pruned ones included."""
+        return tuple(layer.size for layer in self.unit_layers)
 
     @property
     def unit_counts(self) -> tuple[int, ...]:
-        """Live units of each of the ``layers``: those with edges on both sides, or on the side that they have; all outputs."""
+        """Live units of each of the ``unit_layers``: those with edges on both sides, or on the side that they have; all outputs."""
         alive = self._connected()
-        counts = [int(alive[layer.first : layer.first + layer.size].sum()) for layer in self.layers]
-        return tuple(layer.size if layer.kind == "output" else count for layer, count in zip(self.layers, counts, strict=True))
+        counts = [int(alive[layer.first : layer.first + layer.size].sum()) for layer in self.unit_layers]
+        return tuple(layer.size if layer.kind == "output" else count for layer, count in zip(self.unit_layers, counts, strict=True))
+
+    @property
+    def layers(self) -> tuple[tuple[str, str, int, tuple[str, ...]], ...]:
+        """The layers of the graph of units: name, kind, size and, of inputs and outputs, the names of units.
+
+        ``analysis`` reads a graph from these and from :attr:`blocks`.
+        """
+        named = {"input": self.input_names, "output": self.output_names}
+        ends = [stage.kind for stage in self.units.stages]
+
+        def names(kind: str, size: int) -> tuple[str, ...]:
+            known = named.get(kind, ())
+            return known if len(known) == size and ends.count(kind) == 1 else ()
+
+        return tuple((stage.name, stage.kind, len(stage.units), names(stage.kind, len(stage.units))) for stage in self.units.stages)
+
+    @cached_property
+    def blocks(self) -> tuple[tuple[int, int, Any, str], ...]:
+        """The blocks of the graph of units: source, target, weights (row = source, a SciPy CSR array) and kind."""
+        return tuple((source, target, weights, kind) for source, target, weights, kind in weighted_blocks(self.units, self.state))
+
+    def compact(self, x: Any) -> Removal:
+        """A smaller module without dead units, as far as its forward allows; see ``removed_units``.
+
+        ``x`` holds some rows as for :meth:`predict`, on which it is checked that the smaller module answers the same.
+        """
+        return removed_units(self.model(), self.units, self._connected() | ~self.units.removable, self._inputs(x))
 
     def _connected(self) -> Tensor:
         """Which units have edges on every side on which the module has some: bool ``(U,)``."""
@@ -159,18 +188,21 @@ class SparseModule:
 
         ``x`` has the shape of the rows that were trained on, or is a tuple of several inputs.
         """
-        parts = x if isinstance(x, tuple) else (x,)
-        if len(parts) != len(self.tokens):
-            raise ValueError(f"x must be {len(self.tokens)} inputs, as the network was trained on; got {len(parts)}")
-        kinds = [torch.int64 if token else torch.float32 for token in self.tokens]
-        rows = [torch.as_tensor(np.asarray(part), dtype=kind) for part, kind in zip(parts, kinds, strict=True)]
         with torch.no_grad():
-            z = self.model()(*rows)
+            z = self.model()(*self._inputs(x))
         z = z.unsqueeze(1) if z.ndim == 1 else z
         if self.loss == "ce":
             found: NDArray[Any] = z.argmax(dim=1).numpy()
             return found
         return z.numpy() if self.loss == "mse" else (z > 0).numpy().astype(np.int64)
+
+    def _inputs(self, x: Any) -> tuple[Tensor, ...]:
+        """The inputs of the module, as it takes them."""
+        parts = x if isinstance(x, tuple) else (x,)
+        if len(parts) != len(self.tokens):
+            raise ValueError(f"x must be {len(self.tokens)} inputs, as the network was trained on; got {len(parts)}")
+        kinds = [torch.int64 if token else torch.float32 for token in self.tokens]
+        return tuple(torch.as_tensor(np.asarray(part), dtype=kind) for part, kind in zip(parts, kinds, strict=True))
 
     def save(self, path: str | Path) -> Path:
         """Write the network as one safetensors file with a JSON header. An existing file is replaced only once the new one is complete.

@@ -16,6 +16,7 @@ from .shadow import Entries, Link
 
 __all__ = ["constant_carries"]
 
+DRAWS, NOISE = 2, 0.1  # of noise on the parameters, and its standard deviation
 SAME = 1e-5  # of the largest value of an operand: what a value may differ between rows
 
 
@@ -38,20 +39,37 @@ def constant_carries(program: ExportedProgram, links: Sequence[Link], example: A
     """For each link that is a carry of a sum, by its position: which of its pairs carry a value that is the same in all rows.
 
     Only entries of the sum on which the answer depends in some row of the example count; whether it does is told by the gradient of a
-    random combination of the answers.
+    random combination of the answers. That must hold for two draws of noise on the parameters, so that neither a unit that happens to be
+    silent nor a layer that begins at zero decides. Pruned parameters, zeros beside others, stay zero.
     """
     carries = {i: (link, link.entries) for i, link in enumerate(links) if link.entries is not None}
-    recorder = _Recorder(program.module(), {name for _, entries in carries.values() for name in (entries.operator, entries.operand)})
+    found = {i: torch.ones(len(link.source), dtype=torch.bool) for i, (link, _) in carries.items()}
+    for seed in range(DRAWS):
+        values, depends = _run(program, [entries for _, entries in carries.values()], example, torch.Generator().manual_seed(seed))
+        for i, (link, entries) in carries.items():
+            found[i] &= _constant(link, entries, values[entries.operand], depends.get(entries.operator))
+    return found
+
+
+def _run(
+    program: ExportedProgram, places: Sequence[Entries], example: Any, generator: torch.Generator
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The values of sums and operands by name, and on which entries of each sum the answer depends in some row."""
+    module = program.module()
+    with torch.no_grad():
+        for parameter in filter(Tensor.is_floating_point, module.parameters()):
+            noise = NOISE * torch.randn(parameter.shape, generator=generator).to(parameter)
+            parameter.data = parameter + noise * ((parameter != 0) | ~(parameter != 0).any())
+            parameter.requires_grad_()
+    recorder = _Recorder(module, {name for entries in places for name in (entries.operator, entries.operand)})
     with torch.enable_grad():
         answers = recorder.run(*tree_leaves(arguments_of(example)), enable_io_processing=False)
         answer = next(each for each in tree_leaves(answers) if isinstance(each, Tensor))
-        weights = torch.rand(answer.shape, generator=torch.Generator().manual_seed(0)) + 0.5
-        needing = {e.operator: recorder.kept[e.operator] for _, e in carries.values() if recorder.kept[e.operator].requires_grad}
-        slopes = torch.autograd.grad((answer * weights).sum(), [*needing.values()], allow_unused=True)
-    depends = {name: (slope != 0).any(dim=0) for name, slope in zip(needing, slopes, strict=True) if slope is not None}
-    return {
-        i: _constant(link, entries, recorder.kept[entries.operand], depends.get(entries.operator)) for i, (link, entries) in carries.items()
-    }
+        weights = torch.rand(answer.shape, generator=generator).to(answer) + 0.5
+        sums = {entries.operator: recorder.kept[entries.operator] for entries in places}
+        needing = {name: value for name, value in sums.items() if value.requires_grad}
+        slopes = torch.autograd.grad((answer * weights).sum(), [*needing.values()], allow_unused=True) if needing else ()
+    return recorder.kept, {name: (slope != 0).any(dim=0) for name, slope in zip(needing, slopes, strict=True) if slope is not None}
 
 
 def _constant(link: Link, entries: Entries, value: Tensor, depends: Tensor | None) -> Tensor:
