@@ -145,7 +145,7 @@ def test_kinds_and_layers_of_units_can_be_kept() -> None:
     few = {**QUICK, "seeds": 1, "edge_steps": [], "dense_rounds": 2, "steps": 10, "min_accuracy": 0.3}
     result = sculpt(SmallTransformer(classes=2), sums(), keep=["residual", "q"], **few)
     assert result.network is not None
-    counts = dict(zip((layer.name for layer in result.network.units.layers), result.network.unit_counts, strict=True))
+    counts = dict(zip((layer.name for layer in result.network.unit_layers), result.network.unit_counts, strict=True))
     assert counts["embedding"] == 8
     assert counts["q"] == 8
     assert counts["up"] < 12

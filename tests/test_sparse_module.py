@@ -40,7 +40,7 @@ def test_edges_and_units_are_counted() -> None:
     assert len(network.live_edges) == first + second + out
     assert network.edge_count == (first - 1) + (second - 4 - 1) + out
     assert network.density == network.edge_count / (first + second + out)
-    counts = dict(zip((layer.name for layer in network.units.layers), network.unit_counts, strict=True))
+    counts = dict(zip((layer.name for layer in network.unit_layers), network.unit_counts, strict=True))
     assert counts["first"] == 3
     assert counts["second"] == 4
     assert repr(network) == f"SparseModule(SmallCNN, {network.edge_count} edges, density {network.density:.4f}, accuracy 0.7500)"
@@ -56,7 +56,7 @@ def test_a_unit_without_edges_on_one_side_does_not_count() -> None:
     _, network = pruned()
     masks = {name: mask.clone() for name, mask in network.masks.items()}
     masks["second.weight"][2] = False
-    counts = dict(zip((layer.name for layer in network.units.layers), replace(network, masks=masks).unit_counts, strict=True))
+    counts = dict(zip((layer.name for layer in network.unit_layers), replace(network, masks=masks).unit_counts, strict=True))
     assert counts["second"] == 3
 
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ..files import write_file
 from .copying import copy_of
-from .groups import UnitMap
+from .groups import UnitLayer, UnitMap
 from .groups.removal import Removal, removed_units
 from .groups.weights import weighted_blocks
 from .touching import edge_view, read_units, touched_units, written_units
@@ -111,15 +111,21 @@ class SparseModule:
         return self.edge_count / max(1, len(self.live_edges))
 
     @property
+    def unit_layers(self) -> tuple[UnitLayer, ...]:
+        """The layers of ``units`` but for gates, such as the patterns of attention, which no parameter reads or writes."""
+        return tuple(layer for layer in self.units.layers if layer.kind != "gate")
+
+    @property
     def widths(self) -> tuple[int, ...]:
-        """Units in each layer of ``units``, pruned ones included."""
-        return tuple(layer.size for layer in self.units.layers)
+        """Units in each of the ``unit_layers``, pruned ones included."""
+        return tuple(layer.size for layer in self.unit_layers)
 
     @property
     def unit_counts(self) -> tuple[int, ...]:
-        """Live units of each layer of ``units``: those with edges on both sides, or on the side that they have; all outputs."""
-        alive = [part.sum() for part in self._connected().split(list(self.widths))]
-        return tuple(layer.size if layer.kind == "output" else int(count) for layer, count in zip(self.units.layers, alive, strict=True))
+        """Live units of each of the ``unit_layers``: those with edges on both sides, or on the side that they have; all outputs."""
+        alive = self._connected()
+        counts = [int(alive[layer.first : layer.first + layer.size].sum()) for layer in self.unit_layers]
+        return tuple(layer.size if layer.kind == "output" else count for layer, count in zip(self.unit_layers, counts, strict=True))
 
     @property
     def layers(self) -> tuple[tuple[str, str, int, tuple[str, ...]], ...]:
