@@ -114,6 +114,8 @@ class UnitMap:
     zero : bool Tensor of shape (U,)
         Whether a unit is zero wherever it is read once all that writes it is zero. Where it is not, as after a sigmoid, what reads it
         must be zero too.
+    mixed : bool Tensor of shape (U,)
+        Whether a unit enters a statistic over several units, as in a LayerNorm.
     free : mapping of name to str
         Parameters without units, and why.
     stages, blocks : tuples
@@ -125,6 +127,7 @@ class UnitMap:
     shapes: Mapping[str, tuple[int, ...]]
     removable: Tensor
     zero: Tensor
+    mixed: Tensor
     free: Mapping[str, str]
     stages: tuple[Stage, ...] = ()
     blocks: tuple[Block, ...] = ()

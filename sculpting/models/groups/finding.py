@@ -1,0 +1,139 @@
+"""``units``: the units of any module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
+from torch.fx import Node
+
+from ..exporting import exported
+from .contraction import CONTRACTION
+from .convolution import CONVOLUTION, POOLING
+from .elementwise import ELEMENTWISE
+from .movement import MOVEMENT
+from .norms import NORMS, REDUCTIONS
+from .settling import settled
+from .shadow import Shadow
+from .trace import Rule, Trace, UnsupportedError
+from .unit_map import UnitMap
+
+__all__ = ["RULES", "units"]
+
+RULES: dict[str, Rule] = {**MOVEMENT, **ELEMENTWISE, **CONTRACTION, **CONVOLUTION, **POOLING, **NORMS, **REDUCTIONS}
+OF_UNITS = {*POOLING, *NORMS, *REDUCTIONS, "scaled_dot_product_attention"}  # elsewhere than in units, parameters in them are not followed
+
+
+def units(model: nn.Module, example: Any) -> UnitMap:
+    """The units of a module: which elements of its parameters each unit reads and writes, and what must be pruned together.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Read in eval mode from a copy; never changed.
+    example : Tensor, tuple of arguments, or mapping of their names
+        Some rows of data, as the forward takes them. Real-valued inputs have units along their last axis, along dimension 1 where that
+        cannot be, and one for each entry of a row where all of them are read by layers of their own.
+
+    Returns
+    -------
+    UnitMap
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the module cannot be exported, when an operator has no rule, and when a unit differs between positions. The text names the
+        line of the user's code and says what to do.
+
+    Notes
+    -----
+    The forward is exported by ``torch.export``. Beside every value runs a tensor with the number of the unit that each entry belongs to.
+    Movements of data are run on these numbers. Layers, convolutions and embeddings make new units and read the old ones. Sums, products,
+    queries with keys, and parameters that are used twice unite units: what must be pruned together is one unit.
+
+    Examples
+    --------
+    >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3))
+    >>> print(units(model, torch.zeros(2, 1, 4, 4)))
+    input       1 input
+    0           4 channel
+    3           3 output
+    8 units, 52 edges
+    """
+    program, copied = exported(model, example)
+    names = _names(copied)
+    failures: list[tuple[int, UnsupportedError]] = []
+    for axes in _choices(program):
+        trace = Trace(RULES, OF_UNITS, {name: tensor.shape for name, tensor in names.values()})
+        given, inputs = _placeholders(program, names, axes, trace)
+        try:
+            outputs = trace.run([*program.graph.nodes], given)
+        except UnsupportedError as error:
+            failures.append((trace.reached, error))
+            continue
+        written = [shadow.nodes.unique() for shadow in outputs if shadow.nodes is not None]
+        return settled(trace, inputs, torch.cat(written) if written else torch.zeros(0, dtype=torch.int64), dict(copied.named_parameters()))
+    raise max(failures, key=lambda failure: failure[0])[1]
+
+
+def _names(model: nn.Module) -> dict[str, tuple[str, Tensor]]:
+    """For every name of a parameter or buffer the first name of the same tensor, and the tensor."""
+    first: dict[int, str] = {}
+    every = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+    return {name: (first.setdefault(id(tensor), name), tensor) for name, tensor in every}
+
+
+def _choices(program: ExportedProgram) -> Iterator[str]:
+    """Along which axes of real-valued inputs units lie: each entry of a row, the last axis, dimension 1."""
+    by_name = {node.name: node for node in program.graph.nodes}
+    inputs = [by_name[str(name)].meta["val"] for name in program.graph_signature.user_inputs if str(name) in by_name]
+    ranks = {value.ndim for value in inputs if isinstance(value, Tensor) and value.is_floating_point()}
+    yield "entries"
+    if ranks - {1, 2}:
+        yield "last"
+        yield "first"
+
+
+def _placeholders(
+    program: ExportedProgram, names: Mapping[str, tuple[str, Tensor]], axes: str, trace: Trace
+) -> tuple[dict[str, Any], list[Tensor]]:
+    """The shadows of all placeholders, and the nodes of inputs."""
+    given: dict[str, Any] = {}
+    inputs: list[Tensor] = []
+    by_name: dict[str, Node] = {node.name: node for node in program.graph.nodes}
+    for spec in program.graph_signature.input_specs:
+        placeholder = spec.arg.name
+        if spec.kind is InputKind.USER_INPUT:
+            value = by_name[placeholder].meta.get("val")
+            if not isinstance(value, Tensor):
+                given[placeholder] = value
+            elif value.is_floating_point() and value.ndim > 1:
+                nodes = _input_nodes(placeholder, value.shape, axes, trace)
+                inputs.append(nodes.unique())
+                given[placeholder] = Shadow(value.shape, nodes)
+            else:
+                given[placeholder] = Shadow(value.shape)
+        elif spec.target in names:
+            name, tensor = names[spec.target]
+            if tensor.is_floating_point():
+                given[placeholder] = Shadow(tensor.shape, elements={name: _elements(tensor.shape)})
+            else:
+                given[placeholder] = Shadow(tensor.shape, known=tensor.detach())
+        else:
+            constant = program.constants[spec.target] if spec.target in program.constants else by_name[placeholder].meta["val"]
+            given[placeholder] = Shadow(constant.shape, known=constant.detach())
+    return given, inputs
+
+
+def _input_nodes(name: str, shape: torch.Size, axes: str, trace: Trace) -> Tensor:
+    kept = [*range(1, len(shape))] if axes == "entries" else [len(shape) - 1 if axes == "last" else 1]
+    sizes = [size if axis in kept else 1 for axis, size in enumerate(shape)]
+    return trace.nodes.new(name, "input", torch.Size(sizes).numel()).view(sizes).expand(shape)
+
+
+def _elements(shape: torch.Size) -> Tensor:
+    return torch.arange(shape.numel(), dtype=torch.int32).view(shape)
