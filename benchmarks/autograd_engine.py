@@ -101,9 +101,8 @@ def row_of(name: str, make: Callable[[], nn.Module], x: Tensor, batch: int, targ
         alone, together, ratios = [*alone, before, after], [*together, engine], [*ratios, (before + after) / 2 / engine]
     ratio, wanted = statistics.median(ratios), "" if target is None else f"{target:g}"
     each = ", ".join(f"{value:.1f}" for value in ratios)
-    return (
-        f"| {name} | {batch} | {statistics.median(alone) * 1e6:.0f} | {statistics.median(together) * 1e6:.0f} | {ratio:.1f} ({each}) | {wanted} |"
-    )
+    us = [f"{statistics.median(seconds) * 1e6:.0f}" for seconds in (alone, together)]
+    return f"| {name} | {batch} | {us[0]} | {us[1]} | {ratio:.1f} ({each}) | {wanted} |"
 
 
 def main() -> None:
@@ -114,7 +113,7 @@ def main() -> None:
         f"{processor()}, {os.cpu_count()} cores, one thread; Python {platform.python_version()}, torch {torch.__version__}; "
         f"load {os.getloadavg()[0]:.1f}",
         "",
-        f"| module, {MEMBERS} members | batch | a network alone, us a step | a member, us a step | ratio, median of {RUNS} (all) | target |",
+        f"| module, {MEMBERS} members | batch | alone, us a step | a member, us a step | ratio, median of {RUNS} (all) | target |",
         "|---|---|---|---|---|---|",
         row_of("convolutions, 8 and 16 channels", Images, images, 8, 4),
         row_of("convolutions, 8 and 16 channels", Images, images, 32, None),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -109,7 +108,7 @@ class SculptResult:
 
     def tested(self, *networks: Any) -> Figure | None:
         """The ``metric`` on the test rows, with its interval, of one network or in the mean of several; None without test rows."""
-        if self.task is None or self.task.x_test is None or not networks:
+        if self.task is None or self.task.y_test is None or not networks:
             return None
         metric = metric_of(self.task.metric, self.task.loss)
         scores = [scores_of(network, self.task, metric, "test") for network in networks]

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from .engine import M
 from .engines import setup_of
 from .options import check_call, check_counts, device_of, settings_of, steps_of
 from .randomness import check_seed
 from .results import SculptResult, result_of
-from .engine import M
 from .schedule.acceptance import AcceptanceCriterion, PairedTest
 from .schedule.chains import ChainName, as_percent
 from .schedule.checkpoint import Checkpoint
@@ -68,11 +68,12 @@ def sculpt(
         ``sculpting.models.groups.units``; it is trained in train mode, with its ``Dropout`` and ``BatchNorm``, and judged in eval mode.
     data : Task, pair (x, y), Dataset or DataLoader
         ``x`` of shape (rows, inputs), arrays, tensors or data frames. For a module that is no chain ``x`` may have any shape (rows, ...),
-        hold integers, which stay integers where the module takes them, or be a tuple of several inputs. Loss and metric follow from the targets. Columns of 0 and 1: binary
-        cross-entropy, accuracy by output. Classes, as integers or by name: cross-entropy, accuracy. Real values: mean squared error,
-        R squared by output. Rows that are no complete truth table are divided into training, validation and test rows, and networks are
-        trained on standardised columns; they are returned in the units of the data. Modules that are no chain are trained on the data as
-        they are, with noise in units of the standard deviation of ``x``, but none on integers and none on hidden units.
+        hold integers, which stay integers where the module takes them, or be a tuple of several inputs. Loss and metric follow from the
+        targets. Columns of 0 and 1: binary cross-entropy, accuracy by output. Classes, as integers or by name: cross-entropy, accuracy.
+        Real values: mean squared error, R squared by output. Rows that are no complete truth table are divided into training, validation
+        and test rows, and networks are trained on standardised columns; they are returned in the units of the data. Modules that are no
+        chain are trained on the data as they are, with noise in units of the standard deviation of ``x``, but none on integers and none on
+        hidden units.
     seeds, seed : int
         Number of seeds, and the first of them. Each seed has its own initial weights, noise and data order.
     min_accuracy : float in (0, 1], optional
@@ -85,8 +86,8 @@ def sculpt(
     schedule : ScheduleSettings, optional
         Settings of the pruning schedule; those of the task when left out.
     initial : {"fresh", "model"}
-        Draw Kaiming-normal weights for each seed (a module that is no chain draws its own, by ``reset_parameters``), or start all seeds from the model's own weights. Seeds then differ only in noise and
-        data order.
+        Draw Kaiming-normal weights for each seed (a module that is no chain draws its own, by ``reset_parameters``), or start all seeds
+        from the model's own weights. Seeds then differ only in noise and data order.
     regrow : bool
         With ``initial="model"``, train weights that are exactly zero. Otherwise they were pruned, and stay so.
     keep : sequence of str
@@ -216,8 +217,8 @@ def _call(
         names, [*training.learning_rates], task.loss, training.of_round(rows), training.copies(rows),
         pruning.rounds.criterion.min_accuracy, settings.tolerance, schedule, of_model[0],
     )  # fmt: skip
-    data = (part for x, y in ((task.x, task.y), (task.x_validation, task.y_validation)) for part in (*(x if isinstance(x, tuple) else (x,)), y))
-    return facts, [*of_model[1], *data]
+    rows_of = ((task.x, task.y), (task.x_validation, task.y_validation))
+    return facts, [*of_model[1], *(part for x, y in rows_of for part in (*(x if isinstance(x, tuple) else (x,)), y))]
 
 
 def _identity(metric: Any) -> object:

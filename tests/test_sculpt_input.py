@@ -15,7 +15,9 @@ from test_sculpt import QUICK, assert_same_network
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from sculpting import SparseNetwork, TrainingSettings, sculpt, tasks
+from sculpting import SparseNetwork, TrainingSettings, read_model, sculpt, tasks
+from sculpting.autograd.setup import ModuleSetup
+from sculpting.engines import setup_of
 
 
 class Branching(nn.Module):
@@ -190,24 +192,50 @@ NAN = torch.full((20, 6), torch.nan)
 NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
 
 
+NO_CHAINS = [
+    (mlp(nn.Linear(6, 8), nn.LayerNorm(8), nn.Linear(8, 3)), r"not supported: 1 \(LayerNorm"),
+    (mlp(nn.Linear(6, 8), nn.LeakyReLU(0.2), nn.Linear(8, 3)), r"not supported: 1 \(LeakyReLU"),
+    (Functional(lambda x: nn.functional.leaky_relu(x, 0.2)), r"not supported: leaky_relu\(.*0.2"),
+    (Functional(torch.cos), "not supported: cos"),
+    (mlp(nn.Linear(6, 8), nn.Softmax(dim=1), nn.Linear(8, 3)), "hidden activations must be elementwise"),
+    (mlp(nn.ReLU(), nn.Linear(6, 8), nn.Linear(8, 3)), "must follow a Linear layer"),
+    (mlp(nn.Linear(6, 3)), "at least one hidden layer, so two Linear layers; got 1"),
+    (nn.Linear(6, 3), "at least one hidden layer, so two Linear layers; got 1"),
+    (Branching(), "must be a chain; got 'add'"),
+    (Around(lambda inner, x: inner(x)[:, [1, 0, 2]]), "not supported: getitem"),
+    (Aside(), "at least one hidden layer, so two Linear layers; got 1"),
+]
+
+
+@pytest.mark.parametrize(("model", "text"), NO_CHAINS)
+def test_what_is_no_chain_is_named_and_goes_to_the_other_engine(model: nn.Module, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        read_model(model)
+    assert isinstance(setup_of(model), ModuleSetup)
+
+
 @pytest.mark.parametrize(
     ("model", "data", "options", "error", "text"),
     [
         ("model", (X, Y), {}, TypeError, "must be a torch.nn.Module; got str"),
         ([], (X, Y), {}, ValueError, "a module or a list of at least one; got an empty one"),
         ([GOOD, mlp(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))], (X, Y), {}, ValueError, r"differ in widths only; got .*'tanh'.* beside"),
-        (mlp(nn.Linear(6, 8), nn.LayerNorm(8), nn.Linear(8, 3)), (X, Y), {}, ValueError, r"not supported: 1 \(LayerNorm"),
-        (mlp(nn.Conv1d(1, 2, 3), nn.Linear(6, 3)), (X, Y), {}, ValueError, r"not supported: 0 \(Conv1d"),
-        (mlp(nn.Linear(6, 8), nn.LeakyReLU(0.2), nn.Linear(8, 3)), (X, Y), {}, ValueError, r"not supported: 1 \(LeakyReLU"),
-        (Functional(lambda x: nn.functional.leaky_relu(x, 0.2)), (X, Y), {}, ValueError, r"not supported: leaky_relu\(.*0.2"),
-        (Functional(torch.cos), (X, Y), {}, ValueError, "not supported: cos"),
-        (mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3), nn.Softmax(dim=0)), (X, Y[:, 0]), {}, ValueError, r"not supported: 3 \(Softmax"),
-        (mlp(nn.Linear(6, 8), nn.Softmax(dim=1), nn.Linear(8, 3)), (X, Y), {}, ValueError, "hidden activations must be elementwise"),
-        (mlp(nn.ReLU(), nn.Linear(6, 8), nn.Linear(8, 3)), (X, Y), {}, ValueError, "must follow a Linear layer"),
-        (mlp(nn.Linear(6, 3)), (X, Y), {}, ValueError, "at least one hidden layer, so two Linear layers; got 1"),
-        (nn.Linear(6, 3), (X, Y), {}, ValueError, "at least one hidden layer, so two Linear layers; got 1"),
+        (
+            mlp(nn.Conv1d(1, 2, 3), nn.Linear(6, 3)),
+            (X, Y),
+            {},
+            TypeError,
+            "its forward raised RuntimeError: Given groups=1",
+        ),
+        (
+            mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3), nn.Softmax(dim=0)),
+            (X, Y[:, 0]),
+            {},
+            ValueError,
+            "rows of the model's output must not depend",
+        ),
         (SPARSE, (X, Y), {}, TypeError, r"must be a torch.nn.Module; got SparseNetwork. Pass its model\(\)"),
-        (mlp(nn.Linear(6, 8), nn.Linear(7, 3)), (X, Y), {}, ValueError, "must chain; got 8 outputs before 7 inputs"),
+        (mlp(nn.Linear(6, 8), nn.Linear(7, 3)), (X, Y), {}, TypeError, "its forward raised RuntimeError: mat1 and mat2 shapes"),
         (
             mlp(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3), nn.ReLU()),
             (X, Y),
@@ -215,11 +243,9 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
             ValueError,
             "for loss 'bce' must end in a Linear layer or in sigmoid; got relu",
         ),
-        (Branching(), (X, Y), {}, ValueError, "must be a chain; got 'add'"),
-        (Around(lambda inner, x: inner(x)[:, [1, 0, 2]]), (X, Y), {}, ValueError, "not supported: getitem"),
-        (Around(lambda inner, x: inner(x.view(4, -1))), (X, Y), {}, ValueError, r"must leave rows as they are; got view\(4, -1\)"),
-        (Around(lambda inner, x: inner(torch.flatten(x))), (X, Y), {}, ValueError, "must leave rows as they are; got flatten"),
-        (mlp(nn.Flatten(0), *GOOD), (X, Y), {}, ValueError, r"must leave rows as they are; got 0 \(Flatten\(start_dim=0"),
+        (Around(lambda inner, x: inner(x.view(4, -1))), (X, Y), {}, TypeError, "its forward raised RuntimeError: mat1 and mat2 shapes"),
+        (Around(lambda inner, x: inner(torch.flatten(x))), (X, Y), {}, TypeError, "its forward raised RuntimeError: mat1 and mat2 shapes"),
+        (mlp(nn.Flatten(0), *GOOD), (X, Y), {}, TypeError, "its forward raised RuntimeError: mat1 and mat2 shapes"),
         (
             nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.Linear(4, 3)),
             (X, Y),
@@ -236,8 +262,7 @@ NAMED = tasks.Task(X, Y.float(), "bce", X, Y.float())
         ),
         (hooked(), (X, Y), {}, ValueError, "must have no forward hooks, which may change the output of its layers; got some at '1'"),
         (wrong(torch.nan), (X, Y), {"initial": "model"}, ValueError, "the model's weights and biases must be finite; got 48 NaN"),
-        (Aside(), (X, Y), {}, ValueError, "at least one hidden layer, so two Linear layers; got 1"),
-        (Looping(), (X, Y), {}, TypeError, "forward of Looping cannot be traced"),
+        (Looping(), (X, Y), {}, ValueError, "forward of Looping cannot be exported .*x.sum"),
         (GOOD, (X, Y[:19]), {}, ValueError, "x and y must have as many rows; got 20 and 19"),
         (GOOD, (X[:0], Y[:0]), {}, ValueError, "at least one row and one column"),
         (GOOD, (NAN, Y), {}, ValueError, "x must be finite, as float32; got 120 NaN or infinite values"),

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.func import vmap
 
 from ..mlp.ablation import WEAKEST
+from ..models.touching import STATISTIC, edge_view
 from .population import ModulePopulation
 from .rows import ModuleRows
-from ..models.touching import STATISTIC, edge_view
 from .training import outputs
 
 __all__ = ["edge_ablation", "unit_ablation"]

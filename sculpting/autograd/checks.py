@@ -64,7 +64,9 @@ def outputs_of(module: nn.Module, x: Any, rows: int) -> int:
     if len(z) > 1:
         _check_fewer(module, whole, z)
     if len(z) >= ENOUGH and z.shape[1] > 1 and bool((z >= 0).all()) and bool((z.sum(dim=1) - 1).abs().max() < CLOSE):
-        raise ValueError("the model must return logits; got outputs that are probabilities, at least 0 with a sum of 1. Leave out the softmax")
+        raise ValueError(
+            "the model must return logits; got outputs that are probabilities, at least 0 with a sum of 1. Leave out the softmax"
+        )
     return z.shape[1]
 
 

@@ -59,7 +59,8 @@ class Dropout(TorchFunctionMode):
     @cached_property
     def _rules(self) -> dict[Any, Callable[..., Any]]:
         whole, features = self._dropout, self._feature_dropout
-        rules: dict[Any, Callable[..., Any]] = {F.dropout: whole, torch.dropout: _as_torch(whole), torch.feature_dropout: _as_torch(features)}
+        rules: dict[Any, Callable[..., Any]] = {F.dropout: whole}
+        rules |= {torch.dropout: _as_torch(whole), torch.feature_dropout: _as_torch(features)}
         rules |= dict.fromkeys((F.dropout1d, F.dropout2d, F.dropout3d), features)
         rules |= {F.scaled_dot_product_attention: self._attention, F.multi_head_attention_forward: self._heads, F.linear: _linear}
         return rules

@@ -48,7 +48,9 @@ class AutogradEngine:
     max_members: int | None = None
     half: bool = False
 
-    def train(self, members: ModulePopulation, key: Tensor, learning_rate: Tensor, noise: float = 1.0) -> tuple[ModulePopulation, Evaluation]:
+    def train(
+        self, members: ModulePopulation, key: Tensor, learning_rate: Tensor, noise: float = 1.0
+    ) -> tuple[ModulePopulation, Evaluation]:
         """Every member at the best epoch of a training round, and its evaluation there."""
         settings = replace(self.settings, input_noise=noise * self.settings.input_noise)
         return train(members, self.rows, settings, key, learning_rate, self.max_members, self.half)

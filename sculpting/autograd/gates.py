@@ -8,6 +8,7 @@ write them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,9 +16,9 @@ from torch.func import vjp, vmap
 
 from ..models.groups import UnitMap
 from ..models.groups.unit_map import NONE
+from ..models.touching import STATISTIC, readers
 from .population import ModulePopulation
 from .rows import ModuleRows
-from ..models.touching import STATISTIC, readers
 
 __all__ = ["gate_slopes", "gated"]
 
@@ -45,10 +46,11 @@ def gate_slopes(members: ModulePopulation, rows: ModuleRows) -> Tensor:
                     through[name] = through[name] * padded[each]
             return architecture.call(through, buffers, tuple(part.unsqueeze(0) for part in row))[0].squeeze(0)
 
-        z, pull = vjp(answer, members.values.new_ones(len(units)))
+        found: Any = vjp(answer, members.values.new_ones(len(units)))
+        z, pull = found
         slope = rows.loss.slope(z.view(1, -1, 1), target.view(-1, 1)) / rows.loss.divisor(z.numel())
-        found: Tensor = pull(slope.view(z.shape))[0]
-        return found
+        of_gates: Tensor = pull(slope.view(z.shape))[0]
+        return of_gates
 
     each_row = vmap(slopes, in_dims=(None, None, 0, 0))
     each_member = vmap(each_row, in_dims=(0, 0, None, None))
@@ -59,8 +61,8 @@ def gate_slopes(members: ModulePopulation, rows: ModuleRows) -> Tensor:
             chosen = members.select(part.to(members.device))
             values, buffers = ({name: each.clone() for name, each in parts.items()} for parts in (chosen.parameters, chosen.buffers))
             blocks = [tuple(each.clone() for each in block) for block in zip(*(each.split(count) for each in (*x, y)), strict=True)]
-            total = sum(each_member(values, buffers, block[:-1], block[-1]).detach().abs().sum(dim=1) for block in blocks)
-            found.append(total / len(y))
+            sums = [each_member(values, buffers, block[:-1], block[-1]).detach().abs().sum(dim=1) for block in blocks]
+            found.append(torch.stack(sums).sum(dim=0) / len(y))
     return torch.cat(found) / shares
 
 

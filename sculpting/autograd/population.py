@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from .architecture import Architecture
 from ..models.touching import edge_view, keep_elements, lost_units, touched_units
+from .architecture import Architecture
 
 __all__ = ["ModulePopulation"]
 

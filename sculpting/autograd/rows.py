@@ -39,7 +39,7 @@ class ModuleRows:
     loss : Loss
     metric : Metric
     spread : tuple of float
-        What the noise on each input is multiplied by: its standard deviation over all numbers where the data are the user's own, otherwise 1.
+        What the noise on each input is multiplied by: its standard deviation where the data are the user's own, otherwise 1.
     sample : function of (key, step, rows), optional
         As that of ``Task``.
     """
@@ -76,7 +76,7 @@ def batches(rows: ModuleRows, size: int, epochs: int, noise: float, key: Tensor)
     row_key, step, per_epoch = fold(key, 0), 0, -(-len(rows) // size)
     for epoch in range(epochs):
         order = permutations(row_key, len(rows), 1, epoch)[:, 0].long()
-        whole = [_of_epoch(part, noise * spread, _noise_key(key, i), epoch) for i, (part, spread) in enumerate(zip(rows.x, rows.spread, strict=True))]
+        whole = [_of_epoch(part, noise * rows.spread[i], _noise_key(key, i), epoch) for i, part in enumerate(rows.x)]
         for part, places in enumerate(order.split(size, dim=1)):
             if rows.sample is None:
                 x, y = tuple(each[places] for each in rows.x), rows.y[:, places].transpose(0, 1)

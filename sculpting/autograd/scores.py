@@ -11,12 +11,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ..models.touching import WRITING, edge_view, touched_units
 from ..randomness import fold, uniforms
 from .ablation import edge_ablation, unit_ablation
 from .gates import gate_slopes
 from .population import ModulePopulation
 from .rows import ModuleRows
-from ..models.touching import WRITING, edge_view, touched_units
 from .training import gradient
 
 __all__ = ["MODULE_EDGE_SCORES", "MODULE_UNIT_SCORES", "ModuleScore"]

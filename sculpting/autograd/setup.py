@@ -83,14 +83,14 @@ class ModuleSetup:
 
     def outputs(self, x: Any) -> int:
         """The number of outputs of the module, checked on a few rows."""
-        with self._both_reasons():
+        with self._with_cause():
             return outputs_of(copy_of(self.module).cpu(), x, EXAMPLE)
 
     def task(self, data: Any, **options: Any) -> tuple[ModuleSetup, Task]:
         """The data as a task, see ``as_task``, and the module with its units."""
         task = as_task(data, form=self, **options)
         x = first_rows(task.x, EXAMPLE)
-        with self._both_reasons():
+        with self._with_cause():
             copied = copy_of(self.module).cpu().float()
             found = units(copied, x)
             architecture = Architecture.of(copied, found, x)
@@ -151,12 +151,12 @@ class ModuleSetup:
         return network
 
     @contextmanager
-    def _both_reasons(self) -> Iterator[None]:
-        """One error for a model that neither engine can take."""
+    def _with_cause(self) -> Iterator[None]:
+        """One error for a model that neither engine can take; why it is no chain either is its cause."""
         try:
             yield
         except (TypeError, ValueError) as error:
-            raise type(error)(f"{error} (As a chain of Linear layers it cannot be read either: {self.no_chain})") from None
+            raise error from self.no_chain
 
 
 def kept_units(known: UnitMap, keep: Sequence[str]) -> Tensor | None:

@@ -75,9 +75,7 @@ class SparseModule:
     architecture: nn.Module | None = field(default=None, repr=False)
 
     @classmethod
-    def of(
-        cls, module: nn.Module, units: UnitMap, values: Mapping[str, Tensor], masks: Mapping[str, Tensor], **facts: Any
-    ) -> SparseModule:
+    def of(cls, module: nn.Module, units: UnitMap, values: Mapping[str, Tensor], masks: Mapping[str, Tensor], **facts: Any) -> SparseModule:
         """A network from a module of its architecture, and the parameters and buffers that differ, by the first of their names."""
         first = {id(part): name for name, part in (*module.named_parameters(), *module.named_buffers())}
         held = module.state_dict(keep_vars=True)
@@ -118,10 +116,8 @@ class SparseModule:
     @property
     def unit_counts(self) -> tuple[int, ...]:
         """Live units of each layer of ``units``: those with edges on both sides, or on the side that they have; all outputs."""
-        alive = self._connected()
-        return tuple(
-            layer.size if layer.kind == "output" else int(alive[layer.first : layer.first + layer.size].sum()) for layer in self.units.layers
-        )
+        alive = [part.sum() for part in self._connected().split(list(self.widths))]
+        return tuple(layer.size if layer.kind == "output" else int(count) for layer, count in zip(self.units.layers, alive, strict=True))
 
     def _connected(self) -> Tensor:
         """Which units have edges on every side on which the module has some: bool ``(U,)``."""
@@ -222,7 +218,7 @@ class SparseModule:
             {name.removeprefix(kind): part for name, part in tensors.items() if name.startswith(kind)} for kind in PARTS
         )
         facts = json.loads(header["network"])
-        names = {name: tuple(facts.pop(name)) for name in ("input_names", "output_names", "tokens")}
+        names: dict[str, Any] = {name: tuple(facts.pop(name)) for name in ("input_names", "output_names", "tokens")}
         network = cls(state=state, masks=masks, units=unpacked(json.loads(header["units"]), of_units), **names, **facts)
         return network if model is None else replace(network, architecture=_fitting(model, network))
 

@@ -41,6 +41,6 @@ def unpacked(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> UnitMap
         zero=tensors["zero"],
         mixed=tensors["mixed"],
         free=facts["free"],
-        stages=tuple(Stage(*each, tensors[f"stage.{i}"]) for i, each in enumerate(facts["stages"])),
+        stages=tuple(Stage(name, kind, tensors[f"stage.{i}"]) for i, (name, kind) in enumerate(facts["stages"])),
         blocks=tuple(Block(*each, *(tensors[f"block.{i}.{end}"] for end in ENDS)) for i, each in enumerate(facts["blocks"])),
     )

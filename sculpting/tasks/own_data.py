@@ -22,6 +22,7 @@ from .task import SAMPLED, TABLE, Setting, Task
 
 __all__ = ["InputForm", "as_task", "from_table"]
 
+
 class InputForm(Protocol):
     """What a model takes and returns, where its rows are no columns of numbers."""
 

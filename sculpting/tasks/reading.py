@@ -136,9 +136,10 @@ def _check_finite(values: Tensor, names: tuple[str, ...], what: str) -> None:
 def _check_like(rows: Rows, like: Rows, what: str) -> None:
     """Refuse rows whose columns are not those of ``like``."""
     if isinstance(rows.x, tuple) or isinstance(like.x, tuple) or rows.x.ndim != 2 or like.x.ndim != 2:
-        here, there = ([tuple(each.shape[1:]) for each in (part if isinstance(part, tuple) else (part,))] for part in (rows.x, like.x))
-        if here != there:
-            raise ValueError(f"{what} must have rows of shape {there}, as the data has; got {here}")
+        inputs = [part if isinstance(part, tuple) else (part,) for part in (rows.x, like.x)]
+        here, known = ([tuple(each.shape[1:]) for each in part] for part in inputs)
+        if here != known:
+            raise ValueError(f"{what} must have rows of shape {known}, as the data has; got {here}")
     elif rows.x.shape[1] != like.x.shape[1]:
         raise ValueError(f"{what} must have {like.x.shape[1]} inputs, as the data has; got {rows.x.shape[1]}")
     if like.classes and not rows.classes:

@@ -20,8 +20,11 @@ SEEDS = 4  # in a group: so many the published study has
 THRESHOLD, IMAGE_THRESHOLD = 0.9, 0.6  # of merging, as published for Boolean tasks and for MNIST
 PUBLISHED: dict[str, Any] = {"method": "published"}  # the detector of studies whose rows stand beside published ones
 # Arguments of `sculpt` that cells set themselves, or that decide no result; `regrow` decides none from fresh weights.
-NO_MATTER = ("seeds", "training", "schedule", "device", "max_members", "progress", "checkpoint", "regrow", "test", "groups", "metric", "keep",
-             "mixed_precision")
+# `keep` and `mixed_precision` are for modules that are no chain.
+NO_MATTER = (
+    "seeds", "training", "schedule", "device", "max_members", "progress", "checkpoint", "regrow", "test", "groups", "metric", "keep",
+    "mixed_precision",
+)  # fmt: skip
 
 
 def defaults() -> dict[str, dict[str, Any]]:
