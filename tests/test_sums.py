@@ -36,8 +36,9 @@ def test_the_truth_says_which_positions_each_answer_depends_on(task: tasks.Task)
     # Which positions matter is counted on the complete table: two rows that differ there alone, with different answers.
     truth = task.truth(hidden_layers=1)
     rows = {tuple(x): y for x, y in zip(task.x.tolist(), task.y.tolist(), strict=True)}
+    changes = [(i, y, rows[(*x[:i], n, *x[i + 1 :])]) for x, y in rows.items() for i in range(len(x) - 1) for n in range(3)]
     for output in range(task.y.shape[1]):
-        found = {i for x, y in rows.items() for i in range(len(x) - 1) for n in range(3) if rows[(*x[:i], n, *x[i + 1 :])][output] != y[output]}
+        found = {i for i, y, other in changes if y[output] != other[output]}
         module = next(node for node, facts in truth.nodes(data=True) if output in facts["outputs"])
         assert found == {i for node in {module, *nx.ancestors(truth, module)} for i in truth.nodes[node]["inputs"]}
 

@@ -28,7 +28,7 @@ from .sums import shared_step as shared_step
 from .sums import two_sums as two_sums
 from .task import Task as Task
 from .task import from_gates as from_gates
+from .transformer import Transformer as Transformer
 from .truth import layers_needed as layers_needed
 from .truth import named_truth as named_truth
 from .truth import truth_graph as truth_graph
-from .transformer import Transformer as Transformer

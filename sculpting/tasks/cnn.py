@@ -41,7 +41,15 @@ class ConvolutionalNetwork(nn.Module):
         self.pool = nn.MaxPool2d(2)
 
     def forward(self, images: Tensor) -> Tensor:
-        """The logits of rows of images."""
+        """The logits of rows of images.
+
+        Raises
+        ------
+        ValueError
+            When the images are too small for the second convolution.
+        """
+        if min(images.shape[2:]) < 6:
+            raise ValueError(f"images must be at least 6 pixels high and wide; got {images.shape[2]} x {images.shape[3]}")
         found = self.pool(self.conv1(images).relu())
         found = self.conv2(found).relu().amax(dim=(2, 3))
         logits: Tensor = self.linear2(self.linear1(found).relu())

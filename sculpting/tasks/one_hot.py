@@ -5,7 +5,6 @@ S = rows, G = groups, p = classes of a group.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 

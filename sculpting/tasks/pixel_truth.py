@@ -98,7 +98,6 @@ def channel_xor_truth(hidden_layers: int) -> nx.DiGraph:
     return _xor((0,), (1,), ("in red", "in green"), hidden_layers)
 
 
-
 def _pair(first: Inputs, second: Inputs, places: tuple[str, str], hidden_layers: int) -> nx.DiGraph:
     modules = [(first, tuple(range(10)), f"digit {places[0]}"), (second, tuple(range(10, 20)), f"digit {places[1]}")]
     return some_inputs_truth(modules, (), hidden_layers)

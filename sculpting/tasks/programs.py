@@ -56,8 +56,8 @@ def compiled(name: str, *, width: int = 32, heads: int = 4, neurons: int = 32, n
     Parameters
     ----------
     name : {"histogram", "reverse", "brackets"}
-        ``"histogram"``: for every one of four tokens, how often it occurs (one head, eight neurons). ``"reverse"``: five tokens in reverse
-        order (one head). ``"brackets"``: for every beginning of eight brackets, whether it can be continued to a balanced text, and
+        ``"histogram"``: for every one of four tokens, how often it occurs (one head, seven neurons). ``"reverse"``: five tokens in reverse
+        order (one head). ``"brackets"``: for every beginning of six brackets, whether it can be continued to a balanced text, and
         whether it is one (two layers; two heads, six neurons).
     width, heads, neurons : int
         d; heads and neurons of each layer.
@@ -87,8 +87,8 @@ def compiled(name: str, *, width: int = 32, heads: int = 4, neurons: int = 32, n
     if name not in PROGRAMS:
         raise ValueError(f"name must be one of {sorted(PROGRAMS)}; got {name!r}")
     task, sizes, written = PROGRAMS[name]()
-    of_brackets = {"layers": 2, "causal": True} if name == "brackets" else {}
-    model = Transformer(*sizes, width=width, heads=heads, neurons=neurons, every=True, **of_brackets)
+    two = name == "brackets"
+    model = Transformer(*sizes, width=width, heads=heads, neurons=neurons, layers=1 + two, causal=two, every=True)
     weaver = Weaver(model)
     written(weaver)
     weaver.fill(noise, torch.Generator().manual_seed(check_seed(seed)))
@@ -117,7 +117,7 @@ def _histogram(tokens: int = 4, length: int = 4) -> Program:
     y = torch.cat([torch.zeros(len(x), length), one_hot_groups(counts - 1, length)], dim=1)  # none at the beginning
 
     def write(weaver: Weaver) -> None:
-        token, share, atleast = weaver.values(token=tokens + 1, share=1, at_least=length)
+        token, share, at_least = weaver.values(token=tokens + 1, share=1, at_least=length)
         weaver.embed("token", token)
         start = token[tokens]
         weaver.query(0, 0, [(i, token[i], SHARP) for i in range(tokens + 1)])
@@ -126,10 +126,10 @@ def _histogram(tokens: int = 4, length: int = 4) -> Program:
         for count in range(1, length + 1):
             before, here = 1 / count, 1 / (1 + count)
             slope = 1 / (before - here)
-            weaver.step(0, {share[0]: -slope}, slope * here + 1, atleast[count - 1])
+            weaver.step(0, {share[0]: -slope}, slope * here + 1, at_least[count - 1], most=1 if count == length else None)
         for count in range(1, length + 1):
-            more = {atleast[count]: -2 * SURE} if count < length else {}
-            weaver.answer(count - 1, {atleast[count - 1]: 2 * SURE, **more}, -SURE)
+            more = {at_least[count]: -2 * SURE} if count < length else {}
+            weaver.answer(count - 1, {at_least[count - 1]: 2 * SURE, **more}, -SURE)
 
     return *_rows("histogram", x, y, [f"count {count}" for count in range(1, length + 1)], tokens + 1), write
 
@@ -152,7 +152,7 @@ def _reverse(tokens: int = 3, length: int = 5) -> Program:
     return *_rows("reverse", x, y, [f"token {i}" for i in range(tokens)], tokens), write
 
 
-def _brackets(length: int = 8) -> Program:
+def _brackets(length: int = 6) -> Program:
     """The mean of +1 and -1 is the depth over the number of brackets; the mean of "below 0" says whether it was ever so."""
     x = torch.tensor([*product(range(2), repeat=length)])
     depth = (1 - 2 * x).cumsum(dim=1)

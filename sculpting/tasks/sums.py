@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,6 +19,9 @@ from .one_hot import one_hot_groups
 from .pixel_truth import Module, module_graph
 from .task import Task
 from .transformer import Transformer
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 __all__ = ["composition", "shared_step", "two_sums"]
 
@@ -118,7 +122,7 @@ def _task(variant: _Variant, p: int) -> Task:
     )  # fmt: skip
 
 
-def _structure(variant: _Variant, p: int, hidden_layers: int):  # type: ignore[no-untyped-def]
+def _structure(variant: _Variant, p: int, hidden_layers: int) -> nx.DiGraph:
     return module_graph(*variant.modules(p), hidden_layers)
 
 

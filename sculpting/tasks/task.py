@@ -167,12 +167,10 @@ class Task:
         >>> len(from_gates({"y": "a & b"}).model(width=4, hidden_layers=1))
         3
         """
-        sizes = {name: value for name, value in (("width", width), ("hidden_layers", hidden_layers)) if value is not None}
+        sizes: dict[str, Any] = {name: size for name, size in (("width", width), ("hidden_layers", hidden_layers)) if size is not None}
         return self._perceptron(**sizes, **options) if self.network is None else self.network(**sizes, **options)
 
-    def _perceptron(
-        self, width: int | Sequence[int] = 24, hidden_layers: int = 2, *, activation: str | None = None
-    ) -> nn.Sequential:
+    def _perceptron(self, width: int | Sequence[int] = 24, hidden_layers: int = 2, *, activation: str | None = None) -> nn.Sequential:
         hidden = [int(width)] * hidden_layers if isinstance(width, Integral) else [int(each) for each in width]  # type: ignore[union-attr]
         if not hidden or min(hidden) < 1:
             raise ValueError(f"a model must have at least one hidden layer of at least one unit; got widths {hidden}")

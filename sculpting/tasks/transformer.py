@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 __all__ = ["NORMS", "Attention", "Block", "Transformer"]
 
-EMBEDDING = 0.3  # standard deviation of fresh embeddings
+EMBEDDING = 0.5  # standard deviation of fresh embeddings
 NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
 
 
@@ -95,9 +95,9 @@ class Transformer(nn.Module):
         length: int,
         outputs: int,
         *,
-        width: int = 20,
-        heads: int = 4,
-        neurons: int = 40,
+        width: int = 32,
+        heads: int = 8,
+        neurons: int = 64,
         layers: int = 1,
         norm: str | None = None,
         causal: bool = False,
@@ -111,7 +111,7 @@ class Transformer(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the embeddings anew, at a third of the usual size: what they write is added up, and pruned networks are small."""
+        """Draw the embeddings anew, at half of the usual size: what they write is added up, and pruned networks are small."""
         for embedding in (self.token, self.position):
             nn.init.normal_(embedding.weight, std=EMBEDDING)
 

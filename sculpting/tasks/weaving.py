@@ -82,26 +82,27 @@ class Weaver:
         self._of_head("k", layer, head, entries)
 
     def value(self, layer: int, head: int, read: Entries, write: Entries) -> None:
-        """Set what a head reads (dimension of the head, residual dimension, weight) and writes (residual dimension, of the head, weight)."""
+        """Set what a head reads (its dimension, residual dimension, weight) and what it writes (residual dimension, its own, weight)."""
         self._of_head("v", layer, head, read)
         first = head * self._size(layer)
         for row, column, weight in write:
             self._set(f"blocks.{layer}.attention.o.weight", row, first + column, weight)
         self.heads.append((layer, head))
 
-    def step(self, layer: int, weights: Mapping[int, float], bias: float, to: int) -> None:
-        """Write max(0, min(1, z)) of z = weights of residual dimensions + bias, by two neurons.
+    def step(self, layer: int, weights: Mapping[int, float], bias: float, to: int, *, most: float | None = None) -> None:
+        """Write max(0, min(1, z)) of z = weights of residual dimensions + bias, by two neurons; by one where ``most``, z at most, is 1.
 
         Raises
         ------
         ValueError
-            When the layer has no two neurons left.
+            When the layer has too few neurons left.
         """
+        parts = [(0.0, 1.0)] if most == 1 else [(0.0, 1.0), (1.0, -1.0)]
         first = sum(1 for known, _ in self.neurons if known == layer)
         there = self.parameters[f"blocks.{layer}.up.bias"].numel()
-        if first + 2 > there:
-            raise ValueError(f"neurons must be at least {first + 2} for this program; got {there}")
-        for neuron, below, sign in ((first, 0.0, 1.0), (first + 1, 1.0, -1.0)):
+        if first + len(parts) > there:
+            raise ValueError(f"neurons must be at least {first + len(parts)} for this program; got {there}")
+        for neuron, (below, sign) in enumerate(parts, first):
             for dimension, weight in weights.items():
                 self._set(f"blocks.{layer}.up.weight", neuron, dimension, weight)
             self._set_bias(f"blocks.{layer}.up.bias", neuron, bias - below)
