@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["composition", "shared_step", "two_sums"]
 
 MOST_ROWS = 100_000
-TRAINING = TrainingSettings(steps=300, batch_size=128, learning_rate=0.02)  # docs/any-network.md has the reasons
-SCHEDULE = ScheduleSettings(unit_steps=(), edge_steps=(0.1,), dense_rounds=10, unit_tries=4, edge_tries=4)
+# docs/any-network.md has the reasons.
+TRAINING = TrainingSettings(steps=200, batch_size=64, learning_rate=0.01, rate_width=None, weight_decay=1e-5, keep_last=True)
+SCHEDULE = ScheduleSettings(unit_steps=(), edge_steps=(0.3,), edge_tries=2, dense_rounds=10, restart_rate=None)
 
 
 @dataclass(frozen=True)
