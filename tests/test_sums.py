@@ -68,7 +68,7 @@ def test_attention_is_that_of_torch(causal: bool) -> None:
 
 def test_a_transformer_that_cannot_be_is_refused() -> None:
     task = tasks.two_sums(2)
-    with pytest.raises(ValueError, match="width must be a multiple of heads; got width 10 and 4 heads"):
+    with pytest.raises(ValueError, match="width must be a multiple of heads; got width 10 and 8 heads"):
         task.model(width=10)
     with pytest.raises(ValueError, match=r"norm must be one of \['layer', 'rms'\], or None; got 'batch'"):
         task.model(norm="batch")

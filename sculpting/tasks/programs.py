@@ -58,7 +58,7 @@ def compiled(name: str, *, width: int = 32, heads: int = 4, neurons: int = 32, n
     name : {"histogram", "reverse", "brackets"}
         ``"histogram"``: for every one of four tokens, how often it occurs (one head, seven neurons). ``"reverse"``: five tokens in reverse
         order (one head). ``"brackets"``: for every beginning of six brackets, whether it can be continued to a balanced text, and
-        whether it is one (two layers; two heads, six neurons).
+        whether it is one (two layers; two heads, five neurons).
     width, heads, neurons : int
         d; heads and neurons of each layer.
     noise : float
@@ -126,7 +126,7 @@ def _histogram(tokens: int = 4, length: int = 4) -> Program:
         for count in range(1, length + 1):
             before, here = 1 / count, 1 / (1 + count)
             slope = 1 / (before - here)
-            weaver.step(0, {share[0]: -slope}, slope * here + 1, at_least[count - 1], most=1 if count == length else None)
+            weaver.step(0, {share[0]: -slope}, slope * here + 1, at_least[count - 1], capped=count < length)
         for count in range(1, length + 1):
             more = {at_least[count]: -2 * SURE} if count < length else {}
             weaver.answer(count - 1, {at_least[count - 1]: 2 * SURE, **more}, -SURE)
@@ -153,7 +153,7 @@ def _reverse(tokens: int = 3, length: int = 5) -> Program:
 
 
 def _brackets(length: int = 6) -> Program:
-    """The mean of +1 and -1 is the depth over the number of brackets; the mean of "below 0" says whether it was ever so."""
+    """The mean of +1 and -1 is the depth over the number of brackets; the mean of how far it is below 0 says whether it ever was."""
     x = torch.tensor([*product(range(2), repeat=length)])
     depth = (1 - 2 * x).cumsum(dim=1)
     broken = (depth < 0).cumsum(dim=1) > 0
@@ -163,7 +163,7 @@ def _brackets(length: int = 6) -> Program:
         sign, mean, below, above, ever, broken = weaver.values(sign=1, mean=1, below=1, above=1, ever=1, broken=1)
         weaver.embed("token", sign, [[1.0], [-1.0]])
         weaver.value(0, 0, [(0, sign[0], 1.0)], [(mean[0], 0, 1.0)])
-        weaver.step(0, {mean[0]: -length}, 0.0, below[0])
+        weaver.step(0, {mean[0]: -length}, 0.0, below[0], capped=False)
         weaver.step(0, {mean[0]: length}, 0.0, above[0])
         weaver.value(1, 0, [(0, below[0], 1.0)], [(ever[0], 0, 1.0)])
         weaver.step(1, {ever[0]: length}, 0.0, broken[0])

@@ -89,15 +89,15 @@ class Weaver:
             self._set(f"blocks.{layer}.attention.o.weight", row, first + column, weight)
         self.heads.append((layer, head))
 
-    def step(self, layer: int, weights: Mapping[int, float], bias: float, to: int, *, most: float | None = None) -> None:
-        """Write max(0, min(1, z)) of z = weights of residual dimensions + bias, by two neurons; by one where ``most``, z at most, is 1.
+    def step(self, layer: int, weights: Mapping[int, float], bias: float, to: int, *, capped: bool = True) -> None:
+        """Write max(0, min(1, z)) of z = weights of residual dimensions + bias, by two neurons; max(0, z), by one, when not ``capped``.
 
         Raises
         ------
         ValueError
             When the layer has too few neurons left.
         """
-        parts = [(0.0, 1.0)] if most == 1 else [(0.0, 1.0), (1.0, -1.0)]
+        parts = [(0.0, 1.0), (1.0, -1.0)] if capped else [(0.0, 1.0)]
         first = sum(1 for known, _ in self.neurons if known == layer)
         there = self.parameters[f"blocks.{layer}.up.bias"].numel()
         if first + len(parts) > there:
