@@ -1,4 +1,4 @@
-"""Ground-truth graphs of modules that hold inputs, of which a network need not read all: the pixels of two digits side by side."""
+"""Ground-truth graphs of modules that hold inputs, of which a network need not read all: two digits, as pixels or as channels."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["Module", "module_graph", "pair_truth", "some_inputs_truth", "xor_truth"]
+__all__ = ["Module", "channel_pair_truth", "channel_xor_truth", "module_graph", "pair_truth", "some_inputs_truth", "xor_truth"]
 
 MIDDLE_FROM = 4  # hidden layers
-Module = tuple[tuple[int, ...], tuple[int, ...], str]  # inputs, outputs, function
+Inputs = tuple[int, ...]
+Module = tuple[Inputs, tuple[int, ...], str]  # inputs, outputs, function
 
 
 def pair_truth(size: int, hidden_layers: int) -> nx.DiGraph:
@@ -47,9 +48,18 @@ def pair_truth(size: int, hidden_layers: int) -> nx.DiGraph:
     >>> truth.nodes[0]["inputs"], truth.nodes[1]["outputs"]
     ((0, 1, 4, 5), (10, 11, 12, 13, 14, 15, 16, 17, 18, 19))
     """
-    left, right = _sides(size)
-    modules = [(left, tuple(range(10)), "digit on the left"), (right, tuple(range(10, 20)), "digit on the right")]
-    return some_inputs_truth(modules, (), hidden_layers)
+    return _pair(*_sides(size), ("on the left", "on the right"), hidden_layers)
+
+
+def channel_pair_truth(hidden_layers: int) -> nx.DiGraph:
+    """As :func:`pair_truth`, with a channel of the image in place of the pixels of a side.
+
+    Examples
+    --------
+    >>> channel_pair_truth(hidden_layers=3).nodes[1]["function"]
+    'digit in green'
+    """
+    return _pair((0,), (1,), ("in red", "in green"), hidden_layers)
 
 
 def xor_truth(size: int, hidden_layers: int) -> nx.DiGraph:
@@ -74,8 +84,27 @@ def xor_truth(size: int, hidden_layers: int) -> nx.DiGraph:
     >>> [len(xor_truth(size=14, hidden_layers=depth)) for depth in (2, 3, 4, 5)]
     [5, 5, 6, 6]
     """
-    left, right = _sides(size)
-    sides: list[Module] = [(left, (), "a = digit on the left"), (right, (), "b = digit on the right")]
+    return _xor(*_sides(size), ("on the left", "on the right"), hidden_layers)
+
+
+def channel_xor_truth(hidden_layers: int) -> nx.DiGraph:
+    """As :func:`xor_truth`, with a channel of the image in place of the pixels of a side.
+
+    Examples
+    --------
+    >>> sorted(channel_xor_truth(hidden_layers=3).edges)
+    [(0, 2), (0, 3), (0, 4), (1, 2), (1, 3), (1, 4)]
+    """
+    return _xor((0,), (1,), ("in red", "in green"), hidden_layers)
+
+
+def _pair(first: Inputs, second: Inputs, places: tuple[str, str], hidden_layers: int) -> nx.DiGraph:
+    modules = [(first, tuple(range(10)), f"digit {places[0]}"), (second, tuple(range(10, 20)), f"digit {places[1]}")]
+    return some_inputs_truth(modules, (), hidden_layers)
+
+
+def _xor(first: Inputs, second: Inputs, places: tuple[str, str], hidden_layers: int) -> nx.DiGraph:
+    sides: list[Module] = [(first, (), f"a = digit {places[0]}"), (second, (), f"b = digit {places[1]}")]
     outputs: list[Module] = [((), (i,), f"xor {bit} = bit {bit} of a ^ bit {bit} of b") for i, bit in enumerate((4, 2, 1))]
     if hidden_layers < MIDDLE_FROM:
         return some_inputs_truth([*sides, *outputs], [(side, output) for side in (0, 1) for output in (2, 3, 4)], hidden_layers)

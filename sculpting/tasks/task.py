@@ -90,6 +90,8 @@ class Task:
         the step and ``rows`` alone.
     image : (int, int) or None
         Height and width of the image whose pixels the inputs are, row by row from the top left.
+    network : function that returns an nn.Module, or None
+        Builds ``model()`` where that is no multilayer perceptron, from keywords of its own.
     """
 
     x: Any
@@ -113,6 +115,7 @@ class Task:
     structure: Callable[[int], nx.DiGraph] | None = None
     sample: Callable[[Tensor, int, int], tuple[Tensor, Tensor]] | None = None
     image: tuple[int, int] | None = None
+    network: Callable[..., nn.Module] | None = None
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
@@ -132,22 +135,30 @@ class Task:
         inputs = " and ".join("x".join(map(str, each.shape[1:])) for each in _parts(self.x))
         return f"Task({self.name}: {len(self.y)} rows, {inputs} inputs, {self.y.shape[1]} outputs, {self.loss})"
 
-    def model(self, width: int | Sequence[int] = 24, hidden_layers: int = 2, *, activation: str | None = None) -> nn.Sequential:
-        """An untrained multilayer perceptron for this task; its weights are zero until ``sculpt`` draws them.
+    def model(self, width: int | Sequence[int] | None = None, hidden_layers: int | None = None, **options: Any) -> nn.Module:
+        """An untrained network for this task: a multilayer perceptron, or what the ``network`` of the task builds.
 
         Parameters
         ----------
-        width : int or sequence of int
-            Units of every hidden layer, or of each in turn.
-        hidden_layers : int
-            Number of hidden layers, when ``width`` is one number.
-        activation : str, optional
-            Of the hidden units, one of :data:`~sculpting.activations.ACTIVATIONS`. When left out, that of the task: ``"relu"``, as
-            published, unless the task has another. A unit with ``"clipped_relu"``, ``max(0, min(1, z))``, can carry one bit through noise
-            but not two; the short cuts of ReLU networks carry two.
+        width : int or sequence of int, optional
+            Units of every hidden layer of a multilayer perceptron, 24 when left out, or of each in turn.
+        hidden_layers : int, optional
+            Number of hidden layers, when ``width`` is one number; 2 when left out.
+        **options
+            ``activation`` of the hidden units, one of :data:`~sculpting.activations.ACTIVATIONS`. When left out, that of the task:
+            ``"relu"``, as published, unless the task has another. A unit with ``"clipped_relu"``, ``max(0, min(1, z))``, can carry one bit
+            through noise but not two; the short cuts of ReLU networks carry two. A task with a ``network`` has other options: those of
+            :class:`~sculpting.tasks.Transformer` or :class:`~sculpting.tasks.ConvolutionalNetwork`.
+
+        Returns
+        -------
+        nn.Module
+            The weights of a multilayer perceptron are zero until ``sculpt`` draws them.
 
         Raises
         ------
+        TypeError
+            When an option is not known.
         ValueError
             When a width is below 1, the activation is not known, or ``x`` has more than rows and columns.
 
@@ -156,6 +167,10 @@ class Task:
         >>> len(from_gates({"y": "a & b"}).model(width=4, hidden_layers=1))
         3
         """
+        sizes: dict[str, Any] = {name: size for name, size in (("width", width), ("hidden_layers", hidden_layers)) if size is not None}
+        return self._perceptron(**sizes, **options) if self.network is None else self.network(**sizes, **options)
+
+    def _perceptron(self, width: int | Sequence[int] = 24, hidden_layers: int = 2, *, activation: str | None = None) -> nn.Sequential:
         hidden = [int(width)] * hidden_layers if isinstance(width, Integral) else [int(each) for each in width]  # type: ignore[union-attr]
         if not hidden or min(hidden) < 1:
             raise ValueError(f"a model must have at least one hidden layer of at least one unit; got widths {hidden}")
