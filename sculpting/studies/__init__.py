@@ -1,6 +1,18 @@
 """The studies that are reported in the documentation, by the names that the command line has for them."""
 
-from . import boolean, curriculum, digits, even_digits, functions, nonlocality, parities, sensitivity, side_by_side
+from . import (
+    boolean,
+    convolutions,
+    curriculum,
+    digits,
+    even_digits,
+    functions,
+    nonlocality,
+    parities,
+    sensitivity,
+    side_by_side,
+    transformers,
+)
 
 __all__ = ["STUDIES"]
 
@@ -14,4 +26,6 @@ STUDIES = {
     "nonlocality": nonlocality.COMMAND,
     "even-digits": even_digits.COMMAND,
     "side-by-side": side_by_side.COMMAND,
+    "transformers": transformers.COMMAND,
+    "convolutions": convolutions.COMMAND,
 }

@@ -1,0 +1,145 @@
+"""The cells of studies of modules with a truth: are two groups of outputs answered by parts that share nothing?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import reduce
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...models.sparse_module import SparseModule
+from ...sculptor import SculptResult, sculpt
+from ...store import Row
+from ...study import CellResult
+from ...tasks import Task, by_group
+from .networks import network_bytes, network_file
+from .sampled import checkpoint_of
+from .selection import RULES, Selected, selected_of, share_seconds
+from .settings import SEEDS
+
+__all__ = ["module_cell", "module_from", "outputs_apart", "settings_of_modules", "shared_units"]
+
+NULLS = 100  # rewired networks
+
+
+def module_cell(task: Task, model: nn.Module, groups: int, first: int, name: str, study: str, facts: Mapping[str, Any]) -> CellResult:
+    """A row for four seeds and for each alone, by consensus and by the sparsest candidate.
+
+    Parameters
+    ----------
+    task : Task
+        With several groups of outputs of one size.
+    model : nn.Module
+    groups : int
+    first : int
+        The first of the four seeds.
+    name, study : str
+        Of the cell, and the ``key_of_study``; a cell that was killed goes on on the same machine.
+    facts : mapping
+        The first columns of every row.
+    """
+    start, checkpoint = time.perf_counter(), checkpoint_of(study, name)
+    result = sculpt(model, task, seeds=SEEDS, seed=first, checkpoint=checkpoint, progress=False)
+    seeds = range(first, first + SEEDS)
+    selected = [selected_of(result.candidates, part, rule, {}) for part in (seeds, *(range(s, s + 1) for s in seeds)) for rule in RULES]
+    rows = [{**facts, **one.columns, **_columns(task, groups, result, one), "support": one.found and one.found.support} for one in selected]
+    found = selected[0].found
+    seconds = max(time.perf_counter() - start, sum(attempt.seconds for attempt in result.history))
+    checkpoint.unlink(missing_ok=True)
+    return CellResult(share_seconds(rows, seconds), {} if found is None else {network_file(name): network_bytes(found.network)})
+
+
+def _columns(task: Task, groups: int, result: SculptResult, selected: Selected) -> Row:
+    dense = [network for network in result.dense if network.origin["seed"] in selected.seeds]
+    known = [_accuracies(network, task, groups) for network in dense]
+    row: Row = {
+        "dense_edges": dense[0].edge_count, "dense_accuracy": float(np.mean([bits for bits, _ in known])),
+        "dense_groups": float(np.mean([each for _, each in known])), "accuracy": None, "groups": None, "apart": False, "modules": None,
+        "null_apart": None,
+    }  # fmt: skip
+    if selected.found is None:
+        return row
+    network = selected.found.network
+    bits, each = _accuracies(network, task, groups)
+    chance = float(np.mean([outputs_apart(graph, groups) for graph in _rewired(network)])) if len(selected.seeds) == 1 else None
+    apart = outputs_apart(network, groups)
+    return {**row, "accuracy": bits, "groups": each, "apart": apart, "modules": len(selected.found.modules), "null_apart": chance}
+
+
+def _accuracies(network: SparseModule, task: Task, groups: int) -> tuple[float, float]:
+    """Accuracy by output and by group, on the test rows, or on all of a complete table."""
+    x, y = (task.x, task.y) if task.x_test is None or task.y_test is None else (task.x_test, task.y_test)
+    with torch.no_grad():
+        z = network.model()(x)
+    return float(((z > 0) == (y > 0)).double().mean()), float(by_group(z, y, groups).mean())
+
+
+def _rewired(network: SparseModule) -> list[Any]:
+    from analysis import rewired
+
+    return [rewired(network, seed=seed) for seed in range(NULLS)]
+
+
+def shared_units(network: Any, groups: int) -> int | None:
+    """How many living units lead to outputs of more than one of the groups; None where a group has no path from an input.
+
+    Parameters
+    ----------
+    network : SparseModule or UnitGraph
+    groups : int
+        The outputs are so many groups of one size.
+    """
+    from analysis.graph import UnitGraph, as_graph
+
+    graph = as_graph(network)
+    assert isinstance(graph, UnitGraph)
+    starts = np.cumsum([0, *graph.widths])
+    alive, matrix = np.concatenate(graph.alive()), graph.adjacency() != 0
+    ends = np.concatenate([np.arange(starts[layer], starts[layer + 1]) for layer in graph.outputs])
+    inputs = np.concatenate([np.arange(starts[layer], starts[layer + 1]) for layer in graph.inputs])
+    leading = [_leading(matrix, part) & alive for part in np.array_split(ends, groups)]
+    if not all(part[inputs].any() for part in leading):
+        return None
+    return int((reduce(np.add, [part.astype(int) for part in leading]) > 1).sum())
+
+
+def outputs_apart(network: Any, groups: int) -> bool:
+    """Whether every group of outputs is answered from inputs, and no unit leads to outputs of two."""
+    return shared_units(network, groups) == 0
+
+
+def _leading(matrix: Any, ends: Any) -> Any:
+    """Which units lead to some of these: bool, one for each unit."""
+    found = np.zeros(matrix.shape[0], dtype=bool)
+    found[ends] = True
+    new = found.copy()
+    while new.any():
+        new = (matrix @ new.astype(float) > 0) & ~found
+        found |= new
+    return found
+
+
+def module_from(content: bytes) -> SparseModule:
+    """The network of a file of a study."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "network.safetensors"
+        path.write_bytes(content)
+        return SparseModule.load(path)
+
+
+def settings_of_modules(tasks: Mapping[str, Task], models: Mapping[str, Callable[..., Any]] | Sequence[str]) -> dict[str, Any]:
+    """What all rows of a study of modules depend on: the settings of its tasks, and the defaults of detection and consensus."""
+    from .settings import defaults
+
+    found: dict[str, Any] = {f"{part}.{name}": value for part, values in defaults().items() for name, value in values.items()}
+    for name, task in tasks.items():
+        found |= {f"{name}.{key}": value for part in (task.training, task.schedule) for key, value in asdict(part).items()}
+        found[f"{name}.model"] = str(task.model())
+    return {**found, "models": list(models), "nulls": NULLS}
