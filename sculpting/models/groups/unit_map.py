@@ -169,6 +169,7 @@ class UnitMap:
         for use in self.uses:
             for units in (use.source, use.target):
                 if units is not None and use.kind != "statistic":
+                    units = units.to(alive.device)
                     kept = alive[..., units.clamp(min=0)] | (units == NONE)
                     found[use.parameter] = found[use.parameter] & kept if use.parameter in found else kept
         return found

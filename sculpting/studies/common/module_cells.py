@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -90,6 +89,9 @@ def _rewired(network: SparseModule) -> list[Any]:
 def shared_units(network: Any, groups: int) -> int | None:
     """How many living units lead to outputs of more than one of the groups; None where a group has no path from an input.
 
+    Tables of tokens and positions, and the stream that they write, do not count: there a unit is one dimension at all positions, whatever
+    token stands at each.
+
     Parameters
     ----------
     network : SparseModule or UnitGraph
@@ -102,12 +104,17 @@ def shared_units(network: Any, groups: int) -> int | None:
     assert isinstance(graph, UnitGraph)
     starts = np.cumsum([0, *graph.widths])
     alive, matrix = np.concatenate(graph.alive()), graph.adjacency() != 0
-    ends = np.concatenate([np.arange(starts[layer], starts[layer + 1]) for layer in graph.outputs])
-    inputs = np.concatenate([np.arange(starts[layer], starts[layer + 1]) for layer in graph.inputs])
-    leading = [_leading(matrix, part) & alive for part in np.array_split(ends, groups)]
-    if not all(part[inputs].any() for part in leading):
+
+    def units_of(layers: Iterable[int]) -> Any:
+        return np.concatenate([np.arange(0), *(np.arange(starts[layer], starts[layer + 1]) for layer in layers)]).astype(int)
+
+    leading = [_leading(matrix, part) & alive for part in np.array_split(units_of(graph.outputs), groups)]
+    if not all(part[units_of(graph.inputs)].any() for part in leading):
         return None
-    return int((reduce(np.add, [part.astype(int) for part in leading]) > 1).sum())
+    tables = [block for block in graph.blocks if block.kind == "embedding"]
+    shared = np.sum(leading, axis=0) > 1
+    shared[units_of({end for block in tables for end in (block.source, block.target)})] = False
+    return int(shared.sum())
 
 
 def outputs_apart(network: Any, groups: int) -> bool:
