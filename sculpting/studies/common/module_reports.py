@@ -18,10 +18,10 @@ from .success_rates import rate_of, table
 __all__ = ["MEANING", "draw_cell", "rate_lines", "summary_of"]
 
 MEANING = (
-    "*Apart*: every group of outputs is answered from inputs, and no living unit leads to outputs of two groups; tables of tokens do not count. *Learnt*: seeds with an "
-    "accepted network. *By chance*: of 100 networks with the same numbers of edges at every unit, drawn at random, the fraction that "
-    "is apart, in the mean over seeds. Accuracies are those of whole groups of outputs, the largest of each, on test rows, or on all rows "
-    "of a complete table. Intervals are Wilson's."
+    "*Apart*: every group of outputs is answered from inputs, and no living unit leads to outputs of two groups; tables of tokens do not "
+    "count. *Learnt*: seeds with an accepted network. *By chance*: of 100 networks with the same numbers of edges at every unit, drawn at "
+    "random, the fraction that is apart, in the mean over seeds. Accuracies are those of whole groups of outputs, the largest of each, on "
+    "test rows, or on all rows of a complete table. Intervals are Wilson's."
 )
 HEADER = (
     "kind", "learnt, of seeds", "apart: one seed", "apart: consensus of four", "by chance", "modules, median", "edges", "dense edges",
