@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -141,12 +141,20 @@ def module_from(content: bytes) -> SparseModule:
         return SparseModule.load(path)
 
 
-def settings_of_modules(tasks: Mapping[str, Task], models: Mapping[str, Callable[..., Any]] | Sequence[str]) -> dict[str, Any]:
-    """What all rows of a study of modules depend on: the settings of its tasks, and the defaults of detection and consensus."""
+def settings_of_modules(tasks: Mapping[str, Task], variants: Sequence[str], groups: int) -> dict[str, Any]:
+    """What all rows of a study of modules depend on: the settings of its tasks, and the defaults of detection and consensus.
+
+    Raises
+    ------
+    ValueError
+        When ``groups`` is not a whole number of at least 1.
+    """
     from .settings import defaults
 
+    if not isinstance(groups, int) or groups < 1:
+        raise ValueError(f"groups must be a whole number of groups of four seeds, at least 1; got {groups!r}")
     found: dict[str, Any] = {f"{part}.{name}": value for part, values in defaults().items() for name, value in values.items()}
     for name, task in tasks.items():
         found |= {f"{name}.{key}": value for part in (task.training, task.schedule) for key, value in asdict(part).items()}
         found[f"{name}.model"] = str(task.model())
-    return {**found, "models": list(models), "nulls": NULLS}
+    return {**found, "variants": list(variants), "groups": groups, "nulls": NULLS}

@@ -32,8 +32,8 @@ def study(groups: int = GROUPS) -> Study:
     Study
         Ten rows a cell: ``task``, ``schedule``, and what the study of transformers has of two sums. Accuracies are on test rows.
     """
-    made = {name: make(pairs=64, validation=64, test=64) for name, (make, _) in TASKS.items()}
-    settings = settings_of_modules(made, [*SCHEDULES]) | {"groups": groups}
+    made = {name: make(pairs=100, validation=100, test=100) for name, (make, _) in TASKS.items()}
+    settings = settings_of_modules(made, [*SCHEDULES], groups)
     return Study(cells_of(groups), partial(convolution_cell, study=key_of_study(settings)), settings, convolution_report)
 
 

@@ -36,7 +36,7 @@ def study(groups: int = GROUPS) -> Study:
         ``null_apart`` (the fraction of rewired networks that are apart); the same of the dense networks; ``support`` and ``seconds``.
         One row a program and filling: ``edges`` of the program, and ``auroc_`` of each score.
     """
-    settings = settings_of_modules({"two-sums": two_sums(MODULUS)}, NORMS) | {"groups": groups, "fillings": FILLINGS}
+    settings = settings_of_modules({"two-sums": two_sums(MODULUS)}, NORMS, groups) | {"fillings": FILLINGS}
     return Study(cells_of(groups), partial(transformer_cell, study=key_of_study(settings)), settings, transformer_report)
 
 
