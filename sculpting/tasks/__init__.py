@@ -6,8 +6,8 @@ from .boolean_tables import boolean as boolean
 from .boolean_tables import boolean_tasks as boolean_tasks
 from .by_name import named as named
 from .cnn import ConvolutionalNetwork as ConvolutionalNetwork
-from .colour_digits import colour_digits as colour_digits
-from .colour_digits import colour_xor as colour_xor
+from .colours import colour_digits as colour_digits
+from .colours import colour_xor as colour_xor
 from .gates import GateGraph as GateGraph
 from .known_sets import known_set as known_set
 from .mnist import mnist_pair as mnist_pair

@@ -16,6 +16,7 @@ def one_hot_groups(classes: Tensor, count: int) -> Tensor:
 
     Examples
     --------
+    >>> import torch
     >>> one_hot_groups(torch.tensor([[0, 2]]), 3).tolist()
     [[1.0, 0.0, 0.0, 0.0, 0.0, 1.0]]
     """
@@ -43,6 +44,7 @@ def by_group(z: Tensor, y: Tensor, groups: int) -> Tensor:
 
     Examples
     --------
+    >>> import torch
     >>> by_group(torch.tensor([[0.1, 0.3, -2.0, -1.0]]), torch.tensor([[0.0, 1.0, 1.0, 0.0]]), groups=2).tolist()
     [1.0, 0.0]
     """
