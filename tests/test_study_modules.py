@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from torch import Tensor, nn
 
 from analysis import UnitGraph
 from sculpting.models.sparse_module import SparseModule
-from sculpting.settings import ScheduleSettings
 from sculpting.studies import STUDIES
 from sculpting.studies.common.module_cells import module_cell, module_from, outputs_apart, shared_units
 from sculpting.studies.convolutions import study as convolutions
@@ -17,7 +17,7 @@ from sculpting.studies.convolutions.report import convolution_report
 from sculpting.studies.transformers import study as transformers
 from sculpting.studies.transformers.cells import cells_of, edge_auroc, transformer_cell
 from sculpting.studies.transformers.report import transformer_report
-from sculpting.tasks import compiled, two_sums
+from sculpting.tasks import compiled, from_gates
 
 LAYERS = [("x", "input", 2), ("h", "neuron", 3), ("y", "output", 2)]
 
@@ -47,13 +47,22 @@ def test_tables_and_the_stream_that_they_write_do_not_count() -> None:
     assert shared_units(graph([[1, 0, 0], [0, 1, 0]], [[1, 1], [1, 1], [0, 0]], kind="embedding"), 2) == 0
 
 
+class Skip(nn.Module):
+    """A layer beside a skip connection, which is no chain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside, self.layer, self.last = nn.Linear(4, 6), nn.Linear(6, 6), nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.inside(x).relu()
+        return self.last(x + self.layer(x).relu())
+
+
 def test_a_cell_has_a_row_for_each_choice_of_seeds_and_rule() -> None:
-    task = two_sums(p=2)
-    task = replace(
-        task, training=replace(task.training, steps=60, learning_rate=0.03), schedule=ScheduleSettings(unit_steps=(), edge_steps=(0.5,))
-    )
-    model = task.model(width=8, heads=2, neurons=8)
-    result = module_cell(task, model, 2, 4, "tiny", "a study", {"task": "two-sums", "norm": "none"})
+    task = from_gates({"p": "a & b", "q": "c | d"})
+    task = replace(task, schedule=replace(task.schedule, unit_steps=(0.3,), edge_steps=(0.2,), edge_tries=1, edge_score="magnitude"))
+    result = module_cell(task, Skip(), 2, 4, "tiny", "a study", {"task": "two-sums", "norm": "none"})
     assert [(row["seeds"], row["seed"], row["rule"]) for row in result.rows[:4]] == [
         (4, 4, "consensus"), (4, 4, "sparsest"), (1, 4, "consensus"), (1, 4, "sparsest"),
     ]  # fmt: skip
@@ -61,15 +70,14 @@ def test_a_cell_has_a_row_for_each_choice_of_seeds_and_rule() -> None:
     learnt = [row for row in result.rows if row["edges"] is not None]
     assert learnt
     for row in learnt:
-        assert row["groups"] == 1.0
-        assert 0 < row["edges"] <= row["dense_edges"]
+        assert row["accuracy"] == 1.0
+        assert 0 < row["edges"] < row["dense_edges"] == 24 + 36 + 12
         assert (row["null_apart"] is None) == (row["seeds"] == 4)
     (content,) = result.files.values()
     network = module_from(content)
     assert isinstance(network, SparseModule)
     assert outputs_apart(network, 2) == result.rows[0]["apart"]
-    rows = [{"modules": None, **row} for row in result.rows]
-    files = transformer_report(rows, {"networks/two-sums_none_seed4.safetensors": content}.get)
+    files = transformer_report(result.rows, {"networks/two-sums_none_seed4.safetensors": content}.get)
     assert "two sums, no norm" in files["summary.md"].decode()
     assert files["two-sums_none.svg"].startswith(b"<?xml")
 

@@ -12,7 +12,7 @@ from ...autograd.architecture import Architecture
 from ...autograd.population import ModulePopulation
 from ...autograd.rows import ModuleRows
 from ...autograd.scores import MODULE_EDGE_SCORES
-from ...models.groups import units
+from ...models.groups import UnitMap, units
 from ...models.touching import edge_view
 from ...randomness import keys
 from ...store import Row
@@ -63,8 +63,15 @@ def _program_row(name: str, seed: int) -> Row:
     start = time.perf_counter()
     program = compiled(name, seed=seed)
     found = {f"auroc_{score}": edge_auroc(program, score) for score in MODULE_EDGE_SCORES if score != "ablation"}
-    used = sum(int(part.sum()) for key, part in program.used.items() if key.endswith("weight"))
-    facts = {"task": name, "norm": "none", "seeds": 1, "seed": seed, "rule": "program", "apart": False, "edges": used}
+    facts = {
+        "task": name,
+        "norm": "none",
+        "seeds": 1,
+        "seed": seed,
+        "rule": "program",
+        "apart": False,
+        "edges": int(_truth(program, units(program.model, program.task.x[:8])).sum()),
+    }
     return _whole({**facts, **found, "seconds": round(time.perf_counter() - start, 3)})
 
 
@@ -84,9 +91,9 @@ def edge_auroc(program: CompiledProgram, score: str, seed: int = 0) -> float:
     architecture = Architecture.of(program.model, found, (program.task.x[:8],))
     members = ModulePopulation.of(architecture, *architecture.own())
     scores = MODULE_EDGE_SCORES[score](members, ModuleRows.of(program.task), keys([seed]))[0]
-    truth = torch.cat([_used(program.used[name], numbers) for name, numbers in found.edges.items()])
-    return float(roc_auc_score(truth.numpy(), scores.numpy()))
+    return float(roc_auc_score(_truth(program, found).numpy(), scores.numpy()))
 
 
-def _used(elements: Tensor, numbers: Tensor) -> Tensor:
-    return edge_view(elements.unsqueeze(0), numbers, torch.any).flatten()
+def _truth(program: CompiledProgram, found: UnitMap) -> Tensor:
+    """Which edges belong to the program: bool ``(E,)``."""
+    return torch.cat([edge_view(program.used[name].unsqueeze(0), numbers, torch.any).flatten() for name, numbers in found.edges.items()])
