@@ -16,6 +16,8 @@ FINDINGS = {
     "digit_xor": r"M0: \d+ pixels left, 0 right(.*\n)+M1: 0 pixels left, \d+ right",
     "narrowed_parities": r"narrowed, sculpted: left out c0, c1, c2, b2_0, b2_1; modules those of the task",
     "parities": r"groups b0_0 b0_1 \| b1_0 b1_1, left out d0, d1;.*\n.*groups b0_0 b0_1 \| b1_0 b1_1, left out d0, d1;",
+    "own_cnn": r"of 8 channels are left\n",
+    "two_sums": r"blocks\.0\.up +\d+ units for a1 \+ a2, +\d+ for b1 \+ b2, 0 for both",
     "wine_beside_iris": r"\n0 paths between wine and iris",
     "two_digits": r"\n0 of \d+ modules have pixels of both digits",
 }  # what the first lines of an example say
