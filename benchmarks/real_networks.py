@@ -143,11 +143,7 @@ def measured(name: str) -> None:
         for rank, values in ranks.items():
             alive = torch.ones(len(known), dtype=torch.bool)
             alive[values.masked_fill(~chosen, torch.inf).argsort()[:count]] = False
-            masked = (
-                timed(f"masks of {count:,} units", lambda alive=alive: masked_module(model, known, alive))
-                if rank == "first order"
-                else (masked_module(model, known, alive))
-            )
+            masked = timed(f"masks of {count:,} units, {rank}", lambda alive=alive: masked_module(model, known, alive))
             figures.append((f"{REMOVED[name]:.0%} of the {KINDS[name][0]}s gone, {rank}", float(judged(masked))))
             if rank == "first order":
                 kept, sparse = alive, masked
