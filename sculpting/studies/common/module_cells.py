@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from ...models.network import by_edges
 from ...models.sparse_module import SparseModule
-from ...sculptor import SculptResult, sculpt
+from ...sculptor import sculpt
 from ...store import Row
 from ...study import CellResult
 from ...tasks import Task, by_group
@@ -31,6 +32,8 @@ NULLS = 100  # rewired networks
 def module_cell(task: Task, model: nn.Module, groups: int, first: int, name: str, study: str, facts: Mapping[str, Any]) -> CellResult:
     """A row for four seeds and for each alone, by consensus and by the sparsest candidate.
 
+    Of a task that is no complete table each seed is sculpted by itself, so that its own dense network sets the accuracy.
+
     Parameters
     ----------
     task : Task
@@ -44,32 +47,35 @@ def module_cell(task: Task, model: nn.Module, groups: int, first: int, name: str
     facts : mapping
         The first columns of every row.
     """
-    start, checkpoint = time.perf_counter(), checkpoint_of(study, name)
-    result = sculpt(model, task, seeds=SEEDS, seed=first, checkpoint=checkpoint, progress=False)
-    seeds = range(first, first + SEEDS)
-    selected = [selected_of(result.candidates, part, rule, {}) for part in (seeds, *(range(s, s + 1) for s in seeds)) for rule in RULES]
-    rows = [{**facts, **one.columns, **_columns(task, groups, result, one), "support": one.found and one.found.support} for one in selected]
+    start, seeds, each = time.perf_counter(), range(first, first + SEEDS), SEEDS if task.complete else 1
+    checkpoints = {seed: checkpoint_of(study, f"{name}_{seed}") for seed in seeds[::each]}
+    results = [sculpt(model, task, seeds=each, seed=seed, checkpoint=path, progress=False) for seed, path in checkpoints.items()]
+    candidates = by_edges([network for result in results for network in result.candidates])
+    dense = [network for result in results for network in result.dense]
+    selected = [selected_of(candidates, part, rule, {}) for part in (seeds, *(range(s, s + 1) for s in seeds)) for rule in RULES]
+    rows = [{**facts, **one.columns, **_columns(task, groups, dense, one), "support": one.found and one.found.support} for one in selected]
     found = selected[0].found
-    seconds = max(time.perf_counter() - start, sum(attempt.seconds for attempt in result.history))
-    checkpoint.unlink(missing_ok=True)
+    seconds = max(time.perf_counter() - start, sum(attempt.seconds for result in results for attempt in result.history))
+    for path in checkpoints.values():
+        path.unlink(missing_ok=True)
     return CellResult(share_seconds(rows, seconds), {} if found is None else {network_file(name): network_bytes(found.network)})
 
 
-def _columns(task: Task, groups: int, result: SculptResult, selected: Selected) -> Row:
-    dense = [network for network in result.dense if network.origin["seed"] in selected.seeds]
+def _columns(task: Task, groups: int, every: Sequence[SparseModule], selected: Selected) -> Row:
+    dense = [network for network in every if network.origin["seed"] in selected.seeds]
     known = [_accuracies(network, task, groups) for network in dense]
     row: Row = {
         "dense_edges": dense[0].edge_count, "dense_accuracy": float(np.mean([bits for bits, _ in known])),
-        "dense_groups": float(np.mean([each for _, each in known])), "accuracy": None, "groups": None, "apart": False, "modules": None,
-        "null_apart": None,
+        "dense_groups": float(np.mean([each for _, each in known])), "accuracy": None, "groups": None, "apart": False, "shared": None,
+        "modules": None, "null_apart": None,
     }  # fmt: skip
     if selected.found is None:
         return row
     network = selected.found.network
     bits, each = _accuracies(network, task, groups)
     chance = float(np.mean([outputs_apart(graph, groups) for graph in _rewired(network)])) if len(selected.seeds) == 1 else None
-    apart = outputs_apart(network, groups)
-    return {**row, "accuracy": bits, "groups": each, "apart": apart, "modules": len(selected.found.modules), "null_apart": chance}
+    shared, modules = shared_units(network, groups), len(selected.found.modules)
+    return {**row, "accuracy": bits, "groups": each, "apart": shared == 0, "shared": shared, "modules": modules, "null_apart": chance}
 
 
 def _accuracies(network: SparseModule, task: Task, groups: int) -> tuple[float, float]:

@@ -29,7 +29,7 @@ NORMS = ("none", "rms", "layer")
 FILLINGS = 4  # seeds of the weights around a program
 COLUMNS = (
     "task", "norm", "seeds", "seed", "rule", "density", "edges", "units", "dense_edges", "dense_accuracy", "dense_groups", "accuracy",
-    "groups", "apart", "modules", "null_apart", "support", "seconds", *(f"auroc_{score}" for score in MODULE_EDGE_SCORES),
+    "groups", "apart", "shared", "modules", "null_apart", "support", "seconds", *(f"auroc_{score}" for score in MODULE_EDGE_SCORES),
 )  # fmt: skip
 
 
