@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import accumulate, takewhile
+from itertools import takewhile
 
 from ..graph import LayeredGraph
 from ..graph.blocks import Layer, layer_names
@@ -99,7 +99,7 @@ def _by_level(hierarchy: Hierarchy, layout: Layout, texts: Sequence[str]) -> lis
 
 def _wrapped(text: str) -> list[str]:
     """Up to two lines, broken after dots, commas, spaces and underscores; without the middle where that is too short."""
-    pieces = [cut(piece, WIDTH) for piece in re.findall(r"[^., _]*[., _]*", text)]
+    pieces = [cut(piece, WIDTH - 1) for piece in re.findall(r"[^., _]*[., _]*", text)]
     first = _fitting(pieces, WIDTH)
     rest = pieces[first:]
     last = len(rest) if len("".join(rest).rstrip()) <= WIDTH else _fitting(rest[::-1], WIDTH - 1)
@@ -109,5 +109,5 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _fitting(pieces: Sequence[str], width: int) -> int:
-    """How many pieces fit on a line."""
-    return sum(1 for _ in takewhile(lambda count: count <= width, accumulate(len(piece.rstrip()) for piece in pieces)))
+    """How many pieces fit on a line, whose end may be spaces."""
+    return sum(len("".join(pieces[:count]).rstrip()) <= width for count in range(1, len(pieces) + 1))
