@@ -36,7 +36,7 @@ def paint_units(groups: Groups, page: PageLayout, ax: Axes, scale: float) -> Non
         # An output without a module is a dashed ring.
         look = {"edgecolor": INK, "linestyle": "-"} if module >= 0 else {"edgecolor": FAINT, "linestyle": (0, (2, 1.5))}
         width = min(0.8, 0.2 * page.radius) * scale
-        marks = [_mark(groups, unit, page) for unit in units]
+        marks = [mark_of(groups, unit, page) for unit in units]
         collection = PatchCollection(marks, facecolor="white", linewidth=width, zorder=UNITS, **look)
         collection.set_gid(f"units-{module}" if module >= 0 else "units-none")
         ax.add_collection(collection, autolim=False)
@@ -45,16 +45,8 @@ def paint_units(groups: Groups, page: PageLayout, ax: Axes, scale: float) -> Non
             _paint_text(groups, unit, page, ax, scale)
 
 
-def paint_kernel(image: NDArray[np.float64], place: Point, half: float, ax: Axes, scale: float, zorder: float, gid: str = "") -> None:
-    """Draw an image with values from -1 to 1 in a square around a place, in a frame."""
-    from matplotlib.patches import Rectangle
-
-    left, bottom = place[0] - half, place[1] - half
-    ax.add_patch(Rectangle((left, bottom), 2 * half, 2 * half, fc="white", ec=INK, lw=0.5 * scale, zorder=zorder))
-    _paint_squares([(image, place)], half, gid, ax, scale, zorder)
-
-
-def _mark(groups: Groups, unit: Unit, page: PageLayout) -> Patch:
+def mark_of(groups: Groups, unit: Unit, page: PageLayout) -> Patch:
+    """The outline of a unit: a pill of a group, a square of a gate or a kernel, else a circle."""
     from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 
     x, y = page.place(unit)
@@ -66,6 +58,15 @@ def _mark(groups: Groups, unit: Unit, page: PageLayout) -> Patch:
         half = page.half if has_image(groups, unit) else page.radius
         return Rectangle((x - half, y - half), 2 * half, 2 * half)
     return Circle((x, y), page.radius)
+
+
+def paint_kernel(image: NDArray[np.float64], place: Point, half: float, ax: Axes, scale: float, zorder: float, gid: str = "") -> None:
+    """Draw an image with values from -1 to 1 in a square around a place, in a frame."""
+    from matplotlib.patches import Rectangle
+
+    left, bottom = place[0] - half, place[1] - half
+    ax.add_patch(Rectangle((left, bottom), 2 * half, 2 * half, fc="white", ec=INK, lw=0.5 * scale, zorder=zorder))
+    _paint_squares([(image, place)], half, gid, ax, scale, zorder)
 
 
 def _paint_text(groups: Groups, unit: Unit, page: PageLayout, ax: Axes, scale: float) -> None:

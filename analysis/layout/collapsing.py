@@ -42,7 +42,7 @@ class Groups:
         """What is drawn together; empty where nothing is."""
         units = sum(map(len, self.members.values()))
         groups = f"{len(self.members):,} group{'' if len(self.members) == 1 else 's'} of one module in one layer"
-        return f"{units:,} units drawn as {groups}" if self.members else ""
+        return f"{units:,} unit{'' if units == 1 else 's'} drawn as {groups}" if self.members else ""
 
     def units(self, unit: Unit) -> tuple[int, ...]:
         """The indices in its layer of the units that a unit of the picture stands for."""
