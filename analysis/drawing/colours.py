@@ -42,6 +42,19 @@ def shades(module: int | None, shares: NDArray[np.float64]) -> NDArray[np.float6
     return np.stack([np.interp(shares, (0.0, 0.5, 1.0), channel) for channel in anchors.T], axis=1)
 
 
+def signed_shades(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Colours of weights ``shares`` from -1 to 1, of shape (n,): those of edges, the paler the smaller; shape (n, 3).
+
+    Examples
+    --------
+    >>> signed_shades(np.array([0.0, 1.0])).round(2).tolist()
+    [[1.0, 1.0, 1.0], [0.0, 0.45, 0.7]]
+    """
+    ends = np.where(np.asarray(shares)[:, None] > 0, _channels(POSITIVE), _channels(NEGATIVE)) / 255
+    strength: NDArray[np.float64] = np.abs(shares)[:, None]
+    return 1 - strength * (1 - ends)
+
+
 def _mix(first: str, second: str, share: float) -> str:
     pairs = zip(_channels(first), _channels(second), strict=True)
     return "#" + "".join(f"{round(share * a + (1 - share) * b):02x}" for a, b in pairs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import graphviz
 import numpy as np
 
-from ..graph.blocks import entries_of
+from ..graph.blocks import UNWEIGHTED, entries_of
 from ..hierarchy import Hierarchy
 from ..layout.rows import drawn
 from ..texts import clean
@@ -70,7 +70,8 @@ def _add_unit(dot: graphviz.Digraph, hierarchy: Hierarchy, layer: int, index: in
         look = {"shape": "plaintext", "style": "", "fixedsize": "false", "width": "0", "height": "0", "margin": "0.04"}
         dot.node(_unit(layer, index), label=name, fontcolor=color, **look)
     else:
-        dot.node(_unit(layer, index), tooltip=name)
+        look = {"shape": "square", "label": str(index), "fontsize": "7"} if hierarchy.graph.layers[layer].kind == "gate" else {}
+        dot.node(_unit(layer, index), tooltip=name, **look)
 
 
 def _add_layers(dot: graphviz.Digraph, hierarchy: Hierarchy) -> None:
@@ -86,13 +87,12 @@ def _add_layers(dot: graphviz.Digraph, hierarchy: Hierarchy) -> None:
 
 def _add_edges(dot: graphviz.Digraph, hierarchy: Hierarchy) -> None:
     edges = list(drawn(hierarchy))
-    weights = [abs(weight) for b in hierarchy.graph.blocks if not b.carry for weight in entries_of(b.weights)[2].tolist()]
-    largest = max(weights, default=1.0)
+    kinds = [b for b in hierarchy.graph.blocks if not b.carry and b.kind not in UNWEIGHTED]
+    largest = max((abs(weight) for b in kinds for weight in entries_of(b.weights)[2].tolist()), default=1.0)
     for edge in edges:
         width = f"{0.5 + 1.5 * abs(edge.weight) / largest:.3f}"
-        look = (
-            {"color": PALE, "penwidth": f"{RAIL}"}
-            if edge.carry
-            else {"color": POSITIVE if edge.weight > 0 else NEGATIVE, "penwidth": width}
-        )
+        if edge.weighted:
+            look = {"color": POSITIVE if edge.weight > 0 else NEGATIVE, "penwidth": width}
+        else:
+            look = {"color": PALE, "penwidth": f"{RAIL}"} if edge.carry else {"color": FAINT, "style": "dashed"}
         dot.edge(_unit(*edge.source), _unit(*edge.target), **look)

@@ -7,14 +7,25 @@ from collections.abc import Sequence
 from ..hierarchy import Hierarchy
 from ..texts import clean
 
-__all__ = ["full_name", "shortened"]
+__all__ = ["cut", "full_name", "one_line", "shortened"]
 
 LONGEST = 28  # characters
 
 
 def full_name(hierarchy: Hierarchy, unit: tuple[int, int]) -> str:
     """The name of a unit on one line."""
-    return " ".join(clean(hierarchy.graph.unit_name(*unit)).split())
+    return one_line(hierarchy.graph.unit_name(*unit))
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks and characters that files must not hold.
+
+    Examples
+    --------
+    >>> one_line("sepal\\n length")
+    'sepal length'
+    """
+    return " ".join(clean(text).split())
 
 
 def shortened(names: Sequence[str]) -> list[str]:
@@ -29,16 +40,16 @@ def shortened(names: Sequence[str]) -> list[str]:
     >>> shortened([f"mean concentration of {metal} in the morning, mg/l" for metal in ("iron", "zinc")])
     ['mean c…iron in…morning, mg/l', 'mean c…zinc in…morning, mg/l']
     """
-    short = [_cut(name, LONGEST) for name in names]
+    short = [cut(name, LONGEST) for name in names]
     for alike in _repeated(short):
         columns = enumerate(zip(*(names[i] for i in alike), strict=False))
         place = next((place for place, letters in columns if len(set(letters)) > 1), 0)
         for i in alike:
-            short[i] = _cut(names[i], LONGEST, place)
+            short[i] = cut(names[i], LONGEST, place)
     for alike in _repeated(short):
         for number, i in enumerate(alike, start=1):
             mark = f" ({number})"
-            short[i] = _cut(names[i], LONGEST - len(mark)) + mark
+            short[i] = cut(names[i], LONGEST - len(mark)) + mark
     return short
 
 
@@ -50,7 +61,7 @@ def _repeated(texts: Sequence[str]) -> list[list[int]]:
     return [alike for alike in places.values() if len(alike) > 1]
 
 
-def _cut(name: str, longest: int, place: int | None = None) -> str:
+def cut(name: str, longest: int, place: int | None = None) -> str:
     """Start and end of a name, of about the same length; with a ``place``, half of the start and what stands there."""
     if len(name) <= longest:
         return name

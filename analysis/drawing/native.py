@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..graph import LayeredGraph
 from ..hierarchy import Hierarchy
 from ..layout import layered_layout
-from ..layout.rows import drawn
+from ..layout.collapsing import Groups, as_groups
+from ..layout.rows import Edge, drawn
+from .captions import full_caption, short_captions
 from .colours import FAINT, INK, NEGATIVE, POSITIVE, region_colours
 from .heat import paint_map_legend, paint_map_lines, paint_maps
 from .images import PixelMap
+from .legend import paint_legend
 from .letters import note_boxes
+from .marks import paint_units
 from .names import full_name
 from .page_layout import (
-    ENTRY,
     LABELLED,
-    LEGEND,
     LINE,
     MARGIN,
     NEAR,
@@ -28,45 +31,48 @@ from .page_layout import (
     TEXT,
     Names,
     PageLayout,
-    captions_of,
     plan_page,
     region_label,
 )
 from .placeholders import layout_with_maps
 from .routes import route
-from .style import EDGES, PALE, RAIL, RAILS, REGIONS, TEXTS, UNITS, crowd_of, opacity_of, widths_of, write
+from .style import DASHES, EDGES, GROUP_WIDTHS, PALE, RAIL, RAILS, REGIONS, WIDTHS, crowd_of, opacity_of, widths_of, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PER_INCH = 72
+Line = list[tuple[float, float]]
 
 
-def paint(hierarchy: Hierarchy, ax: Axes | None, title: str | None, maps: Sequence[PixelMap] = ()) -> Axes:
+def paint(hierarchy: Hierarchy, ax: Axes | None, title: str | None, maps: Sequence[PixelMap] = (), collapse: bool | None = None) -> Axes:
     """Draw on ``ax``, or on the axes of a new figure of the right size; return the axes.
 
     If there are ``maps``, they are drawn instead of the inputs. The names of elements (``gid``) are ``module-<m>``, ``label-<m>``,
     ``units-<m>``, ``pixels-<m>``, ``edges-<m>-<n>`` from module m to module n, and ``name-<layer>-<index>`` for names that are
-    shortened; their ``label`` is the whole name. Edges that carry units on are ``carried``.
+    shortened; their ``label`` is the whole name. Edges that carry units on are ``carried``, those without weights
+    ``edges-<m>-<n>-unweighted``, kernels ``units-<m>-kernels``, captions ``caption-<level>``, and what is drawn together is in ``note``.
     """
     from matplotlib.figure import Figure
 
+    groups = as_groups(hierarchy, collapse)
+    hierarchy = groups.hierarchy
     layout, frames = layout_with_maps(hierarchy, maps) if maps else (layered_layout(hierarchy), NO_FRAMES)
-    page = plan_page(hierarchy, layout, title, frames)
+    page = plan_page(hierarchy, layout, title, frames, groups)
     note_boxes([*page.inputs.texts.values(), *page.outputs.texts.values(), title or ""])
     if ax is None:
         ax = Figure(figsize=(page.width / PER_INCH, page.height / PER_INCH), facecolor="white").add_axes((0, 0, 1, 1))
     scale = _scale(ax, page)
     ax.set(xlim=(0, page.width), ylim=(0, page.height), aspect="equal")
     ax.set_axis_off()
-    _paint_regions(hierarchy, page, ax, scale)
-    _paint_edges(hierarchy, page, ax, scale)
+    _paint_regions(groups, page, ax, scale)
+    _paint_edges(groups, page, ax, scale)
     paint_map_lines(hierarchy, page, ax, scale)
-    _paint_units(hierarchy, page, ax, scale)
+    paint_units(groups, page, ax, scale)
     paint_maps(page, ax, scale)
     _paint_names(hierarchy, page, ax, scale)
     _paint_captions(hierarchy, page, ax, scale)
-    _paint_legend(page, ax, scale, any(block.carry for block in hierarchy.graph.blocks))
+    paint_legend(page, ax, scale)
     paint_map_legend(page, ax, scale)
     if title:
         place = page.width / 2, page.height - MARGIN
@@ -81,10 +87,10 @@ def _scale(ax: Axes, page: PageLayout) -> float:
     return min(box.width * points / page.width, box.height * points / page.height)
 
 
-def _paint_regions(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float) -> None:
+def _paint_regions(groups: Groups, page: PageLayout, ax: Axes, scale: float) -> None:
     from matplotlib.patches import FancyBboxPatch
 
-    for module in hierarchy.modules:
+    for module, whole in zip(groups.hierarchy.modules, groups.whole.modules, strict=True):
         if module.index not in page.layout.regions:
             continue
         left, bottom, right, top = page.box(page.layout.regions[module.index])
@@ -100,7 +106,7 @@ def _paint_regions(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: floa
         # Edges leave regions in the middle of the network at the top, and would run behind a long label.
         free = below or region.highest == len(page.baselines) - 1
         first = right if free else min(page.place(unit)[0] for unit in module.units if page.layout.level[unit[0]] == region.highest)
-        label = region_label(module, first - left - (3 if free else 5), right - left - 3, bool(page.frames.maps))
+        label = region_label(whole, first - left - (3 if free else 5), right - left - 3, bool(page.frames.maps))
         y, va = (bottom + 2.5, "bottom") if below else (top - 2.5, "top")
         back = {"boxstyle": "square,pad=0.08", "fc": fill, "ec": "none"}  # no edges behind the letters
         style = {"ha": "left", "va": va, "color": INK, "weight": "bold", "gid": f"label-{module.index}", "bbox": back}
@@ -108,47 +114,45 @@ def _paint_regions(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: floa
             write(ax, (left + 2.5, y), label, SMALL * scale, **style)
 
 
-def _paint_edges(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float) -> None:
-    from matplotlib.collections import LineCollection
-
-    bundles: dict[tuple[int, int], list[tuple[float, list[tuple[float, float]]]]] = defaultdict(list)
+def _paint_edges(groups: Groups, page: PageLayout, ax: Axes, scale: float) -> None:
+    hierarchy = groups.hierarchy
+    bundles: dict[tuple[int, int], list[tuple[float, Line]]] = defaultdict(list)
+    unweighted: dict[tuple[int, int], list[Line]] = defaultdict(list)
     rails = []
     for edge in drawn(hierarchy):
         if page.frames.maps and edge.source[0] == 0:
             continue
-        pair = int(hierarchy.labels[edge.source[0]][edge.source[1]]), int(hierarchy.labels[edge.target[0]][edge.target[1]])
         line = route(hierarchy, page, edge)
         if edge.carry:
             rails.append(line)
+        elif edge.weighted:
+            bundles[_modules(hierarchy, edge)].append((edge.weight, line))
         else:
-            bundles[pair].append((edge.weight, line))
+            unweighted[_modules(hierarchy, edge)].append(line)
     largest = max((abs(weight) for bundle in bundles.values() for weight, _ in bundle), default=1.0)
     crowd = crowd_of(sum(map(len, bundles.values())))
     for (a, b), bundle in sorted(bundles.items()):
         weights = np.array([weight for weight, _ in bundle])
-        widths = widths_of(weights, largest, crowd) * scale
-        lines = LineCollection([ends for _, ends in bundle], linewidths=widths, zorder=EDGES, gid=f"edges-{a}-{b}")
-        lines.set(color=np.where(weights > 0, POSITIVE, NEGATIVE).tolist(), alpha=opacity_of(crowd), capstyle="round")
-        ax.add_collection(lines, autolim=False)
+        widths = widths_of(weights, largest, crowd, GROUP_WIDTHS if groups.members else WIDTHS) * scale
+        colors = [region_colours(a)[1]] if groups.members else np.where(weights > 0, POSITIVE, NEGATIVE).tolist()
+        look = {"color": colors, "alpha": opacity_of(crowd), "capstyle": "round"}
+        _add_lines(ax, [ends for _, ends in bundle], widths, f"edges-{a}-{b}", EDGES, **look)
+    for (a, b), lines in sorted(unweighted.items()):
+        _add_lines(ax, lines, RAIL * scale, f"edges-{a}-{b}-unweighted", EDGES, color=FAINT, linestyle=DASHES)
     if rails:
-        ax.add_collection(LineCollection(rails, linewidths=RAIL * scale, color=PALE, zorder=RAILS, gid="carried"), autolim=False)
+        _add_lines(ax, rails, RAIL * scale, "carried", RAILS, color=PALE)
 
 
-def _paint_units(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float) -> None:
-    from matplotlib.collections import PatchCollection
-    from matplotlib.patches import Circle
+def _add_lines(ax: Axes, lines: Sequence[Line], widths: Any, gid: str, zorder: float, **look: Any) -> None:
+    from matplotlib.collections import LineCollection
 
-    members: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for layer, index in page.layout.positions:
-        members[int(hierarchy.labels[layer][index])].append((layer, index))
-    for module, units in sorted(members.items()):
-        circles = [Circle(page.place(unit), page.radius) for unit in units]
-        # An output without a module is a dashed ring.
-        look = {"edgecolor": INK, "linestyle": "-"} if module >= 0 else {"edgecolor": FAINT, "linestyle": (0, (2, 1.5))}
-        width = min(0.8, 0.2 * page.radius) * scale
-        collection = PatchCollection(circles, facecolor="white", linewidth=width, zorder=UNITS, **look)
-        collection.set_gid(f"units-{module}" if module >= 0 else "units-none")
-        ax.add_collection(collection, autolim=False)
+    collection = LineCollection(lines, linewidths=widths, zorder=zorder, gid=gid)
+    collection.set(**look)
+    ax.add_collection(collection, autolim=False)
+
+
+def _modules(hierarchy: Hierarchy, edge: Edge) -> tuple[int, int]:
+    return int(hierarchy.labels[edge.source[0]][edge.source[1]]), int(hierarchy.labels[edge.target[0]][edge.target[1]])
 
 
 def _paint_names(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float) -> None:
@@ -172,17 +176,11 @@ def _from_left(names: Names, page: PageLayout) -> list[tuple[tuple[int, int], st
 
 
 def _paint_captions(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float) -> None:
-    for level, caption in enumerate(captions_of(hierarchy, page.layout)):
+    for level, caption in enumerate(short_captions(hierarchy, page.layout)):
         y = page.baselines[level] + page.rises[level] / 2
-        write(ax, (page.left - 8, y), caption, SMALL * scale, ha="right", va="center_baseline", color=FAINT)
-
-
-def _paint_legend(page: PageLayout, ax: Axes, scale: float, carries: bool) -> None:
-    from matplotlib.lines import Line2D
-
-    entries = [("positive weight", POSITIVE), ("negative weight", NEGATIVE), *([("carried on", PALE)] if carries else [])]
-    x, y = (page.width - LEGEND - ENTRY * carries) / 2, MARGIN + SMALL / 2
-    for text, color in entries:
-        ax.add_line(Line2D([x, x + 12], [y, y], color=color, lw=1.4 * scale, zorder=TEXTS))
-        write(ax, (x + 15, y), text, SMALL * scale, ha="left", va="center_baseline", color=INK)
-        x += ENTRY
+        several = "\n" in caption
+        # The label of a text is its title in an SVG: see `picture_bytes`.
+        title = {} if isinstance(hierarchy.graph, LayeredGraph) else {"label": full_caption(hierarchy, page.layout, level)}
+        look = {"va": "center", "linespacing": 1.15, "multialignment": "right"} if several else {"va": "center_baseline"}
+        look |= {"gid": f"caption-{level}", **title} if title else {}
+        write(ax, (page.left - 8, y), caption, SMALL * scale, ha="right", color=FAINT, **look)

@@ -9,9 +9,13 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..graph import LayeredGraph
 from ..hierarchy import Hierarchy, Module
 from ..layout import Layout, Region
+from ..layout.collapsing import Groups
 from ..layout.rows import Bundle
+from .captions import short_captions, short_layers
+from .entries import Entry, Legend, legend_of
 from .images import counted
 from .letters import families_of, without_glyph_warnings
 from .names import full_name, shortened
@@ -20,6 +24,7 @@ from .placeholders import Frames
 # All lengths in points (1/72 inch).
 STEP, WIDEST = 20.0, 720.0  # distance of two units, which is smaller where the picture would be too wide
 LAYER_STEPS = 54.0, 110.0  # distance of two layers; larger in wide pictures, where edges are flatter
+LOWEST_STEP, TALLEST = 42.0, 700.0  # the same in graphs of units with many rows; what the rows may take together
 PLAIN, LABELLED = 11.0, 19.0  # from the outermost units of a module to the border of its region, without and with a label
 TEXT, SMALL, SMALLEST = 8.0, 7.0, 6.0
 LINE = 1.25  # height of a line of text, relative to its size
@@ -55,6 +60,12 @@ class PageLayout:
     width: float
     height: float
     frames: Frames
+    legend: Legend
+
+    @property
+    def half(self) -> float:
+        """Half of the width of the mark of a group, and of a kernel."""
+        return min(7.5, 0.42 * self.step)
 
     @property
     def radius(self) -> float:
@@ -67,8 +78,12 @@ class PageLayout:
         return self.left + x * self.step, self.baselines[self.layout.level[unit[0]]] + row * self.step
 
     def lane(self, bundle: Bundle) -> list[tuple[float, float]]:
-        """The points through which the edges of a bundle pass."""
-        return [(self.left + x * self.step, self.baselines[level] + row * self.step) for level, x, row in self.layout.lanes.get(bundle, ())]
+        """The points through which the edges of a bundle pass: upright beside the regions of each level."""
+        points = []
+        for level, x, _ in self.layout.lanes.get(bundle, ()):
+            left, low, high = self.left + x * self.step, self.baselines[level] - PLAIN, self.baselines[level] + self.rises[level] + LABELLED
+            points += [(left, low), (left, high)]
+        return points
 
     def frame(self, module: int) -> tuple[float, float, float, float]:
         """Left, bottom, right, top of the map of a module's pixels; it extends as far below the layer as circles."""
@@ -89,27 +104,39 @@ class PageLayout:
         return left, bottom, right, top + (PLAIN if self.label_below(region) else LABELLED)
 
 
-def plan_page(hierarchy: Hierarchy, layout: Layout, title: str | None, frames: Frames = NO_FRAMES) -> PageLayout:
-    """The layout of a page on which everything has room."""
-    extent = max([x + 0.55 for x, _ in layout.positions.values()] + [r.right for r in layout.regions.values()])
+def plan_page(
+    hierarchy: Hierarchy, layout: Layout, title: str | None, frames: Frames = NO_FRAMES, groups: Groups | None = None
+) -> PageLayout:
+    """The layout of a page on which everything has room. Where ``groups`` are drawn, the hierarchy and its layout are theirs."""
+    legend = legend_of(groups or Groups(hierarchy, hierarchy))
+    lanes = [x + 0.3 for lane in layout.lanes.values() for _, x, _ in lane]
+    extent = max([x + 0.55 for x, _ in layout.positions.values()] + [r.right for r in layout.regions.values()] + lanes)
     step = min(STEP, WIDEST / extent)
     inputs, outputs = (_set_names(hierarchy, layout, layers, step) for layers in (hierarchy.graph.inputs, hierarchy.graph.outputs))
-    captions = max(text_width(c, SMALL) for c in captions_of(hierarchy, layout))
+    captions = max(text_width(line, SMALL) for caption in short_captions(hierarchy, layout) for line in caption.split("\n"))
     left = MARGIN + max(captions + 8, inputs.overhang, outputs.overhang)
     needed = left + extent * step + max(MARGIN, inputs.overhang, outputs.overhang)
-    texts = text_width(title or "", TEXT, bold=True), text_width(frames.note, SMALL)
-    edges = LEGEND + ENTRY * any(block.carry for block in hierarchy.graph.blocks)
-    width = max(needed, max(edges, *texts, legend_width(map_legend(frames))) + 2 * MARGIN)
+    texts = text_width(title or "", TEXT, bold=True), text_width(frames.note, SMALL), text_width(legend.note, SMALL)
+    entries = entries_width(legend.lines, legend.plain), entries_width(legend.marks)
+    width = max(needed, max(*entries, *texts, legend_width(map_legend(frames))) + 2 * MARGIN)
     rises = (np.array(layout.rows) - 1) * step
     if frames.maps:
         rises[0] = max(0.0, frames.size[1] * step - 2 * radius_at(step))
-    heights = np.clip(0.16 * extent * step, *LAYER_STEPS) + rises
-    legend = LINE * SMALL * (1 + bool(frames.maps))
+    heights = np.clip(0.16 * extent * step, *_layer_steps(hierarchy, layout)) + rises
     below = inputs.height + LINE * SMALL * bool(frames.note)
-    bottom = MARGIN + legend + 6 + below + NEAR + LABELLED
+    bottom = MARGIN + LINE * SMALL * (legend.rows + bool(frames.maps)) + 6 + below + NEAR + LABELLED
     baselines = tuple(bottom + np.concatenate([[0.0], np.cumsum(heights[:-1])]))
     top = baselines[-1] + rises[-1] + LABELLED + NEAR + outputs.height + (2 * TEXT if title else 0.0) + MARGIN
-    return PageLayout(layout, inputs, outputs, step, baselines, tuple(rises), left + (width - needed) / 2, width, float(top), frames)
+    return PageLayout(
+        layout, inputs, outputs, step, baselines, tuple(rises), left + (width - needed) / 2, width, float(top), frames, legend
+    )
+
+
+def entries_width(entries: Sequence[Entry], plain: bool = False) -> float:
+    """The width of a row of the legend; entries of the row of signs are equally far apart."""
+    if plain:
+        return LEGEND + ENTRY * (len(entries) - 2)
+    return legend_width([entry.text for entry in entries])
 
 
 def radius_at(step: float) -> float:
@@ -123,17 +150,9 @@ def map_legend(frames: Frames) -> tuple[str, ...]:
     return texts if frames.maps else ()
 
 
-def legend_width(texts: tuple[str, ...]) -> float:
+def legend_width(texts: Sequence[str]) -> float:
     """Points from the first symbol to the end of the last text."""
     return sum(SYMBOL + text_width(text, SMALL) + BESIDE for text in texts) - BESIDE
-
-
-def captions_of(hierarchy: Hierarchy, layout: Layout) -> list[str]:
-    """The caption of each level: the names of its layers, cut where they are long."""
-    names: list[list[str]] = [[] for _ in layout.rows]
-    for layer, level in zip(hierarchy.graph.layers, layout.level, strict=True):
-        names[level].append(layer.name)
-    return [shortened([", ".join(some)])[0] for some in names]
 
 
 def region_label(module: Module, room: float, width: float, pixels: bool = False) -> str:
@@ -167,7 +186,7 @@ def _unit_width(text: str, bold: bool) -> float:
 
 def _set_names(hierarchy: Hierarchy, layout: Layout, layers: Sequence[int], step: float) -> Names:
     row = sorted((x, unit) for unit, (x, _) in layout.positions.items() if unit[0] in layers)
-    texts = dict(zip((unit for _, unit in row), shortened([full_name(hierarchy, unit) for _, unit in row]), strict=True))
+    texts = dict(zip((unit for _, unit in row), shortened(_unit_names(hierarchy, [unit for _, unit in row])), strict=True))
     if not texts:
         return Names({})
     space = step * min((b - a for (a, _), (b, _) in pairwise(row)), default=10.0)  # a single unit has room
@@ -180,3 +199,21 @@ def _set_names(hierarchy: Hierarchy, layout: Layout, layers: Sequence[int], step
         if LINE * size <= space:
             return Names(texts, size, 1, True, width[size], LINE * size / 2)
     return Names({})
+
+
+def _unit_names(hierarchy: Hierarchy, units: Sequence[tuple[int, int]]) -> list[str]:
+    """The names of units, with the short names of their layers."""
+    names = [full_name(hierarchy, unit) for unit in units]
+    if isinstance(hierarchy.graph, LayeredGraph):
+        return names
+    short = short_layers(hierarchy)
+    long = [layer.name for layer in hierarchy.graph.layers]
+    return [name.replace(f"{long[i]}.", f"{short[i]}.") for name, (i, _) in zip(names, units, strict=True)]
+
+
+def _layer_steps(hierarchy: Hierarchy, layout: Layout) -> tuple[float, float]:
+    """The smallest and the largest distance of two layers."""
+    if isinstance(hierarchy.graph, LayeredGraph):
+        return LAYER_STEPS
+    most = max(LOWEST_STEP, TALLEST / max(1, len(layout.rows) - 1))
+    return min(LAYER_STEPS[0], most), min(LAYER_STEPS[1], most)

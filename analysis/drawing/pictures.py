@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..files import write_file
 from ..hierarchy import VIEWS, Hierarchy, check_hierarchy
@@ -16,7 +17,7 @@ from .native import paint
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw"]
+__all__ = ["check_collapse", "draw"]
 
 PICTURES = (".svg", ".pdf", ".png")
 SUFFIXES = {"native": (*PICTURES, ".html", ".dot"), "graphviz": (*PICTURES, ".dot")}
@@ -30,6 +31,7 @@ def draw(
     engine: str = "native",
     title: str | None = None,
     image: tuple[int, int] | None = None,
+    collapse: bool | None = None,
 ) -> Axes | None:
     """Draw a hierarchy and return the axes; if a path is given, also write a file.
 
@@ -48,6 +50,9 @@ def draw(
     image : (int, int), optional
         Height and width of the image, if the inputs are its pixels, row by row from the top left. The pixels of a module are then drawn as
         a map of the image instead of one circle each; see the notes. Not available with ``engine="graphviz"`` or ``.dot``.
+    collapse : bool, optional
+        Whether to draw the units of one module in one layer as one mark with their number. When left out, this is done for a
+        :class:`UnitGraph` with more than 150 units of modules. ``engine="graphviz"`` and ``.dot`` have each unit.
 
     Returns
     -------
@@ -58,8 +63,8 @@ def draw(
     TypeError
         When ``hierarchy`` is not a hierarchy, ``ax`` not axes, or ``title`` not a string.
     ValueError
-        When the suffix or engine is unknown, ``engine="graphviz"`` is used without a path or with an ``ax``, or ``image`` does not have one
-        pixel for each input or is used with Graphviz.
+        When the suffix or engine is unknown, ``engine="graphviz"`` is used without a path or with an ``ax``, ``image`` does not have one
+        pixel for each input or is used with Graphviz, or ``collapse=True`` is used with ``image`` or Graphviz.
     RuntimeError
         When ``engine="graphviz"`` does not find the program ``dot``.
 
@@ -78,6 +83,15 @@ def draw(
     module, since it combines weights of both signs. If more than eight modules have pixels, the eight with the most pixels get a map, and
     a note in the picture names what is left out.
 
+    In a :class:`UnitGraph` a row is a layer, or several of the same depth. Its caption leaves out what all names of layers begin with, and
+    says what the units are; an SVG has the whole names as a title. Gates, such as heads of attention, are squares with their number. A
+    channel whose layer has ``images`` shows its kernel, blue where it is positive and orange where it is negative, the deeper the larger
+    in its layer. Edges without a weight are dashed: products of two units, gates, and units that are mixed by a rotation. Edges that
+    carry units on are grey rails.
+
+    Groups of units are pills with the number of units. The width of a line between two groups is the number of edges, and its colour
+    that of the module that it leaves.
+
     Of names longer than 28 characters the middle is left out; an SVG has the whole name as a title, which its viewer shows under the
     pointer. Letters that the usual font lacks are drawn in an installed font that has them.
 
@@ -94,14 +108,15 @@ def draw(
     check_hierarchy(hierarchy)
     suffix, title = _check(path, ax, engine), checked_title(title)
     maps = _maps(hierarchy, path, engine, image)
+    check_collapse(collapse, suffix, engine, image)
     if engine == "graphviz":
         assert path is not None
         content = to_dot(hierarchy, title).source.encode() if suffix == ".dot" else render_dot(hierarchy, suffix[1:], title)
         write_file(path, content)
         return None
-    ax = paint(hierarchy, ax, title, maps)
+    ax = paint(hierarchy, ax, title, maps, collapse)
     if path is not None:
-        write_file(path, _content(hierarchy, ax, suffix, title, image))
+        write_file(path, _content(hierarchy, ax, suffix, title, {"image": image, "collapse": collapse}))
     return ax
 
 
@@ -132,9 +147,20 @@ def _maps(hierarchy: Hierarchy, path: str | Path | None, engine: str, image: tup
     return pixel_maps(hierarchy, image)
 
 
-def _content(hierarchy: Hierarchy, ax: Axes, suffix: str, title: str | None, image: tuple[int, int] | None) -> bytes:
+def check_collapse(collapse: bool | None, suffix: str = "", engine: str = "native", image: tuple[int, int] | None = None) -> None:
+    """Refuse groups of units where pixels are drawn or Graphviz draws, and a ``collapse`` that is no truth value."""
+    if collapse not in (None, True, False):
+        raise ValueError(f"collapse must be True, False or None; got {collapse!r}")
+    if collapse and (engine == "graphviz" or suffix == ".dot" or image is not None):
+        what = f"image={image!r}" if image is not None else f"engine={engine!r} and a path that ends in {suffix!r}"
+        raise ValueError(
+            f'collapse=True must go with engine="native", no ".dot" file and no image; got {what}. Leave collapse out to draw each unit'
+        )
+
+
+def _content(hierarchy: Hierarchy, ax: Axes, suffix: str, title: str | None, options: Mapping[str, Any]) -> bytes:
     if suffix == ".html":
-        report: str = VIEWS["page"](hierarchy, title=title or "Modules and hierarchy", image=image)
+        report: str = VIEWS["page"](hierarchy, title=title or "Modules and hierarchy", **options)
         return report.encode()
     if suffix == ".dot":
         return to_dot(hierarchy, title).source.encode()

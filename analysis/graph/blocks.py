@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from .arrays import checked_array
 
-__all__ = ["CARRY", "INPUT", "OUTPUT", "Block", "Layer", "Matrix", "entries_of", "layer_names", "stored_matrix", "transposed"]
+__all__ = ["CARRY", "INPUT", "OUTPUT", "UNWEIGHTED", "Block", "Layer", "Matrix", "entries_of", "layer_names", "stored_matrix", "transposed"]
 
 INPUT, OUTPUT = "input", "output"  # kinds of layers
 CARRY = "carry"  # a kind of block
+UNWEIGHTED = ("product", "gate", "mix")  # kinds of blocks whose edges are no parameters, and so have weight 1 and no sign
 
 Matrix: TypeAlias = NDArray[Any] | sp.csr_array
 
@@ -33,12 +34,15 @@ class Layer:
         Number of units.
     units : tuple of str, optional
         Their names.
+    images : float array of shape (size, h, w), optional
+        A small image of each unit, such as the kernel of a channel, which pictures show. Other formats do not hold them.
     """
 
     name: str
     kind: str
     size: int
     units: tuple[str, ...] = ()
+    images: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, eq=False)

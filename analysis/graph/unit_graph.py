@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..files import write_file
+from .arrays import checked_array
 from .blocks import CARRY, INPUT, OUTPUT, Block, Layer, stored_matrix
 from .frames import adjacency_names
 from .unit_conversion import adjacency_fields, networkx_layers, units_to_networkx
@@ -34,7 +35,7 @@ class UnitGraph:
 
     Parameters
     ----------
-    layers : sequence of Layer, or of tuples (name, kind, size) or (name, kind, size, units)
+    layers : sequence of Layer, or of tuples (name, kind, size), (name, kind, size, units) or (name, kind, size, units, images)
         In an order in which every layer stands after those that it reads. Those of kind ``"input"`` are the inputs of the network and are
         never written; those of kind ``"output"`` are its outputs and are never read. There may be several of both.
     blocks : sequence of Block, or of tuples (source, target, weights) or (source, target, weights, kind)
@@ -222,7 +223,7 @@ class UnitGraph:
 
 
 def _checked_layer(layer: Any, place: int) -> Layer:
-    if isinstance(layer, tuple) and 3 <= len(layer) <= 4:
+    if isinstance(layer, tuple) and 3 <= len(layer) <= 5:
         layer = Layer(*layer)
     if not isinstance(layer, Layer):
         raise TypeError(f"layers[{place}] must be a Layer, or a tuple (name, kind, size); got {layer!r}")
@@ -233,7 +234,20 @@ def _checked_layer(layer: Any, place: int) -> Layer:
     units = tuple(map(str, layer.units))
     if units and len(units) != layer.size:
         raise ValueError(f"layers[{place}] must have {layer.size} names of units, or none; got {len(units)}")
-    return Layer(layer.name, layer.kind, int(layer.size), units)
+    return Layer(layer.name, layer.kind, int(layer.size), units, _checked_images(layer.images, int(layer.size), place))
+
+
+def _checked_images(images: Any, size: int, place: int) -> NDArray[np.float64] | None:
+    if images is None:
+        return None
+    found = checked_array(images, f"images of layers[{place}]").astype(np.float64)
+    if found.ndim != 3 or len(found) != size or not found.size or not np.isfinite(found).all():
+        raise ValueError(
+            f"images of layers[{place}] must be {size} finite images of one size, shape ({size}, h, w); got shape {found.shape}"
+            f"{'' if np.isfinite(found).all() else ' with NaN or infinite values'}. Leave them out for units without images"
+        )
+    found.setflags(write=False)
+    return found
 
 
 def _checked_block(block: Any, place: int, layers: Sequence[Layer]) -> Block:

@@ -43,15 +43,15 @@ def spans_of(groups: Labels) -> NDArray[np.int64]:
 def crossings(adjacency: NDArray) -> int:
     """The number of pairs of edges that cross between two layers, with units in the order of rows and of columns.
 
-    Entries are numbers of parallel edges.
+    Entries are numbers of parallel edges. Of a stack of matrices, shape (..., rows, columns), the sum.
 
     Examples
     --------
     >>> crossings(np.array([[0, 1], [1, 0]])), crossings(np.eye(2))
     (1, 0)
     """
-    further_right = np.cumsum(adjacency[::-1], axis=0)[::-1] - adjacency
-    and_ending_left = np.cumsum(further_right, axis=1) - further_right
+    further_right = np.cumsum(adjacency[..., ::-1, :], axis=-2)[..., ::-1, :] - adjacency
+    and_ending_left = np.cumsum(further_right, axis=-1) - further_right
     return int((adjacency * and_ending_left).sum())
 
 
@@ -59,16 +59,15 @@ def order_groups(groups: Labels, edges: Matrices) -> list[int]:
     """The groups from left to right: fewest crossings, then shortest edges, then closest to the order of labels, inputs first."""
     spans = spans_of(groups)
     flows = _flows(groups, edges, spans)
-    natural = list(range(len(spans)))
+    stacked, levels, natural = np.stack(flows), range(len(flows)), list(range(len(spans)))
     distance = np.abs(np.subtract.outer(natural, natural))
     holds_inputs = spans[:, 0] == 0
     of_inputs = np.outer(holds_inputs, holds_inputs)  # readers expect x0 before x1, and the left of an image on the left
 
     def cost(order: list[int]) -> Cost:
-        sorted_flows = [flow[np.ix_(order, order)] for flow in flows]
+        flow = stacked[np.ix_(levels, order, order)]
         inverted = np.triu(np.greater.outer(order, order))
-        lengths = sum((flow * distance).sum() for flow in sorted_flows)
-        return sum(map(crossings, sorted_flows)), float(lengths), int(inverted[of_inputs[np.ix_(order, order)]].sum()), int(inverted.sum())
+        return crossings(flow), float((flow * distance).sum()), int(inverted[of_inputs[np.ix_(order, order)]].sum()), int(inverted.sum())
 
     budget = min(EVALUATIONS, CELLS // (len(flows) * len(natural) ** 2))
     found = [_sift(start, cost, budget // 2) for start in (natural, _sugiyama(flows, spans))]

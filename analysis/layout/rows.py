@@ -10,11 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..graph import LayeredGraph
-from ..graph.blocks import entries_of
+from ..graph.blocks import CARRY, UNWEIGHTED, entries_of
 from ..hierarchy import Hierarchy
 
-__all__ = ["Bundle", "Edge", "Rows", "bundle_of", "drawn", "in_rows"]
+__all__ = ["CARRIED", "Bundle", "Edge", "Rows", "Unit", "bundle_of", "drawn", "in_rows"]
 
+CARRIED = "carried"  # a kind of block: edges of kind "carry" between groups of units, of which several may meet
 MOST_LANES = 80  # in a picture; with more bundles of edges none has a lane of its own
 
 Unit = tuple[int, int]
@@ -27,7 +28,17 @@ class Edge(NamedTuple):
     source: Unit
     target: Unit
     weight: float
-    carry: bool
+    kind: str
+
+    @property
+    def carry(self) -> bool:
+        """Whether it carries a unit on, or some units of a group."""
+        return self.kind in (CARRY, CARRIED)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether its weight is that of parameters, so that it has a sign."""
+        return not self.carry and self.kind not in UNWEIGHTED
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +71,7 @@ def drawn(hierarchy: Hierarchy) -> Iterator[Edge]:
     for block in hierarchy.graph.blocks:
         for source, target, weight in zip(*(part.tolist() for part in entries_of(block.weights)), strict=True):
             if hierarchy.labels[block.source][source] >= 0 and hierarchy.labels[block.target][target] >= 0:
-                yield Edge((block.source, source), (block.target, target), float(weight), block.carry)
+                yield Edge((block.source, source), (block.target, target), float(weight), block.kind)
 
 
 def in_rows(hierarchy: Hierarchy) -> Rows:

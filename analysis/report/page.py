@@ -10,6 +10,7 @@ from typing import Any
 from ..drawing.encoding import picture_bytes
 from ..drawing.images import PixelMap, largest_weight, picture_of, pixel_maps
 from ..drawing.native import paint
+from ..drawing.pictures import check_collapse
 from ..hierarchy import Hierarchy, check_hierarchy
 from ..texts import checked_title, clean
 from .facts import COLUMNS, PIXEL_COLUMNS, TITLE, facts_of, headline_of, pixel_headline, pixel_row, rows_of
@@ -28,6 +29,7 @@ def report_html(
     evidence: Mapping[str, Any] = NOTHING,
     *,
     image: tuple[int, int] | None = None,
+    collapse: bool | None = None,
 ) -> str:
     """The report as one self-contained HTML page: picture, facts and a table of modules.
 
@@ -45,13 +47,15 @@ def report_html(
     image : (int, int), optional
         As for :func:`report_text`. The section shows the maps of all modules, the picture those of the largest, as in
         :func:`~analysis.drawing.draw`.
+    collapse : bool, optional
+        As for :func:`~analysis.drawing.draw`.
 
     Raises
     ------
     TypeError
         When ``hierarchy`` is not a hierarchy, or ``title`` not a string.
     ValueError
-        When ``image`` does not have one pixel for each input.
+        When ``image`` does not have one pixel for each input, or ``collapse=True`` is used with it.
 
     Examples
     --------
@@ -63,11 +67,12 @@ def report_html(
     (True, False)
     """
     check_hierarchy(hierarchy)
+    check_collapse(collapse, image=image)
     maps = () if image is None else pixel_maps(hierarchy, image)
     fields = {
         "title": escape(checked_title(title) or ""),
         "headline": escape(headline_of(hierarchy)),
-        "picture": _picture(hierarchy, maps),
+        "picture": _picture(hierarchy, maps, collapse),
         "facts": "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts_of(hierarchy)),
         "head": _html_head(COLUMNS),
         "rows": "\n".join(_html_row(m.index, row) for m, row in zip(hierarchy.modules, rows_of(hierarchy), strict=True)),
@@ -78,8 +83,8 @@ def report_html(
     return clean(PAGE.substitute(fields))
 
 
-def _picture(hierarchy: Hierarchy, maps: Sequence[PixelMap]) -> str:
-    svg = picture_bytes(paint(hierarchy, None, None, maps), "svg").decode()
+def _picture(hierarchy: Hierarchy, maps: Sequence[PixelMap], collapse: bool | None) -> str:
+    svg = picture_bytes(paint(hierarchy, None, None, maps, collapse), "svg").decode()
     return svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{escape(headline_of(hierarchy))}"', 1)
 
 

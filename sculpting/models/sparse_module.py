@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from ..files import write_file
 from .copying import copy_of
 from .groups import UnitLayer, UnitMap
+from .groups.kernels import kernels_of
 from .groups.removal import Removal, removed_units
 from .groups.weights import weighted_blocks
 from .touching import edge_view, read_units, touched_units, written_units
@@ -128,8 +129,8 @@ class SparseModule:
         return tuple(layer.size if layer.kind == "output" else count for layer, count in zip(self.unit_layers, counts, strict=True))
 
     @property
-    def layers(self) -> tuple[tuple[str, str, int, tuple[str, ...]], ...]:
-        """The layers of the graph of units: name, kind, size and, of inputs and outputs, the names of units.
+    def layers(self) -> tuple[tuple[str, str, int, tuple[str, ...], NDArray[Any] | None], ...]:
+        """The layers of the graph of units: name, kind, size, of inputs and outputs the names of units, and of channels their mean kernels.
 
         ``analysis`` reads a graph from these and from :attr:`blocks`.
         """
@@ -140,7 +141,9 @@ class SparseModule:
             known = named.get(kind, ())
             return known if len(known) == size and ends.count(kind) == 1 else ()
 
-        return tuple((stage.name, stage.kind, len(stage.units), names(stage.kind, len(stage.units))) for stage in self.units.stages)
+        kernels = kernels_of(self.units, self.state)
+        sizes = [(stage.name, stage.kind, len(stage.units)) for stage in self.units.stages]
+        return tuple((name, kind, size, names(kind, size), kernels.get(i)) for i, (name, kind, size) in enumerate(sizes))
 
     @cached_property
     def blocks(self) -> tuple[tuple[int, int, Any, str], ...]:

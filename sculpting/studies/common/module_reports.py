@@ -24,8 +24,8 @@ MEANING = (
     "test rows, or on all rows of a complete table. Intervals are Wilson's."
 )
 HEADER = (
-    "kind", "learnt, of seeds", "apart: one seed", "apart: consensus of four", "by chance", "shared units", "modules, median", "edges", "dense edges",
-    "accuracy", "dense",
+    "kind", "learnt, of seeds", "apart: one seed", "apart: consensus of four", "by chance", "shared units", "modules, median", "edges",
+    "dense edges", "accuracy", "dense",
 )  # fmt: skip
 
 
@@ -41,8 +41,9 @@ def _line(rows: Sequence[Row], title: str, facts: dict[str, str]) -> Iterable[li
     learnt = [row for row in single if row["edges"] is not None]
     four = [row for row in consensus_rows(rows, SEEDS, **facts) if row["edges"] is not None]
     chance = [row["null_apart"] for row in learnt if row["null_apart"] is not None]
+    modules = [row["modules"] for row in learnt]
     numbers = [
-        f"{mean(chance):.2f}" if chance else "", spread([row["shared"] for row in learnt], "d"), str(median(row["modules"] for row in learnt)) if learnt else "",
+        f"{mean(chance):.2f}" if chance else "", spread([row["shared"] for row in learnt], "d"), str(median(modules)) if modules else "",
         spread([row["edges"] for row in learnt], "d"), spread([row["dense_edges"] for row in single], "d"),
         *(f"{mean(known):.3f}" if known else "" for known in ([row["groups"] for row in learnt], [row["dense_groups"] for row in learnt])),
     ]  # fmt: skip
