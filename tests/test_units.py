@@ -125,6 +125,12 @@ def test_the_stages_are_in_the_order_of_the_forward() -> None:
     ]  # fmt: skip
 
 
+def test_a_table_of_positions_has_a_unit_for_each_column() -> None:
+    make, example = ARCHITECTURES["vision transformer"]
+    stages = {stage.name: len(stage.units) for stage in units(make().eval(), example()).stages}
+    assert stages["place"] == 8
+
+
 def test_units_of_gpt2_are_those_of_the_published_count() -> None:
     """768 dimensions; in each layer 3,072 neurons, 768 values and 768 pairs of queries and keys. Here three layers of a tenth of it."""
     make, example = made_gpt2()

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.fx import Node
 
 from ..exporting import line_of
-from .shadow import Nodes, PositionError, Shadow, narrowed, varies_along
+from .shadow import Nodes, PositionError, Shadow, constant_along, narrowed, varies_along
 
 __all__ = ["Call", "RawUse", "Rule", "Trace", "UnsupportedError"]
 
@@ -246,8 +246,8 @@ def _fitted(nodes: Tensor, shape: torch.Size) -> Tensor:
         nodes = nodes.reshape((1,) * -extra + tuple(nodes.shape))
     nodes = narrowed(nodes, [*range(max(extra, 0)), *(max(extra, 0) + axis for axis, size in enumerate(shape) if size == 1)])
     nodes = nodes.reshape(nodes.shape[max(extra, 0) :])
-    for axis, size in enumerate(shape):  # expanded axes are stored once
-        if size > 1 and nodes.shape[axis] > 1 and nodes.stride(axis) == 0:
+    for axis, size in enumerate(shape):  # what is equal along an axis is stored once
+        if size > 1 and constant_along(nodes, axis):
             nodes = nodes.narrow(axis, 0, 1)
     return nodes
 
