@@ -16,7 +16,7 @@ from ..models.groups import UnitMap, units
 from ..models.sparse_module import SparseModule
 from ..options import check_names, check_parameters
 from ..randomness import keys
-from ..settings import RoundSettings, ScheduleSettings, TrainingSettings
+from ..settings import ScheduleSettings, TrainingSettings
 from ..tasks.own_data import as_task
 from ..tasks.task import Task
 from .architecture import Architecture
@@ -24,7 +24,7 @@ from .checks import check_rows, first_rows, outputs_of, runs_on, some_rows
 from .engine import AutogradEngine
 from .fresh import fresh_members
 from .population import ModulePopulation
-from .rows import ModuleRows
+from .rows import ModuleRows, whole_batches
 from .scores import MODULE_EDGE_SCORES, MODULE_UNIT_SCORES, ModuleScore
 
 __all__ = ["ModuleSetup"]
@@ -130,7 +130,7 @@ class ModuleSetup:
             "edges": MODULE_EDGE_SCORES[schedule.edge_score],
         }
         rows = ModuleRows.of(task, device, training.copies(len(task.y)), self._known.dtype)
-        return AutogradEngine(rows, _whole_batches(training.of_round(len(task.y)), len(rows)), scores, self.kept, max_members, self.half)
+        return AutogradEngine(rows, whole_batches(training.of_round(len(task.y)), len(rows)), scores, self.kept, max_members, self.half)
 
     def identity(self, population: ModulePopulation) -> tuple[object, list[Tensor]]:
         """What tells the module of one call from those of another; the code of its forward does not count."""
@@ -158,12 +158,6 @@ class ModuleSetup:
             yield
         except (TypeError, ValueError) as error:
             raise error from self.no_chain
-
-
-def _whole_batches(settings: RoundSettings, rows: int) -> RoundSettings:
-    """The settings with batches so large that the last one of an epoch has more than one row, of which batch norms know no variance."""
-    sizes = range(settings.batch_size, rows + 1)
-    return replace(settings, batch_size=next((size for size in sizes if size > 1 and rows % size != 1), settings.batch_size))
 
 
 def kept_units(known: UnitMap, keep: Sequence[str]) -> Tensor | None:

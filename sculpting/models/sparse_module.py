@@ -122,6 +122,11 @@ class SparseModule:
         return tuple(layer.size if layer.kind == "output" else int(count) for layer, count in zip(self.units.layers, alive, strict=True))
 
     @property
+    def hidden_count(self) -> int:
+        """Live units of all layers, without those that cannot be removed: inputs, outputs and gates."""
+        return int((self._connected() & self.units.removable).sum())
+
+    @property
     def layers(self) -> tuple[tuple[str, str, int, tuple[str, ...]], ...]:
         """The layers of the graph of units: name, kind, size and, of inputs and outputs, the names of units.
 
