@@ -20,7 +20,6 @@ from ...models.shape import Shape
 from ...narrow.lasso import Lasso
 from ...narrow.narrowing import run_of
 from ...narrow.results import NarrowResult
-from ...narrow.runs import scored_on
 from ...narrow.settings import LASSO, NarrowSettings
 from ...randomness import fold, keys
 from ...settings import RoundSettings
@@ -61,7 +60,7 @@ def teacher_scores(teacher: Population, data: Data, key: Tensor) -> Row:
 
     For the even digits, on the training images that pruning scores on.
     """
-    scored = scored_on(data, SCORED)
+    scored = data.scored_on(SCORED)
     ablation, attributions = unit_ablation(teacher, scored)[0], attributions_of(teacher, scored, key)
     lists = {"scores": rounded(ablation), "attributions": {kind: rounded(scores) for kind, scores in attributions.items()}}
     return {**agreement_of(ablation, attributions), **lists}
