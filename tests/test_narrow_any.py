@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -441,3 +443,15 @@ def test_lowest_ranks_units_of_a_module_in_the_order_of_its_map() -> None:
     assert torch.nonzero(lowest(scores, members, 0.25)[0]).flatten().tolist() == [1, 4]
     assert torch.nonzero(lowest(scores, members, 0.25, "layer")[0]).flatten().tolist() == [1, 4]
     assert torch.nonzero(lowest(scores, members, 0.375)[0]).flatten().tolist() == [1, 2, 4]
+
+
+def test_the_example_of_the_documentation_runs() -> None:
+    page = (Path(__file__).parents[1] / "docs/any-network.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page[page.index("## Narrow any module") :], flags=re.DOTALL)
+    known: dict[str, Any] = {}
+    with torch.random.fork_rng():
+        exec(code, known)
+    assert known["result"].accuracy_keep > 0.9
+    assert known["result"].accuracy_forget < 0.75
+    assert known["half"].hidden_count <= -(-known["result"].units // 2)
+    assert known["small"][0].out_channels == known["result"].units < 8
