@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from architectures import LeNet
+from architectures import ARCHITECTURES, LeNet
 from torch import Tensor, nn
 
 from sculpting import SparseModule, read_model
 from sculpting.autograd import Architecture, ModulePopulation, ModuleRows
+from sculpting.autograd.groups import group_layers
 from sculpting.autograd.training import train
 from sculpting.engine import Hooks
 from sculpting.models.groups import units
@@ -143,6 +144,52 @@ def test_groups_of_a_stream_count_each_element_once_for_each_unit() -> None:
     sums = products["into.weight"].sum(dim=1) + block.sum(dim=0) + block.sum(dim=1) - block.diagonal() + products["out.weight"][0]
     sums = (sums + products["into.bias"] + products["block.bias"]).abs()
     np.testing.assert_allclose(attribution_scores(model, (x, y), loss="mse")[0], sums.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["ResNet-18", "decoder by hand", "vision transformer", "LSTM cell by hand"])
+def test_a_group_is_what_goes_when_its_unit_alone_is_removed(name: str) -> None:
+    make, example = ARCHITECTURES[name]
+    model, generator = seeded(make), torch.Generator().manual_seed(0)
+    found = units(model, seeded(example))
+    elements = {part: torch.rand(1, *shape.shape, generator=generator) for part, shape in model.named_parameters()}
+    for layer in group_layers(found):
+        sums = layer.sums(elements)[0]
+        for place in {0, len(layer.units) // 2, len(layer.units) - 1}:
+            alive = torch.ones(len(found), dtype=torch.bool)
+            alive[layer.units[place]] = False
+            gone = {part: ~mask for part, mask in found.masks(alive).items() if part in elements}
+            expected = sum(float((elements[part][0] * mask).sum()) for part, mask in gone.items())
+            assert float(sums[place]) == pytest.approx(expected, rel=1e-4)
+            halved, factors = {part: each.clone() for part, each in elements.items()}, torch.ones(1, len(layer.units))
+            factors[0, place] = 0.5
+            layer.multiply(halved, factors)
+            for part, each in halved.items():
+                torch.testing.assert_close(each[0], elements[part][0] * (1 - 0.5 * gone.get(part, torch.zeros(()))))
+
+
+def test_a_transformer_is_narrowed_and_its_tokens_stay_tokens() -> None:
+    make, example = ARCHITECTURES["decoder by hand"]
+    model, x = seeded(lambda: Answer(make())), seeded(example)[:1].repeat(24, 1)
+    x = torch.randint(0, int(x.max()) + 1, x.shape, generator=torch.Generator().manual_seed(0))
+    y = x[:, 0] % 2
+    result = narrow(model, (x, y), (x, x[:, 1] % 2), method="first-order", sparsity=0.4, batch_size=10, recovery_steps=10, revival_steps=4)
+    assert result.network.tokens == (True,)
+    assert result.network.predict(x).shape == (24,)
+    scores = attribution_scores(model, (x, y))
+    assert isinstance(scores, UnitScores)
+    assert {layer.kind for layer in scores.layers} >= {"residual", "query-key", "value"}
+    assert prune_units(model, scores, 0.5).predict(x).shape == (24, 2)
+
+
+class Answer(nn.Module):
+    """Two logits, at the last position of a model of tokens."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x)[:, -1, :2]
 
 
 def test_the_proximal_step_of_a_module_is_that_of_the_chain() -> None:

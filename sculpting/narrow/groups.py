@@ -19,7 +19,7 @@ from ..models.network import SparseNetwork
 from ..models.shape import Shape
 from ..options import check_finite
 
-__all__ = ["by_layer", "group_norms", "group_sums", "read_finite", "without_groups"]
+__all__ = ["by_layer", "group_norms", "group_sums", "read_chain", "read_finite", "without_groups"]
 
 
 def group_sums(shape: Shape, flat: Tensor) -> Tensor:
@@ -53,18 +53,22 @@ def by_layer(shape: Shape, scores: Tensor) -> list[NDArray[np.float64]]:
     return [part.double().cpu().numpy() for part in scores.split(shape.widths[1:-1])]
 
 
-def read_finite(model: nn.Module | SparseNetwork) -> Chain:
-    """A model as it was read; weights that are zero were pruned, of a ``SparseNetwork`` biases too.
+def read_chain(model: nn.Module | SparseNetwork) -> Chain:
+    """A model as a chain; weights that are zero were pruned, of a ``SparseNetwork`` biases too.
 
     Raises
     ------
     TypeError, ValueError
-        When it cannot be read, or its weights and biases are not finite.
+        When it is no chain of Linear layers.
     """
     if isinstance(model, SparseNetwork):
         chain = read_model(model.model())
-        chain = replace(chain, mask=(chain.values != 0).float())
-    else:
-        chain = read_model(model).without_zeros()
+        return replace(chain, mask=(chain.values != 0).float())
+    return read_model(model).without_zeros()
+
+
+def read_finite(model: nn.Module | SparseNetwork) -> Chain:
+    """The same, refused where its weights and biases are not finite."""
+    chain = read_chain(model)
     check_finite(chain)
     return chain

@@ -25,7 +25,7 @@ from ..options import check_inputs, check_parameters
 from ..tasks.own_data import as_task
 from ..tasks.task import Task
 from .engines import engine_of
-from .groups import read_finite
+from .groups import read_chain, read_finite
 from .modules import UnitScores
 
 __all__ = ["ChainModels", "Model", "ModuleModels", "read_alone", "read_narrow", "read_pair"]
@@ -178,12 +178,13 @@ def read_narrow(models: Sequence[Model]) -> ChainModels | ModuleModels:
     if isinstance(first, SparseModule):
         return _modules(models, ValueError("the model is a SparseModule"))
     try:
-        chains = [read_finite(first)]
+        read_chain(first)
     except (TypeError, ValueError) as error:
-        if not isinstance(first, nn.Module) or "must be finite" in str(error):
+        if not isinstance(first, nn.Module):
             raise
         return _modules(models, error)
-    for model in models[1:]:
+    chains: list[Chain] = []
+    for model in models:
         if isinstance(model, SparseModule):
             raise TypeError("models must all be chains of Linear layers, as the first is; got a SparseModule")
         chains.append(read_finite(model))
