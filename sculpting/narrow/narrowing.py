@@ -17,8 +17,9 @@ from ..options import check_counts, check_spread, device_of
 from ..randomness import check_seed
 from ..tasks.task import Task
 from .engines import engine_of
+from .given import ChainModels, ModuleModels
 from .prune import TOLERANCE, check_sparsity
-from .reading import ChainModels, Model, ModuleModels, read_narrow
+from .reading import Model, read_narrow
 from .results import NarrowResult
 from .runs import Run, keys_of
 from .settings import NarrowSettings
