@@ -274,7 +274,7 @@ def test_small_networks_need_all_teachers_and_teachers_nothing(protocol: str) ->
 
 
 def test_bad_input_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"protocol must be one of \['reduced', 'full'\]; got 'small'"):
+    with pytest.raises(ValueError, match=r"protocol must be one of \['reduced', 'full', 'convolutional'\]; got 'small'"):
         even_digits.study(protocol="small")
     with pytest.raises(ValueError, match="source must be 'mnist' or 'digits'; got 'letters'"):
         even_digits.study(source="letters")
