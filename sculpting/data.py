@@ -55,6 +55,13 @@ class Data:
         """Targets of the training rows, ``(k, S)``: a view."""
         return self.table[-len(self.y_validation) :]
 
+    def __len__(self) -> int:
+        return self.table.shape[1]
+
+    def scored_on(self, count: int) -> Data:
+        """The same data whose validation rows are the first training rows, so many of them."""
+        return replace(self, x_validation=self.x[:, :count], y_validation=self.y[:, :count])
+
     def restricted_to(self, inputs: Tensor | None) -> Data:
         """The same data with only these inputs in the validation rows; all inputs for None."""
         fed = len(self.x_validation)

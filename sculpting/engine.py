@@ -5,14 +5,14 @@ N = members, items = hidden units or edges of a member.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
 
-__all__ = ["Engine", "Evaluation", "Items", "Members", "Part", "Setup"]
+__all__ = ["NO_HOOKS", "Engine", "Evaluation", "Hooks", "Items", "Members", "Part", "Setup"]
 
 Items = Literal["units", "edges"]
 Part = Literal["training", "validation"]
@@ -39,6 +39,30 @@ class Evaluation:
     def updated(self, rows: Tensor, other: Evaluation) -> Evaluation:
         """The other's values where ``rows``, bool ``(N,)``, is true, and these elsewhere."""
         return Evaluation(torch.where(rows, other.accuracy, self.accuracy), torch.where(rows, other.loss, self.loss))
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """Functions that are called during a training round of either engine, with the members that are trained together.
+
+    Attributes
+    ----------
+    before_step : function of (population, gradient), optional
+        Called before every step. It may change the gradient in place, as a penalty does. Masked entries must stay zero.
+    after_step : function of (population, learning rate), optional
+        Called after every step. It may change the values in place, as a proximal step does.
+    watch : function of (members, population, evaluation, steps), optional
+        Called after every evaluation. ``members`` are the rows, in the whole population, of those trained together; ``population`` holds
+        them as they are now; ``evaluation`` is theirs and ``steps`` counts the steps made. A true return value ends their round. When
+        memory runs out, members are trained, and watched, again.
+    """
+
+    before_step: Callable[[Any, Tensor], None] | None = None
+    after_step: Callable[[Any, float], None] | None = None
+    watch: Callable[[Tensor, Any, Evaluation, int], bool] | None = None
+
+
+NO_HOOKS = Hooks()
 
 
 class Members(Protocol):

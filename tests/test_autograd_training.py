@@ -22,8 +22,7 @@ from sculpting.autograd import (
     memory,
 )
 from sculpting.autograd.dropout import Dropout, drawn
-from sculpting.autograd.rows import batches
-from sculpting.autograd.setup import _whole_batches
+from sculpting.autograd.rows import batches, whole_batches
 from sculpting.autograd.training import evaluate, train
 from sculpting.models.groups import UnitMap, units
 from sculpting.randomness import keys
@@ -344,7 +343,5 @@ def test_large_members_are_trained_one_at_a_time(monkeypatch: pytest.MonkeyPatch
 
 
 def test_no_batch_of_an_epoch_has_a_single_row() -> None:
-    sizes = [
-        _whole_batches(RoundSettings(batch_size=size), rows).batch_size for size, rows in ((8, 24), (8, 25), (12, 25), (1, 5), (64, 1))
-    ]
+    sizes = [whole_batches(RoundSettings(batch_size=size), rows).batch_size for size, rows in ((8, 24), (8, 25), (12, 25), (1, 5), (64, 1))]
     assert sizes == [8, 9, 13, 3, 64]

@@ -330,7 +330,7 @@ def test_accuracies_are_on_the_test_rows_and_validation_rows_decide_when_to_stop
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_before_any_training(given: dict[str, object], text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sculpting.narrow.learning.train", None)
+    monkeypatch.setattr("sculpting.narrow.chains.train", None)
     with pytest.raises(ValueError, match=text):
         narrow(BROAD.model(16, 2, activation="relu"), given.pop("keep", KEEP), given.pop("forget", FORGET), **given)
 

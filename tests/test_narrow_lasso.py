@@ -289,7 +289,7 @@ def test_a_model_is_pruned_by_its_scores_and_not_changed() -> None:
     scores = ablation_scores(model, (x, y))
     small = prune_units(model, scores, 0.5)
     for wrong in (scores[::-1], [np.concatenate(scores)], []):
-        with pytest.raises(ValueError, match=r"scores must have shapes \[\(.*, one for each hidden layer; got"):
+        with pytest.raises(ValueError, match=r"scores must have shapes \[\(.*, one for each layer of units; got"):
             prune_units(model, wrong, 0.5)
     assert small.widths[1] + small.widths[2] == 5
     order = np.concatenate(scores).argsort(kind="stable")[4:]

@@ -16,8 +16,8 @@ from sculpting import SparseNetwork
 from sculpting.data import Data
 from sculpting.mlp.population import Population
 from sculpting.narrow import Lasso, attribution_scores, learn, narrow, prune_units
+from sculpting.narrow.chains import train
 from sculpting.narrow.groups import read_finite
-from sculpting.narrow.learning import train
 from sculpting.narrow.narrowing import run_of
 from sculpting.narrow.settings import NarrowSettings
 from sculpting.randomness import keys
@@ -117,7 +117,7 @@ def test_noise_on_the_inputs_is_in_every_training(monkeypatch: pytest.MonkeyPatc
         noises.append(settings.input_noise)
         return train(population, data, settings, *rest, **options)
 
-    monkeypatch.setattr("sculpting.narrow.learning.train", spy)
+    monkeypatch.setattr("sculpting.narrow.chains.train", spy)
     given = {**QUICK, "method": "group-lasso", "units": 12, "steps": 20}
     plain, noisy = (narrow(broad_model(), KEEP, FORGET, input_noise=noise, **given).network for noise in (0.0, 0.25))
     assert noises == [0.0] * 3 + [0.25] * 3

@@ -20,7 +20,7 @@ from sculpting.store import Row
 from sculpting.studies import even_digits
 from sculpting.studies.common.networks import network_from
 from sculpting.studies.even_digits import cells as even_cells
-from sculpting.studies.even_digits.cells import METHODS, PROTOCOLS, TARGET, cells_of, even_cell, needs_of
+from sculpting.studies.even_digits.cells import METHODS, PROTOCOLS, TARGET, ConvolutionalProtocol, cells_of, even_cell, needs_of
 from sculpting.studies.even_digits.methods import SCORED, small_networks
 from sculpting.studies.even_digits.report import even_summary
 from sculpting.tasks.mnist_even import EVEN, mnist_digits
@@ -119,6 +119,26 @@ def test_a_cell_has_what_training_took(
         assert row["validation_accuracy"] == pytest.approx(correct(one.network, task.x_validation, task.y_validation))
         assert row["test_accuracy"] == pytest.approx(correct(one.network, task.x_test, task.y_test))
     json.dumps(rows, allow_nan=False)
+
+
+def test_networks_of_convolutions_have_the_same_rows(small: pytest.MonkeyPatch) -> None:
+    rates = dict.fromkeys(METHODS, (5e-3,))
+    known = ConvolutionalProtocol(8, 3, (8,), 1, rates, (0.1,), check_every=4, images=1000, shrinking=600, channels=(4, 4))
+    small.setitem(PROTOCOLS, "convolutional", known)
+    given = {**GIVEN, "protocol": "convolutional"}
+    teacher = even_cell(seed=0, **given)
+    rows = list(teacher.rows)
+    for cell in known.cells.values():
+        rows += even_cell(**cell, files=teacher.files, **given).rows
+    assert {tuple(row) for row in rows} == {tuple(COLUMNS)}
+    assert [(row["method"], row["asked"]) for row in rows] == [("teacher", 16), *((method, 8) for method in METHODS)]
+    assert len(rows[0]["scores"]) == 16
+    assert [row["units"] for row in rows[1:-1]] == [8] * 4
+    assert [row["curve"] is None for row in rows] == [True] * 5 + [False]
+    summary = even_summary(rows, "convolutional")
+    assert "5 of 5 networks were trained" in summary
+    assert "Published: Michaud" not in summary
+    assert "of 16" in summary
 
 
 def test_a_group_lasso_has_a_curve_at_its_smallest_size(kept: tuple[list[Row], dict[str, bytes]], small: pytest.MonkeyPatch) -> None:
@@ -254,7 +274,7 @@ def test_small_networks_need_all_teachers_and_teachers_nothing(protocol: str) ->
 
 
 def test_bad_input_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"protocol must be one of \['reduced', 'full'\]; got 'small'"):
+    with pytest.raises(ValueError, match=r"protocol must be one of \['reduced', 'full', 'convolutional'\]; got 'small'"):
         even_digits.study(protocol="small")
     with pytest.raises(ValueError, match="source must be 'mnist' or 'digits'; got 'letters'"):
         even_digits.study(source="letters")

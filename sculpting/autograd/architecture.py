@@ -18,6 +18,7 @@ from torch.func import functional_call, vmap
 from ..models.copying import copy_of
 from ..models.groups import UnitMap
 from .dropout import Dropout, Mask
+from .groups import GroupLayer, group_layers
 
 __all__ = ["Architecture"]
 
@@ -85,6 +86,16 @@ class Architecture:
         parts = [part.new_full((part.numel(),), not part.requires_grad, dtype=torch.bool) for part in self.module.parameters()]
         whole = torch.cat(parts)
         return whole if bool(whole.any()) else None
+
+    @cached_property
+    def groups(self) -> tuple[GroupLayer, ...]:
+        """The groups of the removable units, layer after layer."""
+        return group_layers(self.units)
+
+    @cached_property
+    def removable(self) -> Tensor:
+        """The numbers of the removable units, layer after layer: int64 ``(H,)``."""
+        return torch.cat([layer.units for layer in self.groups]) if self.groups else torch.zeros(0, dtype=torch.int64)
 
     @cached_property
     def _tied(self) -> bool:

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..engine import Evaluation, Items, Part
 from ..models.sparse_module import SparseModule
 from ..settings import RoundSettings
+from .export import modules_of
 from .memory import members_that_fit
 from .population import ModulePopulation
 from .rows import ModuleRows
@@ -91,14 +92,8 @@ class AutogradEngine:
 
     def export(self, members: ModulePopulation, facts: Sequence[dict[str, Any]]) -> list[SparseModule]:
         """Every member as a network; ``facts`` holds further attributes for each."""
-        architecture = members.architecture
-        found = []
-        for row, known in enumerate(facts):
-            state = {name: part[row].cpu().clone() for name, part in (*members.parameters.items(), *members.buffers.items())}
-            masks = {name: part[row].cpu().clone() for name, part in architecture.views(members.mask).items()}
-            tokens = tuple(not part.is_floating_point() for part in self.rows.x)
-            found.append(SparseModule.of(architecture.module, architecture.units, state, masks, tokens=tokens, **known))
-        return found
+        tokens = tuple(not part.is_floating_point() for part in self.rows.x)
+        return modules_of(members, [{"tokens": tokens, **known} for known in facts])
 
     def _able(self, members: ModulePopulation) -> Tensor:
         able = members.architecture.units.removable.to(members.device)

@@ -5,13 +5,13 @@ N = members, P = parameters of a member.
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from ..models.copying import copy_of
 from .architecture import Architecture
 from .population import ModulePopulation
 
@@ -47,7 +47,7 @@ def fresh_members(architecture: Architecture, key: Tensor) -> ModulePopulation:
 def _drawn(architecture: Architecture, pair: list[int]) -> tuple[Tensor, dict[str, Tensor]]:
     """The parameters ``(1, P)`` of one member, and its buffers."""
     generator = torch.Generator().manual_seed((pair[0] & 0xFFFFFFFF) << 31 ^ (pair[1] & 0xFFFFFFFF))
-    module = copy.deepcopy(architecture.module).cpu()
+    module = copy_of(architecture.module).cpu()
     own = {name: part.detach().clone() for name, part in module.named_parameters()}
     with torch.inference_mode(False), torch.no_grad(), _Generated(generator):
         for part in module.parameters():

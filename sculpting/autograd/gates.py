@@ -48,7 +48,7 @@ def gate_slopes(members: ModulePopulation, rows: ModuleRows) -> Tensor:
 
         found: Any = vjp(answer, members.values.new_ones(len(units)))
         z, pull = found
-        slope = rows.loss.slope(z.view(1, -1, 1), target.view(-1, 1)) / rows.loss.divisor(z.numel())
+        slope = rows.loss.slope(z.view(1, -1, 1), target.view(-1, 1)) / rows.loss.divisor(target.numel())
         of_gates: Tensor = pull(slope.view(z.shape))[0]
         return of_gates
 

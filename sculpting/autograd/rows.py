@@ -6,7 +6,7 @@ N = members, S = rows, B = rows of a batch, k = outputs, F = numbers of one row 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,9 +14,10 @@ from torch import Tensor
 from ..losses import LOSSES, Loss
 from ..metrics import Metric, metric_of
 from ..randomness import fold, normals, permutations
+from ..settings import RoundSettings
 from ..tasks.task import Task
 
-__all__ = ["ModuleRows", "batches", "inputs_of"]
+__all__ = ["ModuleRows", "batches", "inputs_of", "whole_batches"]
 
 EPOCH_FLOATS = 1 << 22  # numbers of one member whose noise is drawn for a whole epoch, as the engine of chains draws it
 
@@ -65,6 +66,16 @@ class ModuleRows:
 
     def __len__(self) -> int:
         return self.y.shape[1]
+
+    def scored_on(self, count: int) -> ModuleRows:
+        """The same rows whose validation rows are the first training rows, so many of them."""
+        return replace(self, x_validation=tuple(part[:count] for part in self.x), y_validation=self.y[:, :count])
+
+
+def whole_batches(settings: RoundSettings, rows: int) -> RoundSettings:
+    """The settings with batches so large that the last one of an epoch has more than one row, of which batch norms know no variance."""
+    sizes = range(settings.batch_size, rows + 1)
+    return replace(settings, batch_size=next((size for size in sizes if size > 1 and rows % size != 1), settings.batch_size))
 
 
 def batches(rows: ModuleRows, size: int, epochs: int, noise: float, key: Tensor) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:

@@ -19,7 +19,7 @@ from .population import ModulePopulation
 from .rows import ModuleRows
 from .training import gradient
 
-__all__ = ["MODULE_EDGE_SCORES", "MODULE_UNIT_SCORES", "ModuleScore"]
+__all__ = ["MODULE_EDGE_SCORES", "MODULE_UNIT_SCORES", "ModuleScore", "unit_first_order", "unit_random", "unit_sensitivity"]
 
 ModuleScore = Callable[[ModulePopulation, ModuleRows, Tensor], Tensor]
 
@@ -31,6 +31,19 @@ def unit_sensitivity(members: ModulePopulation, rows: ModuleRows, key: Tensor) -
     ``sculpting.mlp.scores``.
     """
     return gate_slopes(members, rows)
+
+
+def unit_first_order(members: ModulePopulation, rows: ModuleRows, key: Tensor | None = None) -> Tensor:
+    """First-order attribution ``(N, U)``, float64: |sum over the group of dLoss/dw (-w)|, with the mean loss; 0 for fixed units.
+
+    An element counts once for each unit that it reads or writes, also where it is used twice.
+    """
+    architecture = members.architecture
+    elements = architecture.views(gradient(members, rows).double() * members.values)
+    found = torch.zeros(len(members), len(architecture.units), dtype=torch.float64, device=members.device)
+    for layer in architecture.groups:
+        found[:, layer.units.to(members.device)] = layer.sums(elements).abs()
+    return found
 
 
 def unit_weight_sum(members: ModulePopulation, rows: ModuleRows, key: Tensor) -> Tensor:

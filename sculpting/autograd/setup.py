@@ -16,7 +16,7 @@ from ..models.groups import UnitMap, units
 from ..models.sparse_module import SparseModule
 from ..options import check_names, check_parameters
 from ..randomness import keys
-from ..settings import RoundSettings, ScheduleSettings, TrainingSettings
+from ..settings import ScheduleSettings, TrainingSettings
 from ..tasks.own_data import as_task
 from ..tasks.task import Task
 from .architecture import Architecture
@@ -24,7 +24,7 @@ from .checks import check_rows, first_rows, outputs_of, runs_on, some_rows
 from .engine import AutogradEngine
 from .fresh import fresh_members
 from .population import ModulePopulation
-from .rows import ModuleRows
+from .rows import ModuleRows, whole_batches
 from .scores import MODULE_EDGE_SCORES, MODULE_UNIT_SCORES, ModuleScore
 
 __all__ = ["ModuleSetup"]
@@ -74,13 +74,10 @@ class ModuleSetup:
         return self.architecture
 
     def inputs(self, x: Any) -> Any:
-        """The inputs as the module takes them: integers stay integers where its forward runs on them, and become float32 elsewhere."""
-        whole = [not part.is_floating_point() for part in (x if isinstance(x, tuple) else (x,))]
+        """The inputs as the module takes them: integers become float32, but where its forward needs them, as an index does."""
         copied = copy_of(self.module).cpu()
-        if not any(whole) or runs_on(copied, first_rows(x, EXAMPLE)):
-            return x
         real = tuple(part.float() for part in x) if isinstance(x, tuple) else x.float()
-        return real if runs_on(copied, first_rows(real, EXAMPLE)) else x
+        return real if runs_on(copied, first_rows(real, EXAMPLE)) or not runs_on(copied, first_rows(x, EXAMPLE)) else x
 
     def outputs(self, x: Any) -> int:
         """The number of outputs of the module, checked on a few rows."""
@@ -130,13 +127,13 @@ class ModuleSetup:
             "edges": MODULE_EDGE_SCORES[schedule.edge_score],
         }
         rows = ModuleRows.of(task, device, training.copies(len(task.y)), self._known.dtype)
-        return AutogradEngine(rows, _whole_batches(training.of_round(len(task.y)), len(rows)), scores, self.kept, max_members, self.half)
+        return AutogradEngine(rows, whole_batches(training.of_round(len(task.y)), len(rows)), scores, self.kept, max_members, self.half)
 
     def identity(self, population: ModulePopulation) -> tuple[object, list[Tensor]]:
-        """What tells the module of one call from those of another; the code of its forward does not count."""
+        """What tells the module of one call from those of another: what it prints, but not the code of its forward."""
         architecture = population.architecture
         kept = [] if self.kept is None else torch.nonzero(self.kept).flatten().tolist()
-        facts = (type(self.module).__qualname__, [*architecture.shapes.items()], str(architecture.units), kept)
+        facts = (type(self.module).__qualname__, repr(self.module), [*architecture.shapes.items()], str(architecture.units), kept)
         return facts, [part.cpu() for part in population.tensors().values()]
 
     def size(self, population: ModulePopulation) -> int:
@@ -158,12 +155,6 @@ class ModuleSetup:
             yield
         except (TypeError, ValueError) as error:
             raise error from self.no_chain
-
-
-def _whole_batches(settings: RoundSettings, rows: int) -> RoundSettings:
-    """The settings with batches so large that the last one of an epoch has more than one row, of which batch norms know no variance."""
-    sizes = range(settings.batch_size, rows + 1)
-    return replace(settings, batch_size=next((size for size in sizes if size > 1 and rows % size != 1), settings.batch_size))
 
 
 def kept_units(known: UnitMap, keep: Sequence[str]) -> Tensor | None:

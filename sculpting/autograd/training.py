@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..engine import Evaluation
+from ..engine import NO_HOOKS, Evaluation, Hooks
 from ..mlp.memory import is_out_of_memory, keep_freed
 from ..randomness import fold
 from ..settings import RoundSettings
@@ -77,6 +77,7 @@ def train(
     learning_rate: Tensor | None = None,
     max_members: int | None = None,
     half: bool = False,
+    hooks: Hooks = NO_HOOKS,
 ) -> tuple[ModulePopulation, Evaluation]:
     """Train one round with Adam. Returns the members at their best epoch, and their evaluation there.
 
@@ -96,6 +97,8 @@ def train(
         memory runs out.
     half : bool
         Whether to compute in bfloat16 where torch's autocast does, on a GPU.
+    hooks : Hooks
+        Its gradient is that of the batch before the mask.
 
     Returns
     -------
@@ -118,7 +121,7 @@ def train(
     while groups:
         group = groups.pop()
         try:
-            trained, evaluation = _train(members.select(group), rows, settings, float(rates[group[0]]), key[group.to(key.device)], half)
+            trained, evaluation = _train(members.select(group), rows, settings, float(rates[group[0]]), key, half, group, hooks)
         except RuntimeError as error:
             if len(group) == 1 or not is_out_of_memory(error):
                 raise
@@ -132,12 +135,19 @@ def train(
 
 
 def _train(
-    members: ModulePopulation, rows: ModuleRows, settings: RoundSettings, rate: float, key: Tensor, half: bool
+    members: ModulePopulation,
+    rows: ModuleRows,
+    settings: RoundSettings,
+    rate: float,
+    key: Tensor,
+    half: bool,
+    group: Tensor,
+    hooks: Hooks,
 ) -> tuple[ModulePopulation, Evaluation]:
-    """Members with one learning rate at their best epoch, and their evaluation there."""
-    architecture, dtype = members.architecture, members.values.dtype
+    """Members with one learning rate at their best epoch, and their evaluation there; ``group`` are their rows among all members."""
+    architecture, dtype, key = members.architecture, members.values.dtype, key[group.to(key.device)]
     epochs, per_epoch = settings.epochs(len(rows)), -(-len(rows) // settings.batch_size)
-    last_only = settings.keep_last and settings.target is None
+    last_only = settings.keep_last and settings.target is None and hooks.watch is None
     check_every = settings.check_every or (epochs * per_epoch if last_only else per_epoch)
     total, best = epochs * per_epoch, Best(members, settings)
     with _recorded():
@@ -153,15 +163,24 @@ def _train(
             with torch.autocast("cuda", torch.bfloat16, enabled=half and values.device.type == "cuda"):
                 z, buffers = architecture.run(leaves, buffers, x, masks)
             slopes = _backward(z.to(dtype), leaves, rows, y)
-            slopes = slopes.add_(values, alpha=decay).mul_(mask) if decay else slopes.mul_(mask)
+            now = replace(members, values=values, buffers=buffers)
+            slopes = slopes.add_(values, alpha=decay) if decay else slopes
+            if hooks.before_step is not None:
+                hooks.before_step(now, slopes)
+            slopes.mul_(mask)
             torch._fused_adam_(
                 [values], [slopes], [first], [second], [], [values.new_tensor(step + 1.0)],
                 lr=rate * settings.rate_at(step / total), beta1=BETA1, beta2=BETA2, weight_decay=0.0, eps=settings.epsilon,
                 amsgrad=False, maximize=False,
             )  # fmt: skip
+            if hooks.after_step is not None:
+                hooks.after_step(now, rate * settings.rate_at(step / total))
             if (step + 1) % check_every == 0 or step + 1 == total:
-                best.take(replace(members, values=values, buffers=buffers), rows)
-                if settings.target is not None and bool((best.top.accuracy >= settings.target).all()):
+                evaluation = best.take(now, rows)
+                ended = settings.target is not None and bool((best.top.accuracy >= settings.target).all())
+                if hooks.watch is not None:
+                    ended |= hooks.watch(group, now, evaluation, step + 1)
+                if ended:
                     break
                 architecture.module.train()
     architecture.module.eval()
@@ -179,8 +198,8 @@ class Best:
         none = self.members.values.new_full((len(self.members),), torch.inf)
         self.top = Evaluation(-none.double(), none)
 
-    def take(self, members: ModulePopulation, rows: ModuleRows) -> None:
-        """Add an evaluation of the members as they are now."""
+    def take(self, members: ModulePopulation, rows: ModuleRows) -> Evaluation:
+        """Add an evaluation of the members as they are now, which is returned."""
         evaluation = evaluate(members, rows)
         better = ~evaluation.loss.isnan() if self.settings.keep_last else evaluation.better_than(self.top)
         if self.settings.target is not None:
@@ -188,12 +207,13 @@ class Best:
         at = torch.nonzero(better).flatten()
         self.members = self.members.replaced(at, members.select(at))
         self.top = self.top.updated(better, evaluation)
+        return evaluation
 
 
 def _backward(z: Tensor, leaves: dict[str, Tensor], rows: ModuleRows, y: Tensor) -> Tensor:
     """dLoss/dparameter ``(N, P)`` of the mean loss over a batch, from the outputs ``z (N, B, k)``."""
     columns = z.detach().transpose(1, 2)
-    slope = rows.loss.slope(columns, y).div_(columns.shape[2] * rows.loss.divisor(columns.shape[1]))
+    slope = rows.loss.slope(columns, y).div_(columns.shape[2] * rows.loss.divisor(y.shape[-2]))
     found = torch.autograd.grad(z, list(leaves.values()), slope.transpose(1, 2), allow_unused=True, materialize_grads=True)
     return torch.cat([part.flatten(1) if part.ndim > 1 else part.unsqueeze(1) for part in found], dim=1)
 

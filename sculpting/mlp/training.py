@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from itertools import repeat
 from typing import Any
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..data import Data
-from ..engine import Evaluation
+from ..engine import NO_HOOKS, Evaluation, Hooks
 from ..settings import RoundSettings
 from .batched_mlp import BatchedMLP
 from .batches import batches, fresh_batches, hidden_noise
@@ -31,30 +31,6 @@ __all__ = ["Hooks", "evaluate", "gradient", "rate_shares", "train"]
 
 BETA1, BETA2 = 0.9, 0.999
 WORTH_A_THREAD = 20_000  # parameters of a packed member, from which on two members on two threads were measured faster than together on one
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """Functions that are called during a training round, with the members that are trained together.
-
-    Attributes
-    ----------
-    before_step : function of (population, gradient), optional
-        Called before every step. It may change the gradient in place, as a penalty does. Masked entries must stay zero.
-    after_step : function of (population, learning rate), optional
-        Called after every step. It may change the values in place, as a proximal step does.
-    watch : function of (members, population, evaluation, steps), optional
-        Called after every evaluation. ``members`` are the rows, in the whole population, of those trained together; ``population`` holds
-        them as they are now; ``evaluation`` is theirs and ``steps`` counts the steps made. A true return value ends their round. When
-        memory runs out, members are trained, and watched, again.
-    """
-
-    before_step: Callable[[Population, Tensor], None] | None = None
-    after_step: Callable[[Population, float], None] | None = None
-    watch: Callable[[Tensor, Population, Evaluation, int], bool] | None = None
-
-
-NO_HOOKS = Hooks()
 
 
 def rate_shares(population: Population, rate_width: int | None) -> Tensor:

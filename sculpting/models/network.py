@@ -137,6 +137,11 @@ class SparseNetwork:
         hidden = (int(w.any(axis=1).sum()) for w in weights[:-1])
         return (int(weights[0].any(axis=0).sum()), *hidden, self.widths[-1])
 
+    @property
+    def hidden_count(self) -> int:
+        """Live hidden units of all layers."""
+        return sum(self.unit_counts[1:-1])
+
     def model(self) -> nn.Sequential:
         """A plain ``nn.Sequential`` that computes the same function, in the original shape with zeros for pruned weights."""
         layers: list[nn.Module] = []

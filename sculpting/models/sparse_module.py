@@ -5,7 +5,6 @@ U = units, E = edges.
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -129,6 +128,11 @@ class SparseModule:
         return tuple(layer.size if layer.kind == "output" else count for layer, count in zip(self.unit_layers, counts, strict=True))
 
     @property
+    def hidden_count(self) -> int:
+        """Live units of all layers, without those that cannot be removed: inputs, outputs and gates."""
+        return int((self._connected() & self.units.removable).sum())
+
+    @property
     def layers(self) -> tuple[tuple[str, str, int, tuple[str, ...], NDArray[Any] | None], ...]:
         """The layers of the graph of units: name, kind, size, of inputs and outputs the names of units, and of channels their mean kernels.
 
@@ -155,16 +159,27 @@ class SparseModule:
 
         ``x`` holds some rows as for :meth:`predict`, on which it is checked that the smaller module answers the same.
         """
-        return removed_units(self.model(), self.units, self._connected() | ~self.units.removable, self._inputs(x))
+        model, inputs = self.model(), self._inputs(x)
+        removal = removed_units(model, self.units, self._connected() | ~self.units.removable, inputs)
+        with torch.no_grad():
+            same = torch.allclose(removal.module(*inputs), model(*inputs), rtol=1e-3, atol=1e-4)
+        if same:
+            return removal
+        why = "the answers change without them"
+        return Removal(
+            model, torch.zeros_like(removal.removed), {layer.name: why for layer in self.units.layers if layer.name in removal.staying}
+        )
 
     def _connected(self) -> Tensor:
-        """Which units have edges on every side on which the module has some: bool ``(U,)``."""
+        """Which units matter, bool ``(U,)``: those with edges on every side on which the module has some.
+
+        A unit that is written also matters where nothing reads it, if it enters a statistic over several units or is multiplied.
+        """
         left = {name: mask.unsqueeze(0) for name, mask in self.masks.items()}
         whole = {name: torch.ones_like(mask) for name, mask in left.items()}
-        alive = touched_units(self.units, left)[0] > 0
-        for side in (read_units, written_units):
-            alive &= (side(self.units, left)[0] > 0) | (side(self.units, whole)[0] == 0)
-        return alive
+        touched = touched_units(self.units, left)[0] > 0
+        sides = {side: (side(self.units, left)[0] > 0) | (side(self.units, whole)[0] == 0) for side in (read_units, written_units)}
+        return touched & sides[written_units] & (sides[read_units] | self.units.acting)
 
     def state_dict(self) -> dict[str, Tensor]:
         """A copy of the state, for ``load_state_dict`` of a module of the class."""
@@ -182,7 +197,7 @@ class SparseModule:
             raise ValueError(
                 f"a module of class {self.name} is needed, since files hold no code; got none. Pass one: SparseModule.load(path, model=...)"
             )
-        module = copy.deepcopy(self.architecture).cpu()
+        module = copy_of(self.architecture).cpu()
         module.load_state_dict(self.state)
         return module.eval()
 
@@ -191,8 +206,15 @@ class SparseModule:
 
         ``x`` has the shape of the rows that were trained on, or is a tuple of several inputs.
         """
-        with torch.no_grad():
-            z = self.model()(*self._inputs(x))
+        inputs = self._inputs(x)
+        try:
+            with torch.no_grad():
+                z = self.model()(*inputs)
+        except (RuntimeError, IndexError, ValueError) as error:
+            raise ValueError(
+                f"x must have rows like those that were trained on; got shapes {[tuple(part.shape) for part in inputs]}, and the forward "
+                f"raised {type(error).__name__}: {error}"
+            ) from error
         z = z.unsqueeze(1) if z.ndim == 1 else z
         if self.loss == "ce":
             found: NDArray[Any] = z.argmax(dim=1).numpy()
@@ -205,7 +227,17 @@ class SparseModule:
         if len(parts) != len(self.tokens):
             raise ValueError(f"x must be {len(self.tokens)} inputs, as the network was trained on; got {len(parts)}")
         kinds = [torch.int64 if token else torch.float32 for token in self.tokens]
-        return tuple(torch.as_tensor(np.asarray(part), dtype=kind) for part, kind in zip(parts, kinds, strict=True))
+        found = [np.array(self._in_order(part)) for part in parts]
+        whole = [part.dtype.kind in "iub" or bool((part == np.round(part)).all()) for part in found]
+        if any(token and not integers for token, integers in zip(self.tokens, whole, strict=True)):
+            raise ValueError("x must hold whole numbers where the network takes tokens; got fractions")
+        return tuple(torch.as_tensor(part, dtype=kind) for part, kind in zip(found, kinds, strict=True))
+
+    def _in_order(self, part: Any) -> Any:
+        """The columns of a data frame in the order of the inputs, where it has their names."""
+        columns = [str(name) for name in getattr(part, "columns", ())]
+        named = len(columns) == len(self.input_names) and {*columns} == {*self.input_names}
+        return part[[part.columns[columns.index(name)] for name in self.input_names]] if named else part
 
     def save(self, path: str | Path) -> Path:
         """Write the network as one safetensors file with a JSON header. An existing file is replaced only once the new one is complete.

@@ -5,7 +5,7 @@ N = members, U = units, E = edges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -14,7 +14,18 @@ from torch import Tensor
 from .groups import UnitMap, Use
 from .groups.unit_map import NONE
 
-__all__ = ["WRITING", "edge_view", "keep_elements", "lost_units", "read_units", "readers", "touched_units", "written_units"]
+__all__ = [
+    "STATISTIC",
+    "WRITING",
+    "edge_view",
+    "keep_elements",
+    "lost_units",
+    "read_units",
+    "readers",
+    "touched_units",
+    "unit_sums",
+    "written_units",
+]
 
 WRITING = ("dense", "conv", "embedding")  # kinds of uses whose elements are edges into a unit, and not its bias or scale
 STATISTIC = "statistic"
@@ -25,27 +36,29 @@ def touched_units(units: UnitMap, elements: Mapping[str, Tensor], uses: Callable
 
     ``elements`` holds ``(N, *shape)`` for each parameter, numbers or truth values. Only the ``uses`` that are asked for count.
     """
-    return _sums(units, elements, ((use, ids) for use in units.uses if uses(use) for ids in (use.source, use.target)))
+    chosen = [use for use in units.uses if uses(use) and use.kind != STATISTIC]
+    return unit_sums(len(units), elements, ((use.parameter, ids) for use in chosen for ids in (use.source, use.target)))
 
 
 def read_units(units: UnitMap, elements: Mapping[str, Tensor]) -> Tensor:
     """The same over the elements that read a unit."""
-    return _sums(units, elements, ((use, use.source) for use in units.uses))
+    return unit_sums(len(units), elements, ((use.parameter, use.source) for use in units.uses if use.kind != STATISTIC))
 
 
 def written_units(units: UnitMap, elements: Mapping[str, Tensor]) -> Tensor:
     """The same over the edges and embeddings that write a unit."""
-    return _sums(units, elements, ((use, use.target) for use in units.uses if use.kind in WRITING))
+    return unit_sums(len(units), elements, ((use.parameter, use.target) for use in units.uses if use.kind in WRITING))
 
 
-def _sums(units: UnitMap, elements: Mapping[str, Tensor], uses: Iterator[tuple[Use, Tensor | None]]) -> Tensor:
+def unit_sums(count: int, elements: Mapping[str, Tensor], places: Iterable[tuple[str, Tensor | None]]) -> Tensor:
+    """The sum, for each of ``count`` units, over the elements of the parameters whose ``places`` have its number: ``(N, count)``."""
     some = next(iter(elements.values()))
     dtype = some.dtype if some.is_floating_point() else torch.float32
-    found = some.new_zeros(len(some), len(units), dtype=dtype)
-    for use, ids in uses:
-        if ids is None or use.kind == STATISTIC or use.parameter not in elements:
+    found = some.new_zeros(len(some), count, dtype=dtype)
+    for name, ids in places:
+        if ids is None or name not in elements:
             continue
-        ids, part = ids.to(some.device), elements[use.parameter]
+        ids, part = ids.to(some.device), elements[name]
         ids = ids.view(*(1 for _ in range(part.ndim - 1 - ids.ndim)), *ids.shape)
         alike = tuple(place + 1 for place, size in enumerate(ids.shape) if size == 1 < part.shape[place + 1])
         part = (part.sum(dim=alike, keepdim=True, dtype=dtype) if alike else part.to(dtype)).expand(-1, *ids.shape).flatten(1)

@@ -9,6 +9,7 @@ from .distillation import distilled as distilled
 from .lasso import Lasso as Lasso
 from .learning import TrainingResult as TrainingResult
 from .learning import learn as learn
+from .modules import UnitScores as UnitScores
 from .narrowing import narrow as narrow
 from .prune import lowest as lowest
 from .prune import prune_units as prune_units

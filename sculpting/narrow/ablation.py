@@ -1,6 +1,6 @@
-"""Ablation: the change of the loss when a hidden unit is removed from a network.
+"""Ablation: the change of the loss when a unit is removed from a network.
 
-n_l = width of layer l.
+n_l = units of layer l.
 """
 
 from __future__ import annotations
@@ -9,25 +9,28 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..losses import LOSSES
-from ..mlp.ablation import unit_ablation
-from ..models.network import SparseNetwork
-from .groups import by_layer, read_pair
+from .engines import engine_of
+from .reading import Model, read_pair
 
-__all__ = ["ablation_scores"]
+__all__ = ["NO_KEY", "ablation_scores"]
+
+NO_KEY = torch.zeros(1, 2, dtype=torch.int32)  # of scores that draw nothing
 
 
-def ablation_scores(model: nn.Module | SparseNetwork, data: Any, *, loss: str | None = None) -> list[NDArray[np.float64]]:
-    """The change of the mean loss when a hidden unit's group is zeroed, ``|L(without) - L|``: one array ``(n_l,)`` for each hidden layer.
+def ablation_scores(model: Model, data: Any, *, loss: str | None = None) -> list[NDArray[np.float64]]:
+    """The change of the mean loss when a unit's group is zeroed, ``|L(without) - L|``: one array ``(n_l,)`` for each layer of units.
 
     Parameters
     ----------
-    model : nn.Module or SparseNetwork
-        Linear layers with elementwise activations; see ``read_model``. It is not changed.
+    model : nn.Module, SparseNetwork or SparseModule
+        It is not changed. Of Linear layers with elementwise activations, see ``read_model``, the units are the hidden units. Of any other
+        module they are the removable units of ``sculpting.models.groups.units``, such as channels.
     data : pair (x, y) of tensors or arrays, TensorDataset, DataLoader or Task
         All rows are scored on, except for a ``Task``: its ``x_validation``.
     loss : {"bce", "ce", "mse"}, optional
@@ -36,8 +39,9 @@ def ablation_scores(model: nn.Module | SparseNetwork, data: Any, *, loss: str | 
     Returns
     -------
     list of float64 arrays of shape (n_l,)
-        In the unit of the loss (nats for ``"bce"`` and ``"ce"``, the mean over outputs). Exactly 0 for a unit that nothing reads or
-        that is 0 on every row.
+        One for each hidden layer; of a module that is no chain, ``UnitScores``: one for each layer that has removable units, in the order
+        of its map, with their ``layers`` and ``by_name``. In the unit of the loss (nats for ``"bce"`` and ``"ce"``, the mean over
+        outputs). Exactly 0 for a unit that nothing reads or that is 0 on every row (of a module up to rounding).
 
     Raises
     ------
@@ -47,8 +51,9 @@ def ablation_scores(model: nn.Module | SparseNetwork, data: Any, *, loss: str | 
     Notes
     -----
     The group is the unit's incoming weights, its bias and its outgoing weights; with the latter at zero it does not matter what the
-    activation makes of a sum of 0. The absolute value is taken after the mean over rows. For every hidden unit the layers above it are
-    run once, so the cost grows with the square of the width. The loss is exact for logits of any size; in training, ``"bce"`` ends at 87
+    activation makes of a sum of 0. Of a module it is all that reads or writes the unit. The absolute value is taken after the mean over
+    rows. For every hidden unit the layers above it are run once, so the cost grows with the square of the width; a module is run once for
+    every unit. The loss is exact for logits of any size; in training, ``"bce"`` ends at 87
     for each bit.
 
     References
@@ -57,6 +62,7 @@ def ablation_scores(model: nn.Module | SparseNetwork, data: Any, *, loss: str | 
 
     Examples
     --------
+    >>> from ..models.network import SparseNetwork
     >>> network = SparseNetwork((np.eye(2), np.array([[1.0, 0.0]])), (np.zeros(2), np.zeros(1)), ("relu", "identity"))
     >>> ablation_scores(network, (np.eye(2), np.array([[1.0], [0.0]])), loss="mse")
     [array([0.5, 0. ])]
@@ -64,7 +70,8 @@ def ablation_scores(model: nn.Module | SparseNetwork, data: Any, *, loss: str | 
     population, rows = read_pair(model, data, loss)
     if rows.loss is LOSSES["bce"]:
         rows = replace(rows, loss=replace(rows.loss, mean=_log_loss))
-    return by_layer(population.shape, unit_ablation(population, rows)[0])
+    engine = engine_of(population)
+    return engine.by_layer(population, rows, engine.scores["ablation"](population, rows, NO_KEY)[0])
 
 
 def _log_loss(z: Tensor, y: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Groups: a hidden unit's incoming weights, its bias and its outgoing weights.
+"""Groups of chains of Linear layers: a hidden unit's incoming weights, its bias and its outgoing weights.
 
 N = members, H = hidden units of one member, P = parameters of a member, n_l = width of layer l.
 """
@@ -7,23 +7,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..data import Data
 from ..mlp.population import Population
 from ..models.chain import Chain, read_model
 from ..models.network import SparseNetwork
 from ..models.shape import Shape
-from ..options import check_finite, check_inputs
-from ..tasks.own_data import as_task
-from ..tasks.task import Task
+from ..options import check_finite
 
-__all__ = ["by_layer", "group_norms", "group_sums", "read_finite", "read_pair", "without_groups"]
+__all__ = ["by_layer", "group_norms", "group_sums", "read_chain", "read_finite", "without_groups"]
 
 
 def group_sums(shape: Shape, flat: Tensor) -> Tensor:
@@ -57,36 +53,22 @@ def by_layer(shape: Shape, scores: Tensor) -> list[NDArray[np.float64]]:
     return [part.double().cpu().numpy() for part in scores.split(shape.widths[1:-1])]
 
 
-def read_finite(model: nn.Module | SparseNetwork) -> Chain:
-    """A model as it was read; weights that are zero were pruned, of a ``SparseNetwork`` biases too.
+def read_chain(model: nn.Module | SparseNetwork) -> Chain:
+    """A model as a chain; weights that are zero were pruned, of a ``SparseNetwork`` biases too.
 
     Raises
     ------
     TypeError, ValueError
-        When it cannot be read, or its weights and biases are not finite.
+        When it is no chain of Linear layers.
     """
     if isinstance(model, SparseNetwork):
         chain = read_model(model.model())
-        chain = replace(chain, mask=(chain.values != 0).float())
-    else:
-        chain = read_model(model).without_zeros()
+        return replace(chain, mask=(chain.values != 0).float())
+    return read_model(model).without_zeros()
+
+
+def read_finite(model: nn.Module | SparseNetwork) -> Chain:
+    """The same, refused where its weights and biases are not finite."""
+    chain = read_chain(model)
     check_finite(chain)
     return chain
-
-
-def read_pair(model: nn.Module | SparseNetwork, data: Any, loss: str | None) -> tuple[Population, Data]:
-    """A model as a population of one, and data to score it on, both where the model is.
-
-    All rows of the data are scored on, except for a ``Task``: its ``x_validation``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When the model or the data cannot be read, or do not fit each other.
-    """
-    chain = read_finite(model)
-    task = as_task(data, loss=loss, validation=None if isinstance(data, Task) else data, outputs=chain.shape.widths[-1])
-    chain = chain.for_loss(task.loss)
-    check_inputs(chain, task)
-    values, mask = (flat.unsqueeze(0).to(chain.device) for flat in (chain.values, chain.mask))
-    return Population.of(chain.shape, values, mask), Data.of(task, chain.device)

@@ -1,30 +1,30 @@
 """Group lasso: a penalty on the norm of every group, which removes units that the task does not need.
 
-N = members, H = hidden units of one member, P = parameters of a member, n_l = width of layer l.
+N = members, H = units of one member that can be removed, P = parameters of a member. A population is a ``Population`` of chains of
+Linear layers or a ``ModulePopulation``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from ..mlp.population import Population
-from ..mlp.training import Hooks
-from ..models.shape import Shape
-from .groups import group_sums, without_groups
+from ..engine import Hooks
+from .engines import engine_of
 
 __all__ = ["Lasso"]
 
+M = TypeVar("M")
 STEPS = ("proximal", "subgradient")
 TINY = 1e-30  # far below every norm that matters, so that nothing is divided by 0
 
 
 @dataclass(frozen=True)
 class Lasso:
-    """The penalty ``strength * sum over hidden units of weight * norm``, and how a training round applies it.
+    """The penalty ``strength * sum over units of weight * norm``, and how a training round applies it.
 
     Attributes
     ----------
@@ -62,6 +62,11 @@ class Lasso:
     groups. Hidden layers are shrunk one after the other, from the inputs on, each by its norms after the layer before was shrunk. This is
     the proximal step of each layer's penalty in turn, and that of their sum up to terms of second order in ``rate * strength``.
 
+    The same holds for a module that is no chain, whose groups are all elements that read or write a unit: layers of units are shrunk in
+    the order of the map, each by its norms after those before were shrunk. Where an element belongs to two units of one layer, as in a
+    matrix from a residual stream to itself, it is multiplied by the factors of both, which is again exact up to second order. An element
+    that is used twice with the same unit belongs to its group once. Parameters that do not train count in norms, and are not shrunk.
+
     References
     ----------
     Michaud, Parker-Sartori and Tegmark, "On the creation of narrow AI", NeurIPS 2025: the subgradient, with biases for parities and without
@@ -70,6 +75,7 @@ class Lasso:
 
     Examples
     --------
+    >>> from ..mlp.population import Population, Shape
     >>> shape = Shape((1, 1, 1), ("relu", "identity"))
     >>> population = Population.of(shape, torch.tensor([[2.0, 3.0, 6.0, 9.0]]))  # in, bias, out, and a bias of the output
     >>> Lasso(1.5).penalty(population), Lasso(1.5, bias=False).penalty(population)
@@ -93,64 +99,40 @@ class Lasso:
         if not 0 <= self.threshold < float("inf"):
             raise ValueError(f"threshold must be a norm, at least 0; got {self.threshold}")
 
-    def norms(self, population: Population) -> Tensor:
+    def norms(self, population: Any) -> Tensor:
         """The norm of every group, ``(N, H)``; 0 for a dead unit."""
-        return self._sums(population.shape, population.values.square()).sqrt()
+        return engine_of(population).norms(population, self.bias)
 
-    def penalty(self, population: Population) -> Tensor:
+    def penalty(self, population: Any) -> Tensor:
         """The sum over groups of weight x norm, ``(N,)``, which the strength is to multiply."""
-        return (self._weights(population.shape, population.mask) * self.norms(population)).sum(dim=1)
+        return (self._weights(population) * self.norms(population)).sum(dim=1)
 
     @property
     def hooks(self) -> Hooks:
         """What puts the penalty into a training round."""
         return Hooks(after_step=self.shrink) if self.step == "proximal" else Hooks(before_step=self.add_slope)
 
-    def add_slope(self, population: Population, gradient: Tensor) -> None:
+    def add_slope(self, population: Any, gradient: Tensor) -> None:
         """Add the slope of the penalty, 0 for a group that is 0, to a gradient ``(N, P)``, in place."""
-        shape, shares = population.shape, torch.zeros_like(population.values)
-        per_group = self.strength * self._weights(shape, population.mask) / self.norms(population).clamp(min=TINY)
-        weights, biases = shape.weights(shares), shape.biases(shares)
-        for layer, part in enumerate(per_group.split(shape.widths[1:-1], dim=1)):
-            weights[layer] += part.unsqueeze(2)
-            biases[layer] += part * self.bias
-            weights[layer + 1] += part.unsqueeze(1)
+        shares = torch.zeros_like(population.values)
+        per_group = self.strength * self._weights(population) / self.norms(population).clamp(min=TINY)
+        engine_of(population).add_to_groups(population, shares, per_group, self.bias)
         gradient.addcmul_(shares, population.values)
 
-    def shrink(self, population: Population, rate: float) -> None:
+    def shrink(self, population: Any, rate: float) -> None:
         """The proximal step at a learning rate, in place."""
-        for shape, values, mask in _layers(population):
-            norms = self._sums(shape, values.square()).sqrt()
-            kept = (1 - rate * self.strength * self._weights(shape, mask) / norms.clamp(min=TINY)).clamp(min=0)
-            into, out = shape.weights(values)
-            into *= kept.unsqueeze(2)
-            out *= kept.unsqueeze(1)
-            if self.bias:
-                shape.biases(values)[0].mul_(kept)
+        for layer in engine_of(population).group_layers(population, self.bias):
+            weights = layer.sizes().sqrt() if self.normalised else 1.0
+            layer.multiply((1 - rate * self.strength * weights / layer.norms().clamp(min=TINY)).clamp(min=0))
 
-    def dead(self, population: Population) -> Tensor:
+    def dead(self, population: Any) -> Tensor:
         """Which groups have a norm of at most the threshold: bool ``(N, H)``."""
         return self.norms(population) <= self.threshold
 
-    def without_dead(self, population: Population) -> Population:
+    def without_dead(self, population: M) -> M:
         """The population with its dead groups zeroed and masked, so that later training leaves them out."""
-        return without_groups(population, self.dead(population))
+        found: M = engine_of(population).without_units(population, self.dead(population))
+        return found
 
-    def _sums(self, shape: Shape, flat: Tensor) -> Tensor:
-        """Sums over groups of ``flat``, which is spent."""
-        if not self.bias:
-            for bias in shape.biases(flat):
-                bias.zero_()
-        return group_sums(shape, flat)
-
-    def _weights(self, shape: Shape, mask: Tensor) -> Tensor | float:
-        return self._sums(shape, mask.clone()).sqrt() if self.normalised else 1.0
-
-
-def _layers(population: Population) -> Iterator[tuple[Shape, Tensor, Tensor]]:
-    """Each hidden layer alone: its shape, and views of its values and masks on either side; within it no two groups overlap."""
-    shape = population.shape
-    for layer in range(len(shape.widths) - 2):
-        columns = slice(shape.starts[layer], shape.starts[layer + 2])
-        part = Shape(shape.widths[layer : layer + 3], shape.activations[layer : layer + 2])
-        yield part, population.values[:, columns], population.mask[:, columns]
+    def _weights(self, population: Any) -> Tensor | float:
+        return engine_of(population).sizes(population, self.bias).sqrt() if self.normalised else 1.0

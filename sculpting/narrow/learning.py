@@ -9,20 +9,16 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..data import Data
-from ..engine import Evaluation
-from ..mlp.memory import members_that_fit
-from ..mlp.packing import Packing, packings
-from ..mlp.population import Population
-from ..mlp.training import Hooks, evaluate, train
+from ..engine import Evaluation, Hooks
 from ..options import check_amounts, check_counts
 from ..schedule.acceptance import CLOSE
 from ..settings import RoundSettings
+from .engines import engine_of
 from .lasso import Lasso
 
 __all__ = ["Check", "TrainingResult", "check_target", "evaluate_in_parts", "joined", "learn"]
@@ -43,7 +39,7 @@ class TrainingResult:
 
     Attributes
     ----------
-    population : Population
+    population : Population or ModulePopulation
         Each member as it was when it reached the target. A member that did not, or that has no target, is returned as it was at the last
         evaluation at which its loss was a number, and untrained where there is none.
     score : Evaluation
@@ -55,7 +51,7 @@ class TrainingResult:
         All evaluations, member by member: the first before any training, the last that of the member that is returned.
     """
 
-    population: Population
+    population: Any
     score: Evaluation
     examples: Tensor
     history: tuple[Check, ...]
@@ -68,8 +64,8 @@ class TrainingResult:
 
 
 def learn(
-    population: Population,
-    data: Data,
+    population: Any,
+    data: Any,
     key: Tensor,
     *,
     steps: int,
@@ -82,20 +78,21 @@ def learn(
     epsilon: float = 1e-8,
     input_noise: float = 0.0,
     max_members: int | None = None,
-    watch: Callable[[Tensor, Population, int], bool] | None = None,
+    watch: Callable[[Tensor, Any, int], bool] | None = None,
 ) -> TrainingResult:
     """Members trained by Adam at a constant rate until they reach an accuracy, or to the end.
 
     Parameters
     ----------
-    population : Population
+    population : Population or ModulePopulation
         Where training starts; left as it is. Masks hold throughout: gradients are masked before Adam sees them.
-    data : Data
+    data : Data or ModuleRows
     key : Tensor of shape (N, 2)
         Keys of the members' data order.
     steps : int
         At the most; rounded up to whole epochs. 0 for none.
     batch_size : int
+        Of modules larger where the last batch of an epoch would otherwise be a single row, of which batch norms know no variance.
     learning_rate : float or Tensor of shape (N,)
     target : float in (0, 1], optional
         Accuracy on the validation rows. All members train on until each has reached it.
@@ -121,7 +118,8 @@ def learn(
 
     Examples
     --------
-    >>> from ..mlp.population import Shape
+    >>> from ..data import Data
+    >>> from ..mlp.population import Population, Shape
     >>> from ..randomness import keys
     >>> from ..tasks import cmsp
     >>> task, key = cmsp(1, 2), keys(["a", "b"])
@@ -139,28 +137,30 @@ def learn(
         steps, batch_size, final_rate=1.0, weight_decay=weight_decay, input_noise=input_noise, rate_width=None, epsilon=epsilon,
         check_every=check_every, keep_last=True, target=None if target is None else target - CLOSE,
     )  # fmt: skip
+    engine = engine_of(population)
+    settings = engine.settings(settings, data)
     start = evaluate_in_parts(population, data, max_members)
     seen = [{0: Check(member, 0, *pair)} for member, pair in enumerate(zip(start.accuracy.tolist(), start.loss.tolist(), strict=True))]
     needed = float("inf") if settings.target is None else settings.target
     going = torch.nonzero(~(start.accuracy >= needed)).flatten()
-    trained, values, score = population.select(going), population.values.clone(), start
-    packed = [] if watch is None else list(packings(trained, rates[going.cpu()]))
+    trained, score = population.select(going), start
+    unpacked = None if watch is None else engine.unpacked(trained, rates[going.cpu()])
 
-    def note(members: Tensor, part: Population, score: Evaluation, done: int) -> bool:
-        rows = _consumed(done, data, batch_size)
+    def note(members: Tensor, part: Any, score: Evaluation, done: int) -> bool:
+        rows = _consumed(done, data, settings.batch_size)
         for member, accuracy, loss in zip(going[members].tolist(), score.accuracy.tolist(), score.loss.tolist(), strict=True):
             seen[member][rows] = Check(member, rows, accuracy, loss)  # overwritten where memory ran out and training started again
-        return watch is not None and watch(going[members], _unpacked(part, members, trained, packed), rows)
+        return watch is not None and unpacked is not None and watch(going[members], unpacked(part, members), rows)
 
     if len(going) and steps:
         hooks = replace(Hooks() if lasso is None else lasso.hooks, watch=note)
-        part, reached = train(trained, data, settings, key[going], rates[going.cpu()], max_members, hooks=hooks)
-        values[going] = part.values
+        part, reached = engine.train(trained, data, settings, key[going], rates[going.cpu()], max_members, hooks)
+        population = population.replaced(going, part)
         score = Evaluation(start.accuracy.index_copy(0, going, reached.accuracy), start.loss.index_copy(0, going, reached.loss))
     histories = [_until(list(checks.values()), needed) for checks in seen]
     examples = [float(checks[-1].examples) if checks[-1].accuracy >= needed else float("nan") for checks in histories]
     history = tuple(check for checks in histories for check in checks)
-    return TrainingResult(replace(population, values=values), score, torch.tensor(examples, dtype=torch.float64), history)
+    return TrainingResult(population, score, torch.tensor(examples, dtype=torch.float64), history)
 
 
 def _rates(learning_rate: Tensor | float, epsilon: float, key: Tensor, count: int) -> Tensor:
@@ -181,30 +181,22 @@ def check_target(target: float | None) -> None:
         raise ValueError(f"target must be an accuracy in (0, 1]; got {target}")
 
 
-def evaluate_in_parts(population: Population, data: Data, max_members: int | None = None) -> Evaluation:
+def evaluate_in_parts(population: Any, data: Any, max_members: int | None = None) -> Evaluation:
     """Accuracy and loss of every member on the validation rows, no more members at once than fit into the free memory."""
-    size = max_members or members_that_fit(len(population), population.shape, data, RoundSettings())
-    parts = [evaluate(population.select(rows), data) for rows in torch.arange(len(population)).split(size)]
+    engine = engine_of(population)
+    size = max_members or engine.fit(population, data)
+    parts = [engine.evaluate(population.select(rows), data) for rows in torch.arange(len(population)).split(size)]
     return Evaluation(torch.cat([part.accuracy for part in parts]), torch.cat([part.loss for part in parts]))
 
 
 def joined(results: Sequence[TrainingResult], rows: Sequence[Tensor]) -> TrainingResult:
     """The results of members that were trained apart, as one; ``rows`` are the places of the members of each."""
     order = torch.cat(list(rows)).argsort()
-    population = reduce(Population.joined, [result.population for result in results]).select(order)
+    population = reduce(lambda some, more: some.joined(more), [result.population for result in results]).select(order)
     accuracy, loss = (torch.cat([getattr(result.score, name) for result in results])[order] for name in ("accuracy", "loss"))
     examples = torch.cat([result.examples for result in results])[order]
     history = [check._replace(member=int(own[check.member])) for result, own in zip(results, rows, strict=True) for check in result.history]
     return TrainingResult(population, Evaluation(accuracy, loss), examples, tuple(sorted(history, key=lambda check: check.member)))
-
-
-def _unpacked(part: Population, members: Tensor, whole: Population, packed: Sequence[Packing]) -> Population:
-    """Members that are trained together, with the inputs and units that packing left out; ``members`` are their rows in ``whole``."""
-    packing = next(one for one in packed if bool(torch.isin(members, one.members).all()))
-    if packing.places is None:
-        return part
-    chosen, places = whole.select(members), packing.places[torch.searchsorted(packing.members, members)]
-    return replace(chosen, values=torch.zeros_like(chosen.values).scatter_(1, places, part.values))
 
 
 def _until(checks: list[Check], accuracy: float) -> list[Check]:
@@ -213,10 +205,10 @@ def _until(checks: list[Check], accuracy: float) -> list[Check]:
     return checks[: reached + 1]
 
 
-def _consumed(steps: int, data: Data, batch_size: int) -> int:
+def _consumed(steps: int, data: Any, batch_size: int) -> int:
     """Rows of so many steps; the last batch of an epoch may be shorter, unless rows are drawn."""
     if data.sample is not None:
         return steps * batch_size
-    rows = data.x.shape[1]
+    rows = len(data)
     epochs, rest = divmod(steps, -(-rows // batch_size))
     return epochs * rows + rest * batch_size

@@ -1,6 +1,6 @@
 """``narrow``: small networks that do one task of a broad one, by any of seven methods.
 
-R = seeds, n_l = width of layer l.
+R = seeds.
 """
 
 from __future__ import annotations
@@ -13,23 +13,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..mlp.population import Population
-from ..models.chain import Chain
-from ..models.network import SparseNetwork
-from ..models.shape import Shape
-from ..options import check_counts, check_inputs, check_spread, device_of
+from ..options import check_counts, check_spread, device_of
 from ..randomness import check_seed
-from ..tasks.own_data import as_task
 from ..tasks.task import Task
-from .groups import read_finite
+from .engines import engine_of
+from .given import ChainModels, ModuleModels
 from .prune import TOLERANCE, check_sparsity
+from .reading import Model, read_narrow
 from .results import NarrowResult
 from .runs import Run, keys_of
 from .settings import NarrowSettings
 
 __all__ = ["narrow", "run_of"]
-
-Model = nn.Module | SparseNetwork
 
 
 def narrow(
@@ -49,15 +44,18 @@ def narrow(
 
     Parameters
     ----------
-    model : nn.Module, SparseNetwork, or sequence of them
-        See ``read_model``. It is not changed. Weights that are zero stay pruned, of a ``SparseNetwork`` biases too. A sequence has a
-        model for each seed, all of one shape: the networks of a seed are pruned from its model, or taught by it.
+    model : nn.Module, SparseNetwork, SparseModule, or sequence of them
+        It is not changed. Linear layers with elementwise activations are read as a chain, see ``read_model``, whose units are its hidden
+        units. Any other module returns logits or real values of shape (rows, outputs), and is trained as ``sculpt`` does; its units are
+        those of ``sculpting.models.groups.units`` that can be removed, such as channels or dimensions of a residual stream. Weights that
+        are zero stay pruned, of a ``SparseNetwork`` biases too. A sequence has a model for each seed, all of one shape: the networks of a
+        seed are pruned from its model, or taught by it.
     keep : Task, pair (x, y) of tensors or arrays, TensorDataset or DataLoader
         What the narrow networks are trained and scored on.
     forget : the same, optional
         What they are also evaluated on: as they are, and after an adversary's training on it.
     units : int or sequence of int, optional
-        Hidden units that are to be left, in all layers together. Networks that are trained from initial weights share them out in
+        Units that are to be left, in all layers together. Networks that are trained from initial weights share them out in
         proportion to the model's widths, and so do pruned ones with ``scope="layer"``.
     sparsity : float or sequence of float in [0, 1), optional
         Instead of ``units``, the fraction of units to remove. A group lasso needs neither: it removes dead units.
@@ -121,57 +119,45 @@ def run_of(
     device: str | torch.device | None = None,
 ) -> Run:
     """What :func:`narrow` does, checked and not begun; its ``result()`` is that of ``narrow``."""
-    chains = _chains(model, seeds)
-    seeds, seed = seeds or len(chains), check_seed(seed)
-    tasks = _tasks(chains[0], keep, forget, loss, seed)
-    chains = [chain.for_loss(tasks[0].loss) for chain in chains]
-    shape, place = chains[0].shape, device_of(chains[0].device if device is None else device)
-    sizes = _sizes(shape, settings, units, sparsity)
-    shared = not isinstance(model, Sequence)
-    values, mask = (torch.stack([getattr(chain, name) for chain in chains]).to(place) for name in ("values", "mask"))
-    models = Population.of(shape, values, mask).select([0] * seeds if shared else range(seeds))
+    several = isinstance(model, Sequence) and not isinstance(model, nn.Module)
+    read = _read(model, several, seeds)
+    seeds, seed = seeds or read.count, check_seed(seed)
+    tasks = _tasks(read, keep, forget, loss, seed)
+    read = read.fitted(tasks[0])
+    place = device_of(read.device if device is None else device)
+    models = read.population(place)
+    sizes = _sizes(engine_of(models).widths(models), settings, units, sparsity)
+    models = models.select(range(seeds) if several else [0] * seeds)
     numbers = [*range(seed, seed + seeds)]
-    return Run(models, shared, chains[0].head, tasks, numbers, sizes, settings, keys_of(numbers, place))
+    return Run(models, not several, read.facts, tasks, numbers, sizes, settings, keys_of(numbers, place))
 
 
-def _chains(model: Model | Sequence[Model], seeds: int | None) -> list[Chain]:
+def _read(model: Any, several: bool, seeds: int | None) -> ChainModels | ModuleModels:
     """The models, read: one that all seeds share, or one for each."""
     if seeds is not None:
         check_counts(seeds=seeds)
-    if not isinstance(model, Sequence):
-        return [read_finite(model)]
+    if not several:
+        return read_narrow([model])
     if len(model) != (seeds or len(model)) or not model:
         wanted = "at least one" if seeds is None else f"one for each of {seeds} seeds"
         raise ValueError(f"a sequence of models must have {wanted}; got {len(model)}. Leave seeds out to take each model once")
-    chains = [read_finite(each) for each in model]
-    for chain in chains[1:]:
-        if (chain.shape, chain.head) != (chains[0].shape, chains[0].head):
-            raise ValueError(
-                "models must have one shape, the same widths and activations; got "
-                f"{_described(chain)} beside {_described(chains[0])}. Narrow models of different shapes in calls of their own"
-            )
-    return chains
+    return read_narrow(model)
 
 
-def _described(chain: Chain) -> str:
-    return f"{chain.shape.widths} {[*chain.shape.activations[:-1], chain.head or chain.shape.activations[-1]]}"
-
-
-def _tasks(chain: Chain, keep: Any, forget: Any, loss: str | None, seed: int) -> list[Task]:
-    """What to keep and to forget as tasks that fit the model and each other."""
-    outputs = chain.shape.widths[-1]
+def _tasks(read: ChainModels | ModuleModels, keep: Any, forget: Any, loss: str | None, seed: int) -> list[Task]:
+    """What to keep and to forget as tasks that fit the models and each other."""
     tasks = [
-        data if isinstance(data, Task) else as_task(data, loss=loss, test=0.0, seed=seed, outputs=outputs)
-        for data in (keep, forget)
-        if data is not None
+        data if isinstance(data, Task) else read.task(data, loss=loss, test=0.0, seed=seed) for data in (keep, forget) if data is not None
     ]
     first, last = tasks[0], tasks[-1]
-    if first.x.shape[1] != last.x.shape[1] or first.loss != last.loss:
+    shapes = [[tuple(part.shape[1:]) for part in (task.x if isinstance(task.x, tuple) else (task.x,))] for task in (first, last)]
+    if shapes[0] != shapes[1] or first.loss != last.loss:
+        got = [", ".join("x".join(map(str, shape)) for shape in each) for each in shapes]
         raise ValueError(
             "keep and forget must be for one network, with the same inputs and loss; got "
-            f"{first.x.shape[1]} inputs and {first.loss!r}, and {last.x.shape[1]} and {last.loss!r}"
+            f"{got[0]} inputs and {first.loss!r}, and {got[1]} and {last.loss!r}"
         )
-    check_inputs(chain, first)
+    read.check(first)
     for task in tasks:
         check_spread(task.loss, task.y_validation, "for validation")
         if task.y_test is not None:
@@ -182,10 +168,10 @@ def _tasks(chain: Chain, keep: Any, forget: Any, loss: str | None, seed: int) ->
 
 
 def _sizes(
-    shape: Shape, settings: NarrowSettings, units: int | Sequence[int] | None, sparsity: float | Sequence[float] | None
+    widths: Sequence[int], settings: NarrowSettings, units: int | Sequence[int] | None, sparsity: float | Sequence[float] | None
 ) -> list[int]:
-    """How many hidden units are to be left."""
-    hidden, layers = sum(shape.widths[1:-1]), len(shape.widths) - 2
+    """How many units are to be left, of layers that have ``widths`` units."""
+    hidden, layers = sum(widths), len(widths)
     if units is not None and sparsity is not None:
         raise ValueError(f"give units or sparsity, not both; got {units} and {sparsity}")
     if units is None and sparsity is None and (settings.method != "group-lasso" or settings.capture_sizes):

@@ -1,20 +1,21 @@
-"""One-shot pruning of hidden units by any score.
+"""One-shot pruning of units by any score.
 
-N = members, H = hidden units of one member, n_l = width of layer l.
+N = members, H = units of one member that can be removed, n_l = those of layer l.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..mlp.export import network_of
-from ..mlp.population import Population
 from ..models.network import SparseNetwork
-from .groups import read_finite, without_groups
+from ..models.sparse_module import SparseModule
+from .engines import engine_of
+from .reading import Model, read_alone
 
 __all__ = ["TOLERANCE", "check_scope", "check_sparsity", "lowest", "lowest_of", "prune_units"]
 
@@ -22,18 +23,18 @@ SCOPES = ("global", "layer")
 TOLERANCE = 1e-9  # of a count of units: 0.29 of 100 units are 29, though their product is a little less
 
 
-def lowest(scores: Tensor, population: Population, sparsity: Tensor | Sequence[float] | float, scope: str = "global") -> Tensor:
-    """Which hidden units of each member to remove, those of the lowest scores: bool ``(N, H)``.
+def lowest(scores: Tensor, population: Any, sparsity: Tensor | Sequence[float] | float, scope: str = "global") -> Tensor:
+    """Which units of each member to remove, those of the lowest scores: bool ``(N, H)``.
 
     Parameters
     ----------
     scores : Tensor of shape (N, H)
         Such as those of ``unit_ablation`` or, for pruning at random without replacement, ``unit_random``.
-    population : Population
+    population : Population or ModulePopulation
     sparsity : float or sequence of shape (N,), in [0, 1)
         The fraction of units to remove.
     scope : {"global", "layer"}
-        Over all hidden layers together, so that a layer may lose all its units, or the same fraction of each.
+        Over all layers together, so that a layer may lose all its units, or the same fraction of each.
 
     Returns
     -------
@@ -55,7 +56,7 @@ def lowest(scores: Tensor, population: Population, sparsity: Tensor | Sequence[f
 
     Examples
     --------
-    >>> from ..mlp.population import Shape
+    >>> from ..mlp.population import Population, Shape
     >>> population = Population.of(Shape((2, 4, 1), ("relu", "identity")), torch.ones(1, 17))
     >>> lowest(torch.tensor([[0.3, 0.1, 0.2, 0.1]]), population, 0.5)
     tensor([[False,  True, False,  True]])
@@ -65,36 +66,44 @@ def lowest(scores: Tensor, population: Population, sparsity: Tensor | Sequence[f
     if fractions.shape not in ((), (1,), (len(population),)):
         raise ValueError(f"sparsity must be one fraction, or one for each of {len(population)} members; got shape {tuple(fractions.shape)}")
     fractions = fractions.expand(len(population))
-    hidden = population.own[:, 1:-1]
+    hidden = engine_of(population).own_widths(population)
     sizes = hidden if scope == "layer" else hidden.sum(dim=1, keepdim=True)
     return lowest_of(scores, population, torch.floor(fractions.unsqueeze(1) * sizes + TOLERANCE))
 
 
-def lowest_of(scores: Tensor, population: Population, counts: Tensor) -> Tensor:
-    """As ``lowest``, of so many units each: ``counts (N, 1)`` over all hidden layers together, or ``(N, L - 1)``, of each."""
-    alive = torch.cat(population.alive(), dim=1)
+def lowest_of(scores: Tensor, population: Any, counts: Tensor) -> Tensor:
+    """As ``lowest``, of so many units each: ``counts (N, 1)`` over all layers together, or ``(N, L)``, of each."""
+    engine = engine_of(population)
+    alive = engine.alive(population)
     if scores.shape != alive.shape:
         raise ValueError(f"scores must have shape {tuple(alive.shape)}, one for each hidden unit of each member; got {tuple(scores.shape)}")
     if bool(torch.isnan(scores).any()):
         raise ValueError(f"scores must be numbers; got {int(torch.isnan(scores).sum())} NaN. A loss that is not finite gives such scores")
-    hidden, widths = population.own[:, 1:-1], population.shape.widths[1:-1]
+    hidden, widths = engine.own_widths(population), engine.widths(population)
     own = torch.cat([torch.arange(width) < count.unsqueeze(1) for width, count in zip(widths, hidden.unbind(1), strict=True)], dim=1)
     ranked = scores.double().masked_fill(~alive, -torch.inf).masked_fill(~own.to(scores.device), torch.inf)
     parts = [ranked] if counts.shape[1] == 1 else ranked.split(widths, dim=1)
     return torch.cat([_first(part, count) for part, count in zip(parts, counts.to(scores.device).unbind(1), strict=True)], dim=1)
 
 
-def prune_units(model: nn.Module | SparseNetwork, scores: Sequence[ArrayLike], sparsity: float, scope: str = "global") -> SparseNetwork:
-    """A model without the hidden units of the lowest scores, which are taken out of its matrices; nothing is trained.
+def prune_units(
+    model: Model, scores: Sequence[ArrayLike], sparsity: float, scope: str = "global", *, example: Any = None
+) -> SparseNetwork | SparseModule:
+    """A model without the units of the lowest scores; nothing is trained.
+
+    Hidden units of a chain of Linear layers are taken out of its matrices. In any other module all that reads or writes a removed unit is
+    zero; ``compact`` makes it smaller.
 
     Parameters
     ----------
-    model : nn.Module or SparseNetwork
-        See ``read_model``. It is not changed.
+    model : nn.Module, SparseNetwork or SparseModule
+        As for :func:`~sculpting.narrow.ablation.ablation_scores`. It is not changed.
     scores : sequence of arrays of shape (n_l,)
-        One for each hidden layer, as :func:`~sculpting.narrow.ablation.ablation_scores` gives them.
+        One for each layer of units, as :func:`~sculpting.narrow.ablation.ablation_scores` gives them.
     sparsity, scope
         See :func:`lowest`.
+    example : Tensor or tuple of Tensor, optional
+        Some rows, to find the units of a module that is no chain, where the scores do not bring them.
 
     Raises
     ------
@@ -107,14 +116,15 @@ def prune_units(model: nn.Module | SparseNetwork, scores: Sequence[ArrayLike], s
     >>> prune_units(network, [[0.7, 0.1]], sparsity=0.5).weights
     (array([[1.]], dtype=float32), array([[3.]], dtype=float32))
     """
-    chain = read_finite(model)
-    population = Population.of(chain.shape, chain.values.unsqueeze(0), chain.mask.unsqueeze(0))
+    population, facts = read_alone(model, example, scores)
+    engine = engine_of(population)
     parts = [torch.as_tensor(part, dtype=torch.float64).cpu() for part in scores]
-    shapes, expected = [tuple(part.shape) for part in parts], [(width,) for width in chain.shape.widths[1:-1]]
+    shapes, expected = [tuple(part.shape) for part in parts], [(width,) for width in engine.widths(population)]
     if shapes != expected:
-        raise ValueError(f"scores must have shapes {expected}, one for each hidden layer; got {shapes}")
-    flat = torch.cat(parts).unsqueeze(0)
-    return network_of(without_groups(population, lowest(flat, population, sparsity, scope)), 0, head=chain.head).compact()
+        raise ValueError(f"scores must have shapes {expected}, one for each layer of units; got {shapes}")
+    removed = lowest(torch.cat(parts).unsqueeze(0), population, sparsity, scope)
+    pruned: SparseNetwork | SparseModule = engine.export(engine.without_units(population, removed), 0, facts)
+    return pruned
 
 
 def check_scope(scope: str) -> None:

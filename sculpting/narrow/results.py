@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..models.network import SparseNetwork
+from ..models.sparse_module import SparseModule
 
 __all__ = ["NarrowResult", "Narrowed", "PathPoint", "Stage"]
 
@@ -48,8 +49,9 @@ class Narrowed:
     ----------
     seed, asked : int
         Its seed, and the number of hidden units asked for.
-    network : SparseNetwork
-        Without pruned units and without units that no output depends on.
+    network : SparseNetwork or SparseModule
+        A ``SparseNetwork`` without pruned units and without units that no output depends on; of a module that is no chain a
+        ``SparseModule``, in which all that reads or writes a pruned unit is zero, and which ``compact`` makes smaller.
     examples : int
         Rows of ``keep`` that were consumed to make it, each time they were used.
     reached : bool
@@ -64,7 +66,7 @@ class Narrowed:
 
     seed: int
     asked: int
-    network: SparseNetwork
+    network: SparseNetwork | SparseModule
     examples: int
     reached: bool
     accuracy_validation: float
@@ -74,8 +76,8 @@ class Narrowed:
 
     @property
     def units(self) -> int:
-        """Hidden units of the network."""
-        return sum(self.network.unit_counts[1:-1])
+        """Hidden units of the network; of a module the live units of all layers that can be removed."""
+        return self.network.hidden_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +106,7 @@ class NarrowResult:
         return max(self.narrowed, key=lambda one: (one.accuracy_keep, -one.units))
 
     @property
-    def network(self) -> SparseNetwork:
+    def network(self) -> SparseNetwork | SparseModule:
         """That of the best; ``units``, ``examples`` and the accuracies are its too."""
         return self.best.network
 

@@ -1,6 +1,6 @@
 """A call of ``narrow``: the models it starts from, the small networks it makes of them, and their history.
 
-R = seeds, N = members (sizes x seeds, size by size), P = parameters of a model, H = hidden units of a model, n_l = width of layer l.
+R = seeds, N = members (sizes x seeds, size by size), H = units of a model that can be removed.
 """
 
 from __future__ import annotations
@@ -9,25 +9,23 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..data import Data
-from ..mlp.export import network_of
-from ..mlp.population import Population
-from ..models.shape import Shape
 from ..randomness import fold, keys
 from ..tasks.task import Task
 from .capture import Capture
-from .distillation import distilled
-from .groups import without_groups
+from .engines import engine_of
 from .learning import TrainingResult, evaluate_in_parts, joined, learn
+from .protocol import NarrowEngine
 from .prune import lowest_of
 from .results import Narrowed, NarrowResult, PathPoint, Stage
 from .settings import SCORES, NarrowSettings
+from .shares import shares_of
 
-__all__ = ["Run", "keys_of", "scored_on", "shares_of"]
+__all__ = ["Run", "keys_of", "shares_of"]
 
 SHARED_PHASES = ("model", "group-lasso")  # of a seed, whatever the size
 PURPOSES = ("group-lasso", "scores", "training", "revival")
@@ -46,24 +44,24 @@ class Run:
 
     Attributes
     ----------
-    models : Population
-        One for each seed ``(R, P)``.
+    models : Population or ModulePopulation
+        One for each seed.
     shared : bool
         Whether they are copies of one model.
-    head : str or None
-        The end of the model that the loss takes in; see ``Chain``.
+    facts : mapping
+        Attributes of the networks, such as the ``head`` that the loss takes in; see ``Chain``.
     tasks : list of Task
         What to keep and, where there is something, to forget.
     numbers, sizes : list of int
-        Seeds, and hidden units that are to be left.
+        Seeds, and units that are to be left.
     settings : NarrowSettings
     keys : mapping of str to Tensor of shape (R, 2)
         As those of ``keys_of``.
     """
 
-    models: Population
+    models: Any
     shared: bool
-    head: str | None
+    facts: Mapping[str, Any]
     tasks: list[Task]
     numbers: list[int]
     sizes: list[int]
@@ -77,19 +75,24 @@ class Run:
         """The row of every member's seed, ``(N,)``."""
         return torch.arange(len(self.numbers)).repeat(len(self.sizes))
 
-    @cached_property
-    def data(self) -> list[Data]:
-        """What to keep and, where there is something, to forget."""
-        return [Data.of(task, self.models.device) for task in self.tasks]
+    @property
+    def engine(self) -> NarrowEngine:
+        """That of the models."""
+        return engine_of(self.models)
 
     @cached_property
-    def tested(self) -> list[Data]:
+    def data(self) -> list[Any]:
+        """What to keep and, where there is something, to forget."""
+        return [self.engine.rows(self.models, task) for task in self.tasks]
+
+    @cached_property
+    def tested(self) -> list[Any]:
         """The same, with the test rows in place of the validation rows where there are some."""
         tested = [
             task if task.x_test is None or task.y_test is None else replace(task, x_validation=task.x_test, y_validation=task.y_test)
             for task in self.tasks
         ]
-        return [Data.of(task, self.models.device) for task in tested]
+        return [self.engine.rows(self.models, task) for task in tested]
 
     def result(self) -> NarrowResult:
         """All phases, one after the other."""
@@ -102,7 +105,7 @@ class Run:
             self.note("revived", revived.population, revived.consumed)
         return NarrowResult(self.settings.method, self.narrowed(learnt), tuple(self.history), tuple(self.path))
 
-    def start(self) -> tuple[Population, Tensor]:
+    def start(self) -> tuple[Any, Tensor]:
         """The small networks before they are trained until the target, and the examples that each has consumed, ``(N,)``."""
         models, spent = self.models, torch.zeros(len(self.numbers), dtype=torch.int64)
         self.note("model", models, spent)
@@ -121,17 +124,9 @@ class Run:
         self.note("pruned", small, spent)
         return small, spent
 
-    def fresh(self) -> Population:
-        """Untrained networks of every size, from the same initial weights as any other of that shape and seed."""
-        shape, parts = self.models.shape, []
-        for size in self.sizes:
-            widths = (shape.widths[0], *shares_of(shape.widths[1:-1], size), shape.widths[-1])
-            part = Population.uniform(Shape(widths, shape.activations), self.keys["initial"])
-            mask = torch.ones_like(part.mask)
-            for bias, known in zip(part.shape.biases(mask), shape.biases(self.models.mask), strict=True):
-                bias *= known.amax(dim=1, keepdim=True)  # of the models' masks only whether a layer has biases
-            parts.append(part.masked(part.mask * mask))
-        return Population.padded(parts)
+    def fresh(self) -> Any:
+        """Untrained networks of every size, size by size."""
+        return self.engine.fresh(self.models, self.sizes, self.keys["initial"])
 
     def shrunk(self) -> tuple[Capture, TrainingResult]:
         """The models under the group lasso."""
@@ -141,26 +136,26 @@ class Run:
         self.path.extend(capture.path(learnt, self.numbers))
         return capture, learnt
 
-    def pruned(self, models: Population) -> tuple[Population, int]:
-        """The models ``(R, P)`` at every size, and how many rows they were scored on that count as examples."""
+    def pruned(self, models: Any) -> tuple[Any, int]:
+        """The models, one for each seed, at every size, and how many rows they were scored on that count as examples."""
         method, data, scored = self.settings.method, self.data[0], 0
         if self.settings.scored_rows is not None and method != "random":
-            data = scored_on(data, self.settings.scored_rows)
-            scored = data.x_validation.shape[1]
+            data = data.scored_on(self.settings.scored_rows)
+            scored = data.y_validation.shape[1]
         # Copies of one model have one score, unless it is random or they were trained apart.
         one = self.shared and method not in ("random", "group-lasso")
-        scores = SCORES[method](models.select([0]) if one else models, data, self.keys["scores"]).expand(len(models), -1)
-        small, hidden = models.select(self.rows), int(models.hidden_counts[0])
-        widths = models.shape.widths[1:-1]
+        score = self.engine.scores[SCORES[method]]
+        scores = score(models.select([0]) if one else models, data, self.keys["scores"]).expand(len(models), -1)
+        small, widths = models.select(self.rows), self.engine.widths(models)
         layered = self.settings.scope == "layer"
         gone = [
-            [width - share for width, share in zip(widths, shares_of(widths, size), strict=True)] if layered else [hidden - size]
+            [width - share for width, share in zip(widths, shares_of(widths, size), strict=True)] if layered else [sum(widths) - size]
             for size in self.sizes
             for _ in self.numbers
         ]
-        return without_groups(small, lowest_of(scores[self.rows], small, torch.tensor(gone))), scored
+        return self.engine.without_units(small, lowest_of(scores[self.rows], small, torch.tensor(gone))), scored
 
-    def trained(self, small: Population) -> TrainingResult:
+    def trained(self, small: Any) -> TrainingResult:
         """The small networks, trained until the target; by distillation, those of each teacher by themselves."""
         known, data, key = self.settings, self.data[0], self.keys["training"][self.rows]
         options = {"steps": known.recovery_steps if known.prunes else known.steps, "target": known.target}
@@ -171,7 +166,7 @@ class Run:
         )
         parts = []
         for teacher, rows in enumerate(groups):
-            taught = distilled(data, self.models.select([teacher]), self.tasks[0].loss, known.mixing, known.temperature)
+            taught = self.engine.taught(data, self.models.select([teacher]), self.tasks[0].loss, known.mixing, known.temperature)
             parts.append(self.train(small.select(rows), taught, key[rows], **options))
         return joined(parts, groups)
 
@@ -181,11 +176,11 @@ class Run:
         names = ("batch_size", "learning_rate", "check_every", "input_noise", "max_members")
         return partial(learn, **{name: getattr(self.settings, name) for name in names})
 
-    def note(self, phase: str, population: Population, examples: Tensor) -> None:
+    def note(self, phase: str, population: Any, examples: Tensor) -> None:
         """Add the units, examples and accuracies of all members to the history."""
         sizes = [None] if phase in SHARED_PHASES else self.sizes
         members = [(number, size) for size in sizes for number in self.numbers]
-        units = torch.cat(population.alive(), dim=1).sum(dim=1).tolist()
+        units = self.engine.alive(population).sum(dim=1).tolist()
         scores = [evaluate_in_parts(population, data, self.settings.max_members).accuracy.tolist() for data in self.tested]
         pairs = zip(*scores, strict=True) if len(scores) == 2 else ((accuracy, math.nan) for accuracy in scores[0])
         rows = zip(members, units, examples.tolist(), pairs, strict=True)
@@ -199,25 +194,11 @@ class Run:
         found = []
         for row, stage in enumerate(stages):
             origin = {"method": self.settings.method, "seed": stage.seed, "units": stage.asked, **task.origin}
-            facts = {"accuracy": stage.accuracy_keep, **names, "origin": origin}
-            network = network_of(learnt.population, row, head=self.head, loss=task.loss, **facts).compact()
+            facts = {**self.facts, "accuracy": stage.accuracy_keep, **names, "origin": origin, "loss": task.loss}
+            network = self.engine.export(learnt.population, row, facts)
             size = self.sizes[row // len(self.numbers)]
             reached, accuracy = accurate[row] and stage.units <= size, learnt.score.accuracy[row].item()
             after = revived[row].accuracy_forget if revived else math.nan
             accuracies = (accuracy, stage.accuracy_keep, stage.accuracy_forget, after)
             found.append(Narrowed(stage.seed, size, network, stage.examples, reached, *accuracies))
         return tuple(found)
-
-
-def scored_on(data: Data, count: int) -> Data:
-    """Data whose validation rows are its first training rows, so many of them."""
-    return replace(data, x_validation=data.x[:, :count], y_validation=data.y[:, :count])
-
-
-def shares_of(widths: Sequence[int], units: int) -> list[int]:
-    """Units for each layer, in proportion to the widths, at least one: each further one goes where it makes the least share."""
-    shares = [1] * len(widths)
-    for _ in range(units - len(widths)):
-        layer = min(range(len(widths)), key=lambda i: (shares[i] + 1) / widths[i])
-        shares[layer] += 1
-    return shares

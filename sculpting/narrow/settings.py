@@ -6,21 +6,21 @@ import math
 from dataclasses import dataclass
 from numbers import Real
 
-from ..mlp.ablation import unit_ablation
-from ..mlp.scores import ScoreFunction, unit_random
 from ..options import check_amounts, check_choice, check_counts
-from .attribution import ATTRIBUTIONS
 from .lasso import Lasso
 from .learning import check_target
 from .prune import check_scope
 
 __all__ = ["METHODS", "SCORES", "NarrowSettings"]
 
-# The methods that prune, and the score by which they do.
-SCORES: dict[str, ScoreFunction] = {
-    "group-lasso": unit_ablation, "first-order": ATTRIBUTIONS["first_order"], "activation-gradient": ATTRIBUTIONS["activation_gradient"],
-    "ablation": unit_ablation, "random": unit_random,
-}  # fmt: skip
+# The methods that prune, and the score of ``NarrowEngine`` by which they do.
+SCORES = {
+    "group-lasso": "ablation",
+    "first-order": "first_order",
+    "activation-gradient": "activation_gradient",
+    "ablation": "ablation",
+    "random": "random",
+}
 METHODS = (*SCORES, "distill", "scratch")
 LASSO = Lasso(1.5)
 
@@ -35,7 +35,8 @@ class NarrowSettings:
         The first five prune the model's units in one shot, those of the lowest scores, and train what is left: by ablation scores after
         training under a group lasso, whose dead units go first; by first-order attribution; by activation x gradient attribution; by
         ablation scores; at random. The last two train smaller networks from PyTorch's usual initial weights: on the targets and the
-        model's outputs, or on the targets alone.
+        model's outputs, or on the targets alone. Of a module that is no chain there are no smaller ones in general: they train the module
+        from fresh weights, drawn at its own widths, without the last units of each layer, in proportion to the layers.
     scope : {"global", "layer"}
         Where the lowest scores are sought; see :func:`~sculpting.narrow.prune.lowest`.
     target : float in (0, 1], optional
@@ -46,7 +47,8 @@ class NarrowSettings:
     recovery_steps, revival_steps : int
         Of training after pruning, and of the adversary's training on ``forget``; 0 for none.
     batch_size, learning_rate, check_every, input_noise, max_members
-        Of every training; see ``learn``. ``input_noise`` is the standard deviation of the noise that is added to the inputs.
+        Of every training; see ``learn``. ``input_noise`` is the standard deviation of the noise that is added to the inputs;
+        for modules that are no chain, on data that are no ``Task``, in units of that of the inputs.
     scored_rows : int, optional
         Score units on so many rows, the first training rows of ``keep``, and count them as examples (none for ``"random"``). Otherwise
         units are scored on the validation rows, which are not counted.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..copying import copy_of
 from ..exporting import arguments_of, first_tensor
 from .unit_map import NONE, UnitMap
 
@@ -45,7 +45,7 @@ class Removal:
 
 def masked_module(module: nn.Module, units: UnitMap, alive: Tensor) -> nn.Module:
     """A copy of a module with zeros for all that reads or writes the units that are not in ``alive``, bool ``(U,)``."""
-    copied = copy.deepcopy(module)
+    copied = copy_of(module).train(module.training)
     tensors = {**dict(copied.named_parameters()), **dict(copied.named_buffers())}
     with torch.no_grad():
         for name, mask in units.masks(alive).items():
@@ -71,7 +71,7 @@ def removed_units(module: nn.Module, units: UnitMap, alive: Tensor, example: Any
     >>> removed_units(model, found, alive, x).module[0]
     Linear(in_features=2, out_features=3, bias=True)
     """
-    masked = masked_module(module.eval() if not module.training else copy.deepcopy(module).eval(), units, alive)
+    masked = masked_module(module, units, alive).eval()
     wanted, dead = _answer(masked, example), ~alive & units.removable
 
     def cut(gone: Tensor) -> nn.Module | None:
@@ -115,7 +115,7 @@ def _reasons(units: UnitMap, staying: Tensor) -> dict[str, str]:
 
 def _cut(module: nn.Module, units: UnitMap, alive: Tensor) -> nn.Module:
     """A copy whose parameters and buffers have lost the rows and columns of dead units."""
-    copied = copy.deepcopy(module)
+    copied = copy_of(module)
     kept = _kept_places(units, alive)
     every = [(owner, key, tensor) for owner in copied.modules() for key, tensor in _own_tensors(owner)]
     first = {id(tensor): name for name, tensor in module_tensors(copied)}

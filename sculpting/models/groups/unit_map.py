@@ -175,6 +175,16 @@ class UnitMap:
         return found
 
     @cached_property
+    def acting(self) -> Tensor:
+        """Which units matter though no parameter reads them: they enter a statistic, or are multiplied with others. Bool ``(U,)``."""
+        found = self.mixed.clone()
+        for block in self.blocks:
+            if block.use is None and block.kind != "carry":
+                units = self.stages[block.source].units[block.rows]
+                found[units[units != NONE]] = True
+        return found
+
+    @cached_property
     def edges(self) -> dict[str, Tensor]:
         """The number of the edge that each element of a weight belongs to: int64, of a shape that broadcasts to that of the weight.
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from ...data import Data
-from ...mlp.population import Population
-from ...narrow.attribution import ATTRIBUTIONS
 from ...narrow.correlation import score_correlation
+from ...narrow.engines import engine_of
 from ...store import Row
 from .reporting import spread
 from .success_rates import NOT_RUN
@@ -51,9 +49,9 @@ WHAT_SCORES_ARE = (
 PUBLISHED_AGREEMENT = "Published, first order, of 500 units of a language model (Llama 3.2, 1B): Pearson 0.44, of logarithms 0.80."
 
 
-def attributions_of(population: Population, data: Data, key: Tensor) -> dict[str, Tensor]:
+def attributions_of(population: Any, data: Any, key: Tensor) -> dict[str, Tensor]:
     """The scores ``(H,)`` of a single network on the validation rows, by each kind of attribution."""
-    return {kind: ATTRIBUTIONS[kind](population, data, key)[0] for kind in KINDS}
+    return {kind: engine_of(population).scores[kind](population, data, key)[0] for kind in KINDS}
 
 
 def agreement_of(ablation: Tensor, attributions: Mapping[str, Tensor]) -> Row:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ...models.network import SparseNetwork
+from torch import nn
 
-__all__ = ["network_bytes", "network_file", "network_from"]
+from ...models.network import SparseNetwork
+from ...models.sparse_module import SparseModule
+
+__all__ = ["module_from", "network_bytes", "network_file", "network_from"]
 
 
 def network_file(cell: str) -> str:
@@ -21,7 +24,7 @@ def network_file(cell: str) -> str:
     return f"networks/{cell}.safetensors"
 
 
-def network_bytes(network: SparseNetwork) -> bytes:
+def network_bytes(network: SparseNetwork | SparseModule) -> bytes:
     """The content of the file that :meth:`~sculpting.SparseNetwork.save` writes."""
     with TemporaryDirectory() as folder:
         return network.save(Path(folder) / "network.safetensors").read_bytes()
@@ -33,3 +36,11 @@ def network_from(content: bytes) -> SparseNetwork:
         path = Path(folder) / "network.safetensors"
         path.write_bytes(content)
         return SparseNetwork.load(path)
+
+
+def module_from(content: bytes, model: nn.Module) -> SparseModule:
+    """The network of a file that a ``SparseModule`` wrote, of the architecture of a model."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "network.safetensors"
+        path.write_bytes(content)
+        return SparseModule.load(path, model)

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...study import Study
 from ...tasks.mnist_even import mnist_digits
 from ..common.agreement import without_lists
-from ..common.command import SOURCE, Command, full_size
+from ..common.command import SOURCE, Command, Options, full_size
 from .cells import PROTOCOLS, cells_of, even_cell, needs_of, settings_of
 from .report import even_report
 
@@ -24,9 +24,12 @@ def study(protocol: str = "reduced", source: str = "mnist", data_dir: str | Path
 
     Parameters
     ----------
-    protocol : {"reduced", "full"}
+    protocol : {"reduced", "full", "convolutional"}
         Teachers of 800 hidden units, six sizes, five seeds, two learning rates for every method and two strengths of the group lasso; or as
-        published, of 2,400 units, 14 sizes, ten seeds, and the published grids of learning rates and strengths.
+        published, of 2,400 units, 14 sizes, ten seeds, and the published grids of learning rates and strengths. ``"convolutional"`` is a
+        first look at small networks of two convolutions and two Linear layers, on images pooled to 14 x 14 pixels: teachers of 88 channels
+        and units, two sizes, two seeds, one learning rate, two strengths, at most 24,000 images. Units are then channels and hidden
+        units; networks from scratch and distilled ones are teachers without the last channels and units of each layer, from fresh weights.
     source, data_dir
         Where the images come from: see :func:`~sculpting.tasks.mnist_digits`. A folder is of one set of images.
 
@@ -76,8 +79,18 @@ def study(protocol: str = "reduced", source: str = "mnist", data_dir: str | Path
     return Study(cells_of(protocol), work, settings, report, needs=needs_of(protocol), table=without_lists)
 
 
+CONVOLUTIONAL: Options = {
+    "--convolutional": {
+        "action": "store_const",
+        "const": "convolutional",
+        "default": "reduced",
+        "dest": "protocol",
+        "help": "networks of two convolutions and two Linear layers in place of Linear layers alone: two sizes, two seeds",
+    }
+}
+
 COMMAND = Command(
     study,
     "even digits by small networks, from a teacher or from scratch: how many images until 97 %%?",
-    {**full_size("protocol"), **SOURCE},
+    {**full_size("protocol"), **CONVOLUTIONAL, **SOURCE},
 )

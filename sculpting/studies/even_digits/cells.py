@@ -12,16 +12,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ...data import Data
-from ...mlp.population import Population
-from ...narrow.groups import read_finite
+from ...models.network import SparseNetwork
+from ...models.sparse_module import SparseModule
+from ...narrow.engines import engine_of
 from ...narrow.learning import evaluate_in_parts
+from ...narrow.reading import read_narrow
 from ...store import Row
 from ...study import CellResult
 from ...tasks.mnist_even import EVEN, mnist_digits
 from ...tasks.task import Task
 from ..common.agreement import AGREEMENT_COLUMNS, KINDS, LISTS
-from ..common.networks import network_bytes, network_file, network_from
+from ..common.networks import module_from, network_bytes, network_file, network_from
+from .convolutions import ConvolutionalNetwork, conv_teacher, in_images
 from .methods import (
     BATCH,
     MIXING,
@@ -67,6 +69,28 @@ class Protocol:
     images: int
     shrinking: int
 
+    @property
+    def units(self) -> int:
+        """Hidden units of a teacher."""
+        return 2 * self.width
+
+    @property
+    def noise_level(self) -> float:
+        """Standard deviation of the noise on the pixels in every training."""
+        return NOISE
+
+    def task(self, task: Task) -> Task:
+        """The task in the form that the networks take."""
+        return task
+
+    def teacher(self, every: Task, seed: int) -> SparseNetwork | SparseModule:
+        """A network that has learnt all digits."""
+        return trained_teacher(every, self.width, self.epochs, seed)
+
+    def read(self, content: bytes, task: Task) -> SparseNetwork | SparseModule:
+        """The teacher of a file, for the images of a task."""
+        return network_from(content)
+
     @cached_property
     def cells(self) -> dict[str, dict[str, Any]]:
         """The arguments of every cell but those of the teachers, by its name: all seeds, one size, or for a group lasso all sizes."""
@@ -84,8 +108,38 @@ class Protocol:
         }
 
 
+@dataclass(frozen=True)
+class ConvolutionalProtocol(Protocol):
+    """Teachers of two convolutions of ``channels`` and a hidden layer of ``width`` units; ``noise`` as for ``narrow``."""
+
+    channels: tuple[int, int] = (8, 16)
+    noise: float = 0.1
+
+    @property
+    def units(self) -> int:
+        """Channels and hidden units of a teacher."""
+        return sum(self.channels) + self.width
+
+    @property
+    def noise_level(self) -> float:
+        """Standard deviation of the noise on the pixels in every training."""
+        return self.noise
+
+    def task(self, task: Task) -> Task:
+        """The task with images in place of columns."""
+        return in_images(task)
+
+    def teacher(self, every: Task, seed: int) -> SparseModule:
+        """A network that has learnt all digits."""
+        return conv_teacher(every, self.channels, self.width, self.epochs, self.noise, seed)
+
+    def read(self, content: bytes, task: Task) -> SparseModule:
+        """The teacher of a file, for the images of a task."""
+        return module_from(content, ConvolutionalNetwork(self.channels, self.width, task.x.shape[-1]))
+
+
 GRID = (4e-4, 1e-3, 3e-3, 6e-3)
-PROTOCOLS = {
+PROTOCOLS: dict[str, Protocol] = {
     "reduced": Protocol(
         400, 20, (30, 50, 100, 200, 400, 600), 5, dict.fromkeys(METHODS, (1e-3, 3e-3)), (5e-3, 1e-2),
         check_every=20, images=240_000, shrinking=40_000,
@@ -97,6 +151,9 @@ PROTOCOLS = {
             "group-lasso": (4e-4, 8e-4, 1e-3, 2e-3, 3e-3, 5e-3, 8e-3),
         },
         (1e-3, 3e-3, 4e-3, 5e-3, 6.5e-3, 8e-3), check_every=115, images=600_000, shrinking=50_000,
+    ),
+    "convolutional": ConvolutionalProtocol(
+        64, 20, (22, 44), 2, dict.fromkeys(METHODS, (3e-3,)), (2e-2, 5e-2), check_every=20, images=24_000, shrinking=16_000,
     ),
 }  # fmt: skip
 
@@ -122,7 +179,7 @@ def settings_of(protocol: str, source: str, task: Task) -> dict[str, Any]:
     """What all rows of a protocol depend on; ``task`` is that of the images."""
     return {
         **asdict(PROTOCOLS[protocol]), **SETTINGS, "target": TARGET, "source": source, "scores": ["ablation", *KINDS],
-        "training": len(task.x), "validation": len(task.x_validation),
+        "training": len(task.x), "validation": len(task.x_validation), "noise": PROTOCOLS[protocol].noise_level,
     }  # fmt: skip
 
 
@@ -131,10 +188,11 @@ def even_cell(
 ) -> CellResult:
     """A teacher, where the argument is a ``seed``; small networks otherwise, for which ``files`` has all teachers."""
     start = time.perf_counter()
-    every, even = (mnist_digits(digits, source=source, data_dir=data_dir) for digits in (range(10), EVEN))
+    known = PROTOCOLS[protocol]
+    every, even = (known.task(mnist_digits(digits, source=source, data_dir=data_dir)) for digits in (range(10), EVEN))
     if files is None:
-        return _teacher(start, PROTOCOLS[protocol], every, even, **arguments)
-    return CellResult(_small(start, PROTOCOLS[protocol], even, files, **arguments))
+        return _teacher(start, known, every, even, **arguments)
+    return CellResult(_small(start, known, even, files, **arguments))
 
 
 def _teacher(start: float, known: Protocol, every: Task, even: Task, seed: int) -> CellResult:
@@ -142,12 +200,14 @@ def _teacher(start: float, known: Protocol, every: Task, even: Task, seed: int) 
 
     ``scores`` are by ablation; ``attributions`` by each kind of attribution.
     """
-    network = trained_teacher(every, known.width, known.epochs, seed)
-    chain = read_finite(network)
-    teacher = Population.of(chain.shape, chain.values.unsqueeze(0))
-    validation, test = (evaluate_in_parts(teacher, data).accuracy.item() for data in (Data.of(even), _tested(even)))
-    scored = teacher_scores(teacher, Data.of(even), key_of([seed]))
-    units, images = int(teacher.hidden_counts[0]), known.epochs * len(every.x)
+    network = known.teacher(every, seed)
+    models = read_narrow([network]).fitted(even)
+    teacher = models.population(models.device)
+    engine = engine_of(teacher)
+    data, tested = engine.rows(teacher, even), engine.rows(teacher, _tested(even))
+    validation, test = (evaluate_in_parts(teacher, rows).accuracy.item() for rows in (data, tested))
+    scored = teacher_scores(teacher, data, key_of([seed]))
+    units, images = sum(engine.widths(teacher)), known.epochs * len(every.x)
     facts = ["teacher", units, seed, TEACHER_RATE, None, units, images, validation >= TARGET, validation, test, None]
     row = _row(*facts, seconds=time.perf_counter() - start, scored=scored)
     return CellResult([row], {network_file(teacher_name(seed)): network_bytes(network)})
@@ -164,10 +224,10 @@ def _small(
     strength: float | None,
 ) -> list[Row]:
     """The rows of a method at some sizes and one learning rate, of all seeds."""
-    teachers = [network_from(files[network_file(teacher_name(seed))]) for seed in range(known.seeds)]
+    teachers = [known.read(files[network_file(teacher_name(seed))], even) for seed in range(known.seeds)]
     result = small_networks(
         method, teachers, even, units, images=known.images, shrinking=known.shrinking, rate=rate, strength=strength,
-        check_every=known.check_every, target=TARGET,
+        check_every=known.check_every, target=TARGET, noise=known.noise_level,
     )  # fmt: skip
     stages = [stage for stage in result.history if stage.phase == "learnt"]
     curves = {seed: [point[1:] for point in result.path if point.seed == seed] for seed in range(known.seeds)}
@@ -187,8 +247,8 @@ def _row(*values: Any, seconds: float, scored: Mapping[str, Any] = NOT_SCORED) -
     return {**dict(zip(names, values, strict=True)), **scored, "seconds": round(seconds, 3)}
 
 
-def _tested(task: Task) -> Data:
+def _tested(task: Task) -> Task:
     """A task judged on its test images."""
     assert task.x_test is not None
     assert task.y_test is not None
-    return Data.of(replace(task, x_validation=task.x_test, y_validation=task.y_test))
+    return replace(task, x_validation=task.x_test, y_validation=task.y_test)

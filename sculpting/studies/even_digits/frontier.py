@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...store import Row
@@ -14,7 +14,7 @@ from .published import PUBLISHED
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["NAMES", "Frontier", "frontier", "frontier_figure", "published_near", "thousands", "verdict"]
+__all__ = ["NAMES", "PUBLISHED_SHAPES", "Frontier", "frontier", "frontier_figure", "published_near", "thousands", "verdict"]
 
 NAMES = {
     "scratch": "scratch",
@@ -23,6 +23,7 @@ NAMES = {
     "random": "pruned at random",
     "group-lasso": "group lasso",
 }
+PUBLISHED_SHAPES = ("reduced", "full")  # protocols whose networks have the published form
 NEAR = 1.25  # a published point stands beside a size up to so many times as large or small
 STYLES: dict[str, dict[str, Any]] = {
     "scratch": {"color": "#1a1a1a", "linestyle": (0, (1, 1)), "marker": "s"},
@@ -101,20 +102,22 @@ def frontier_figure(rows: Sequence[Row], protocol: str) -> Axes:
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_locator(NullLocator())
     for method in METHODS:
-        _draw(ax, method, [point for size in known.sizes if (point := frontier(rows, method, size)) is not None])
+        points = [point for size in known.sizes if (point := frontier(rows, method, size)) is not None]
+        _draw(ax, method, points, PUBLISHED.get(method, {}) if protocol in PUBLISHED_SHAPES else {})
     ax.set_ylim(bottom=0)
     ax.spines[["top", "right"]].set_visible(False)
     letter(ax, "Even digits: images until 97 %", "hidden units that are left", "training images consumed")
     handles = [Line2D([], [], **STYLES[method], markersize=4, label=NAMES[method]) for method in METHODS]
     lone: dict[str, Any] = {"linestyle": "none", "markersize": 4, "color": "#1a1a1a"}
-    handles.append(Line2D([], [], label="published", marker="x", **lone))
+    if protocol in PUBLISHED_SHAPES:
+        handles.append(Line2D([], [], label="published", marker="x", **lone))
     if any(line.get_markerfacecolor() == "white" for line in ax.lines):
         handles.append(Line2D([], [], label="lower bound: some seeds failed", marker="o", markerfacecolor="white", **lone))
     ax.figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, prop={"family": FONT, "size": SMALL})
     return ax
 
 
-def _draw(ax: Axes, method: str, points: Sequence[Frontier]) -> None:
+def _draw(ax: Axes, method: str, points: Sequence[Frontier], published: Mapping[int, float]) -> None:
     """The line of a method, open markers where the mean is a lower bound; and what was published in the range of sizes."""
     style = STYLES[method]
     units = [statistics.mean(row["units"] for row in point.rows) for point in points]
@@ -126,7 +129,7 @@ def _draw(ax: Axes, method: str, points: Sequence[Frontier]) -> None:
         face = style["color"] if point.exact else "white"
         ax.plot(at, point.images, color=style["color"], marker=style["marker"], markersize=4, markerfacecolor=face, gid="point")
     if units:
-        near = {at: images for at, images in PUBLISHED.get(method, {}).items() if min(units) / NEAR <= at <= max(units) * NEAR}
+        near = {at: images for at, images in published.items() if min(units) / NEAR <= at <= max(units) * NEAR}
         ax.plot(
             list(near), list(near.values()), color=style["color"], linestyle="none", marker="x", markersize=4, alpha=0.5, gid="published"
         )

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from torch import Tensor
 
 from ...data import Data
-from ...mlp.ablation import unit_ablation
 from ...mlp.export import network_of
 from ...mlp.population import Population
 from ...mlp.training import train
 from ...models.network import SparseNetwork
 from ...models.shape import Shape
+from ...models.sparse_module import SparseModule
+from ...narrow.engines import engine_of
 from ...narrow.lasso import Lasso
 from ...narrow.narrowing import run_of
 from ...narrow.results import NarrowResult
-from ...narrow.runs import scored_on
 from ...narrow.settings import LASSO, NarrowSettings
 from ...randomness import fold, keys
 from ...settings import RoundSettings
@@ -29,8 +30,8 @@ from ...tasks.task import Task
 from ..common.agreement import agreement_of, attributions_of, rounded
 
 __all__ = [
-    "BATCH", "MIXING", "NOISE", "SCORED", "TEACHER_BATCH", "TEACHER_RATE", "TEMPERATURE", "THRESHOLD", "key_of", "small_networks",
-    "teacher_scores", "trained_teacher",
+    "BATCH", "MIXING", "NOISE", "ORDER_OF_TEACHING", "SCORED", "TEACHER_BATCH", "TEACHER_RATE", "TEACHING", "TEMPERATURE", "THRESHOLD",
+    "key_of", "small_networks", "teacher_scores", "trained_teacher",
 ]  # fmt: skip
 
 BATCH = 16  # rows, of every training but that of the teachers
@@ -56,20 +57,20 @@ def trained_teacher(task: Task, width: int, epochs: int, seed: int) -> SparseNet
     return network_of(population, 0, accuracy=float(score.accuracy), origin={"seed": seed, **task.origin})
 
 
-def teacher_scores(teacher: Population, data: Data, key: Tensor) -> Row:
-    """How attribution agrees with ablation in a single teacher, and, in lists, what each of its hidden units scores by either.
+def teacher_scores(teacher: Any, data: Any, key: Tensor) -> Row:
+    """How attribution agrees with ablation in a single teacher, and, in lists, what each of its units scores by either.
 
     For the even digits, on the training images that pruning scores on.
     """
-    scored = scored_on(data, SCORED)
-    ablation, attributions = unit_ablation(teacher, scored)[0], attributions_of(teacher, scored, key)
+    scored = data.scored_on(SCORED)
+    ablation, attributions = engine_of(teacher).scores["ablation"](teacher, scored, key)[0], attributions_of(teacher, scored, key)
     lists = {"scores": rounded(ablation), "attributions": {kind: rounded(scores) for kind, scores in attributions.items()}}
     return {**agreement_of(ablation, attributions), **lists}
 
 
 def small_networks(
     method: str,
-    teachers: Sequence[SparseNetwork],
+    teachers: Sequence[SparseNetwork | SparseModule],
     task: Task,
     sizes: Sequence[int],
     *,
@@ -79,6 +80,7 @@ def small_networks(
     strength: float | None,
     check_every: int,
     target: float,
+    noise: float = NOISE,
 ) -> NarrowResult:
     """What ``narrow`` makes of a teacher for each seed, with the random numbers of this study.
 
@@ -89,7 +91,7 @@ def small_networks(
     settings = NarrowSettings(
         method={"distillation": "distill"}.get(method, method), scope="layer", target=target,
         steps=before if method == "group-lasso" else steps, recovery_steps=steps, batch_size=BATCH, learning_rate=rate,
-        check_every=check_every, input_noise=NOISE, scored_rows=SCORED, lasso=lasso, capture_sizes=True, temperature=TEMPERATURE,
+        check_every=check_every, input_noise=noise, scored_rows=SCORED, lasso=lasso, capture_sizes=True, temperature=TEMPERATURE,
         mixing=MIXING,
     )  # fmt: skip
     run = run_of(teachers, task, None, settings, units=sizes)

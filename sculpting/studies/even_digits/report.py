@@ -19,7 +19,7 @@ from ..common.agreement import (
 from ..common.reporting import hours, pictures, spread, with_interval
 from ..common.success_rates import NOT_RUN, reached, table
 from .cells import METHODS, PROTOCOLS, TARGET
-from .frontier import NAMES, frontier, frontier_figure, published_near, thousands, verdict
+from .frontier import NAMES, PUBLISHED_SHAPES, frontier, frontier_figure, published_near, thousands, verdict
 from .methods import SCORED
 from .published import MINUTES
 
@@ -89,11 +89,12 @@ def even_summary(rows: Sequence[Row], protocol: str) -> str:
         f"{len(small)} of {total} networks were trained, of {known.seeds} seeds, {len(METHODS)} methods, {len(known.sizes)} sizes and "
         f"their learning rates; {sum(row['reached'] for row in small)} got to {100 * TARGET:.0f} %."
     )
-    lines = [_line(rows, method, size) for size in known.sizes for method in METHODS]
-    agreement = [agreement_line(teachers, kind, 2 * known.width) for kind in KINDS]
+    lines = [_line(rows, method, size, protocol) for size in known.sizes for method in METHODS]
+    agreement = [agreement_line(teachers, kind, known.units) for kind in KINDS]
     parts = ["# Even digits", counts, MEANING, "## Targets", table(TARGET_HEADER, _targets(rows, protocol))]
     parts += ["## Images until 97 %, by size", table(SIZE_HEADER, [_of_size(rows, size) for size in known.sizes])]
-    parts += [_where_distillation_wins(rows, known.sizes), "## Every method and size", table(HEADER, lines), NOTE]
+    parts += [_where_distillation_wins(rows, known.sizes), "## Every method and size", table(HEADER, lines)]
+    parts += [NOTE] if protocol in PUBLISHED_SHAPES else []
     parts += ["## Teachers", table(TEACHER_HEADER, map(_teacher, teachers))]
     parts += ["## Attribution against ablation", AGREEMENT, table(AGREEMENT_HEADER, agreement)]
     return "\n\n".join([*parts, "## Time", f"{hours(rows)}."]) + "\n"
@@ -110,7 +111,7 @@ def _targets(rows: Sequence[Row], protocol: str) -> list[list[str]]:
         # Open while some sizes are undecided and none has failed.
         is_reached = "open" if "open" in verdicts and "no" not in verdicts else reached(rate, target)
         lines.append([f"{NAMES[method]}: fewer images than scratch, of all sizes", str(target), with_interval(rate), is_reached])
-    if protocol == "full":
+    if protocol != "reduced":
         return lines
     minutes = sum(row["seconds"] for row in rows) / 120
     ours = [f"{minutes:.1f}", "yes" if minutes <= MINUTES else "no"] if rows else [NOT_RUN, NOT_RUN]
@@ -137,10 +138,10 @@ def _where_distillation_wins(rows: Sequence[Row], sizes: Sequence[int]) -> str:
     return f"Distillation needs fewer images {'; '.join(parts)}."
 
 
-def _line(rows: Sequence[Row], method: str, size: int) -> list[str]:
+def _line(rows: Sequence[Row], method: str, size: int, protocol: str) -> list[str]:
     from analysis import Rate
 
-    point, published = frontier(rows, method, size), published_near(method, size)
+    point, published = frontier(rows, method, size), published_near(method, size) if protocol in PUBLISHED_SHAPES else ""
     if point is None:
         return [str(size), NAMES[method], NOT_RUN, "", "", "", published, "", "", ""]
     some = point.rows
