@@ -165,10 +165,8 @@ class SparseModule:
             same = torch.allclose(removal.module(*inputs), model(*inputs), rtol=1e-3, atol=1e-4)
         if same:
             return removal
-        why = "the answers change without them"
-        return Removal(
-            model, torch.zeros_like(removal.removed), {layer.name: why for layer in self.units.layers if layer.name in removal.staying}
-        )
+        staying = dict.fromkeys(removal.staying, "the answers change without them")
+        return Removal(model, torch.zeros_like(removal.removed), staying)
 
     def _connected(self) -> Tensor:
         """Which units matter, bool ``(U,)``: those with edges on every side on which the module has some.

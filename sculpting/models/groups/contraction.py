@@ -16,6 +16,9 @@ from .trace import Call, Rule, Trace
 __all__ = ["CONTRACTION", "reduced_sum"]
 
 
+LOST = "it reads a sum over units, which are lost in it"
+
+
 def linear(trace: Trace, call: Call) -> Shadow:
     """New units, which read those of the input: ``x W^T + b``."""
     x, weight = call.args[:2]
@@ -101,7 +104,9 @@ def _written(trace: Trace, call: Call, x: Shadow, weight: Shadow) -> Shadow:
     kind = "dense"
     source = None
     if x.elements and x.nodes is None:
-        raise call.error("it multiplies two parameters", "Keep their product as one parameter")
+        raise call.error("it multiplies two parameters", "Apply them one after the other, or keep their product as one parameter")
+    if x.nodes is None and x.statistic:
+        raise call.error(LOST, "Write the sum as an nn.Linear")
     if x.nodes is not None:
         if constant_along(x.nodes, -1) and x.shape[-1] > 1 and len(x.nodes.unique()) > 1:
             for name in weight.elements:
@@ -168,7 +173,7 @@ def reduced_sum(trace: Trace, call: Call, given: Shadow, axes: list[int], keep: 
         if all(constant_along(nodes.narrow(axis, 0, 1), other) for other in range(nodes.ndim) if other not in axes):
             trace.mixed.append(nodes.unique())
             trace.nonzero += [] if zero else [nodes.unique()]
-            return Shadow(call.shape, zero=False)
+            return Shadow(call.shape, zero=False, statistic=True)
         parts = nodes.split(1, dim=axis)
         total = Shadow(parts[0].shape, parts[0], zero=zero)
         for part in parts[1:]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .contraction import LOST
 from .shadow import Shadow, narrowed, vector_along
 from .trace import Call, Rule, Trace
 
@@ -19,6 +20,8 @@ def convolution(trace: Trace, call: Call) -> Shadow:
         raise call.error(
             "its weight is no single parameter", "Remove the parametrization with torch.nn.utils.parametrize.remove_parametrizations"
         )
+    if x.nodes is None and x.statistic:
+        raise call.error(LOST, "Write the sum as an nn.Linear")
     name = next(iter(weight.elements))
     channels, spatial = call.shape[1], len(weight.shape) - 2
     target = trace.new(call, channels, name=name.rpartition(".")[0] or name)

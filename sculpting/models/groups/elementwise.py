@@ -17,6 +17,8 @@ __all__ = ["ELEMENTWISE", "combined"]
 def unary(trace: Trace, call: Call) -> Shadow:
     """Units stay; one is zero with what writes it where the function is zero at zero."""
     given = call.shadows[0]
+    if any(not other.plain for other in call.shadows[1:]):
+        raise call.error("it joins several values with units or parameters", "Add or multiply them, or take torch.maximum")
     return replace(given, shape=call.shape, known=None, zero=given.zero and (given.nodes is None or _zero_at_zero(call)))
 
 

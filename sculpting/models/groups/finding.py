@@ -79,6 +79,11 @@ def _traced(program: ExportedProgram, names: Mapping[str, tuple[str, Tensor]]) -
         except UnsupportedError as error:
             failures.append((trace.reached, error))
             continue
+        if outputs and outputs[0].nodes is None:
+            raise UnsupportedError(
+                "the answer must be made of units; got one that is a sum over several, or depends on no parameter. End the model in an "
+                "nn.Linear, or return what is summed"
+            )
         written = [shadow.nodes.unique() for shadow in outputs[:1] if shadow.nodes is not None]
         return trace, inputs, torch.cat([torch.zeros(0, dtype=torch.int64), *written])
     raise max(failures, key=lambda failure: failure[0])[1]

@@ -91,13 +91,13 @@ def reduction(trace: Trace, call: Call) -> Any:
     )
     first = found[0] if isinstance(found, (tuple, list)) else found
     if call.name in ("sum", "mean") or all(constant_along(x.nodes, axis) for axis in axes):
-        shadow = reduced_sum(trace, replace(call, node=call.node), x, axes, keep)
+        shadow = reduced_sum(trace, call, x, axes, keep)
         shadow = replace(
             shadow, zero=shadow.zero and call.name in ("sum", "mean", "amax", "amin", "norm", "max", "min", "linalg_vector_norm")
         )
     else:
         trace.mixed.append(x.nodes.unique())
-        shadow = Shadow(first.shape, zero=False)
+        shadow = Shadow(first.shape, zero=False, statistic=True)
     return [shadow, *(Shadow(part.shape) for part in found[1:])] if isinstance(found, (tuple, list)) else shadow
 
 

@@ -33,7 +33,7 @@ def settled(
     zero, mixed = ~_marked(trace.nonzero, unit_of, count), _marked(trace.mixed, unit_of, count)
     removable = torch.cat([torch.full((layer.size,), layer.kind not in FIXED) for layer in layers]) if layers else zero
     kind_of = [layer.kind for layer in layers for _ in range(layer.size)]
-    stages, blocks = staged(trace, final, unit_of, kind_of, torch.cat([*inputs, outputs]), dropped or {})
+    stages, blocks = staged(trace, final, unit_of, kind_of, {"input": torch.cat([outputs[:0], *inputs]), "output": outputs}, dropped or {})
     used = {use.parameter for use in uses}
     free = {name: trace.free.get(name, "no unit reads or writes it") for name in parameters if name not in used}
     shapes = {name: tuple(trace.shapes[name]) for name in {**parameters, **dict.fromkeys(sorted(used))}}

@@ -45,6 +45,8 @@ class Shadow:
         The value itself, where it depends neither on the input nor on parameters.
     zero : bool
         Whether entries are zero once all that writes their unit is zero.
+    statistic : bool
+        Whether it was made from a statistic over several units, such as the mean in a norm.
     """
 
     shape: torch.Size
@@ -52,6 +54,7 @@ class Shadow:
     elements: Mapping[str, Tensor] = field(default_factory=dict)
     known: Tensor | None = None
     zero: bool = True
+    statistic: bool = False
 
     @property
     def plain(self) -> bool:

@@ -40,12 +40,12 @@ def without_passages(trace: Trace) -> Tensor:
 
 
 def staged(
-    trace: Trace, final: Tensor, unit_of: Tensor, kind_of: Sequence[str], ends: Tensor, dropped: Mapping[int, Tensor]
+    trace: Trace, final: Tensor, unit_of: Tensor, kind_of: Sequence[str], ends: Mapping[str, Tensor], dropped: Mapping[int, Tensor]
 ) -> tuple[tuple[Stage, ...], tuple[Block, ...]]:
     """Stages and blocks, in the order of the forward.
 
     Tables of tokens and of positions have a stage of kind ``"input"`` each, with one unit for every column of the table. ``ends`` are the
-    nodes of inputs and outputs.
+    nodes of inputs and of outputs.
     """
     kept = final[1:].unique()
     number_of = torch.tensor(trace.nodes.stage)
@@ -53,11 +53,11 @@ def staged(
     tables = [use for use in trace.uses if use.kind == "embedding"]
     stages = [Stage(unused(use.parameter, "table", names), "input", _column(use)) for use in tables]
     places, stage_at = torch.full_like(final, NONE), torch.full_like(final, NONE)
-    at_end = set(final[ends].tolist())
+    at_end = {node: kind for kind in ENDS for node in final[ends[kind]].tolist()}
     for number in number_of[kept].unique().tolist():
         nodes = kept[number_of[kept] == number]
         units = unit_of[nodes]
-        kinds = {_kind_at(kind_of[unit], node in at_end) for node, unit in zip(nodes.tolist(), units.tolist(), strict=True)}
+        kinds = {_kind_at(kind_of[unit], at_end.get(node)) for node, unit in zip(nodes.tolist(), units.tolist(), strict=True)}
         places[nodes], stage_at[nodes] = torch.arange(len(nodes)), len(stages)
         stages.append(Stage(unused(trace.nodes.stages[number][0], "stage", names), kinds.pop() if len(kinds) == 1 else "mixed", units))
     blocks: list[Block] = []
@@ -80,9 +80,9 @@ def unused(name: str, kind: str, names: set[str]) -> str:
     return found
 
 
-def _kind_at(kind: str, at_end: bool) -> str:
-    """The kind of a unit at one stage: a stream that ends as the answer is no output before."""
-    return kind if at_end or kind not in ENDS else "residual"
+def _kind_at(kind: str, end: str | None) -> str:
+    """The kind of a unit at one stage: a stream from an input to the answer is neither in between."""
+    return end or ("residual" if kind in ENDS else kind)
 
 
 def _column(use: RawUse) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -162,7 +162,7 @@ class Trace:
         for shadow in call.shadows:
             for name in shadow.elements:
                 self.free.setdefault(name, f"{call.name!r} changes it before any unit reads it")
-        return _wrapped(call.node.meta["val"], known=False)
+        return _marked(_wrapped(call.node.meta["val"], known=False), call)
 
     def _plain(self, call: Call) -> Any:
         """The shadow of a value without units: the value itself, where it is known."""
@@ -171,7 +171,7 @@ class Trace:
         if known and sum(each.numel() for each in _tensors(found)) <= MOST_KNOWN:
             with torch.no_grad():
                 return _wrapped(call.operator(*_known(call.args), **_known(dict(call.kwargs))))
-        return _wrapped(found, known=False)
+        return _marked(_wrapped(found, known=False), call)
 
     # --- What rules add ---------------------------------------------------------------------------------------------------------
 
@@ -250,6 +250,16 @@ def _fitted(nodes: Tensor, shape: torch.Size) -> Tensor:
         if size > 1 and constant_along(nodes, axis):
             nodes = nodes.narrow(axis, 0, 1)
     return nodes
+
+
+def _marked(found: Any, call: Call) -> Any:
+    """What was made from a statistic over units is one too."""
+    if not any(shadow.statistic for shadow in call.shadows):
+        return found
+    parts = [
+        replace(each, statistic=True) if isinstance(each, Shadow) else each for each in (found if isinstance(found, list) else [found])
+    ]
+    return parts if isinstance(found, list) else parts[0]
 
 
 def _tensors(value: Any) -> list[Tensor]:
