@@ -5,18 +5,25 @@ S = rows, k = outputs.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..randomness import keys
+from ..settings import RoundSettings
 from ..tasks.task import Task
 from .architecture import Architecture
 from .dropout import Dropout
+from .population import ModulePopulation
+from .rows import ModuleRows
+from .training import train
 
-__all__ = ["check_rows", "first_rows", "outputs_of", "runs_on", "some_rows"]
+__all__ = ["check_head", "check_rows", "check_training", "first_rows", "outputs_of", "runs_on", "some_rows"]
 
 CLOSE = 1e-4  # relative: rows that are computed beside others differ by rounding
+PROBABILITIES = {"sigmoid", "softmax", "safe_softmax", "hardsigmoid"}
 ENOUGH = 8  # rows on which outputs that are probabilities can be told from others
 
 
@@ -102,6 +109,42 @@ def check_rows(architecture: Architecture, task: Task) -> None:
         there = shapes if rows is None else [tuple(part.shape[1:]) for part in first_rows(rows, 1)]
         if there != shapes:
             raise ValueError(f"{name} must have rows of shape {shapes}, as x has; got {there}")
+
+
+def check_head(last: str, loss: str) -> None:
+    """Refuse probabilities where the loss takes logits; ``last`` is the operator that makes the answer."""
+    if loss in ("bce", "ce") and last.strip("_") in PROBABILITIES:
+        raise ValueError(f"the model must return logits for loss {loss!r}; got the result of {last!r}. Leave it out")
+
+
+def check_training(architecture: Architecture, task: Task) -> None:
+    """Refuse a module that two members cannot be trained in together, tried by one step on a few rows.
+
+    Raises
+    ------
+    ValueError
+        The text has what torch raised.
+    """
+    x, y = _part(first_rows(task.x, ENOUGH)), task.y[:ENOUGH]
+    few = replace(task, x=x, y=y, x_validation=x, y_validation=y, x_test=None, y_test=None, labels_test=None)
+    members = ModulePopulation.of(architecture, *architecture.own()).select([0, 0])
+    settings = RoundSettings(1, len(y), keep_last=True)
+    try:
+        train(members, ModuleRows.of(few, dtype=architecture.dtype), settings, keys([0, 1]), torch.full((2,), 1e-3, dtype=torch.float64))
+    except Exception as error:  # the user's code may raise anything in train mode
+        raise ValueError(
+            f"the model cannot be trained as one of several: a step in train mode raised {type(error).__name__}: {_first_line(error)}. Its "
+            "forward must return the same form in train mode, and must not write to its input; in place of nn.LSTM, nn.GRU and nn.RNN run "
+            "a cell such as nn.LSTMCell step by step"
+        ) from error
+
+
+def _part(x: tuple[Tensor, ...]) -> Any:
+    return x if len(x) > 1 else x[0]
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()), "nothing more is known")
 
 
 def _forward(module: nn.Module, x: tuple[Tensor, ...]) -> Any:

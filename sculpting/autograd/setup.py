@@ -20,11 +20,11 @@ from ..settings import ScheduleSettings, TrainingSettings
 from ..tasks.own_data import as_task
 from ..tasks.task import Task
 from .architecture import Architecture
-from .checks import check_rows, first_rows, outputs_of, runs_on, some_rows
+from .checks import check_head, check_rows, check_training, first_rows, outputs_of, runs_on, some_rows
 from .engine import AutogradEngine
 from .fresh import fresh_members
 from .population import ModulePopulation
-from .rows import ModuleRows, whole_batches
+from .rows import ModuleRows, inputs_of, whole_batches
 from .scores import MODULE_EDGE_SCORES, MODULE_UNIT_SCORES, ModuleScore
 
 __all__ = ["ModuleSetup"]
@@ -87,11 +87,16 @@ class ModuleSetup:
     def task(self, data: Any, **options: Any) -> tuple[ModuleSetup, Task]:
         """The data as a task, see ``as_task``, and the module with its units."""
         task = as_task(data, form=self, **options)
-        x = first_rows(task.x, EXAMPLE)
+        parts = [part.dtype for part in self.module.parameters() if part.is_floating_point()]
+        if not parts:
+            raise ValueError("the model must have parameters to train; got none") from self.no_chain
+        dtype = torch.float64 if all(part == torch.float64 for part in parts) else torch.float32
         with self._with_cause():
-            copied = copy_of(self.module).cpu().float()
-            found = units(copied, some_rows(task.x, TRACED), drop_constant=True)
-            architecture = Architecture.of(copied, found, x)
+            copied = copy_of(self.module).cpu().to(dtype)
+            found = units(copied, inputs_of(some_rows(task.x, TRACED), dtype=dtype), drop_constant=True)
+            architecture = Architecture.of(copied, found, inputs_of(first_rows(task.x, EXAMPLE), dtype=dtype))
+            check_head(found.last, task.loss)
+            check_training(architecture, task)
         return replace(self, architecture=architecture), task
 
     def check(self, task: Task, initial: str) -> None:

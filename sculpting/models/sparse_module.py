@@ -224,8 +224,9 @@ class SparseModule:
         parts = x if isinstance(x, tuple) else (x,)
         if len(parts) != len(self.tokens):
             raise ValueError(f"x must be {len(self.tokens)} inputs, as the network was trained on; got {len(parts)}")
-        kinds = [torch.int64 if token else torch.float32 for token in self.tokens]
-        found = [np.array(self._in_order(part)) for part in parts]
+        real = next((part.dtype for part in self.state.values() if part.is_floating_point()), torch.float32)
+        kinds = [torch.int64 if token else real for token in self.tokens]
+        found = [np.asarray(self._in_order(part)).copy() for part in parts]
         whole = [part.dtype.kind in "iub" or bool((part == np.round(part)).all()) for part in found]
         if any(token and not integers for token, integers in zip(self.tokens, whole, strict=True)):
             raise ValueError("x must hold whole numbers where the network takes tokens; got fractions")
@@ -234,7 +235,7 @@ class SparseModule:
     def _in_order(self, part: Any) -> Any:
         """The columns of a data frame in the order of the inputs, where it has their names."""
         columns = [str(name) for name in getattr(part, "columns", ())]
-        named = len(columns) == len(self.input_names) and {*columns} == {*self.input_names}
+        named = bool(columns) and len(columns) == len(self.input_names) and {*columns} == {*self.input_names}
         return part[[part.columns[columns.index(name)] for name in self.input_names]] if named else part
 
     def save(self, path: str | Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch.fx import Node
 
 from ..exporting import exported
 from .carrying import constant_carries
+from .movement import MOVEMENT
 from .rules import OF_UNITS, RULES
 from .settling import settled
 from .shadow import Shadow
@@ -65,7 +67,19 @@ def units(model: nn.Module, example: Any, *, drop_constant: bool = False) -> Uni
     program, copied = exported(model, example)
     trace, inputs, outputs = _traced(program, _names(copied))
     dropped = constant_carries(program, trace.nodes.links, example) if drop_constant else None
-    return settled(trace, inputs, outputs, dict(copied.named_parameters()), dropped)
+    found = settled(trace, inputs, outputs, dict(copied.named_parameters()), dropped)
+    return replace(found, last=_last(program))
+
+
+def _last(program: ExportedProgram) -> str:
+    """The operator that makes the first tensor of the answer, but for movements of data."""
+    node = next(iter(program.graph.output_node().args[0]))
+    while isinstance(node, Node) and node.op == "call_function":
+        name = str(getattr(node.target, "_opname", node.target))
+        if name not in MOVEMENT:
+            return name
+        node = node.args[0]
+    return ""
 
 
 def _traced(program: ExportedProgram, names: Mapping[str, tuple[str, Tensor]]) -> tuple[Trace, list[Tensor], Tensor]:

@@ -202,9 +202,12 @@ class Trace:
         """Unite what a parameter reads and writes with what it did before, axis by axis."""
         known = self.shared.setdefault(use.parameter, {})
         for end in (use.source, use.target):
-            if end is not None:
-                axes = tuple(varies_along(end, axis) for axis in range(end.ndim))
-                self.nodes.unite(known.setdefault(axes, end), end)
+            if end is None:
+                continue
+            axes = tuple(varies_along(end, axis) for axis in range(end.ndim))
+            first = known.setdefault(axes, end)
+            if first is not use.source or end is use.source or _one_to_one(first, end):  # not where a group of a convolution has several
+                self.nodes.unite(first, end)
 
     def read(self, shadow: Shadow, nodes: Tensor) -> Tensor:
         """Nodes that a parameter reads; noted where the value need not be zero."""
@@ -223,6 +226,12 @@ class Trace:
         found[places] = spread
         self.nodes.unite(found[places], spread)
         return found.view(shape)
+
+
+def _one_to_one(first: Tensor, second: Tensor) -> bool:
+    """Whether each node of one meets one node of the other."""
+    pairs = torch.stack([part.flatten() for part in torch.broadcast_tensors(first, second)]).unique(dim=1)
+    return all(len(side.unique()) == pairs.shape[1] for side in pairs)
 
 
 def _axes(elements: Tensor, shape: torch.Size) -> list[int] | None:

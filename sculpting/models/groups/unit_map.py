@@ -120,6 +120,8 @@ class UnitMap:
         Parameters without units, and why.
     stages, blocks : tuples
         The graph of units, in the order of the forward.
+    last : str
+        The operator that makes the answer, but for movements of data.
     """
 
     layers: tuple[UnitLayer, ...]
@@ -131,6 +133,7 @@ class UnitMap:
     free: Mapping[str, str]
     stages: tuple[Stage, ...] = ()
     blocks: tuple[Block, ...] = ()
+    last: str = ""
 
     def __len__(self) -> int:
         return len(self.removable)
