@@ -260,3 +260,40 @@ def test_a_truth_table_is_sculpted_with_ablation_of_edges() -> None:
     assert result.accuracy == 1.0
     assert result.network is not None
     assert bool(((result.network.model()(task.x) > 0) == (task.y > 0.5)).all())
+
+
+class Refusing(nn.Module):
+    """Two values in train mode, or a recurrent layer, which cannot be trained as one of several."""
+
+    def __init__(self, recurrent: bool) -> None:
+        super().__init__()
+        self.inside, self.norm, self.last = nn.Linear(4, 6), nn.LayerNorm(6), nn.Linear(6, 2)
+        self.recurrent = nn.GRU(4, 6, batch_first=True) if recurrent else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.recurrent is not None:
+            return self.last(self.recurrent(x.unsqueeze(1))[0][:, -1])
+        answer = self.last(self.norm(self.inside(x)))
+        return (answer, answer) if self.training else answer
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_a_module_that_cannot_be_trained_is_refused_before_any_training(recurrent: bool) -> None:
+    rows = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match=r"cannot be trained as one of several: a step in train mode raised .*run a cell such as"):
+        sculpt(Refusing(recurrent), (rows, (rows[:, 0] > 0).long()), seeds=1, progress=False)
+
+
+def test_probabilities_are_refused_where_logits_are_meant() -> None:
+    rows = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+    model = nn.Sequential(nn.Linear(4, 6), nn.LayerNorm(6), nn.Linear(6, 1), nn.Sigmoid())
+    with pytest.raises(ValueError, match=r"must return logits for loss 'bce'; got the result of 'sigmoid'. Leave it out"):
+        sculpt(model, (rows, (rows[:, 0] > 0).long()), seeds=1, progress=False)
+
+
+def test_whole_numbers_are_numbers_where_no_index_needs_them() -> None:
+    rows = torch.randint(0, 9, (60, 4), generator=torch.Generator().manual_seed(0))
+    model = nn.Sequential(nn.Linear(4, 6), nn.LayerNorm(6), nn.Linear(6, 2))
+    settings = {"steps": 20, "unit_steps": [], "edge_steps": [0.5], "edge_tries": 1, "min_accuracy": 0.3}
+    result = sculpt(model, (rows, (rows[:, 0] > 4).long()), seeds=1, progress=False, **settings)
+    assert result.network.tokens == (False,)

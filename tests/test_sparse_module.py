@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from module_maps import SmallCNN, map_of_cnn
-from torch import nn
+from torch import Tensor, nn
 
 from sculpting import SparseModule
 from sculpting.models.groups import units
@@ -140,3 +140,41 @@ def test_files_of_chains_and_other_endings_are_refused(tmp_path: Path) -> None:
         SparseModule.load(path)
     with pytest.raises(ValueError, match=r"path must end in .safetensors or have no ending; got .*x.pt"):
         pruned()[1].save(tmp_path / "x.pt")
+
+
+class Statistic(nn.Module):
+    """Its answer depends on the mean of the hidden units, which no parameter reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside, self.last = nn.Linear(4, 6), nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.inside(x).relu()
+        return self.last(hidden) + hidden.mean(1, keepdim=True)
+
+
+def test_a_compact_module_answers_as_the_network_does() -> None:
+    torch.manual_seed(0)
+    module, x = Statistic().eval(), torch.randn(20, 4)
+    masks = {name: torch.ones_like(part, dtype=torch.bool) for name, part in module.named_parameters()}
+    masks["last.weight"][:, :3] = False  # these act through the mean alone
+    masks["inside.weight"][5], masks["inside.bias"][5] = False, False
+    values = {name: part.detach() * masks[name] for name, part in module.named_parameters()}
+    network = SparseModule.of(module, units(module, x), values, masks)
+    removal = network.compact(x)
+    with torch.no_grad():
+        torch.testing.assert_close(removal.module(x), network.model()(x))
+
+
+def test_columns_of_a_frame_are_read_by_their_names() -> None:
+    pandas = pytest.importorskip("pandas")
+    torch.manual_seed(0)
+    module, x = nn.Sequential(nn.Linear(3, 6), nn.LayerNorm(6), nn.Linear(6, 2)).eval(), torch.randn(20, 3)
+    masks = {name: torch.ones_like(part, dtype=torch.bool) for name, part in module.named_parameters()}
+    values = {name: part.detach() for name, part in module.named_parameters()}
+    network = SparseModule.of(module, units(module, x), values, masks, loss="mse", input_names=("a", "b", "c"))
+    frame = pandas.DataFrame(x.numpy(), columns=list("abc"))
+    assert (network.predict(frame) == network.predict(frame[["c", "a", "b"]])).all()
+    with pytest.raises(ValueError, match=r"x must have rows like those that were trained on; got shapes \[\(20, 2\)\]"):
+        network.predict(x[:, :2])

@@ -168,6 +168,9 @@ class Refused(nn.Module):
         (lambda layer, x: layer(x) / 0 * 0, r"must be finite; got 12 NaN"),
         (lambda layer, x: layer(x[:, :3]), r"fails on the example at .*mat1 and mat2 shapes"),
         (lambda layer, x: None, "must return a tensor"),
+        (lambda layer, x: layer(layer(x).mean(1, keepdim=True).expand(-1, 4)), "through 'linear', at .*it reads a sum over units"),
+        (lambda layer, x: layer(x).sum(1, keepdim=True), "the answer must be made of units; got one that is a sum over several"),
+        (lambda layer, x: torch.clamp(layer(x), min=layer(2 * x)), "through 'clamp', at .*it joins several values"),
     ],
 )
 def test_what_cannot_be_followed_is_named(forward: Callable[..., Tensor], match: str) -> None:
@@ -262,3 +265,25 @@ def test_rotary_pairs_are_mixed_and_not_carried() -> None:
 def test_the_documentation_has_the_table_of_rules() -> None:
     page = Path(__file__).parent.parent / "docs" / "any-network.md"
     assert "\n".join(rules_in_words()) in page.read_text(encoding="utf-8")
+
+
+def test_channels_of_a_group_are_not_the_input_that_they_read() -> None:
+    found = units(nn.Sequential(nn.Conv2d(2, 8, 3, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(32, 2)), torch.randn(2, 2, 4, 4))
+    assert [(layer.kind, layer.size) for layer in found.layers] == [("input", 2), ("channel", 8), ("output", 2)]
+
+
+def test_a_stream_from_the_input_to_the_answer_has_both_ends() -> None:
+    class Stream(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(4, 6), nn.Linear(6, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x + self.b(self.a(x).relu())
+
+    assert [stage.kind for stage in units(Stream(), torch.randn(2, 4)).stages] == ["input", "neuron", "output"]
+
+
+@pytest.mark.parametrize(("head", "last"), [(nn.Sigmoid(), "sigmoid"), (nn.Identity(), "linear"), (nn.Flatten(), "linear")])
+def test_the_operator_that_makes_the_answer_is_known(head: nn.Module, last: str) -> None:
+    assert units(nn.Sequential(nn.Linear(4, 2), head), torch.randn(2, 4)).last == last
