@@ -13,7 +13,7 @@ from sculpting.data import Data
 from sculpting.mlp.population import Population
 from sculpting.mlp.training import train
 from sculpting.models.shape import Shape
-from sculpting.narrow import learn, learning
+from sculpting.narrow import chains, learn
 from sculpting.randomness import keys
 from sculpting.settings import RoundSettings
 from sculpting.tasks import mnist_even
@@ -123,7 +123,7 @@ def test_noise_on_the_inputs_is_that_of_the_round(monkeypatch: pytest.MonkeyPatc
         given.append(settings)
         return train(population, data, settings, *arguments, **options)
 
-    monkeypatch.setattr(learning, "train", spy)
+    monkeypatch.setattr(chains, "train", spy)
     ends = [learn(population, data, key, steps=3, batch_size=4, learning_rate=0.01, input_noise=noise).population for noise in (0.0, 0.5)]
     assert [settings.input_noise for settings in given] == [0.0, 0.5]
     assert not torch.equal(ends[0].values, ends[1].values)

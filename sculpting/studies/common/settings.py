@@ -66,6 +66,7 @@ def settings_of(groups: int, **detection: Any) -> dict[str, Any]:
     known = {f"{part}.{name}": value for part, values in defaults().items() for name, value in values.items()}
     # What a None of these stands for.
     usual = {"schedule.unit_steps": UNIT_STEPS, "schedule.edge_steps": EDGE_STEPS, "schedule.dense_rounds": DENSE_ROUNDS}
+    usual["detect_modules.direction"] = "outgoing"  # of chains
     usual |= {"training.steps": {"epochs": EPOCHS, "least": LEAST_STEPS, "most": MOST_STEPS}}
     constants = {"edge_ablation.weakest": WEAKEST, "consensus.closer": CLOSER, "needed_levels": {"cuts": CUTS, "least_gap": LEAST_GAP}}
     changed = {f"detect_modules.{name}": value for name, value in detection.items()}
