@@ -101,7 +101,6 @@ def _shape(x: Shadow, y: Shadow) -> torch.Size:
 def _written(trace: Trace, call: Call, x: Shadow, weight: Shadow) -> Shadow:
     """New units, which read those of ``x`` by the weights; or a mixture of positions, where units do not lie along the contraction."""
     shape = _shape(x, weight)
-    kind = "dense"
     source = None
     if x.elements and x.nodes is None:
         raise call.error("it multiplies two parameters", "Apply them one after the other, or keep their product as one parameter")
@@ -120,7 +119,7 @@ def _written(trace: Trace, call: Call, x: Shadow, weight: Shadow) -> Shadow:
     stacks = weight.shape[:-2]
     name = next(iter(weight.elements)).rpartition(".")[0] or next(iter(weight.elements))
     target = trace.new(call, stacks.numel() * shape[-1], name=name).view(*stacks, 1, shape[-1])
-    trace.use(kind, weight.elements, source, target)
+    trace.use("dense", weight.elements, source, target)
     return Shadow(shape, target.expand(shape))
 
 

@@ -6,7 +6,7 @@ are mostly expanded, so that an axis along which all entries are equal has strid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -61,9 +61,8 @@ class Shadow:
         """Whether no unit and no parameter is in it."""
         return self.nodes is None and not self.elements
 
-    def moved(self, move: object) -> Shadow:
+    def moved(self, move: Callable[..., Tensor]) -> Shadow:
         """The shadow after a movement of data, a function of one tensor."""
-        assert callable(move)
         nodes = None if self.nodes is None else move(self.nodes)
         elements = {name: move(each) for name, each in self.elements.items()}
         shape = nodes.shape if nodes is not None else next(iter(elements.values())).shape
