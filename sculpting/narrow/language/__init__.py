@@ -1,0 +1,1 @@
+"""Language models narrowed to one domain."""

@@ -1,0 +1,308 @@
+"""What a language model can lose: MLP neurons, residual dimensions, and key-value heads with their queries.
+
+G = groups of one layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...models.groups.unit_map import NONE, UnitLayer, UnitMap, Use
+from .norms import is_rms_norm
+from .twin import twin_units
+
+__all__ = ["KINDS", "GroupLayer", "LanguageGroups", "Slice", "language_groups"]
+
+KINDS = ("neurons", "residual", "heads")
+MIXED = "a LayerNorm takes the mean over all of them, so that none can be removed exactly"
+OWN_SIZE = "the class computes the size of a head from the width, so that heads and width cannot change by themselves"
+# A family that fuses its projections must put all queries first, then all keys, then all values.
+ENTWINED = "queries, keys and values of a head lie in one block of a matrix"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Where the groups of a layer lie in a parameter: group g at ``start + g * block ... start + (g + 1) * block`` along ``axis``.
+
+    Attributes
+    ----------
+    parameter : str
+    axis, start, block : int
+    kind : str
+        Of the operator: ``"dense"``, ``"embedding"``, ``"bias"`` or ``"scale"``.
+    reads : bool
+        Whether the operator reads the groups; otherwise it writes them.
+    """
+
+    parameter: str
+    axis: int
+    start: int
+    block: int
+    kind: str
+    reads: bool
+
+
+@dataclass(frozen=True)
+class GroupLayer:
+    """Groups that are numbered through: the neurons of an MLP, the heads of an attention, or the dimensions of the residual stream.
+
+    Attributes
+    ----------
+    name : str
+        The module that they come from.
+    kind : {"neurons", "residual", "heads"}
+    size : int
+        G.
+    slices : tuple of Slice
+        All that belongs to the groups. A neuron has its row of the gate, its row of the up projection, and its column of the down
+        projection; a key-value head has its keys, values and queries, and what reads its values.
+    """
+
+    name: str
+    kind: str
+    size: int
+    slices: tuple[Slice, ...]
+
+    @property
+    def norms(self) -> tuple[str, ...]:
+        """The norms whose gains belong to the groups, in the order of the forward."""
+        return tuple(dict.fromkeys(s.parameter.rpartition(".")[0] for s in self.slices if s.kind == "scale"))
+
+    def modules(self, *, reads: bool) -> tuple[str, ...]:
+        """The modules that read the groups, or those that write them, without norms."""
+        return tuple(dict.fromkeys(s.parameter.rpartition(".")[0] for s in self.slices if s.reads is reads and s.kind in KEEPERS))
+
+    def block(self, module: str) -> int:
+        """How many entries a group has in what a module reads."""
+        return next(s.block for s in self.slices if s.parameter.rpartition(".")[0] == module and s.reads)
+
+
+KEEPERS = ("dense", "embedding")
+
+
+@dataclass(frozen=True)
+class LanguageGroups:
+    """The groups of a language model.
+
+    Attributes
+    ----------
+    layers : tuple of GroupLayer
+        The residual stream first where it can be pruned, then layer by layer.
+    missing : mapping of kind to str
+        Kinds that this architecture cannot lose, and why.
+    """
+
+    layers: tuple[GroupLayer, ...]
+    missing: Mapping[str, str]
+
+    def of(self, kind: str) -> tuple[GroupLayer, ...]:
+        """The layers of groups of one kind.
+
+        Raises
+        ------
+        ValueError
+            When the architecture has none, with the reason.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {list(KINDS)}; got {kind!r}")
+        if kind in self.missing:
+            raise ValueError(f"{kind} cannot be pruned in this architecture: {self.missing[kind]}")
+        return tuple(layer for layer in self.layers if layer.kind == kind)
+
+    def __str__(self) -> str:
+        lines = []
+        for kind in KINDS:
+            sizes = [layer.size for layer in self.layers if layer.kind == kind]
+            lines.append(f"{kind}: {sum(sizes):,} in {len(sizes)} layers" if sizes else f"{kind}: none, {self.missing[kind]}")
+        return "\n".join(lines)
+
+
+def language_groups(model: Any) -> LanguageGroups:
+    """The groups of a ``transformers`` model for language, by its structure.
+
+    The units of a small model of the same class are found by :func:`sculpting.models.groups.units`. Their places in the parameters are
+    then scaled to the size of ``model``. Nothing is read from the names of classes or parameters.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        A decoder, such as Llama, Mistral, Qwen2, Qwen3, Gemma, GPT-2 or GPT-NeoX. It is not changed.
+
+    Returns
+    -------
+    LanguageGroups
+
+    Raises
+    ------
+    ValueError
+        When the model cannot be followed; the text names the module or the line.
+
+    Examples
+    --------
+    >>> from transformers import LlamaConfig, LlamaForCausalLM
+    >>> sizes = dict(hidden_size=24, intermediate_size=20, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=2)
+    >>> print(language_groups(LlamaForCausalLM(LlamaConfig(vocab_size=50, **sizes))))
+    neurons: 20 in 1 layers
+    residual: 24 in 1 layers
+    heads: 2 in 1 layers
+    """
+    small, found = twin_units(model)
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.named_parameters()}
+    if small.keys() != shapes.keys():
+        other = sorted(small.keys() ^ shapes.keys())[0]
+        raise ValueError(
+            f"the model must have the parameters of its class, {type(model).__name__}; got {other!r} in one of the two. "
+            "Merge adapters and unwrap the model first"
+        )
+    scaled = _Scaled(small, shapes, found)
+    layers, missing = [], {}
+    for kind, of_kind in (("residual", _residual), ("neurons", _neurons), ("heads", _heads)):
+        try:
+            layers += of_kind(scaled, model)
+        except _MissingError as reason:
+            missing[kind] = str(reason)
+    if "neurons" in missing:
+        raise ValueError(f"{type(model).__name__} must have an MLP whose neurons can be told apart; got none: {missing['neurons']}")
+    return LanguageGroups(tuple(layers), missing)
+
+
+class _MissingError(Exception):
+    """Why an architecture cannot lose groups of a kind."""
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """A run of places of an axis that belong to one layer of units: their numbers within it, in the small model."""
+
+    use: Use
+    axis: int
+    start: int
+    numbers: Tensor
+    reads: bool
+
+
+@dataclass(frozen=True)
+class _Scaled:
+    """The units of the small model, and the shapes of the large one."""
+
+    small: Mapping[str, tuple[int, ...]]
+    shapes: Mapping[str, tuple[int, ...]]
+    units: UnitMap
+
+    def segments(self, layer: UnitLayer) -> list[_Segment]:
+        """All runs of places that belong to a layer of units, each once."""
+        found: dict[tuple[str, int, int], _Segment] = {}
+        for use in self.units.uses:
+            for reads, ends in ((True, use.source), (False, use.target)):
+                if ends is not None and use.parameter in self.small:
+                    for segment in _runs(use, ends, reads, layer):
+                        found.setdefault((use.parameter, segment.axis, segment.start), segment)
+        return list(found.values())
+
+    def slice(self, segment: _Segment, start: int, length: int, groups: int) -> tuple[int, Slice]:
+        """Part of a segment as a slice of the large model, and how many groups it has there.
+
+        ``groups`` is the number of groups where it stays the same, as that of heads does, and 0 where a place is a group.
+        """
+        name, axis = segment.use.parameter, segment.axis
+        small, large = self.small[name][axis], self.shapes[name][axis]
+        first, whole = (segment.start + start) * large / small, length * large / small
+        count = groups or whole
+        if first % 1 or whole % 1 or (groups and whole % groups):
+            raise _MissingError(f"{name} of shape {self.shapes[name]} is not divided as in a model of other widths")
+        return int(count), Slice(name, axis, int(first), int(whole // count), segment.use.kind, segment.reads)
+
+
+def _runs(use: Use, ends: Tensor, reads: bool, layer: UnitLayer) -> Iterator[_Segment]:
+    """The runs of places of a use that belong to a layer."""
+    axes = [axis for axis, size in enumerate(ends.shape) if size > 1]
+    inside = (ends >= layer.first) & (ends < layer.first + layer.size) & (ends != NONE)
+    if not bool(inside.any()):
+        return
+    if len(axes) != 1:
+        raise _MissingError(f"{use.parameter} does not have one unit a row or column")
+    numbers, here = ends.flatten(), inside.flatten()
+    edges = torch.nonzero(torch.diff(here.int(), prepend=torch.zeros(1), append=torch.zeros(1))).flatten().tolist()
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        yield _Segment(use, axes[0], first, numbers[first:last] - layer.first, reads)
+
+
+def _each_place(scaled: _Scaled, layer: UnitLayer, kind: str) -> GroupLayer:
+    """A layer of units of which each is a group: its numbers count up, once or several times in a segment."""
+    slices, sizes = [], set()
+    for segment in scaled.segments(layer):
+        if not torch.equal(segment.numbers, torch.arange(len(segment.numbers)) % layer.size):
+            raise _MissingError(f"{segment.use.parameter} has them in another order")
+        for start in range(0, len(segment.numbers), layer.size):
+            size, found = scaled.slice(segment, start, layer.size, 0)
+            slices.append(found)
+            sizes.add(size)
+    if len(sizes) != 1:
+        raise _MissingError(f"{layer.name} has them {' and '.join(map(str, sorted(sizes))) or 'nowhere'}")
+    return GroupLayer(layer.name, kind, sizes.pop(), tuple(slices))
+
+
+def _residual(scaled: _Scaled, model: Any) -> list[GroupLayer]:
+    known = [layer for layer in scaled.units.layers if layer.kind == "residual"]
+    if len(known) != 1:
+        raise _MissingError(f"it has {len(known)} residual streams")
+    found = _each_place(scaled, known[0], "residual")
+    if not all(is_rms_norm(model.get_submodule(name)) for name in found.norms):
+        raise _MissingError(MIXED)
+    if getattr(model.config, "head_dim", None) is None:
+        raise _MissingError(OWN_SIZE)
+    return [found]
+
+
+def _neurons(scaled: _Scaled, model: Any) -> list[GroupLayer]:
+    known = [layer for layer in scaled.units.layers if layer.kind == "neuron"]
+    if not known or not all(bool(scaled.units.zero[layer.first]) for layer in known):
+        raise _MissingError("it has none" if not known else "their activation is not 0 at 0")
+    return [_each_place(scaled, layer, "neurons") for layer in known]
+
+
+def _heads(scaled: _Scaled, model: Any) -> list[GroupLayer]:
+    config = model.config
+    if getattr(config, "head_dim", None) is None:
+        raise _MissingError(OWN_SIZE)
+    heads = int(config.num_attention_heads)
+    groups = int(getattr(config, "num_key_value_heads", None) or heads)
+    found, queries = [], None
+    for layer in scaled.units.layers:
+        if layer.kind == "query-key":
+            queries = layer
+        elif layer.kind == "value" and queries is not None:
+            slices = [_head_slice(scaled, segment, groups) for segment in scaled.segments(layer)]
+            for segment in scaled.segments(queries):
+                slices += _query_slices(scaled, segment, heads, groups)
+            found.append(GroupLayer(layer.name, "heads", groups, tuple(slices)))
+    if not found:
+        raise _MissingError("it has no attention whose values can be told apart")
+    return found
+
+
+def _head_slice(scaled: _Scaled, segment: _Segment, groups: int) -> Slice:
+    numbers = segment.numbers
+    per_head = (int(numbers.max()) + 1) // groups
+    if not torch.equal(numbers // per_head, torch.arange(len(numbers)) * groups // len(numbers)):
+        raise _MissingError(ENTWINED)
+    return scaled.slice(segment, 0, len(numbers), groups)[1]
+
+
+def _query_slices(scaled: _Scaled, segment: _Segment, heads: int, groups: int) -> list[Slice]:
+    """All queries, all keys, or queries and then keys, of one matrix."""
+    length = len(segment.numbers)
+    size = length // (heads + groups)
+    whole = scaled.small[segment.use.parameter][segment.axis]
+    if whole in (length, length + groups * size) and length == size * (heads + groups) and whole != length:
+        parts = [(0, heads * size), (heads * size, groups * size)]
+    elif whole == length and length % groups == 0:
+        parts = [(0, length)]
+    else:
+        raise _MissingError(ENTWINED)
+    return [scaled.slice(segment, start, part, groups)[1] for start, part in parts]

@@ -1,0 +1,71 @@
+"""Sums over the groups of a layer, and factors for them: what scores, the group lasso and masks have in common.
+
+G = groups of one layer, B = entries of a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .groups import GroupLayer, Slice
+
+__all__ = ["all_alive", "group_sums", "parameters_of", "scale_groups", "view_of", "without"]
+
+
+def parameters_of(model: Any) -> dict[str, Tensor]:
+    """All parameters by their first name."""
+    return dict(model.named_parameters())
+
+
+def view_of(tensor: Tensor, where: Slice, size: int) -> Tensor:
+    """The part of a tensor where the groups of a slice lie, as ``(G, B, the other axes)``; it shares memory with the tensor."""
+    return tensor.narrow(where.axis, where.start, size * where.block).movedim(where.axis, 0).unflatten(0, (size, where.block))
+
+
+def group_sums(layer: GroupLayer, tensors: Mapping[str, Tensor]) -> Tensor:
+    """The sum over all elements of each group, float32 ``(G,)``; parameters that are not among ``tensors`` count as 0.
+
+    An element that lies in two slices, as of one tensor that both reads and writes, is counted twice.
+    """
+    parts = [view_of(tensors[s.parameter], s, layer.size).float().flatten(1).sum(1) for s in layer.slices if s.parameter in tensors]
+    return torch.stack(parts).sum(0)
+
+
+@torch.no_grad()
+def scale_groups(model: Any, layer: GroupLayer, factors: Tensor) -> None:
+    """Multiply all that belongs to each group by its factor, ``(G,)``, in place."""
+    known = parameters_of(model)
+    for where in layer.slices:
+        view = view_of(known[where.parameter], where, layer.size)
+        view.mul_(factors.to(view).view(-1, *(1 for _ in view.shape[1:])))
+
+
+def all_alive(layers: Sequence[GroupLayer]) -> list[Tensor]:
+    """Masks in which every group of each layer is alive: bool ``(G,)`` each."""
+    return [torch.ones(layer.size, dtype=torch.bool) for layer in layers]
+
+
+@contextmanager
+def without(model: Any, layers: Sequence[GroupLayer], alive: Sequence[Tensor]) -> Iterator[None]:
+    """Set all that belongs to dead groups to zero, and back to what it was at the end."""
+    known = parameters_of(model)
+    saved: list[tuple[Tensor, Tensor, Tensor]] = []
+    with torch.no_grad():
+        for layer, mask in zip(layers, alive, strict=True):
+            dead = torch.nonzero(~mask).flatten()
+            for where in layer.slices if len(dead) else ():
+                view = view_of(known[where.parameter], where, layer.size)
+                places = dead.to(view.device)
+                saved.append((view, places, view[places].clone()))
+                view[places] = 0
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for view, places, values in reversed(saved):
+                view[places] = values
