@@ -40,14 +40,16 @@ def uneven_class(base: type) -> Any:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     known: Any = base.config_class  # type: ignore[attr-defined]
-    config = type(f"Uneven{known.__name__}", (known,), {"model_type": PREFIX + known.model_type, "__module__": __name__, "shapes": None})
+    config: Any = type(
+        f"Uneven{known.__name__}", (known,), {"model_type": PREFIX + known.model_type, "__module__": __name__, "shapes": None}
+    )
 
     def build(self: Any, given: Any) -> None:
-        super(model, self).__init__(given)  # type: ignore[misc, arg-type]
+        super(model, self).__init__(given)
         for name, shape in (given.shapes or {}).items():
             _resize(self, name, shape)
 
-    model = type(f"Uneven{base.__name__}", (base,), {"config_class": config, "__init__": build, "__module__": __name__})
+    model: Any = type(f"Uneven{base.__name__}", (base,), {"config_class": config, "__init__": build, "__module__": __name__})
     AutoConfig.register(config.model_type, config, exist_ok=True)
     AutoModelForCausalLM.register(config, model, exist_ok=True)
     return model
@@ -56,7 +58,7 @@ def uneven_class(base: type) -> Any:
 def _resize(model: nn.Module, name: str, shape: Sequence[int]) -> None:
     """Give a parameter another shape, with fresh initial weights; the sizes that an ``nn.Linear`` remembers follow."""
     path, _, key = name.rpartition(".")
-    owner = model.get_submodule(path)
+    owner: Any = model.get_submodule(path)
     before = getattr(owner, key)
     bound = 1 / max(shape[-1], 1) ** 0.5
     setattr(owner, key, nn.Parameter(torch.empty(tuple(shape), dtype=before.dtype, device=before.device).uniform_(-bound, bound)))
