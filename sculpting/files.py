@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["check_folder", "write_file"]
+__all__ = ["check_folder", "write_file", "written_whole"]
 
 
 def check_folder(folder: str | Path, what: str) -> None:
@@ -19,12 +21,19 @@ def check_folder(folder: str | Path, what: str) -> None:
 
 def write_file(path: str | Path, content: bytes) -> Path:
     """Write to a temporary file beside ``path``, then rename it. Missing folders are created. Returns the path."""
+    with written_whole(path) as part:
+        part.write_bytes(content)
+    return Path(path)
+
+
+@contextmanager
+def written_whole(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` to write to; the file there is renamed at the end, and deleted after an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
-        part.write_bytes(content)
+        yield part
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    return path

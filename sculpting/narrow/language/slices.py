@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .groups import GroupLayer, Slice
 
-__all__ = ["all_alive", "group_sums", "parameters_of", "scale_groups", "view_of", "without"]
+__all__ = ["all_alive", "group_sums", "parameters_of", "scale_groups", "view_of", "wide", "without"]
 
 
 def parameters_of(model: Any) -> dict[str, Tensor]:
@@ -27,12 +27,17 @@ def view_of(tensor: Tensor, where: Slice, size: int) -> Tensor:
     return tensor.narrow(where.axis, where.start, size * where.block).movedim(where.axis, 0).unflatten(0, (size, where.block))
 
 
+def wide(tensor: Tensor) -> Tensor:
+    """The tensor in float32 where it has fewer bits."""
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
 def group_sums(layer: GroupLayer, tensors: Mapping[str, Tensor]) -> Tensor:
-    """The sum over all elements of each group, float32 ``(G,)``; parameters that are not among ``tensors`` count as 0.
+    """The sum over all elements of each group, at least float32 ``(G,)``; parameters that are not among ``tensors`` count as 0.
 
     An element that lies in two slices, as of one tensor that both reads and writes, is counted twice.
     """
-    parts = [view_of(tensors[s.parameter], s, layer.size).float().flatten(1).sum(1) for s in layer.slices if s.parameter in tensors]
+    parts = [wide(view_of(tensors[s.parameter], s, layer.size)).flatten(1).sum(1) for s in layer.slices if s.parameter in tensors]
     return torch.stack(parts).sum(0)
 
 
