@@ -39,36 +39,40 @@ def english_documents() -> Iterator[Document]:
     """The topics of Python's ``help()``, then the licences of the interpreter and of the packages installed beside it.
 
     They are written for people and in no file of the Python domain. Docstrings would be more text, but they are inside the Python files:
-    used as English they would be a leak between the domains. The licences depend on the packages that are installed; of licences that
-    differ in white space alone the first is kept.
+    used as English they would be a leak between the domains. Licences depend on the packages that are installed. Of texts that differ in
+    white space alone the first is kept.
 
     Examples
     --------
     >>> next(english_documents()).name.startswith("topic ")
     True
     """
-    from pydoc_data.topics import topics
-
-    yield from (Document(f"topic {name}", text) for name, text in sorted(topics.items()))
     seen = set()
-    for name, path in _licences():
-        text = decoded(path) if path.is_file() else None
-        words = tuple(text.split()) if text else ()
-        if text and words and words not in seen:
+    for document in (*_topics(), *_licences()):
+        words = " ".join(document.text.split())
+        if words not in seen:
             seen.add(words)
-            yield Document(name, text)
+            yield document
 
 
 DOMAINS = {"english": english_documents, "python": python_documents}
 
 
-def _licences() -> Iterator[tuple[str, Path]]:
-    """Names and paths of licences; some paths may no longer exist."""
-    for folder in (Path(sysconfig.get_paths()["stdlib"]), Path(sys.base_prefix)):
-        yield from ((f"licence python/{path.name}", path) for path in sorted(folder.glob("LICENSE*")))
+def _topics() -> Iterator[Document]:
+    from pydoc_data.topics import topics
+
+    return (Document(f"topic {name}", text) for name, text in sorted(topics.items()) if text.strip())
+
+
+def _licences() -> Iterator[Document]:
     found: dict[str, Path] = {}
+    for folder in (Path(sysconfig.get_paths()["stdlib"]), Path(sys.base_prefix)):
+        found |= {f"licence python/{path.name}": path for path in folder.glob("LICENSE*")}
     for package in importlib.metadata.distributions():
-        for path in package.files or []:
-            if LICENCE.match(path.name) and any(part.endswith((".dist-info", ".egg-info")) for part in path.parts):
-                found.setdefault(f"licence {path.as_posix()}", Path(str(path.locate())))
-    yield from sorted(found.items())
+        for file in package.files or []:
+            if LICENCE.match(file.name) and any(part.endswith((".dist-info", ".egg-info")) for part in file.parts):
+                found.setdefault(f"licence {file.as_posix()}", Path(str(file.locate())))
+    for name, path in sorted(found.items()):
+        text = decoded(path) if path.is_file() else None  # a package may list files that are gone
+        if text and text.strip():
+            yield Document(name, text)

@@ -59,6 +59,8 @@ def similar_pairs(texts: Sequence[str], similarity: float = 0.8) -> Pairs:
     >>> similar_pairs(["One two.", "a b c d e f g", "One\\ntwo.", "A b c d e f h"], similarity=0.5).tolist()
     [[0, 2], [1, 3]]
     """
+    if not texts:
+        return np.empty((0, 2), dtype=np.int64)
     first: dict[bytes, int] = {}
     same = [(first.setdefault(digest(text), place), place) for place, text in enumerate(texts)]
     different = np.array(list(first.values()), dtype=np.int64)
