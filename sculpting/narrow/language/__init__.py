@@ -1,1 +1,1 @@
-"""Language models narrowed to one domain."""
+"""Language models narrowed to one domain of text."""

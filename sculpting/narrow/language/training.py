@@ -22,7 +22,7 @@ from .checkpointing import Saved, identity_of, read_checkpoint, write_checkpoint
 from .groups import GroupLayer
 from .lasso import LassoPenalty, shrink
 from .loss import distilled_loss, evaluated, next_token_loss
-from .tokens import PackedWindows
+from .windows import PackedWindows
 
 __all__ = ["CurvePoint", "LanguageTraining", "TrainedLanguage", "train_language"]
 

@@ -1,0 +1,117 @@
+"""What ``narrow_language`` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .training import CurvePoint
+
+__all__ = ["LanguageResult", "Phase", "SparsityPoint"]
+
+
+class SparsityPoint(NamedTuple):
+    """The loss in nats a token when a fraction of all neurons is zero, without any training; ``forget`` is NaN where there is none."""
+
+    sparsity: float
+    keep: float
+    forget: float
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A model at the end of a phase.
+
+    Attributes
+    ----------
+    name : str
+        ``"model"``, ``"group-lasso"``, ``"pruned"``, ``"recovered"``, ``"distilled"``, ``"scratch"``, ``"revived"``; ``"control"`` is the
+        model that was trained on the same text without pruning, and ``"control revived"`` that one after the same training on what was
+        to be forgotten.
+    parameters : int
+        Of the model, each shared one once.
+    tokens : int
+        Training tokens so far on the text to keep, those that were scored included; in a revival those on the text to forget.
+    keep, forget : float
+        The loss on test windows, in nats a token; NaN without ``forget``.
+    curve : tuple of CurvePoint
+        Evaluations on validation windows during the training of the phase.
+    tokens_per_second : float
+    """
+
+    name: str
+    parameters: int
+    tokens: int
+    keep: float
+    forget: float
+    curve: tuple[CurvePoint, ...] = ()
+    tokens_per_second: float = float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class LanguageResult:
+    """A narrow language model, and what each phase cost and forgot.
+
+    Attributes
+    ----------
+    model : transformers.PreTrainedModel
+        An ordinary model: ``save_pretrained``, ``generate``.
+    method : str
+    phases : tuple of Phase
+    frontier : tuple of SparsityPoint
+        Loss against sparsity of the model by the scores of this method, before any training; empty for models that are trained from
+        initial weights.
+    settings : mapping of str to plain values
+    notes : tuple of str
+        What stays in the model beside what was asked for.
+    """
+
+    model: Any
+    method: str
+    phases: tuple[Phase, ...]
+    frontier: tuple[SparsityPoint, ...]
+    settings: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+    def phase(self, name: str) -> Phase:
+        """The phase of a name.
+
+        Raises
+        ------
+        KeyError
+            When there is none; the text has the known names.
+        """
+        for each in self.phases:
+            if each.name == name:
+                return each
+        raise KeyError(f"name must be one of {[each.name for each in self.phases]}; got {name!r}")
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the model."""
+        return int(self.model.num_parameters())
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The phases as rows of a table."""
+        names = ("name", "parameters", "tokens", "keep", "forget", "tokens_per_second")
+        return [{name: getattr(each, name) for name in names} for each in self.phases]
+
+    def __str__(self) -> str:
+        lines = [f"{self.method}: {self.parameters:,} parameters", f"{'phase':16}  {'parameters':>13}  {'tokens':>11}    keep  forget"]
+        lines += [f"{p.name:16}  {p.parameters:13,}  {p.tokens:11,}  {p.keep:6.3f}  {p.forget:6.3f}" for p in self.phases]
+        return "\n".join([*lines, *self.notes])
+
+    def report(self, folder: str | Path) -> tuple[Path, ...]:
+        """Write a table, the settings, and pictures of loss against sparsity and of the loss in training.
+
+        Returns
+        -------
+        tuple of Path
+            ``report.md``, ``settings.json`` and ``curves.svg`` in the folder, which is created.
+        """
+        from .report import write_language_report
+
+        return write_language_report(self, folder)
