@@ -64,7 +64,9 @@ def _curves(result: LanguageResult) -> bytes:
     for phase in trained:
         for name in phase.curve[0].losses:
             points = [(p.tokens, p.losses[name]) for p in phase.curve]
-            right.plot(*zip(*points, strict=True), color=COLOURS[name], linestyle=STYLES.get(phase.name, "-"), label=f"{phase.name}, {name}")
+            right.plot(
+                *zip(*points, strict=True), color=COLOURS[name], linestyle=STYLES.get(phase.name, "-"), label=f"{phase.name}, {name}"
+            )
     right.set(xlabel="training tokens", ylabel="loss (nats a token)", title="In training")
     for axes in (left, right):
         _finish(axes)

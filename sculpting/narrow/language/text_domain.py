@@ -75,7 +75,9 @@ def text_domain(
     ValueError
         When the source has no text, or too little for one window of each part.
     """
-    return _domain(_named(source), split_documents(read_documents(source, limit=limit), seed=seed), tokenizer, length, held_out, seed, cache)
+    return _domain(
+        _named(source), split_documents(read_documents(source, limit=limit), seed=seed), tokenizer, length, held_out, seed, cache
+    )
 
 
 def two_domains(
@@ -88,15 +90,15 @@ def two_domains(
     if read[0] is not None and read[1] is not None:
         check_disjoint(read[0], read[1])
     found = [
-        each if documents is None else _domain(_named(each), split_documents(documents, seed=seed), tokenizer, length, held_out, seed, cache)
+        each
+        if documents is None
+        else _domain(_named(each), split_documents(documents, seed=seed), tokenizer, length, held_out, seed, cache)
         for each, documents in zip((keep, forget), read, strict=True)
     ]
     return found[0], found[1]
 
 
-def _domain(
-    name: str, split: Split, tokenizer: Any, length: int, held_out: int, seed: int, cache: str | Path | None
-) -> TextDomain:
+def _domain(name: str, split: Split, tokenizer: Any, length: int, held_out: int, seed: int, cache: str | Path | None) -> TextDomain:
     train = tokenized(split.train, tokenizer, cache=cache)
     parts = [_some(tokenized(part, tokenizer, cache=cache), length, held_out, seed) for part in (split.validation, split.test)]
     return TextDomain(name, PackedWindows(train, length), parts[0], parts[1], bytes_per_token(split.train, train))
@@ -113,5 +115,3 @@ def _named(source: Any) -> str:
     if isinstance(source, (str, Path)):
         return Path(str(source)).name
     return "texts"
-
-
