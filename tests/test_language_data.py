@@ -47,6 +47,9 @@ def names(documents: tuple[Document, ...]) -> list[str]:
 def test_a_folder_gives_its_files_of_text_in_the_order_of_their_names(tmp_path: Path) -> None:
     for name, content in {
         "b.txt": b"second",
+        "d/x.txt": b"a folder",
+        "a/c/x.txt": b"a folder in a folder",
+        "b/x.txt": b"another folder",
         "a/z.md": b"\xef\xbb\xbfna\xc3\xafve",
         "a/a.rst": b"third",
         "c": b"last, without a suffix",
@@ -58,11 +61,11 @@ def test_a_folder_gives_its_files_of_text_in_the_order_of_their_names(tmp_path: 
         "empty.txt": b"",
         "white.txt": b" \n\t",
     }.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_bytes(content)
     found = read_documents(tmp_path)
-    assert names(found) == ["b.txt", "c", "a/a.rst", "a/z.md"]
-    assert [each.text for each in found] == ["second", "last, without a suffix", "third", "naïve"]
+    assert names(found) == ["b.txt", "c", "a/a.rst", "a/z.md", "a/c/x.txt", "b/x.txt", "d/x.txt"]
+    assert [each.text for each in found[:4]] == ["second", "last, without a suffix", "third", "naïve"]
     assert read_documents(str(tmp_path), limit=3) == found[:3]
 
 
@@ -251,12 +254,12 @@ def test_documents_linked_through_another_stay_together() -> None:
 
 def test_a_split_follows_the_seed_and_not_the_order() -> None:
     documents = corpus(60)
-    documents.append(near(documents[0], "near"))
-    first = part_of(split_documents(documents, seed=3))
+    documents += [near(each, f"{each.name} near") for each in documents if len(each.text.split()) > 50]
     shuffled = random.Random(1).sample(documents, len(documents))
-    again = split_documents(shuffled, seed=3)
-    assert part_of(again) == first
-    assert names(again.train) == [each.name for each in shuffled if first[each.name] == "train"]
+    for seed in range(3):
+        first, again = part_of(split_documents(documents, seed=seed)), split_documents(shuffled, seed=seed)
+        assert part_of(again) == first
+        assert names(again.train) == [each.name for each in shuffled if first[each.name] == "train"]
     assert len({tuple(sorted(part_of(split_documents(documents, seed=seed)).items())) for seed in range(5)}) == 5
 
 
@@ -402,11 +405,12 @@ def test_tokens_come_from_the_cache_unless_it_is_broken_or_something_changed(tok
     merged = [Document("one", documents[0].text + documents[1].text), *documents[2:]]
     assert torch.equal(tokenized(merged, Counted(), cache=cache), tokenized(merged, tokenizer))
     another = train_tokenizer(corpus(20), vocabulary=280)
+    assert torch.equal(tokenized(documents, tokenizer, cache=cache), expected)
     assert torch.equal(tokenized(documents, another, cache=cache), tokenized(documents, another))
-    assert len([*cache.iterdir()]) == 5
+    assert len([*cache.iterdir()]) == 6
     another.backend_tokenizer.enable_truncation(3)  # a setting of a call, not of the tokenizer
     assert torch.equal(tokenized(documents, another, cache=cache), tokenized(documents, another))
-    assert len([*cache.iterdir()]) == 5
+    assert len([*cache.iterdir()]) == 6
 
 
 def test_what_cannot_be_tokenized_is_refused(tokenizer: Any, tmp_path: Path) -> None:
