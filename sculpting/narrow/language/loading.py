@@ -87,7 +87,8 @@ def _from_gguf(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
     config = read.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    model = type(read)(config).to(dtype)
+    model: Any = type(read)(config)
+    model.to(dtype)
     model.load_state_dict(read.state_dict())
     return model.eval(), tokenizer
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -184,23 +185,23 @@ class _Run:
     def _alive(self, model: Any, whole: LanguageGroups, groups: LanguageGroups, part: float, *, first: bool) -> list[Tensor]:
         """Which groups are left after a part of all rounds."""
         known = self.known
+        wanted = {kind: getattr(known, field) for kind, field in KIND_OF.items()}
+        kinds = [kind for kind in KIND_OF if wanted[kind] or (kind == "neurons" and first)]
+        scored = [layer for kind in kinds for layer in groups.of(kind)]
+        scores = dict(zip((layer.name for layer in scored), self._scores(model, scored), strict=True))
         alive = dict(zip((layer.name for layer in groups.layers), all_alive(groups.layers), strict=True))
-        for kind, field in KIND_OF.items():
-            wanted = getattr(known, field)
-            if not wanted and not (kind == "neurons" and first):
-                continue
-            layers, before = groups.of(kind), sum(layer.size for layer in whole.of(kind))
-            scores = self._scores(model, layers)
+        for kind in kinds:
+            layers = groups.of(kind)
+            own = [scores[layer.name] for layer in layers]
             if kind == "neurons" and first and known.sparsities:
                 forget = None if self.forget is None else self.forget.validation
-                self.frontier = sparsity_curve(model, layers, scores, self.keep.validation, forget, known.sparsities)
-            left = before * (1 - wanted) ** part
+                self.frontier = sparsity_curve(model, layers, own, self.keep.validation, forget, known.sparsities)
+            left = sum(layer.size for layer in whole.of(kind)) * (1 - wanted[kind]) ** part
             now = max(0.0, 1 - left / sum(layer.size for layer in layers))
-            masks = lowest_groups(scores, min(now, 1 - 1e-9), scope=known.scope)
-            alive.update(zip((layer.name for layer in layers), masks, strict=True))
+            alive.update(zip((layer.name for layer in layers), lowest_groups(own, now, scope=known.scope), strict=True))
         return [alive[layer.name] for layer in groups.layers]
 
-    def _scores(self, model: Any, layers: tuple[GroupLayer, ...]) -> list[Tensor]:
+    def _scores(self, model: Any, layers: Sequence[GroupLayer]) -> list[Tensor]:
         """Scores on the first windows of the order in which the text is trained on; those count as used where they are read."""
         known = self.known
         score = known.score

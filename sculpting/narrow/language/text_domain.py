@@ -85,7 +85,8 @@ def two_domains(
     cache: str | Path | None = None,
 ) -> tuple[TextDomain, TextDomain | None]:  # fmt: skip
     """Two domains that share no document; each is a source, or a :class:`TextDomain` of windows of ``length``."""
-    check_vocabulary(tokenizer, vocabulary_size)
+    if tokenizer is not None:
+        check_vocabulary(tokenizer, vocabulary_size)
     read = [None if isinstance(each, TextDomain) or each is None else read_documents(each, limit=limit) for each in (keep, forget)]
     if read[0] is not None and read[1] is not None:
         check_disjoint(read[0], read[1])

@@ -78,7 +78,7 @@ class LanguageTraining:
         optional = {} if self.windows_at_once is None else {"windows_at_once": self.windows_at_once}
         check_counts(tokens=self.tokens, batch_size=self.batch_size, every=self.every, **optional)
         check_amounts(learning_rate=self.learning_rate, weight_decay=self.weight_decay, clip=self.clip)
-        check_choice("precision", self.precision, PRECISIONS)
+        check_choice("precision", self.precision, tuple(PRECISIONS))
         check_choice("select", self.select, ("last", "best"))
         if not 0 <= self.warm_up <= 1 or not 0 <= self.mixing <= 1 or not self.temperature > 0:
             raise ValueError(
@@ -202,7 +202,7 @@ class _Trainer:
         self.at_once = min(settings.windows_at_once or share, share)
         self.notes: list[str] = []
         self.curve: list[CurvePoint] = []
-        self.best: dict[str, Tensor] | None = None
+        self.best: Mapping[str, Tensor] | None = None
 
     def run(self, progress: Progress) -> TrainedLanguage:
         first = self._resume()
