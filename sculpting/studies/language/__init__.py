@@ -1,0 +1,1 @@
+"""Language models narrowed to Python code: a real one, and one that is trained here."""
