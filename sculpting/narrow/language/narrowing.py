@@ -104,13 +104,12 @@ def narrow_language(
 
 
 def settings_of(given: dict[str, Any]) -> LanguageSettings:
-    """Settings from the fields of both classes; ``seed`` is one for both."""
+    """Settings from the fields of both classes; ```seed`` is one for both."""
     own, training = ({field.name for field in fields(kind)} for kind in (LanguageSettings, LanguageTraining))
     if unknown := sorted(given.keys() - own - training):
         raise TypeError(f"settings must be fields of LanguageSettings or LanguageTraining, {sorted(own | training)}; got {unknown[0]!r}")
     known = LanguageSettings(**{name: value for name, value in given.items() if name in own})
-    rest = {name: value for name, value in given.items() if name in training}
-    return replace(known, training=replace(known.training, **{"seed": known.seed, **rest}))
+    return replace(known, training=replace(known.training, **{name: value for name, value in given.items() if name in training}))
 
 
 def sparsity_curve(

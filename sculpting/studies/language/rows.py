@@ -10,10 +10,11 @@ from ...store import Row
 __all__ = ["COLUMNS", "PARTS", "row"]
 
 # What the parts of the study are about.
-PARTS = ("sparsity", "recovery", "agreement", "overlap", "target", "lasso", "modules")
+PARTS = ("base", "sparsity", "recovery", "agreement", "overlap", "target", "lasso", "forgetting", "modules")
 COLUMNS = (
     "scale", "part", "method", "phase", "sparsity", "seed", "parameters", "tokens", "keep", "forget", "target", "reached",
-    "zeros", "pearson", "pearson_log", "spearman", "top_fifth", "count", "modules", "modularity", "null", "stability", "seconds",
+    "zeros", "pearson", "pearson_log", "spearman", "top_fifth", "count", "modules",
+    "modularity", "null", "null_max", "stability", "seconds",
 )  # fmt: skip
 
 

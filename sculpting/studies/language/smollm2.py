@@ -44,9 +44,9 @@ def smollm2_cell(part: str, method: str = "", sparsity: float = 0.0) -> list[Row
     """The rows of one cell."""
     start = time.perf_counter()
     model, tokenizer = load_language("smollm2")
-    documents = [some_documents(name, SMOLLM2["documents"]) for name in ("python", "english")]
+    python, english = (some_documents(name, SMOLLM2["documents"]) for name in ("python", "english"))
     keep, forget = two_domains(
-        *documents, tokenizer, model.config.vocab_size, length=SMOLLM2["length"], held_out=SMOLLM2["held_out"], limit=None, seed=0
+        python, english, tokenizer, model.config.vocab_size, length=SMOLLM2["length"], held_out=SMOLLM2["held_out"], limit=None, seed=0
     )
     assert forget is not None
     found = PARTS[part](model, keep, forget, method, sparsity)
@@ -114,7 +114,7 @@ def _agreement(model: Any, keep: TextDomain, forget: TextDomain, method: str, sp
                     pearson_log=agreed.pearson_log,
                     spearman=agreed.spearman,
                     count=agreed.count,
-                )  # fmt: skip
+                )
             )
     return found
 
