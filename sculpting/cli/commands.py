@@ -22,8 +22,9 @@ from ..study import run
 from ..tasks import EXEMPLARS, Task, boolean, boolean_tasks, from_file, named
 from ..tasks.by_name import MAKERS
 from ..tasks.own_files import FILES
+from .narrow_lm import narrow_lm
 
-__all__ = ["draw_modules", "find_modules", "list_tasks", "run_study", "sculpt_task"]
+__all__ = ["draw_modules", "find_modules", "list_tasks", "narrow_lm", "run_study", "sculpt_task"]
 
 WIDTH, LAYERS = 24, 2
 

