@@ -7,6 +7,7 @@ from . import (
     digits,
     even_digits,
     functions,
+    language,
     nonlocality,
     parities,
     sensitivity,
@@ -28,4 +29,5 @@ STUDIES = {
     "side-by-side": side_by_side.COMMAND,
     "transformers": transformers.COMMAND,
     "convolutions": convolutions.COMMAND,
+    "language": language.COMMAND,
 }
