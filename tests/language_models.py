@@ -25,18 +25,19 @@ COMMON: dict[str, Any] = {
     "pad_token_id": 0,
 }
 GATED = {**COMMON, "intermediate_size": 20, "num_key_value_heads": 2}
+ONE = {"num_hidden_layers": 1}
 WIDE = {**GATED, "head_dim": 8}  # heads that do not add up to the width
 GEMMA3 = {**WIDE, "layer_types": ["sliding_attention", "full_attention"], "sliding_window": 5}
 
 CONFIGURATIONS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "Llama": (t.LlamaForCausalLM, t.LlamaConfig, {**GATED, "num_key_value_heads": 4}),
     "Llama, grouped keys, tied": (t.LlamaForCausalLM, t.LlamaConfig, {**GATED, "tie_word_embeddings": True}),
-    "Llama, biases": (t.LlamaForCausalLM, t.LlamaConfig, {**GATED, "attention_bias": True, "mlp_bias": True}),
+    "Llama, biases": (t.LlamaForCausalLM, t.LlamaConfig, {**GATED, **ONE, "attention_bias": True, "mlp_bias": True}),
     "Mistral": (t.MistralForCausalLM, t.MistralConfig, {**GATED, "sliding_window": 5}),
     "Qwen2": (t.Qwen2ForCausalLM, t.Qwen2Config, GATED),
     "Qwen3": (t.Qwen3ForCausalLM, t.Qwen3Config, WIDE),
-    "Gemma": (t.GemmaForCausalLM, t.GemmaConfig, WIDE),
-    "Gemma 2": (t.Gemma2ForCausalLM, t.Gemma2Config, {**WIDE, "query_pre_attn_scalar": 8, "sliding_window": 5}),
+    "Gemma": (t.GemmaForCausalLM, t.GemmaConfig, {**WIDE, **ONE}),
+    "Gemma 2": (t.Gemma2ForCausalLM, t.Gemma2Config, {**WIDE, **ONE, "query_pre_attn_scalar": 8}),
     "Gemma 3": (t.Gemma3ForCausalLM, t.Gemma3TextConfig, GEMMA3),
     "SmolLM3": (t.SmolLM3ForCausalLM, t.SmolLM3Config, {**GATED, "no_rope_layers": [1, 0]}),
     "Phi-3": (t.Phi3ForCausalLM, t.Phi3Config, GATED),

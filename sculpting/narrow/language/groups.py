@@ -14,7 +14,7 @@ import torch
 from ...models.groups.unit_map import UnitLayer
 from .norms import is_rms_norm
 from .places import MissingError, Scaled, Segment, Slice
-from .twin import sets_head_size, twin_units
+from .twin import sets_head_size, shapes_of, twin_units
 
 __all__ = ["KINDS", "GroupLayer", "LanguageGroups", "Slice", "language_groups"]
 
@@ -132,14 +132,7 @@ def language_groups(model: Any) -> LanguageGroups:
     """
     _check_ordinary(model)
     small, found = twin_units(model)
-    shapes = {name: tuple(tensor.shape) for name, tensor in model.named_parameters()}
-    if small.keys() != shapes.keys():
-        other = sorted(small.keys() ^ shapes.keys())[0]
-        raise ValueError(
-            f"the model must have the parameters of its class, {type(model).__name__}; got {other!r} in one of the two. "
-            "Merge adapters and unwrap the model first"
-        )
-    scaled = Scaled(small, shapes, found)
+    scaled = Scaled(small, shapes_of(model), found)
     layers, missing = [], {}
     for kind, of_kind in (("residual", _residual), ("neurons", _neurons), ("heads", _heads)):
         try:

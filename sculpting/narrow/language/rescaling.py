@@ -40,7 +40,7 @@ def _embedding_scale(model: Any, residual: GroupLayer) -> float:
     seen: list[Tensor] = []
     rows = model.get_input_embeddings().weight
     token = rows.float().norm(dim=1).argmax()  # that of padding may be zero
-    first = next(where.parameter.rpartition(".")[0] for where in residual.slices if where.reads)
+    first = next(where.parameter.rpartition(".")[0] for where in residual.slices if where.reads or where.kind == "scale")
     handle = model.get_submodule(first).register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
     try:
         with evaluating(model), torch.no_grad():

@@ -9,7 +9,7 @@ import torch
 
 from ...models.groups import UnitMap, units
 
-__all__ = ["WIDTHS", "sets_head_size", "twin_units", "width_field"]
+__all__ = ["WIDTHS", "sets_head_size", "shapes_of", "twin_units", "width_field"]
 
 # What the families of `transformers` call the width of the MLP.
 WIDTHS = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size")
@@ -38,18 +38,26 @@ def twin_units(model: Any) -> tuple[dict[str, tuple[int, ...]], UnitMap]:
     Raises
     ------
     ValueError
-        When the class cannot be built that small, or its forward cannot be followed; the text names the line.
+        When the class cannot be built that small, has other parameters than the model, or its forward cannot be followed; the text names
+        the parameter or the line.
     """
     name = type(model).__name__
     try:
         small = _built(model, HEAD)
     except Exception as error:  # configurations check themselves in many ways
         raise ValueError(f"{name} cannot be built with heads of {HEAD} dimensions, which tells its units: {error}") from error
+    small_shapes, shapes = shapes_of(small), shapes_of(model)
+    if small_shapes.keys() != shapes.keys():
+        other = sorted(small_shapes.keys() ^ shapes.keys())[0]
+        raise ValueError(
+            f"the model must have the parameters of its class, {name}; got {other!r} in one of the two. Merge adapters and unwrap the model "
+            "first"
+        )
     try:
         found = units(small, {"input_ids": torch.arange(14).view(2, 7) % VOCABULARY})
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} cannot be followed: {error}") from error
-    return _shapes(small), found
+    return small_shapes, found
 
 
 def sets_head_size(model: Any) -> bool:
@@ -62,10 +70,11 @@ def sets_head_size(model: Any) -> bool:
             wider(input_ids=torch.zeros(1, 2, dtype=torch.long))
     except Exception:  # only some parts of the class follow the field
         return False
-    return _shapes(wider) != _shapes(_built(model, HEAD))
+    return shapes_of(wider) != shapes_of(_built(model, HEAD))
 
 
-def _shapes(model: Any) -> dict[str, tuple[int, ...]]:
+def shapes_of(model: Any) -> dict[str, tuple[int, ...]]:
+    """The shapes of all parameters, by their first name."""
     return {name: tuple(tensor.shape) for name, tensor in model.named_parameters()}
 
 
