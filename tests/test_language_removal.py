@@ -251,5 +251,5 @@ def test_a_model_that_answers_otherwise_is_refused(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="Unrecognized model in .*model_type"):
+    with pytest.raises(ValueError, match=r"Unrecognized model in .*model_type"):
         load(tmp_path)
