@@ -50,8 +50,8 @@ def twin_units(model: Any) -> tuple[dict[str, tuple[int, ...]], UnitMap]:
     if small_shapes.keys() != shapes.keys():
         other = sorted(small_shapes.keys() ^ shapes.keys())[0]
         raise ValueError(
-            f"the model must have the parameters of its class, {name}; got {other!r} in one of the two. Merge adapters and unwrap the model "
-            "first"
+            f"the model must have the parameters of its class, {name}; got {other!r} in one of the two. "
+            "Merge adapters and unwrap the model first"
         )
     try:
         found = units(small, {"input_ids": torch.arange(14).view(2, 7) % VOCABULARY})
