@@ -5,46 +5,25 @@ G = groups of one layer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from ...models.groups.unit_map import NONE, UnitLayer, UnitMap, Use
+from ...models.groups.unit_map import UnitLayer
 from .norms import is_rms_norm
-from .twin import twin_units
+from .places import MissingError, Scaled, Segment, Slice
+from .twin import sets_head_size, shapes_of, twin_units
 
 __all__ = ["KINDS", "GroupLayer", "LanguageGroups", "Slice", "language_groups"]
 
 KINDS = ("neurons", "residual", "heads")
 MIXED = "a LayerNorm takes the mean over all of them, so that none can be removed exactly"
 OWN_SIZE = "the class computes the size of a head from the width, so that heads and width cannot change by themselves"
+ACROSS = "a norm takes the mean over all of them"
 # A family that fuses its projections must put all queries first, then all keys, then all values.
 ENTWINED = "queries, keys and values of a head lie in one block of a matrix"
-
-
-@dataclass(frozen=True)
-class Slice:
-    """Where the groups of a layer lie in a parameter: group g at ``start + g * block ... start + (g + 1) * block`` along ``axis``.
-
-    Attributes
-    ----------
-    parameter : str
-    axis, start, block : int
-    kind : str
-        Of the operator: ``"dense"``, ``"embedding"``, ``"bias"`` or ``"scale"``.
-    reads : bool
-        Whether the operator reads the groups; otherwise it writes them.
-    """
-
-    parameter: str
-    axis: int
-    start: int
-    block: int
-    kind: str
-    reads: bool
 
 
 @dataclass(frozen=True)
@@ -151,127 +130,71 @@ def language_groups(model: Any) -> LanguageGroups:
     residual: 24 in 1 layers
     heads: 2 in 1 layers
     """
+    _check_ordinary(model)
     small, found = twin_units(model)
-    shapes = {name: tuple(tensor.shape) for name, tensor in model.named_parameters()}
-    if small.keys() != shapes.keys():
-        other = sorted(small.keys() ^ shapes.keys())[0]
-        raise ValueError(
-            f"the model must have the parameters of its class, {type(model).__name__}; got {other!r} in one of the two. "
-            "Merge adapters and unwrap the model first"
-        )
-    scaled = _Scaled(small, shapes, found)
+    scaled = Scaled(small, shapes_of(model), found)
     layers, missing = [], {}
     for kind, of_kind in (("residual", _residual), ("neurons", _neurons), ("heads", _heads)):
         try:
             layers += of_kind(scaled, model)
-        except _MissingError as reason:
+        except MissingError as reason:
             missing[kind] = str(reason)
     if "neurons" in missing:
         raise ValueError(f"{type(model).__name__} must have an MLP whose neurons can be told apart; got none: {missing['neurons']}")
     return LanguageGroups(tuple(layers), missing)
 
 
-class _MissingError(Exception):
-    """Why an architecture cannot lose groups of a kind."""
+def _check_ordinary(model: Any) -> None:
+    from transformers import PreTrainedModel
+
+    if not isinstance(model, PreTrainedModel):
+        raise ValueError(
+            f"the model must be a transformers.PreTrainedModel; got {type(model).__name__}. Merge adapters and unwrap the model first"
+        )
+    packed = [name for name, tensor in model.named_parameters() if not tensor.is_floating_point()]
+    if packed:
+        raise ValueError(f"parameters must be numbers with a point, to be cut; got {packed[0]!r} of a quantized model. Dequantize it first")
 
 
-@dataclass(frozen=True)
-class _Segment:
-    """A run of places of an axis that belong to one layer of units: their numbers within it, in the small model."""
-
-    use: Use
-    axis: int
-    start: int
-    numbers: Tensor
-    reads: bool
-
-
-@dataclass(frozen=True)
-class _Scaled:
-    """The units of the small model, and the shapes of the large one."""
-
-    small: Mapping[str, tuple[int, ...]]
-    shapes: Mapping[str, tuple[int, ...]]
-    units: UnitMap
-
-    def segments(self, layer: UnitLayer) -> list[_Segment]:
-        """All runs of places that belong to a layer of units, each once."""
-        found: dict[tuple[str, int, int], _Segment] = {}
-        for use in self.units.uses:
-            for reads, ends in ((True, use.source), (False, use.target)):
-                if ends is not None and use.parameter in self.small:
-                    for segment in _runs(use, ends, reads, layer):
-                        found.setdefault((use.parameter, segment.axis, segment.start), segment)
-        return list(found.values())
-
-    def slice(self, segment: _Segment, start: int, length: int, groups: int) -> tuple[int, Slice]:
-        """Part of a segment as a slice of the large model, and how many groups it has there.
-
-        ``groups`` is the number of groups where it stays the same, as that of heads does, and 0 where a place is a group.
-        """
-        name, axis = segment.use.parameter, segment.axis
-        small, large = self.small[name][axis], self.shapes[name][axis]
-        first, whole = (segment.start + start) * large / small, length * large / small
-        count = groups or whole
-        if first % 1 or whole % 1 or (groups and whole % groups):
-            raise _MissingError(f"{name} of shape {self.shapes[name]} is not divided as in a model of other widths")
-        return int(count), Slice(name, axis, int(first), int(whole // count), segment.use.kind, segment.reads)
-
-
-def _runs(use: Use, ends: Tensor, reads: bool, layer: UnitLayer) -> Iterator[_Segment]:
-    """The runs of places of a use that belong to a layer."""
-    axes = [axis for axis, size in enumerate(ends.shape) if size > 1]
-    inside = (ends >= layer.first) & (ends < layer.first + layer.size) & (ends != NONE)
-    if not bool(inside.any()):
-        return
-    if len(axes) != 1:
-        raise _MissingError(f"{use.parameter} does not have one unit a row or column")
-    numbers, here = ends.flatten(), inside.flatten()
-    edges = torch.nonzero(torch.diff(here.int(), prepend=torch.zeros(1), append=torch.zeros(1))).flatten().tolist()
-    for first, last in zip(edges[::2], edges[1::2], strict=True):
-        yield _Segment(use, axes[0], first, numbers[first:last] - layer.first, reads)
-
-
-def _each_place(scaled: _Scaled, layer: UnitLayer, kind: str) -> GroupLayer:
+def _each_place(scaled: Scaled, layer: UnitLayer, kind: str) -> GroupLayer:
     """A layer of units of which each is a group: its numbers count up, once or several times in a segment."""
     slices, sizes = [], set()
     for segment in scaled.segments(layer):
         if not torch.equal(segment.numbers, torch.arange(len(segment.numbers)) % layer.size):
-            raise _MissingError(f"{segment.use.parameter} has them in another order")
+            raise MissingError(f"{segment.use.parameter} has them in another order")
         for start in range(0, len(segment.numbers), layer.size):
             size, found = scaled.slice(segment, start, layer.size, 0)
             slices.append(found)
             sizes.add(size)
     if len(sizes) != 1:
-        raise _MissingError(f"{layer.name} has them {' and '.join(map(str, sorted(sizes))) or 'nowhere'}")
+        raise MissingError(f"{layer.name} has them {' and '.join(map(str, sorted(sizes))) or 'nowhere'}")
     return GroupLayer(layer.name, kind, sizes.pop(), tuple(slices))
 
 
-def _residual(scaled: _Scaled, model: Any) -> list[GroupLayer]:
+def _residual(scaled: Scaled, model: Any) -> list[GroupLayer]:
     known = [layer for layer in scaled.units.layers if layer.kind == "residual"]
     if len(known) != 1:
-        raise _MissingError(f"it has {len(known)} residual streams")
+        raise MissingError(f"it has {len(known)} residual streams")
     found = _each_place(scaled, known[0], "residual")
     if not all(is_rms_norm(model.get_submodule(name)) for name in found.norms):
-        raise _MissingError(MIXED)
-    if getattr(model.config, "head_dim", None) is None:
-        raise _MissingError(OWN_SIZE)
+        raise MissingError(MIXED)
+    if not sets_head_size(model):
+        raise MissingError(OWN_SIZE)
     return [found]
 
 
-def _neurons(scaled: _Scaled, model: Any) -> list[GroupLayer]:
+def _neurons(scaled: Scaled, model: Any) -> list[GroupLayer]:
     known = [layer for layer in scaled.units.layers if layer.kind == "neuron"]
     if not known or not all(bool(scaled.units.zero[layer.first]) for layer in known):
-        raise _MissingError("it has none" if not known else "their activation is not 0 at 0")
+        raise MissingError("it has none" if not known else "their activation is not 0 at 0")
     return [_each_place(scaled, layer, "neurons") for layer in known]
 
 
-def _heads(scaled: _Scaled, model: Any) -> list[GroupLayer]:
-    config = model.config
-    if getattr(config, "head_dim", None) is None:
-        raise _MissingError(OWN_SIZE)
-    heads = int(config.num_attention_heads)
-    groups = int(getattr(config, "num_key_value_heads", None) or heads)
+def _heads(scaled: Scaled, model: Any) -> list[GroupLayer]:
+    if not sets_head_size(model):
+        raise MissingError(OWN_SIZE)
+    heads = int(model.config.num_attention_heads)
+    groups = int(getattr(model.config, "num_key_value_heads", None) or heads)
     found, queries = [], None
     for layer in scaled.units.layers:
         if layer.kind == "query-key":
@@ -279,22 +202,24 @@ def _heads(scaled: _Scaled, model: Any) -> list[GroupLayer]:
         elif layer.kind == "value" and queries is not None:
             slices = [_head_slice(scaled, segment, groups) for segment in scaled.segments(layer)]
             for segment in scaled.segments(queries):
+                if segment.use.kind == "scale":
+                    raise MissingError(ACROSS)
                 slices += _query_slices(scaled, segment, heads, groups)
             found.append(GroupLayer(layer.name, "heads", groups, tuple(slices)))
     if not found:
-        raise _MissingError("it has no attention whose values can be told apart")
+        raise MissingError("it has no attention whose values can be told apart")
     return found
 
 
-def _head_slice(scaled: _Scaled, segment: _Segment, groups: int) -> Slice:
+def _head_slice(scaled: Scaled, segment: Segment, groups: int) -> Slice:
     numbers = segment.numbers
     per_head = (int(numbers.max()) + 1) // groups
     if not torch.equal(numbers // per_head, torch.arange(len(numbers)) * groups // len(numbers)):
-        raise _MissingError(ENTWINED)
+        raise MissingError(ENTWINED)
     return scaled.slice(segment, 0, len(numbers), groups)[1]
 
 
-def _query_slices(scaled: _Scaled, segment: _Segment, heads: int, groups: int) -> list[Slice]:
+def _query_slices(scaled: Scaled, segment: Segment, heads: int, groups: int) -> list[Slice]:
     """All queries, all keys, or queries and then keys, of one matrix."""
     length = len(segment.numbers)
     size = length // (heads + groups)
@@ -304,5 +229,5 @@ def _query_slices(scaled: _Scaled, segment: _Segment, heads: int, groups: int) -
     elif whole == length and length % groups == 0:
         parts = [(0, length)]
     else:
-        raise _MissingError(ENTWINED)
+        raise MissingError(ENTWINED)
     return [scaled.slice(segment, start, part, groups)[1] for start, part in parts]

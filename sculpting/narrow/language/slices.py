@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .groups import GroupLayer, Slice
 
-__all__ = ["all_alive", "group_sums", "parameters_of", "scale_groups", "view_of", "wide", "without"]
+__all__ = ["all_alive", "check_alive", "group_sums", "parameters_of", "scale_groups", "view_of", "wide", "without"]
 
 
 def parameters_of(model: Any) -> dict[str, Tensor]:
@@ -55,22 +55,36 @@ def all_alive(layers: Sequence[GroupLayer]) -> list[Tensor]:
     return [torch.ones(layer.size, dtype=torch.bool) for layer in layers]
 
 
+def check_alive(layers: Sequence[GroupLayer], alive: Sequence[Tensor]) -> None:
+    """Refuse masks that are not a bool Tensor ``(G,)`` for each layer of groups.
+
+    Raises
+    ------
+    ValueError
+        With the sizes that were expected.
+    """
+    sizes = [layer.size for layer in layers]
+    tensors = [mask if isinstance(mask, Tensor) else torch.empty(0) for mask in alive]
+    if [tuple(mask.shape) for mask in tensors] != [(size,) for size in sizes] or any(mask.dtype != torch.bool for mask in tensors):
+        found = [f"{str(mask.dtype).removeprefix('torch.')} {tuple(mask.shape)}" for mask in tensors]
+        raise ValueError(f"alive must be a bool Tensor for each layer of groups, of {sizes} entries; got {found}")
+
+
 @contextmanager
 def without(model: Any, layers: Sequence[GroupLayer], alive: Sequence[Tensor]) -> Iterator[None]:
     """Set all that belongs to dead groups to zero, and back to what it was at the end."""
+    check_alive(layers, alive)
     known = parameters_of(model)
     saved: list[tuple[Tensor, Tensor, Tensor]] = []
-    with torch.no_grad():
+    try:
         for layer, mask in zip(layers, alive, strict=True):
             dead = torch.nonzero(~mask).flatten()
             for where in layer.slices if len(dead) else ():
-                view = view_of(known[where.parameter], where, layer.size)
+                view = view_of(known[where.parameter].detach(), where, layer.size)
                 places = dead.to(view.device)
                 saved.append((view, places, view[places].clone()))
                 view[places] = 0
-    try:
         yield
     finally:
-        with torch.no_grad():
-            for view, places, values in reversed(saved):
-                view[places] = values
+        for view, places, values in reversed(saved):
+            view[places] = values

@@ -7,7 +7,6 @@ the layers up with zeros for these (``uneven=False``), which costs the space of 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -16,19 +15,43 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["load", "uneven_class", "uneven_model"]
+__all__ = ["even_model", "load", "uneven_class", "uneven_model"]
 
 PREFIX = "uneven_"
+OWN = ("model_type", "architectures", "transformers_version", "shapes")  # fields of one class
+WHERE = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
 SIZES = {"in_features": 1, "out_features": 0}  # of an nn.Linear, and the axis of its weight
 
 
+def even_model(base: type, config: Any) -> Any:
+    """A model of the ordinary class of ``base``, with initial weights."""
+    made = _ordinary(base)
+    return made(config if made is base else _as(made.config_class, config, {}))
+
+
 def uneven_model(base: type, config: Any, shapes: Mapping[str, Sequence[int]]) -> Any:
-    """A model of the class ``base`` in which some parameters have shapes of their own; its weights are initial."""
-    made = uneven_class(base)
-    fields = {
-        name: value for name, value in config.to_dict().items() if name not in ("model_type", "architectures", "transformers_version")
-    }
-    return made(made.config_class(**fields, shapes={name: list(shape) for name, shape in shapes.items()}))
+    """A model of the class ``base`` in which some parameters have shapes of their own; its weights are initial.
+
+    Raises
+    ------
+    ValueError
+        When ``AutoModelForCausalLM`` does not know the class, so that the model could not be read again.
+    """
+    made = uneven_class(_ordinary(base))
+    return made(_as(made.config_class, config, {"shapes": {name: list(shape) for name, shape in shapes.items()}}))
+
+
+def _ordinary(made: Any) -> Any:
+    """The class itself, or what an uneven one was made from."""
+    return made.__bases__[0] if made.config_class.model_type.startswith(PREFIX) else made
+
+
+def _as(kind: Any, config: Any, more: Mapping[str, Any]) -> Any:
+    """A configuration of another class with the same fields."""
+    fields = {name: value for name, value in config.to_dict().items() if name not in OWN}
+    found = kind(**fields | dict(more))
+    found._attn_implementation = config._attn_implementation
+    return found
 
 
 @cache
@@ -39,6 +62,7 @@ def uneven_class(base: type) -> Any:
     """
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    _check_known(base)
     known: Any = base.config_class  # type: ignore[attr-defined]
     config: Any = type(
         f"Uneven{known.__name__}", (known,), {"model_type": PREFIX + known.model_type, "__module__": __name__, "shapes": None}
@@ -53,6 +77,16 @@ def uneven_class(base: type) -> Any:
     AutoConfig.register(config.model_type, config, exist_ok=True)
     AutoModelForCausalLM.register(config, model, exist_ok=True)
     return model
+
+
+def _check_known(base: Any) -> None:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    if MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(base.config_class.model_type) != base.__name__:
+        raise ValueError(
+            f"the class of an uneven model must be one that AutoModelForCausalLM knows, so that it can be read again; got {base.__name__}. "
+            "Leave out uneven=True"
+        )
 
 
 def _resize(model: nn.Module, name: str, shape: Sequence[int]) -> None:
@@ -85,16 +119,13 @@ def load(folder: str | Path, **options: Any) -> Any:
     ValueError, OSError
         When there is no such model, or it is of an unknown kind.
     """
-    from transformers import AutoModelForCausalLM
+    import transformers
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     if options.get("ignore_mismatched_sizes"):
         raise ValueError("ignore_mismatched_sizes must be left out: it reads layers of another width as random weights without a word")
-    path = Path(folder) / "config.json"
-    kind = json.loads(path.read_text()).get("model_type", "") if path.is_file() else ""
+    asked = {name: options[name] for name in WHERE if name in options}
+    kind = transformers.PreTrainedConfig.get_config_dict(folder, **asked)[0].get("model_type", "")
     if kind.startswith(PREFIX):
-        import transformers
-
-        base = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[kind.removeprefix(PREFIX)]
-        uneven_class(getattr(transformers, base))
-    return AutoModelForCausalLM.from_pretrained(folder, **options)
+        uneven_class(getattr(transformers, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[kind.removeprefix(PREFIX)]))
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, **options)
