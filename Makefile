@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
-# Units of modules are found without arithmetic, so that their tests would say the same.
-SAME = tests/test_units.py tests/test_removal.py
+# Units of modules are found, and text is read, without arithmetic, so that their tests would say the same.
+SAME = tests/test_units.py tests/test_removal.py tests/test_language_groups.py tests/test_language_removal.py tests/test_language_data.py
 ENGINE = sculpting $(filter-out $(SAME), $(shell grep -lE '^ *(from|import) sculpting' tests/test_*.py))
 
 .PHONY: demo test test-slow test-portable check wheel bench docs clean
