@@ -154,6 +154,7 @@ def _add_language(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     size.add_argument("--sparsity", type=float, default=0.5, help="fraction of MLP neurons to remove (default 0.5)")
     size.add_argument("--residual", type=float, default=0.0, help="fraction of residual dimensions to remove (default 0)")
+    size.add_argument("--heads", type=float, default=0.0, help="fraction of key-value heads to remove (default 0)")
     size.add_argument("--rounds", type=int, default=1, help="rounds of pruning, each with its share of the training (default 1)")
     size.add_argument("--uneven", action="store_true", help="let each layer keep its own width: smaller, but not of a stock class")
     size.add_argument("--strength", type=float, default=1.0, help="of the group lasso (default 1)")

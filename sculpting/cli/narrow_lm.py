@@ -14,6 +14,11 @@ __all__ = ["narrow_lm"]
 
 def narrow_lm(options: argparse.Namespace) -> None:
     """Narrow a language model; write it, its tokenizer and a report, and print the table."""
+    from ..narrow.language.loading import check_installed
+
+    check_installed()
+    from accelerate import PartialState
+
     from ..narrow.language import LanguageSettings, LanguageTraining, LassoPenalty, load_language, narrow_language
     from ..narrow.language.loading import without_bars
 
@@ -26,7 +31,7 @@ def narrow_lm(options: argparse.Namespace) -> None:
         every=options.every, select=options.select, seed=options.seed,
     )  # fmt: skip
     settings = {
-        "method": options.method, "sparsity": options.sparsity, "residual": options.residual, "uneven": options.uneven,
+        "method": options.method, "sparsity": options.sparsity, "residual": options.residual, "heads": options.heads, "uneven": options.uneven,
         "rounds": options.rounds, "lasso": LassoPenalty(options.strength), "lasso_tokens": options.tokens,
         "revival_tokens": options.revival_tokens, "control": options.control, "length": options.length, "limit": options.limit,
         "seed": options.seed, "training": training,
@@ -38,6 +43,8 @@ def narrow_lm(options: argparse.Namespace) -> None:
         model, options.keep, options.forget, tokenizer=tokenizer, checkpoint=out / "checkpoints", device=options.device,
         progress=not options.quiet, **settings,
     )  # fmt: skip
+    if not PartialState().is_main_process:  # of several under `accelerate launch`
+        return
     folder = out / "model"
     with without_bars():
         result.model.save_pretrained(folder)
