@@ -31,8 +31,8 @@ def narrow_lm(options: argparse.Namespace) -> None:
         every=options.every, select=options.select, seed=options.seed,
     )  # fmt: skip
     settings = {
-        "method": options.method, "sparsity": options.sparsity, "residual": options.residual, "heads": options.heads, "uneven": options.uneven,
-        "rounds": options.rounds, "lasso": LassoPenalty(options.strength), "lasso_tokens": options.tokens,
+        "method": options.method, "sparsity": options.sparsity, "residual": options.residual, "heads": options.heads,
+        "uneven": options.uneven, "rounds": options.rounds, "lasso": LassoPenalty(options.strength), "lasso_tokens": options.tokens,
         "revival_tokens": options.revival_tokens, "control": options.control, "length": options.length, "limit": options.limit,
         "seed": options.seed, "training": training,
     }  # fmt: skip
