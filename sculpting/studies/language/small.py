@@ -30,12 +30,12 @@ __all__ = ["BASE", "SMALL", "small_cell", "small_cells", "small_needs"]
 SCALE = "Llama 4 x 128"
 SMALL: dict[str, Any] = {
     "vocabulary": 2048, "width": 128, "mlp": 512, "layers": 4, "heads": 4, "length": 128, "documents": 400, "held_out": 32,
-    "base_tokens": 1_536_000, "base_rate": 2e-3, "pruned_tokens": 102_400, "fresh_tokens": 409_600, "rate": 1e-3, "scored_tokens": 16_384,
+    "base_tokens": 1_024_000, "base_rate": 2e-3, "pruned_tokens": 102_400, "fresh_tokens": 307_200, "rate": 1e-3, "scored_tokens": 16_384,
     "sizes": [[0.5, 0.0], [0.8, 0.25], [0.9, 0.5]], "sparsities": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
     "strengths": [3.0, 6.0, 12.0], "revival_tokens": 20_480, "pruned_seeds": 3, "fresh_seeds": 1, "recovery_seeds": 3,
 }  # fmt: skip
 BASE = "small_base"
-FILE = "base.safetensors"
+FILE = "models/base.safetensors"
 PRUNED, FRESH = ("attribution", "random"), ("distill", "scratch")
 
 
