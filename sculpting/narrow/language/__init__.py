@@ -19,6 +19,8 @@ from .selection import lowest_groups as lowest_groups
 from .splitting import split_documents as split_documents
 from .text_domain import TextDomain as TextDomain
 from .text_domain import text_domain as text_domain
-from .training import LanguageTraining as LanguageTraining
 from .training import train_language as train_language
+from .training_settings import CurvePoint as CurvePoint
+from .training_settings import LanguageTraining as LanguageTraining
+from .training_settings import TrainedLanguage as TrainedLanguage
 from .uneven import load as load

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .training import CurvePoint
+from .training_settings import CurvePoint
 
 __all__ = ["LanguageResult", "Phase", "SparsityPoint"]
 
@@ -33,7 +34,8 @@ class Phase:
     parameters : int
         Of the model, each shared one once.
     tokens : int
-        Training tokens so far on the text to keep, those that were scored included; in a revival those on the text to forget.
+        Training tokens so far on the text to keep, those that were scored included; in a revival those on the text to forget. Where the
+        best evaluation is selected, those up to it.
     keep, forget : float
         The loss on test windows, in nats a token; NaN without ``forget``.
     curve : tuple of CurvePoint
@@ -61,8 +63,8 @@ class LanguageResult:
     method : str
     phases : tuple of Phase
     frontier : tuple of SparsityPoint
-        Loss against sparsity of the model by the scores of this method, before any training; empty for models that are trained from
-        initial weights.
+        Loss against sparsity of neurons by the scores of this method, on validation windows, when nothing is trained after pruning; empty
+        for models that are trained from initial weights.
     settings : mapping of str to plain values
     notes : tuple of str
         What stays in the model beside what was asked for.
@@ -101,7 +103,9 @@ class LanguageResult:
 
     def __str__(self) -> str:
         lines = [f"{self.method}: {self.parameters:,} parameters", f"{'phase':16}  {'parameters':>13}  {'tokens':>11}    keep  forget"]
-        lines += [f"{p.name:16}  {p.parameters:13,}  {p.tokens:11,}  {p.keep:6.3f}  {p.forget:6.3f}" for p in self.phases]
+        for each in self.phases:
+            losses = "  ".join("     -" if math.isnan(loss) else f"{loss:6.3f}" for loss in (each.keep, each.forget))
+            lines.append(f"{each.name:16}  {each.parameters:13,}  {each.tokens:11,}  {losses}")
         return "\n".join([*lines, *self.notes])
 
     def report(self, folder: str | Path) -> tuple[Path, ...]:

@@ -60,15 +60,15 @@ def without(model: Any, layers: Sequence[GroupLayer], alive: Sequence[Tensor]) -
     """Set all that belongs to dead groups to zero, and back to what it was at the end."""
     known = parameters_of(model)
     saved: list[tuple[Tensor, Tensor, Tensor]] = []
-    with torch.no_grad():
-        for layer, mask in zip(layers, alive, strict=True):
-            dead = torch.nonzero(~mask).flatten()
-            for where in layer.slices if len(dead) else ():
-                view = view_of(known[where.parameter], where, layer.size)
-                places = dead.to(view.device)
-                saved.append((view, places, view[places].clone()))
-                view[places] = 0
     try:
+        with torch.no_grad():
+            for layer, mask in zip(layers, alive, strict=True):
+                dead = torch.nonzero(~mask).flatten()
+                for where in layer.slices if len(dead) else ():
+                    view = view_of(known[where.parameter], where, layer.size)
+                    places = dead.to(view.device)
+                    saved.append((view, places, view[places].clone()))
+                    view[places] = 0
         yield
     finally:
         with torch.no_grad():
