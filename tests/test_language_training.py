@@ -217,13 +217,13 @@ def test_checkpoints_hold_tied_and_narrow_weights(tmp_path: Path) -> None:
 def short_of_memory(model: Any, most: int) -> list[int]:
     """Make the model run out of memory above some rows; returns the rows of all forwards."""
     seen: list[int] = []
-    real = model.forward
+    real = type(model).forward
 
     def forward(self: Any, input_ids: Tensor, **options: Any) -> Any:
         seen.append(len(input_ids))
         if len(input_ids) > most:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(input_ids=input_ids, **options)
+        return real(self, input_ids=input_ids, **options)
 
     model.forward = MethodType(forward, model)
     return seen

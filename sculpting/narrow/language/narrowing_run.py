@@ -78,7 +78,8 @@ class NarrowingRun:
         for number in range(1, known.rounds + 1):
             groups = self.groups if number == 1 else language_groups(narrow)
             alive = self._alive(narrow, groups, number / known.rounds, first=number == 1)
-            smaller = removed_groups(narrow, groups, alive, uneven=known.uneven)
+            # Widths of their own only at the end: groups are found in models of one width.
+            smaller = removed_groups(narrow, groups, alive, uneven=known.uneven and number == known.rounds)
             narrow = smaller.model
             self.notes += [note for note in smaller.notes if note not in self.notes]
             suffix = f" {number}" if known.rounds > 1 else ""

@@ -107,7 +107,9 @@ class Trainer:
             self._not_finite(f"{loss:g} with a gradient of norm {float(norm):g} at step {step + 1}")
         self.optimiser.step()
         if self.lasso is not None:
-            moments = {name: self.optimiser.state[tensor]["exp_avg"] for name, tensor in self.named.items() if tensor in self.optimiser.state}
+            moments = {
+                name: self.optimiser.state[tensor]["exp_avg"] for name, tensor in self.named.items() if tensor in self.optimiser.state
+            }
             shrink(self.model, self.layers, self.lasso, rate, moments)
         return loss
 
