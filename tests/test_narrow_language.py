@@ -352,7 +352,7 @@ def test_a_report_has_a_table_settings_and_pictures(tmp_path: Path) -> None:
         boxes = sorted((text.get_window_extent() for text in axes.texts if text.get_text() in ("keep", "forget")), key=lambda box: box.y0)
         assert len(boxes) == 2
         assert boxes[0].y1 <= boxes[1].y0 + 2
-        assert all(0 <= box.x0 and box.x1 <= figure.bbox.x1 for box in boxes)
+        assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for box in boxes)
     assert picture == (result.report(tmp_path / "again")[2]).read_text()
     text = str(result)
     assert text.startswith("attribution: ")

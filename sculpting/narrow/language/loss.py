@@ -55,7 +55,7 @@ def mean_loss(model: Any, windows: Tensor, batch_size: int = 4) -> float:
 
 
 def evaluated(model: Any, windows: Tensor, batch_size: int = 4) -> Tensor:
-    """The loss of each window in nats a token, in evaluation mode: float64 ``(W,)`` on the CPU. Batches are halved where memory is short."""
+    """The loss of each window in nats a token, in evaluation mode: float64 ``(W,)`` on the CPU. Halves batches where memory is short."""
     with without_training(model), torch.no_grad():
         return torch.cat([_evaluated(model, part) for part in windows.split(batch_size)])
 
