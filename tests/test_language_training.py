@@ -187,7 +187,7 @@ def test_checkpoints_of_other_calls_and_broken_ones_are_refused(tmp_path: Path) 
         (tiny(), {"lasso": LassoPenalty(1.0), "layers": groups_of().of("neurons")}),
     ]
     for model, options in calls:
-        with pytest.raises(ValueError, match="checkpoint must be of this call; got .*training.safetensors, of another model"):
+        with pytest.raises(ValueError, match=r"checkpoint must be of this call; got .*training\.safetensors, of another model"):
             train(model, checkpoint=path, **options)
     with pytest.raises(ValueError, match="checkpoint must be of this call"):
         train_language(tiny(), WINDOWS, {"keep": VALIDATION["forget"]}, SETTINGS, checkpoint=path, progress=False, device="cpu")
@@ -284,7 +284,7 @@ def _identity(settings: LanguageTraining) -> str:
 
 def test_a_rate_that_is_far_too_high_ends_with_the_weights_of_the_start() -> None:
     model = tiny()
-    with pytest.raises(ValueError, match="the loss must stay finite; got .* Check the weights, or take a lower learning_rate"):
+    with pytest.raises(ValueError, match=r"the loss must stay finite; got .* Check the weights, or take a lower learning_rate"):
         train(model, replace(SETTINGS, learning_rate=1e30, clip=0.0))
     assert torch.equal(weights(model), weights(tiny()))
 
@@ -292,7 +292,7 @@ def test_a_rate_that_is_far_too_high_ends_with_the_weights_of_the_start() -> Non
 def test_a_model_that_is_broken_from_the_start_is_refused() -> None:
     model = tiny()
     model.model.norm.weight.data[0] = torch.nan
-    with pytest.raises(ValueError, match="must stay finite; got .*nan.* on held-out windows after 0 steps"):
+    with pytest.raises(ValueError, match=r"must stay finite; got .*nan.* on held-out windows after 0 steps"):
         train(model)
 
 
@@ -389,7 +389,7 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, Any], said: str) -> 
 
 
 def test_arguments_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="device must be None, .* or 'cpu'; got 'cuda:1'"):
+    with pytest.raises(ValueError, match=r"device must be None, .* or 'cpu'; got 'cuda:1'"):
         train(tiny(), device="cuda:1")
     with pytest.raises(ValueError, match="must have parameters that require gradients; got none"):
         train(tiny().requires_grad_(False))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from contextlib import contextmanager
+import io
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,8 @@ def _without_bars() -> Any:
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        yield
+        with redirect_stderr(io.StringIO()):  # one of the bars asks for nothing
+            yield
     finally:
         if shown:
             logging.enable_progress_bar()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def _table(result: LanguageResult) -> str:
     if result.frontier:
         lines += [
             "",
-            f"Loss against sparsity of neurons by {_score(result)}, not retrained:",
+            f"Loss against sparsity of neurons, pruned by {_score(result)} and not retrained:",
             "",
             "| sparsity | keep | forget |",
             "|---|---|---|",
@@ -140,7 +140,7 @@ def _draw_training(axes: Any, narrow: Sequence[Phase], control: Sequence[Phase])
     _label_ends(axes, ends)
 
 
-def _label_ends(axes: Any, ends: dict[str, tuple[float, float]]) -> None:
+def _label_ends(axes: Any, ends: Mapping[str, tuple[float, float]]) -> None:
     """Names at the ends of lines, in place of a legend, and apart from one another."""
     bottom, top = axes.get_ylim()
     least, last = APART * (top - bottom), -math.inf

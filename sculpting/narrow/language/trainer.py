@@ -107,9 +107,8 @@ class Trainer:
             self._not_finite(f"{loss:g} with a gradient of norm {float(norm):g} at step {step + 1}")
         self.optimiser.step()
         if self.lasso is not None:
-            moments = {
-                name: self.optimiser.state[tensor]["exp_avg"] for name, tensor in self.named.items() if tensor in self.optimiser.state
-            }
+            state = self.optimiser.state
+            moments = {name: state[tensor]["exp_avg"] for name, tensor in self.named.items() if tensor in state}
             shrink(self.model, self.layers, self.lasso, rate, moments)
         return loss
 
