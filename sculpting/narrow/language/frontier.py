@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .groups import GroupLayer
 from .loss import mean_loss
-from .results import SparsityPoint
+from .phases import SparsityPoint
 from .selection import lowest_groups
 from .slices import without
 

@@ -15,7 +15,7 @@ from .options import LanguageSettings
 from .processes import placed, processes_of
 from .progress import Progress
 from .results import LanguageResult
-from .text_domain import TextDomain, two_domains
+from .text_domains import TextDomain, two_domains
 from .training_settings import LanguageTraining
 
 __all__ = ["narrow_language"]

@@ -19,15 +19,16 @@ from .groups import GroupLayer, LanguageGroups, language_groups
 from .lasso import dead_groups
 from .loss import mean_loss
 from .options import LanguageSettings
+from .phases import Phase, SparsityPoint
 from .processes import processes_of
 from .progress import Progress
 from .removal import removed_groups
-from .results import LanguageResult, Phase, SparsityPoint
+from .results import LanguageResult
 from .scoring import group_scores
 from .selection import lowest_groups
 from .slices import all_alive
 from .students import fresh_student
-from .text_domain import TextDomain
+from .text_domains import TextDomain
 from .training import train_language
 from .training_settings import LanguageTraining, TrainedLanguage
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...files import write_file
 from .options import PRUNING
-from .results import LanguageResult, Phase
+from .phases import Phase
 
 __all__ = ["draw_language", "write_language_report"]
 
@@ -21,8 +21,8 @@ APART = 0.07  # of the height of a panel: the least distance of two labels
 LOSS = "loss (nats a token)"
 
 
-def write_language_report(result: LanguageResult, folder: str | Path) -> tuple[Path, ...]:
-    """See :meth:`LanguageResult.report`."""
+def write_language_report(result: Any, folder: str | Path) -> tuple[Path, ...]:
+    """See :meth:`LanguageResult.report`; a result is not named here, since it has this as a method."""
     folder = Path(folder)
     return (
         write_file(folder / "report.md", _table(result).encode()),
@@ -31,7 +31,7 @@ def write_language_report(result: LanguageResult, folder: str | Path) -> tuple[P
     )
 
 
-def _table(result: LanguageResult) -> str:
+def _table(result: Any) -> str:
     lines = [
         f"# A language model narrowed by {result.method}",
         "",
@@ -59,7 +59,7 @@ def _number(value: float, digits: int = 3) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _score(result: LanguageResult) -> str:
+def _score(result: Any) -> str:
     name = PRUNING[result.method]
     return {"norm": "the norm", "random": "chance", "ablation": "ablation"}.get(name, f"the {name.replace('_', '-')} score")
 
@@ -73,7 +73,7 @@ def _svg(figure: Any) -> bytes:
     return stream.getvalue()
 
 
-def draw_language(result: LanguageResult) -> Any:
+def draw_language(result: Any) -> Any:
     """Loss against sparsity, in training on the text to keep, and in a revival, side by side, as a ``matplotlib`` figure."""
     from matplotlib.figure import Figure
 
@@ -101,7 +101,7 @@ def draw_language(result: LanguageResult) -> Any:
     return figure
 
 
-def _draw_frontier(axes: Any, result: LanguageResult) -> None:
+def _draw_frontier(axes: Any, result: Any) -> None:
     ends = {}
     for name in COLOURS:
         points = [(p.sparsity, getattr(p, name)) for p in result.frontier if not math.isnan(getattr(p, name))]

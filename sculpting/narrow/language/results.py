@@ -6,50 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from .training_settings import CurvePoint
+from .phases import Phase, SparsityPoint
+from .report import write_language_report
 
-__all__ = ["LanguageResult", "Phase", "SparsityPoint"]
-
-
-class SparsityPoint(NamedTuple):
-    """The loss in nats a token when a fraction of all neurons is zero, without any training; ``forget`` is NaN where there is none."""
-
-    sparsity: float
-    keep: float
-    forget: float
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A model at the end of a phase.
-
-    Attributes
-    ----------
-    name : str
-        ``"model"``, ``"group-lasso"``, ``"pruned"``, ``"recovered"``, ``"distilled"``, ``"scratch"``, ``"revived"``; ``"control"`` is the
-        model that was trained on the same text without pruning, and ``"control revived"`` that one after the same training on what was
-        to be forgotten.
-    parameters : int
-        Of the model, each shared one once.
-    tokens : int
-        Training tokens so far on the text to keep, those that were scored included; in a revival those on the text to forget. Where the
-        best evaluation is selected, those up to it.
-    keep, forget : float
-        The loss on test windows, in nats a token; NaN without ``forget``.
-    curve : tuple of CurvePoint
-        Evaluations on validation windows during the training of the phase.
-    tokens_per_second : float
-    """
-
-    name: str
-    parameters: int
-    tokens: int
-    keep: float
-    forget: float
-    curve: tuple[CurvePoint, ...] = ()
-    tokens_per_second: float = float("nan")
+__all__ = ["LanguageResult"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +78,4 @@ class LanguageResult:
         tuple of Path
             ``report.md``, ``settings.json`` and ``curves.svg`` in the folder, which is created.
         """
-        from .report import write_language_report
-
         return write_language_report(self, folder)
