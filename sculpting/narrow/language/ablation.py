@@ -48,7 +48,7 @@ def ablation_changes(
     at_once = max(1, together // batch_size)
     for part in windows.split(batch_size):
         whole = evaluated(model, part, batch_size).mean()
-        with without_training(model), torch.inference_mode(), _after_prefix(model, layer, part.to(place)) as spread:
+        with without_training(model), torch.no_grad(), _after_prefix(model, layer, part.to(place)) as spread:
             for first in range(0, len(which), at_once):
                 chosen = list(which[first : first + at_once])
                 copies = part.repeat(len(chosen), 1)
@@ -97,7 +97,8 @@ def _after_prefix(model: nn.Module, layer: GroupLayer, windows: Tensor) -> Itera
         yield lambda copies: None
         return
     seen: list[Any] = []
-    handle = before[-1].register_forward_hook(lambda _, given, answer: seen.append(answer))
+    # Before other hooks, which act on what is handed on once more.
+    handle = before[-1].register_forward_hook(lambda _, given, answer: seen.append(answer), prepend=True)
     try:
         evaluated(model, windows, len(windows))
     finally:
@@ -107,13 +108,16 @@ def _after_prefix(model: nn.Module, layer: GroupLayer, windows: Tensor) -> Itera
     def spread(copies: int) -> None:
         answer[0] = _repeated(seen[0], copies)
 
+    own = [vars(each).get("forward") for each in before]
     try:
         for each in before:
             each.forward = lambda *given, **named: answer[0]
         yield spread
     finally:
-        for each in before:
+        for each, forward in zip(before, own, strict=True):
             vars(each).pop("forward", None)
+            if forward is not None:
+                each.forward = forward
 
 
 def _repeated(value: Any, copies: int) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,16 +30,21 @@ class Saved:
     best: Mapping[str, Tensor] | None
 
 
-def identity_of(model: Any, windows: Any, settings: Any, lasso: Any, teacher: Any) -> str:
+def identity_of(
+    model: Any, teacher: Any, windows: Any, validation: Mapping[str, Tensor], settings: Any, lasso: Any, layers: Sequence[Any]
+) -> str:
     """A digest of the model at the start, the tokens and the settings: a checkpoint of another call is refused."""
     digest = hashlib.sha256()
-    facts = [asdict(settings), None if lasso is None else asdict(lasso), list(windows.windows.shape), teacher is not None]
+    groups = [[layer.name, layer.kind, layer.size] for layer in layers]
+    held_out = [[name, list(tensor.shape)] for name, tensor in validation.items()]
+    facts = [asdict(settings), None if lasso is None else asdict(lasso), groups, held_out, windows.length, teacher is not None]
     digest.update(json.dumps(facts, sort_keys=True).encode())
     for each in (model, teacher) if teacher is not None else (model,):
         for name, tensor in each.named_parameters():
             few = tensor.detach().flatten()[:: max(1, tensor.numel() // SAMPLED)].float().cpu()
             digest.update(f"{name} {tuple(tensor.shape)}".encode() + few.numpy().tobytes())
-    digest.update(windows.windows.contiguous().cpu().numpy().tobytes())
+    for tokens in (windows.tokens, *validation.values()):
+        digest.update(tokens.detach().contiguous().cpu().numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -48,8 +53,8 @@ def write_checkpoint(path: Path, saved: Saved, identity: str) -> None:
     from safetensors.torch import save_file
 
     parts = {"weight": saved.weights, "moment": saved.moments, "best": saved.best or {}}
-    # Clones, since tied parameters share memory, which safetensors refuses.
-    tensors = {f"{part}:{name}": t.detach().clone().contiguous() for part, named in parts.items() for name, t in named.items()}
+    # Copies, since tied parameters share memory, which safetensors refuses; on the CPU, since the memory of a GPU may be short.
+    tensors = {f"{part}:{name}": t.detach().to("cpu", copy=True).contiguous() for part, named in parts.items() for name, t in named.items()}
     curve = [[step, tokens, None if loss != loss else loss, losses] for step, tokens, loss, losses in saved.curve]
     facts = {"format": FORMAT, "identity": identity, "step": str(saved.step), "curve": json.dumps(curve)}
     with written_whole(path) as part:

@@ -5,7 +5,7 @@ G = groups of one layer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ class LassoPenalty:
     ----------
     strength : float
         Positive. In each step, with learning rate r, a group is multiplied by ``max(0, 1 - r * strength * weight / norm)``: the proximal
-        step of the penalty, which gives exact zeros. A group that is zero has no gradient, and stays zero.
+        step of the penalty, which gives exact zeros. A neuron that is zero has no gradient, and stays zero.
     by_size : bool
         Whether ``weight`` is the square root of the number of elements of a group (Yuan and Lin 2006), or 1, as published.
 
@@ -46,8 +46,17 @@ class LassoPenalty:
 
 
 @torch.no_grad()
-def shrink(model: Any, layers: Sequence[GroupLayer], penalty: LassoPenalty, rate: float) -> None:
-    """One proximal step in place. Groups of several kinds share elements: these are then multiplied by the factor of each."""
+def shrink(
+    model: Any, layers: Sequence[GroupLayer], penalty: LassoPenalty, rate: float, moments: Mapping[str, Tensor] | None = None
+) -> None:
+    """One proximal step in place. Groups of several kinds share elements: these are then multiplied by the factor of each.
+
+    Parameters
+    ----------
+    moments : mapping of str to Tensor, optional
+        The first moments of the optimiser by the name of the parameter. Those of groups that are zero are set to zero, since the optimiser
+        would otherwise bring these groups back from what it remembers.
+    """
     factors = []
     for layer in layers:
         norms = group_norms(model, layer)
@@ -55,6 +64,9 @@ def shrink(model: Any, layers: Sequence[GroupLayer], penalty: LassoPenalty, rate
         factors.append((1 - rate * penalty.strength * weight / norms.clamp(min=1e-30)).clamp(min=0))
     for layer, factor in zip(layers, factors, strict=True):
         scale_groups(model, layer, factor)
+        for where in layer.slices:
+            if moments and where.parameter in moments:
+                view_of(moments[where.parameter], where, layer.size)[factor == 0] = 0
 
 
 def dead_groups(model: Any, layers: Sequence[GroupLayer]) -> list[Tensor]:

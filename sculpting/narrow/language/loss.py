@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .slices import wide
 
-__all__ = ["distilled_loss", "evaluated", "mean_loss", "next_token_loss", "without_training"]
+__all__ = ["distilled_loss", "evaluated", "mean_loss", "modes_kept", "next_token_loss", "without_training"]
 
 
 def next_token_loss(model: Any, windows: Tensor) -> Tensor:
@@ -55,19 +55,35 @@ def mean_loss(model: Any, windows: Tensor, batch_size: int = 4) -> float:
 
 
 def evaluated(model: Any, windows: Tensor, batch_size: int = 4) -> Tensor:
-    """The loss of each window in nats a token, in evaluation mode: float64 ``(W,)`` on the CPU."""
+    """The loss of each window in nats a token, in evaluation mode: float64 ``(W,)`` on the CPU. Halves batches where memory is short."""
+    with without_training(model), torch.no_grad():
+        return torch.cat([_evaluated(model, part) for part in windows.split(batch_size)])
+
+
+def _evaluated(model: Any, windows: Tensor) -> Tensor:
     place = next(model.parameters()).device
-    with without_training(model), torch.inference_mode():
-        parts = windows.split(batch_size)
-        return torch.cat([_cross_entropy(logits_of(model, part.to(place)), part.to(place)).mean(1).double().cpu() for part in parts])
+    try:
+        return _cross_entropy(logits_of(model, windows.to(place)), windows.to(place)).mean(1).double().cpu()
+    except torch.OutOfMemoryError:
+        if len(windows) == 1:
+            raise
+    return torch.cat([_evaluated(model, part) for part in windows.split(-(-len(windows) // 2))])
+
+
+@contextmanager
+def modes_kept(model: nn.Module) -> Iterator[None]:
+    """Each module in the mode of before afterwards, training or evaluation."""
+    before = [(module, module.training) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training
 
 
 @contextmanager
 def without_training(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside, and the mode of before afterwards."""
-    before = model.training
-    model.eval()
-    try:
+    """Evaluation mode inside, and the modes of before afterwards."""
+    with modes_kept(model):
+        model.eval()
         yield
-    finally:
-        model.train(before)

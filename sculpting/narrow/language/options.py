@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ...options import check_choice, check_counts
+from ...randomness import check_seed
 from .lasso import LassoPenalty
 from .scoring import SCORES
 from .selection import SCOPES, check_fraction
-from .training import LanguageTraining
+from .training_settings import LanguageTraining
 
 __all__ = ["METHODS", "LanguageSettings"]
 
@@ -42,9 +43,9 @@ class LanguageSettings:
     scored_tokens : int
         Tokens of the training text on which groups are scored; rounded up to whole windows.
     training : LanguageTraining
-        Of recovery, distillation or training from scratch. Its ``tokens`` are the budget; 0 in ``recover`` leaves it out.
+        Of recovery, distillation or training from scratch. Its ``tokens`` are the budget, which all rounds share.
     recover : bool
-        Whether to train after pruning.
+        Whether to train after pruning. Fresh models are always trained.
     lasso : LassoPenalty
         Of ``"group-lasso"``.
     lasso_tokens : int
@@ -55,7 +56,7 @@ class LanguageSettings:
         Whether to train the whole model on the same text for as long, without pruning or penalty. Most of the forgetting that a narrow
         model shows is that of this training.
     length : int
-        Tokens of a window.
+        Tokens of a window, at least 2; those of domains that are given as windows.
     held_out : int
         The most windows for validation, and for testing.
     limit : int, optional
@@ -91,17 +92,37 @@ class LanguageSettings:
         check_choice("scope", self.scope, SCOPES)
         for name in ("sparsity", "residual", "heads"):
             check_fraction(name, getattr(self, name))
+        if isinstance(self.sparsities, (str, int, float)):
+            raise ValueError(f"sparsities must be a sequence of fractions in [0, 1); got {self.sparsities!r}")
         for value in self.sparsities:
             check_fraction("sparsities", value)
-        optional = {name: value for name in ("revival_tokens", "limit") if (value := getattr(self, name))}
+        optional = {} if self.limit is None else {"limit": self.limit}
         check_counts(
-            rounds=self.rounds, scored_tokens=self.scored_tokens, lasso_tokens=self.lasso_tokens, length=self.length,
-            held_out=self.held_out, **optional,
-        )  # fmt: skip
+            rounds=self.rounds, scored_tokens=self.scored_tokens, lasso_tokens=self.lasso_tokens, held_out=self.held_out, **optional
+        )
+        if not isinstance(self.revival_tokens, int) or self.revival_tokens < 0:
+            raise ValueError(f"revival_tokens must be a whole number, 0 for no revival; got {self.revival_tokens!r}")
+        if not isinstance(self.length, int) or self.length < 2:
+            raise ValueError(f"length must be a whole number of at least 2 tokens; got {self.length!r}")
+        check_seed(self.seed)
+        self._check_types()
         if self.heads and self.method not in PRUNING:
             raise ValueError(f"heads must be 0 for method {self.method!r}, whose models are fresh; got {self.heads:g}")
         if self.method == "activation-gradient" and self.residual:
             raise ValueError("activation-gradient is not defined for residual dimensions; take residual=0 or method 'attribution'")
+        if self.control and not self.trained_tokens:
+            raise ValueError("control must be False where nothing is trained; got True with recover=False")
+
+    def _check_types(self) -> None:
+        for name, kind in {"training": LanguageTraining, "lasso": LassoPenalty}.items():
+            if not isinstance(getattr(self, name), kind):
+                raise TypeError(f"{name} must be a {kind.__name__}; got {getattr(self, name)!r}")
+
+    @property
+    def trained_tokens(self) -> int:
+        """The budget of all training before a revival."""
+        after = self.training.tokens if self.recover or self.score is None else 0
+        return after + (self.lasso_tokens if self.method == "group-lasso" else 0)
 
     @property
     def score(self) -> str | None:

@@ -2,52 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from .training import CurvePoint
+from .phases import Phase, SparsityPoint
+from .report import write_language_report
 
-__all__ = ["LanguageResult", "Phase", "SparsityPoint"]
-
-
-class SparsityPoint(NamedTuple):
-    """The loss in nats a token when a fraction of all neurons is zero, without any training; ``forget`` is NaN where there is none."""
-
-    sparsity: float
-    keep: float
-    forget: float
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A model at the end of a phase.
-
-    Attributes
-    ----------
-    name : str
-        ``"model"``, ``"group-lasso"``, ``"pruned"``, ``"recovered"``, ``"distilled"``, ``"scratch"``, ``"revived"``; ``"control"`` is the
-        model that was trained on the same text without pruning, and ``"control revived"`` that one after the same training on what was
-        to be forgotten.
-    parameters : int
-        Of the model, each shared one once.
-    tokens : int
-        Training tokens so far on the text to keep, those that were scored included; in a revival those on the text to forget.
-    keep, forget : float
-        The loss on test windows, in nats a token; NaN without ``forget``.
-    curve : tuple of CurvePoint
-        Evaluations on validation windows during the training of the phase.
-    tokens_per_second : float
-    """
-
-    name: str
-    parameters: int
-    tokens: int
-    keep: float
-    forget: float
-    curve: tuple[CurvePoint, ...] = ()
-    tokens_per_second: float = float("nan")
+__all__ = ["LanguageResult"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +25,8 @@ class LanguageResult:
     method : str
     phases : tuple of Phase
     frontier : tuple of SparsityPoint
-        Loss against sparsity of the model by the scores of this method, before any training; empty for models that are trained from
-        initial weights.
+        Loss against sparsity of neurons by the scores of this method, on validation windows, when nothing is trained after pruning; empty
+        for models that are trained from initial weights.
     settings : mapping of str to plain values
     notes : tuple of str
         What stays in the model beside what was asked for.
@@ -101,7 +65,9 @@ class LanguageResult:
 
     def __str__(self) -> str:
         lines = [f"{self.method}: {self.parameters:,} parameters", f"{'phase':16}  {'parameters':>13}  {'tokens':>11}    keep  forget"]
-        lines += [f"{p.name:16}  {p.parameters:13,}  {p.tokens:11,}  {p.keep:6.3f}  {p.forget:6.3f}" for p in self.phases]
+        for each in self.phases:
+            losses = "  ".join("     -" if math.isnan(loss) else f"{loss:6.3f}" for loss in (each.keep, each.forget))
+            lines.append(f"{each.name:16}  {each.parameters:13,}  {each.tokens:11,}  {losses}")
         return "\n".join([*lines, *self.notes])
 
     def report(self, folder: str | Path) -> tuple[Path, ...]:
@@ -112,6 +78,4 @@ class LanguageResult:
         tuple of Path
             ``report.md``, ``settings.json`` and ``curves.svg`` in the folder, which is created.
         """
-        from .report import write_language_report
-
         return write_language_report(self, folder)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...options import check_choice, check_counts
 from ...randomness import keys, uniforms
 from .ablation import ablation_changes
 from .groups import GroupLayer
@@ -76,11 +77,11 @@ def group_scores(
     >>> scores.shape
     torch.Size([20])
     """
-    if score not in SCORES:
-        raise ValueError(f"score must be one of {sorted(SCORES)}; got {score!r}")
+    check_choice("score", score, [*SCORES])
+    check_counts(batch_size=batch_size)
     if windows.ndim != 2 or windows.shape[1] < 2 or not len(windows):
         raise ValueError(f"windows must be integers of shape (windows, at least 2 tokens); got shape {tuple(windows.shape)}")
-    found = SCORES[score](model, layers, windows, batch_size, seed)
+    found = SCORES[score](model, layers, windows, batch_size, seed) if layers else []
     if not all(bool(torch.isfinite(each).all()) for each in found):
         raise ValueError("the loss of the model must be finite on the windows that are scored; got one that is not. Check its weights")
     return [each.detach().double().cpu() for each in found]
@@ -162,14 +163,11 @@ def _activation_gradient(model: Any, layers: Sequence[GroupLayer], windows: Tens
 
 @contextmanager
 def _only_gradients_of(model: Any, names: Collection[str]) -> Iterator[None]:
-    """Gradients for some parameters alone, in evaluation mode but where gradient checkpointing needs training mode."""
+    """Gradients for some parameters alone, in evaluation mode."""
     before = {name: (tensor.requires_grad, tensor.grad) for name, tensor in parameters_of(model).items()}
-    with without_training(model):
-        if any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
-            model.train()
-            for module in model.modules():
-                if isinstance(module, torch.nn.Dropout):
-                    module.eval()
+    with without_training(model), torch.enable_grad():
+        for module in model.modules():  # layers ask for this mode to recompute activations; attention and dropout inside keep theirs
+            module.training = bool(getattr(module, "gradient_checkpointing", False))
         try:
             for name, tensor in parameters_of(model).items():
                 tensor.requires_grad_(name in names)

@@ -32,7 +32,7 @@ def lowest_groups(scores: Sequence[Tensor], sparsity: float, *, scope: str = "gl
         Rounded down to whole groups.
     scope : {"global", "layer"}
         Whether groups of all layers are ranked together, or each layer loses the same fraction. The highest of a layer always stays.
-        Of equal scores, the first group is removed first.
+        Of equal scores, the first group is removed first, and the last is the one that always stays.
 
     Examples
     --------
@@ -44,10 +44,10 @@ def lowest_groups(scores: Sequence[Tensor], sparsity: float, *, scope: str = "gl
     sparsity = check_fraction("sparsity", sparsity)
     if scope == "layer":
         return [lowest_groups([each], sparsity)[0] for each in scores]
-    pooled = torch.cat([torch.as_tensor(each) for each in scores]).clone()
+    pooled = torch.cat([each.double() for each in scores])
     sizes = [len(each) for each in scores]
     for first, each in zip(torch.tensor([0, *sizes]).cumsum(0).tolist(), scores, strict=False):
-        pooled[first + int(each.argmax())] = torch.inf
+        pooled[first + int(torch.nonzero(each == each.max())[-1])] = torch.inf
     gone = min(int(sparsity * len(pooled) + 1e-9), len(pooled) - len(sizes))
     alive = torch.ones(len(pooled), dtype=torch.bool)
     alive[torch.argsort(pooled, stable=True)[:gone]] = False

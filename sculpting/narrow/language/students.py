@@ -28,12 +28,14 @@ def fresh_student(model: Any, groups: LanguageGroups, *, neurons: float, residua
         Of the initial weights.
     """
     config = copy.deepcopy(model.config)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
     width = groups.of("neurons")[0].size
     setattr(config, width_field(config), max(1, round(width * (1 - neurons))))
     if residual:
         [stream] = groups.of("residual")
         heads = int(config.num_attention_heads)
-        config.hidden_size = -(-round(stream.size * (1 - residual)) // heads) * heads
-    with torch.random.fork_rng():
+        config.hidden_size = -(-max(1, round(stream.size * (1 - residual))) // heads) * heads
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return type(model)(config).to(dtype=model.dtype, device=model.device)

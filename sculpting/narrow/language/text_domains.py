@@ -85,8 +85,13 @@ def two_domains(
     cache: str | Path | None = None,
 ) -> tuple[TextDomain, TextDomain | None]:  # fmt: skip
     """Two domains that share no document; each is a source, or a :class:`TextDomain` of windows of ``length``."""
+    if keep is forget:
+        raise ValueError("the two domains must have no text in common; got the same object twice")
     if tokenizer is not None:
         check_vocabulary(tokenizer, vocabulary_size)
+    for each in (keep, forget):
+        if isinstance(each, TextDomain):
+            _check_domain(each, vocabulary_size, length)
     read = [None if isinstance(each, TextDomain) or each is None else read_documents(each, limit=limit) for each in (keep, forget)]
     if read[0] is not None and read[1] is not None:
         check_disjoint(read[0], read[1])
@@ -97,6 +102,18 @@ def two_domains(
         for each, documents in zip((keep, forget), read, strict=True)
     ]
     return found[0], found[1]
+
+
+def _check_domain(domain: TextDomain, vocabulary_size: int, length: int) -> None:
+    parts = (domain.train.tokens, domain.validation, domain.test)
+    largest = max(int(part.max()) for part in parts)
+    if largest >= vocabulary_size or min(int(part.min()) for part in parts) < 0:
+        raise ValueError(
+            f"the tokens of {domain.name!r} must be below {vocabulary_size:,}, as in the model's embedding; got {largest:,}: "
+            "a tokenizer of another vocabulary. Tokenize with that of the model"
+        )
+    if domain.train.length != length:
+        raise ValueError(f"length must be that of the windows of {domain.name!r}, {domain.train.length}; got {length}")
 
 
 def _domain(name: str, split: Split, tokenizer: Any, length: int, held_out: int, seed: int, cache: str | Path | None) -> TextDomain:
