@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from sculpting.narrow.language.groups import LanguageGroups, language_groups
+from sculpting.narrow.language.groups.finding import LanguageGroups, language_groups
 
 t = pytest.importorskip("transformers", reason="transformers is not installed: pip install neural-sculpting[lm]")
 

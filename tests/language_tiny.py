@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from sculpting.narrow.language import GroupLayer, LanguageGroups, TextDomain, language_groups
-from sculpting.narrow.language.slices import scale_groups, view_of
-from sculpting.narrow.language.windows import PackedWindows
+from sculpting.narrow.language.groups.slices import scale_groups, view_of
+from sculpting.narrow.language.text.windows import PackedWindows
 
 VOCABULARY = 48
 

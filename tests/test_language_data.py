@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 import torch
 
-from sculpting.narrow.language.bpe import train_tokenizer
-from sculpting.narrow.language.documents import Document, read_documents
-from sculpting.narrow.language.similar import digest, similar_pairs
-from sculpting.narrow.language.splitting import Split, check_disjoint, split_documents
-from sculpting.narrow.language.tokens import bits_per_byte, bytes_per_token, check_vocabulary, tokenized
-from sculpting.narrow.language.windows import PackedWindows
+from sculpting.narrow.language.text.bpe import train_tokenizer
+from sculpting.narrow.language.text.documents import Document, read_documents
+from sculpting.narrow.language.text.similar import digest, similar_pairs
+from sculpting.narrow.language.text.splitting import Split, check_disjoint, split_documents
+from sculpting.narrow.language.text.tokens import bits_per_byte, bytes_per_token, check_vocabulary, tokenized
+from sculpting.narrow.language.text.windows import PackedWindows
 
 END = "<|endoftext|>"
 

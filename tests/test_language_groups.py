@@ -12,9 +12,9 @@ import torch
 from language_models import COMMON, GATED, LAYER_NORMS, MODELS, RMS_NORMS, VOCABULARY, built, groups_of, t, tokens
 from torch import Tensor, nn
 
-from sculpting.narrow.language.groups import GroupLayer, language_groups
-from sculpting.narrow.language.norms import gain_offset, is_rms_norm
-from sculpting.narrow.language.slices import all_alive, group_sums, parameters_of, scale_groups, view_of, without
+from sculpting.narrow.language.groups.finding import GroupLayer, language_groups
+from sculpting.narrow.language.groups.norms import gain_offset, is_rms_norm
+from sculpting.narrow.language.groups.slices import all_alive, group_sums, parameters_of, scale_groups, view_of, without
 
 CLOSE = 1e-6  # of the largest logit
 TINY = 1e-13

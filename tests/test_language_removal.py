@@ -12,9 +12,9 @@ import torch
 from language_models import MODELS, RMS_NORMS, groups_of, t, tokens
 from torch import Tensor
 
-from sculpting.narrow.language.groups import LanguageGroups, language_groups
-from sculpting.narrow.language.removal import SmallerModel, masked_model, removed_groups
-from sculpting.narrow.language.uneven import load, uneven_model
+from sculpting.narrow.language.groups.finding import LanguageGroups, language_groups
+from sculpting.narrow.language.groups.removal import SmallerModel, masked_model, removed_groups
+from sculpting.narrow.language.groups.uneven import load, uneven_model
 
 KINDS = ("neurons", "residual", "heads")
 UNEVEN = ("neurons", "all")
@@ -119,7 +119,7 @@ import sys, warnings
 warnings.simplefilter("error")
 import torch
 from transformers import AutoModelForCausalLM
-from sculpting.narrow.language.uneven import load
+from sculpting.narrow.language.groups.uneven import load
 for folder in sys.argv[1:]:
     read = load if "uneven" in folder else AutoModelForCausalLM.from_pretrained
     model, wanted = read(folder).eval(), torch.load(folder + "/wanted.pt", weights_only=True)
@@ -245,7 +245,7 @@ def test_bad_input() -> None:
 
 
 def test_a_model_that_answers_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sculpting.narrow.language.removal.rescale", lambda *_: None)
+    monkeypatch.setattr("sculpting.narrow.language.groups.removal.rescale", lambda *_: None)
     with pytest.raises(ValueError, match=r"must answer as the masked one; got logits that differ by .* leave out residual dimensions"):
         smaller("Llama", "residual")
 

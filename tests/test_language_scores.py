@@ -14,14 +14,14 @@ from language_tiny import elements, groups_of, tiny, tokens, zeroed
 from torch import Tensor, nn
 
 from sculpting.narrow.language import LassoPenalty, group_scores, lowest_groups, mean_loss
-from sculpting.narrow.language.ablation import ablation_changes
 from sculpting.narrow.language.frontier import sparsity_curve
-from sculpting.narrow.language.groups import GroupLayer
-from sculpting.narrow.language.lasso import dead_groups, shrink
-from sculpting.narrow.language.loss import distilled_loss, evaluated, next_token_loss
-from sculpting.narrow.language.scoring import SCORES, group_norms
-from sculpting.narrow.language.slices import scale_groups, view_of, without
-from sculpting.narrow.language.students import fresh_student
+from sculpting.narrow.language.groups.finding import GroupLayer
+from sculpting.narrow.language.groups.slices import scale_groups, view_of, without
+from sculpting.narrow.language.groups.students import fresh_student
+from sculpting.narrow.language.scores.ablation import ablation_changes
+from sculpting.narrow.language.scores.scoring import SCORES, group_norms
+from sculpting.narrow.language.training.lasso import dead_groups, shrink
+from sculpting.narrow.language.training.loss import distilled_loss, evaluated, next_token_loss
 
 FAMILIES = ["llama", "gemma2", "gpt_neox", "gpt2"]
 WINDOWS = tokens()

@@ -17,10 +17,10 @@ from language_tiny import groups_of, pattern, tiny
 from torch import Tensor
 
 from sculpting.narrow.language import LanguageTraining, LassoPenalty, TrainedLanguage, checkpointing, train_language
-from sculpting.narrow.language.lasso import dead_groups
-from sculpting.narrow.language.loss import evaluated
-from sculpting.narrow.language.processes import Processes
-from sculpting.narrow.language.windows import PackedWindows
+from sculpting.narrow.language.text.windows import PackedWindows
+from sculpting.narrow.language.training.lasso import dead_groups
+from sculpting.narrow.language.training.loss import evaluated
+from sculpting.narrow.language.training.processes import Processes
 
 ROOT = Path(__file__).resolve().parents[1]
 WINDOWS = PackedWindows(pattern(40, 1).flatten(), 8)

@@ -32,9 +32,9 @@ from sculpting.narrow.language import (
     narrowing_run,
     text_domain,
 )
-from sculpting.narrow.language.groups import LanguageGroups, language_groups
+from sculpting.narrow.language.groups.finding import LanguageGroups, language_groups
 from sculpting.narrow.language.report import draw_language
-from sculpting.narrow.language.windows import PackedWindows
+from sculpting.narrow.language.text.windows import PackedWindows
 
 KEEP, FORGET = domain("keep", 1), domain("forget", 7)
 FOUND: dict[Any, LanguageGroups] = {}

@@ -14,8 +14,8 @@ from language_models import MODELS
 
 from sculpting.cli import main
 from sculpting.narrow.language import language_groups, read_documents
-from sculpting.narrow.language.bpe import train_tokenizer
-from sculpting.narrow.language.slices import parameters_of
+from sculpting.narrow.language.groups.slices import parameters_of
+from sculpting.narrow.language.text.bpe import train_tokenizer
 from sculpting.studies.language import TITLES, study
 from sculpting.studies.language.composition import _layers, composition
 from sculpting.studies.language.report import language_report

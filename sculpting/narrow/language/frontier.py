@@ -11,11 +11,11 @@ from typing import Any
 
 from torch import Tensor
 
-from .groups import GroupLayer
-from .loss import mean_loss
+from .groups.finding import GroupLayer
+from .groups.slices import without
 from .phases import SparsityPoint
-from .selection import lowest_groups
-from .slices import without
+from .scores.selection import lowest_groups
+from .training.loss import mean_loss
 
 __all__ = ["sparsity_curve"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from .uneven import load
+from .groups.uneven import load
 
 __all__ = ["check_installed", "load_language", "packaged_gguf", "without_bars"]
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ...files import check_folder
-from .groups import language_groups
+from .groups.finding import language_groups
 from .loading import check_installed, load_language
 from .narrowing_run import KIND_OF, NarrowingRun
 from .options import LanguageSettings
-from .processes import placed, processes_of
-from .progress import Progress
 from .results import LanguageResult
-from .text_domains import TextDomain, two_domains
-from .training_settings import LanguageTraining
+from .text.text_domains import TextDomain, two_domains
+from .training.processes import placed, processes_of
+from .training.progress import Progress
+from .training.settings import LanguageTraining
 
 __all__ = ["narrow_language"]
 

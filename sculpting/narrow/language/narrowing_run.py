@@ -15,22 +15,22 @@ from typing import Any
 from torch import Tensor
 
 from .frontier import sparsity_curve
-from .groups import GroupLayer, LanguageGroups, language_groups
-from .lasso import dead_groups
-from .loss import mean_loss
+from .groups.finding import GroupLayer, LanguageGroups, language_groups
+from .groups.removal import removed_groups
+from .groups.slices import all_alive
+from .groups.students import fresh_student
 from .options import LanguageSettings
 from .phases import Phase, SparsityPoint
-from .processes import processes_of
-from .progress import Progress
-from .removal import removed_groups
 from .results import LanguageResult
-from .scoring import group_scores
-from .selection import lowest_groups
-from .slices import all_alive
-from .students import fresh_student
-from .text_domains import TextDomain
-from .training import train_language
-from .training_settings import LanguageTraining, TrainedLanguage
+from .scores.scoring import group_scores
+from .scores.selection import lowest_groups
+from .text.text_domains import TextDomain
+from .training.lasso import dead_groups
+from .training.loop import train_language
+from .training.loss import mean_loss
+from .training.processes import processes_of
+from .training.progress import Progress
+from .training.settings import LanguageTraining, TrainedLanguage
 
 __all__ = ["KIND_OF", "NarrowingRun"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from ...options import check_choice, check_counts
 from ...randomness import check_seed
-from .lasso import LassoPenalty
-from .scoring import SCORES
-from .selection import SCOPES, check_fraction
-from .training_settings import LanguageTraining
+from .scores.scoring import SCORES
+from .scores.selection import SCOPES, check_fraction
+from .training.lasso import LassoPenalty
+from .training.settings import LanguageTraining
 
 __all__ = ["METHODS", "LanguageSettings"]
 

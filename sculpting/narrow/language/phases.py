@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .training_settings import CurvePoint
+from .training.settings import CurvePoint
 
 __all__ = ["Phase", "SparsityPoint"]
 

@@ -19,7 +19,7 @@ from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
 from ...narrow.language import GroupLayer, language_groups, mean_loss
-from ...narrow.language.slices import all_alive, parameters_of, view_of, without
+from ...narrow.language.groups.slices import all_alive, parameters_of, view_of, without
 from ...store import Row
 from .rows import row
 

@@ -13,12 +13,13 @@ from safetensors.torch import save as tensors_to
 from torch import Tensor
 
 from ...narrow.language import LanguageResult, LanguageTraining, LassoPenalty, TextDomain, group_scores, language_groups, train_language
-from ...narrow.language.bpe import train_tokenizer
-from ...narrow.language.lasso import dead_groups
-from ...narrow.language.loss import mean_loss
-from ...narrow.language.narrowing import narrow_language, sparsity_curve
-from ...narrow.language.text_domain import two_domains
-from ...narrow.language.windows import PackedWindows
+from ...narrow.language.frontier import sparsity_curve
+from ...narrow.language.narrowing import narrow_language
+from ...narrow.language.text.bpe import train_tokenizer
+from ...narrow.language.text.text_domains import two_domains
+from ...narrow.language.text.windows import PackedWindows
+from ...narrow.language.training.lasso import dead_groups
+from ...narrow.language.training.loss import mean_loss
 from ...store import Row
 from ...study import CellResult
 from .composition import module_rows

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ...narrow.correlation import score_correlation
 from ...narrow.language import LanguageTraining, TextDomain, group_scores, language_groups, load_language
-from ...narrow.language.ablation import ablation_changes
-from ...narrow.language.narrowing import narrow_language, sparsity_curve
-from ...narrow.language.text_domain import two_domains
+from ...narrow.language.frontier import sparsity_curve
+from ...narrow.language.narrowing import narrow_language
+from ...narrow.language.scores.ablation import ablation_changes
+from ...narrow.language.text.text_domains import two_domains
 from ...randomness import keys, permutations
 from ...store import Row
 from .rows import row

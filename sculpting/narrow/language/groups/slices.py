@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .groups import GroupLayer, Slice
+from .finding import GroupLayer, Slice
 
 __all__ = ["all_alive", "check_alive", "group_sums", "parameters_of", "scale_groups", "view_of", "wide", "without"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from ...options import check_amounts, check_choice, check_counts
-from ...randomness import check_seed
+from ....options import check_amounts, check_choice, check_counts
+from ....randomness import check_seed
 
 __all__ = ["PRECISIONS", "CurvePoint", "LanguageTraining", "TrainedLanguage"]
 

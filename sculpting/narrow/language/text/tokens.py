@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ...files import check_folder, write_file
+from ....files import check_folder, write_file
 from .text_files import Document
 
 __all__ = ["bits_per_byte", "bytes_per_token", "check_vocabulary", "tokenized"]

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .groups import GroupLayer
-from .loss import evaluated, without_training
+from ..groups.finding import GroupLayer
+from ..training.loss import evaluated, without_training
 
 __all__ = ["ablation_changes"]
 

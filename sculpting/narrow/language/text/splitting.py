@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...randomness import check_seed, keys
+from ....randomness import check_seed, keys
 from .similar import check_similarity, digest, similar_pairs
 from .text_files import Document
 

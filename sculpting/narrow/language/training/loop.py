@@ -8,12 +8,12 @@ from typing import Any
 
 from torch import Tensor
 
-from .groups import GroupLayer
+from ..groups.finding import GroupLayer
+from ..text.windows import PackedWindows
 from .lasso import LassoPenalty
 from .progress import Progress
+from .settings import LanguageTraining, TrainedLanguage
 from .trainer import Trainer
-from .training_settings import LanguageTraining, TrainedLanguage
-from .windows import PackedWindows
 
 __all__ = ["train_language"]
 

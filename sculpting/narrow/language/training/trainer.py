@@ -15,16 +15,16 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
-from ...files import check_folder
-from ...randomness import keys
+from ....files import check_folder
+from ....randomness import keys
+from ..groups.finding import GroupLayer
+from ..text.windows import PackedWindows
 from .checkpointing import Saved, identity_of, read_checkpoint, write_checkpoint
-from .groups import GroupLayer
 from .lasso import LassoPenalty, shrink
 from .loss import distilled_loss, evaluated, modes_kept, next_token_loss
 from .processes import placed, processes_of
 from .progress import Progress, training_bar
-from .training_settings import PRECISIONS, CurvePoint, LanguageTraining, TrainedLanguage
-from .windows import PackedWindows
+from .settings import PRECISIONS, CurvePoint, LanguageTraining, TrainedLanguage
 
 __all__ = ["Trainer"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .groups import LanguageGroups
+from .finding import LanguageGroups
 from .twin import width_field
 
 __all__ = ["fresh_student"]

@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...options import check_choice, check_counts
-from ...randomness import keys, uniforms
+from ....options import check_choice, check_counts
+from ....randomness import keys, uniforms
+from ..groups.finding import GroupLayer
+from ..groups.slices import group_sums, parameters_of, view_of, wide
+from ..training.loss import next_token_loss, without_training
 from .ablation import ablation_changes
-from .groups import GroupLayer
-from .loss import next_token_loss, without_training
-from .slices import group_sums, parameters_of, view_of, wide
 
 __all__ = ["SCORES", "group_scores"]
 
@@ -70,7 +70,7 @@ def group_scores(
     Examples
     --------
     >>> from transformers import LlamaConfig, LlamaForCausalLM
-    >>> from .groups import language_groups
+    >>> from ..groups.finding import language_groups
     >>> sizes = dict(hidden_size=24, intermediate_size=20, num_hidden_layers=1, num_attention_heads=4)
     >>> model = LlamaForCausalLM(LlamaConfig(vocab_size=50, **sizes))
     >>> [scores] = group_scores(model, language_groups(model).of("neurons"), torch.arange(32).view(4, 8))

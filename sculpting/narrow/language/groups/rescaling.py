@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .groups import GroupLayer
+from .finding import GroupLayer
 from .norms import gain_offset
 
 __all__ = ["evaluating", "rescale"]

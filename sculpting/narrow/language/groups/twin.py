@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ...models.groups import UnitMap, units
+from ....models.groups import UnitMap, units
 
 __all__ = ["WIDTHS", "sets_head_size", "shapes_of", "twin_units", "width_field"]
 

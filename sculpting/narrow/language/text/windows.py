@@ -12,7 +12,7 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
-from ...randomness import check_seed, keys, permutations
+from ....randomness import check_seed, keys, permutations
 
 __all__ = ["PackedWindows"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...files import written_whole
+from ....files import written_whole
 
 __all__ = ["Saved", "identity_of", "read_checkpoint", "write_checkpoint"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ...models.groups.unit_map import UnitLayer
+from ....models.groups.unit_map import UnitLayer
 from .norms import is_rms_norm
 from .places import MissingError, Scaled, Segment, Slice
 from .twin import sets_head_size, shapes_of, twin_units

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .groups import GroupLayer
-from .scoring import group_norms
-from .slices import parameters_of, scale_groups, view_of
+from ..groups.finding import GroupLayer
+from ..groups.slices import parameters_of, scale_groups, view_of
+from ..scores.scoring import group_norms
 
 __all__ = ["LassoPenalty", "dead_groups", "shrink"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .groups import KINDS, LanguageGroups
+from .finding import KINDS, LanguageGroups
 from .norms import EPSILONS
 from .slices import check_alive
 from .twin import SAME, width_field

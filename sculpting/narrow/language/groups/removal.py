@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .groups import LanguageGroups, Slice
+from .finding import LanguageGroups, Slice
 from .rescaling import evaluating, rescale
 from .sizes import kept_groups, padding_notes, smaller_config, smaller_widths
 from .slices import parameters_of, without
@@ -56,7 +56,7 @@ def removed_groups(model: Any, groups: LanguageGroups, alive: Sequence[Tensor], 
 
     Layers of one kind that keep different numbers of groups are filled up with zeros to the widest, since the classes of ``transformers``
     have one width for all. These zeros have gradients of zero, so that they stay zero in training. With ``uneven`` each MLP keeps its own
-    width: see :mod:`sculpting.narrow.language.uneven`.
+    width: see :mod:`sculpting.narrow.language.groups.uneven`.
 
     Parameters
     ----------

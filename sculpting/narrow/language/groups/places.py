@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...models.groups.unit_map import NONE, UnitLayer, UnitMap, Use
+from ....models.groups.unit_map import NONE, UnitLayer, UnitMap, Use
 
 __all__ = ["MissingError", "Scaled", "Segment", "Slice"]
 

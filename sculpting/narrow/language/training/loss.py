@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from .slices import wide
+from ..groups.slices import wide
 
 __all__ = ["distilled_loss", "evaluated", "mean_loss", "modes_kept", "next_token_loss", "without_training"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...models.copying import copy_of
+from ....models.copying import copy_of
 
 __all__ = ["EPSILONS", "gain_offset", "is_rms_norm"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...randomness import keys, permutations
+from ....randomness import keys, permutations
 from .documents import read_documents
 from .splitting import Split, check_disjoint, split_documents
 from .tokens import bytes_per_token, check_vocabulary, tokenized
@@ -57,7 +57,7 @@ def text_domain(
     Parameters
     ----------
     source : str, Path or sequence of texts
-        See :func:`~sculpting.narrow.language.documents.read_documents`.
+        See :func:`~sculpting.narrow.language.text.documents.read_documents`.
     tokenizer : transformers.PreTrainedTokenizerBase
     length : int
         L.

@@ -1,0 +1,1 @@
+"""Groups of a language model, and smaller models without some of them."""

@@ -1,0 +1,1 @@
+"""How much each group matters, and which stay."""

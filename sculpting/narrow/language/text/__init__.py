@@ -1,0 +1,1 @@
+"""Text of a domain: documents, splits, tokens, packed windows."""
