@@ -485,6 +485,6 @@ def test_windows_that_cannot_be_made_are_refused(make: Any, message: str) -> Non
 
 def test_importing_the_modules_loads_no_package_of_language_models() -> None:
     parts = ("bpe", "documents", "splitting", "tokens", "windows")
-    code = f"import sys\nfor part in {parts}: __import__('sculpting.narrow.language.' + part)\n"
+    code = f"import sys\nfor part in {parts}: __import__('sculpting.narrow.language.text.' + part)\n"
     code += "print([name for name in ('transformers', 'tokenizers', 'datasets', 'sklearn', 'pydoc_data') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -16,8 +16,9 @@ import torch
 from language_tiny import groups_of, pattern, tiny
 from torch import Tensor
 
-from sculpting.narrow.language import LanguageTraining, LassoPenalty, TrainedLanguage, checkpointing, train_language
+from sculpting.narrow.language import LanguageTraining, LassoPenalty, TrainedLanguage, train_language
 from sculpting.narrow.language.text.windows import PackedWindows
+from sculpting.narrow.language.training import checkpointing
 from sculpting.narrow.language.training.lasso import dead_groups
 from sculpting.narrow.language.training.loss import evaluated
 from sculpting.narrow.language.training.processes import Processes
