@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import networkx as nx
 import pytest
 import torch
@@ -73,6 +75,7 @@ def test_digits_are_judged_and_not_bits() -> None:
         z = result.dense[0].model()(task.x_validation)
     assert result.metric == "group accuracy"
     assert result.dense[0].accuracy == pytest.approx(float(tasks.by_group(z, task.y_validation, 2).mean()))
+    assert [*replace(result, candidates=result.dense).by_output()] == ["group 0", "group 1"]
     assert task.constant_scores().mean() == pytest.approx(0.1)
 
 
