@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .executors import workers as workers
     from .frontier import Frontier as Frontier
     from .metrics import Figure as Figure
+    from .metrics import group_accuracy as group_accuracy
     from .models.chain import read_model as read_model
     from .models.network import SparseNetwork as SparseNetwork
     from .models.sparse_module import SparseModule as SparseModule
@@ -30,6 +31,7 @@ else:  # loaded when they are first asked for: torch takes seconds, which `sculp
         "workers": ".executors",
         "Frontier": ".frontier",
         "Figure": ".metrics",
+        "group_accuracy": ".metrics",
         "read_model": ".models.chain",
         "SparseModule": ".models.sparse_module",
         "SparseNetwork": ".models.network",

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["METRICS", "Figure", "Metric", "figure_of", "metric_of"]
+__all__ = ["METRICS", "Figure", "Metric", "figure_of", "group_accuracy", "metric_of"]
 
 NORMAL = 1.96  # standard errors of a 95 % interval
 
@@ -93,12 +94,36 @@ METRICS: dict[str, dict[str, Metric]] = {
 }
 
 
-def metric_of(metric: str | Callable[[Any, Any], float] | None, loss: str) -> Metric:
-    """The metric of this name, or of this function, for networks with this loss; the usual one for None.
+def group_accuracy(groups: int) -> Metric:
+    """The accuracy of each of so many groups of outputs, whose targets are one-hot: a part for each, whose answer is its largest output.
 
     Parameters
     ----------
-    metric : {"accuracy", "balanced accuracy", "R2"} or function of (targets, answers), optional
+    groups : int
+        Groups of the same number of outputs, one after the other.
+
+    Examples
+    --------
+    >>> z, y = torch.tensor([[[0.1], [0.3], [-2.0], [-1.0]]]), torch.tensor([[0.0], [1.0], [1.0], [0.0]])
+    >>> group_accuracy(2).rows(z, y).tolist()
+    [[[1.0], [0.0]]]
+    """
+    return Metric("group accuracy", partial(_right_groups, groups=groups))
+
+
+def _right_groups(z: Tensor, y: Tensor, groups: int) -> Tensor:
+    if groups < 1 or y.shape[-2] % groups:
+        raise ValueError(f"groups must divide the {y.shape[-2]} outputs; got {groups}")
+    answers, classes = (each.unflatten(-2, (groups, -1)).argmax(dim=-2) for each in (z, y))
+    return (answers == classes).double()
+
+
+def metric_of(metric: str | Metric | Callable[[Any, Any], float] | None, loss: str) -> Metric:
+    """The metric of this name, or of this function, for networks with this loss; the usual one for None, and a ``Metric`` as it is.
+
+    Parameters
+    ----------
+    metric : {"accuracy", "balanced accuracy", "R2"}, Metric, or function of (targets, answers), optional
         A function gets arrays as those of scikit-learn's metrics do: classes of shape (rows,), bits or real values of shape (rows,
         outputs). Higher is better. It is known for all rows together only, so it has neither an interval nor a test. Underscores count
         as spaces, capitals as small letters.
@@ -116,6 +141,8 @@ def metric_of(metric: str | Callable[[Any, Any], float] | None, loss: str) -> Me
     known = METRICS[loss]
     if metric is None:
         return next(iter(known.values()))
+    if isinstance(metric, Metric):
+        return metric
     if callable(metric):
         return Metric(str(getattr(metric, "__name__", "metric")), _of_all_rows(metric, loss))
     plain = str(metric).lower().replace("_", " ")

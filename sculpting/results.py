@@ -117,7 +117,7 @@ class SculptResult:
     def by_output(self) -> dict[str, Figure]:
         """The ``metric`` of the sparsest candidate on the test rows, or without any on the validation rows, for each output.
 
-        Classes are one, under the name ``"classes"``. Empty where nothing was accepted.
+        Classes are one, under the name ``"classes"``; groups of outputs are ``"group 0"`` and so on. Empty where nothing was accepted.
         """
         if self.task is None or self.network is None:
             return {}
@@ -126,7 +126,8 @@ class SculptResult:
         scores = scores_of(self.network, self.task, metric, part)
         rows = len(getattr(self.task, f"y_{part}"))
         known = ("classes",) if self.task.loss == "ce" else self.task.output_names
-        names = known if len(known) == len(scores) else [f"y{i}" for i in range(len(scores))]
+        word = "y" if len(scores) in (1, self.task.y.shape[1]) else "group "
+        names = known if len(known) == len(scores) else [f"{word}{i}" for i in range(len(scores))]
         return {name: figure_of(each.unsqueeze(0), metric, rows) for name, each in zip(names, scores, strict=True)}
 
     def frontier(self) -> Frontier:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from .engine import M
 from .engines import setup_of
+from .metrics import Metric
 from .options import check_call, check_counts, device_of, settings_of, steps_of
 from .randomness import check_seed
 from .results import SculptResult, result_of
@@ -49,7 +50,7 @@ def sculpt(
     validation: Any = None,
     test: Any = None,
     groups: Any = None,
-    metric: str | Callable[[Any, Any], float] | None = None,
+    metric: str | Metric | Callable[[Any, Any], float] | None = None,
     device: str | torch.device | None = None,
     mixed_precision: bool = False,
     max_members: int | None = None,
@@ -103,8 +104,9 @@ def sculpt(
         ``validation`` brings rows of its own or a truth table is used whole.
     groups : array of shape (rows,), optional
         Rows of one group, such as those of one patient, stay together in one part.
-    metric : {"accuracy", "balanced accuracy", "R2"} or function of (targets, answers), optional
-        The figure by which networks are judged. With several outputs the worst counts.
+    metric : {"accuracy", "balanced accuracy", "R2"}, Metric, or function of (targets, answers), optional
+        The figure by which networks are judged. With several outputs the worst counts. Where the outputs are several one-hot groups, as
+        of two digits, ``group_accuracy(2)`` judges the largest output of each.
     device : str or torch.device, optional
         Where to compute; the device of the model when left out. On a CPU small networks use one thread. Networks with more than 20,000
         live parameters are trained side by side on ``torch.get_num_threads()`` threads, which may change the result by rounding.
@@ -223,7 +225,7 @@ def _call(
 
 def _identity(metric: Any) -> object:
     """What tells one metric from another in the next process, too."""
-    metric = getattr(metric, "__wrapped__", metric)
+    metric = metric.rows if isinstance(metric, Metric) else getattr(metric, "__wrapped__", metric)
     if isinstance(metric, functools.partial):
         return _identity(metric.func), repr(metric.args), repr(sorted(metric.keywords.items()))
     return (metric.__module__, metric.__qualname__) if hasattr(metric, "__qualname__") else metric

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import networkx as nx
 import pytest
 import torch
@@ -66,7 +68,18 @@ def test_other_sizes_of_images_fit_the_network() -> None:
     assert tasks.ConvolutionalNetwork(1, 3)(torch.zeros(2, 1, 28, 28)).shape == (2, 3)
 
 
-def test_sculpt_takes_the_task_with_its_setting() -> None:
+def test_digits_are_judged_and_not_bits() -> None:
     task = tasks.colour_digits(**SMALL)
+    result = sculpt(task.model(channels=(2, 2), hidden=3), task, seeds=1, steps=5, dense_rounds=1, edge_steps=(0.5,), progress=False)
+    with torch.no_grad():
+        z = result.dense[0].model()(task.x_validation)
+    assert result.metric == "group accuracy"
+    assert result.dense[0].accuracy == pytest.approx(float(tasks.by_group(z, task.y_validation, 2).mean()))
+    assert [*replace(result, candidates=result.dense).by_output()] == ["group 0", "group 1"]
+    assert task.constant_scores().mean() == pytest.approx(0.1)
+
+
+def test_sculpt_takes_the_task_with_its_setting() -> None:
+    task = tasks.colour_xor(**SMALL)
     result = sculpt(task.model(channels=(2, 2), hidden=3), task, seeds=1, steps=5, dense_rounds=1, edge_steps=(0.5,), progress=False)
     assert result.history[0].phase == "dense"

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, r2_score
 
-from sculpting.metrics import METRICS, figure_of, metric_of
+from sculpting.metrics import METRICS, figure_of, group_accuracy, metric_of
 
 G = torch.Generator().manual_seed(0)
 ROWS = 40
@@ -38,6 +38,15 @@ def test_bits_are_judged_output_by_output() -> None:
 def test_balanced_accuracy_of_a_column_with_one_value_is_its_accuracy() -> None:
     y, z = torch.ones(1, 4), torch.tensor([[[1.0, 1.0, 1.0, -1.0]]])
     assert METRICS["bce"]["balanced accuracy"].rows(z, y).mean().item() == 0.75
+
+
+def test_groups_of_outputs_are_judged_by_their_largest_output() -> None:
+    classes, z = torch.randint(0, 3, (2, ROWS), generator=G), torch.randn(4, 6, ROWS, generator=G)
+    metric = metric_of(group_accuracy(2), "bce")
+    found = metric.rows(z, torch.cat([*map(one_hot, classes)]))
+    assert (metric.name, found.shape, found.dtype) == ("group accuracy", (4, 2, ROWS), torch.float64)
+    for each, scores in zip(z, found.mean(dim=2).tolist(), strict=True):
+        assert scores == pytest.approx([accuracy_score(classes[i], each[3 * i : 3 * i + 3].argmax(dim=0)) for i in range(2)])
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])

@@ -15,6 +15,7 @@ from sklearn.metrics import f1_score
 from torch import nn
 
 from sculpting import StopReason, sculpt
+from sculpting.metrics import group_accuracy
 from sculpting.schedule.acceptance import AcceptanceCriterion, PairedTest
 from sculpting.sculptor import _identity
 
@@ -195,6 +196,7 @@ def test_a_checkpoint_tells_metrics_apart_in_another_process() -> None:
     assert _identity("R2") == "R2"
     assert _identity(f1_score) == ("sklearn.metrics._classification", "f1_score")
     assert _identity(partial(f1_score, average="macro")) == (_identity(f1_score), "()", "[('average', 'macro')]")
+    assert _identity(group_accuracy(2)) == (("sculpting.metrics", "_right_groups"), "()", "[('groups', 2)]")
 
 
 def test_without_test_rows_only_validation_figures_are_shown() -> None:

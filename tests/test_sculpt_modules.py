@@ -297,3 +297,23 @@ def test_whole_numbers_are_numbers_where_no_index_needs_them() -> None:
     settings = {"steps": 20, "unit_steps": [], "edge_steps": [0.5], "edge_tries": 1, "min_accuracy": 0.3}
     result = sculpt(model, (rows, (rows[:, 0] > 4).long()), seeds=1, progress=False, **settings)
     assert result.network.tokens == (False,)
+
+
+class Casting(nn.Module):
+    """Makes the integers for its table itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.hidden, self.out = nn.Embedding(5, 4), nn.Linear(8, 6), nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.hidden(self.table(x.long()).flatten(1)).relu())
+
+
+def test_integers_stay_where_a_module_casts_to_them_and_real_numbers_are_refused() -> None:
+    rows = torch.randint(0, 5, (60, 2), generator=torch.Generator().manual_seed(0))
+    settings = {"seeds": 1, "steps": 20, "unit_steps": [], "edge_steps": [0.5], "edge_tries": 1, "min_accuracy": 0.3, "progress": False}
+    result = sculpt(Casting(), (rows, (rows[:, 0] > 2).long()), **settings)
+    assert result.network.tokens == (True,)
+    with pytest.raises(ValueError, match=r"through 'embedding', .*x.long.*: its index depends on units. Give tokens as integers"):
+        sculpt(Casting(), (rows.float(), (rows[:, 0] > 2).long()), **settings)

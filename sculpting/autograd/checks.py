@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from ..randomness import keys
 from ..settings import RoundSettings
@@ -20,7 +21,7 @@ from .population import ModulePopulation
 from .rows import ModuleRows
 from .training import train
 
-__all__ = ["check_head", "check_rows", "check_training", "first_rows", "outputs_of", "runs_on", "some_rows"]
+__all__ = ["check_head", "check_rows", "check_training", "first_rows", "outputs_of", "reads_fractions", "runs_on", "some_rows"]
 
 CLOSE = 1e-4  # relative: rows that are computed beside others differ by rounding
 PROBABILITIES = {"sigmoid", "softmax", "safe_softmax", "hardsigmoid"}
@@ -46,6 +47,15 @@ def runs_on(module: nn.Module, x: tuple[Tensor, ...]) -> bool:
     except Exception:  # the user's code may raise anything
         return False
     return True
+
+
+def reads_fractions(module: nn.Module, x: tuple[Tensor, ...]) -> bool:
+    """Whether a module runs on these real rows, and tells them from rows a quarter higher: one that makes integers of them does not."""
+    higher = tuple(part + 0.25 for part in x)
+    if not runs_on(module, x) or not runs_on(module, higher):
+        return False
+    answers, others = (tree_leaves(_forward(module, part)) for part in (x, higher))
+    return any(not torch.equal(*pair) for pair in zip(answers, others, strict=True) if isinstance(pair[0], Tensor))
 
 
 def outputs_of(module: nn.Module, x: Any, rows: int) -> int:

@@ -20,7 +20,7 @@ from ..settings import ScheduleSettings, TrainingSettings
 from ..tasks.own_data import as_task
 from ..tasks.task import Task
 from .architecture import Architecture
-from .checks import check_head, check_rows, check_training, first_rows, outputs_of, runs_on, some_rows
+from .checks import check_head, check_rows, check_training, first_rows, outputs_of, reads_fractions, runs_on, some_rows
 from .engine import AutogradEngine
 from .fresh import fresh_members
 from .population import ModulePopulation
@@ -74,10 +74,10 @@ class ModuleSetup:
         return self.architecture
 
     def inputs(self, x: Any) -> Any:
-        """The inputs as the module takes them: integers become float32, but where its forward needs them, as an index does."""
+        """The inputs as the module takes them: integers become float32, but where its forward needs or makes them, as for an index."""
         copied = copy_of(self.module).cpu()
         real = tuple(part.float() for part in x) if isinstance(x, tuple) else x.float()
-        return real if runs_on(copied, first_rows(real, EXAMPLE)) or not runs_on(copied, first_rows(x, EXAMPLE)) else x
+        return real if reads_fractions(copied, first_rows(real, EXAMPLE)) or not runs_on(copied, first_rows(x, EXAMPLE)) else x
 
     def outputs(self, x: Any) -> int:
         """The number of outputs of the module, checked on a few rows."""

@@ -16,9 +16,10 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from .copying import check_readable, copy_of
 
-__all__ = ["arguments_of", "exported", "line_of"]
+__all__ = ["answer_of", "arguments_of", "exported", "first_tensor", "line_of", "operator_of", "same_answer"]
 
 TORCH = str(Path(torch.__file__).parent)
+CLOSE = 1e-4  # of the largest answer: by how much that of a module that was changed may differ
 # Operators that are replaced by simpler ones.
 COMPOSED = {
     "aten::einsum", "aten::glu", "aten::lstm.input", "aten::gru.input", "aten::rnn_tanh.input", "aten::rnn_relu.input", "aten::lstm_cell",
@@ -106,6 +107,25 @@ def first_tensor(value: Any) -> Tensor | None:
     """The logits of an answer, or its first tensor."""
     logits = getattr(value, "logits", value)
     return next((leaf for leaf in tree_leaves(logits) if isinstance(leaf, Tensor)), None)
+
+
+def answer_of(model: nn.Module, example: Any) -> Tensor:
+    """The first tensor of a module's answer to an example, which must have one."""
+    args, kwargs = arguments_of(example)
+    with torch.no_grad():
+        found = first_tensor(model(*args, **kwargs))
+    assert found is not None
+    return found
+
+
+def same_answer(found: Tensor, wanted: Tensor) -> bool:
+    """Whether two answers are the same but for what the order of sums may change."""
+    return found.shape == wanted.shape and bool(((found - wanted).abs() <= CLOSE * wanted.abs().amax().clamp(min=1e-6)).all())
+
+
+def operator_of(node: Node) -> str:
+    """The name of the operator that a node calls, without its overload."""
+    return str(getattr(node.target, "_opname", None) or getattr(node.target, "__name__", node.target))
 
 
 def line_of(node: Node) -> str:

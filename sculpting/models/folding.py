@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .steps import Activate, Linear, ScaleShift, Step
 
-__all__ = ["Layer", "layers_of"]
+__all__ = ["Layer", "layers_of", "scaled"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ def layers_of(steps: Iterable[Step]) -> list[Layer]:
             waiting = None
         elif isinstance(step, ScaleShift):
             if layers and layers[-1].activation is None:
-                layers[-1] = _before(layers[-1], step)
+                layers[-1] = scaled(layers[-1], step)
             else:
                 waiting = step if waiting is None else _both(waiting, step)
         else:
@@ -81,13 +81,13 @@ def _after(known: ScaleShift | None, linear: Linear) -> Layer:
     return Layer(weight * known.scale, torch.stack(parts).sum(dim=0) if parts else None)
 
 
-def _before(layer: Layer, step: ScaleShift) -> Layer:
-    """A Linear layer whose outputs are scaled and shifted."""
+def scaled(layer: Layer, step: ScaleShift) -> Layer:
+    """A layer whose outputs are scaled and shifted; ``weight (n_out, ...)`` may be that of a convolution."""
     scale = step.scale.expand(len(layer.weight))
     parts = [] if layer.bias is None else [layer.bias.double() * scale]
     if step.shift is not None:
         parts.append(step.shift.expand(len(scale)))
-    return Layer(layer.weight.double() * scale.unsqueeze(1), torch.stack(parts).sum(dim=0) if parts else None)
+    return Layer(layer.weight.double() * scale.view(-1, *[1] * (layer.weight.ndim - 1)), torch.stack(parts).sum(dim=0) if parts else None)
 
 
 def _both(first: ScaleShift, second: ScaleShift) -> ScaleShift:

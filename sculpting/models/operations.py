@@ -131,14 +131,11 @@ def _batch_norm(call: Call) -> ScaleShift:
     known = {"eps": 1e-5} | dict(zip(names, call.rest, strict=False)) | dict(call.named)
     if known.get("training") or known.get("running_mean") is None or call.given.ndim != 2:
         raise unsupported(call)
-    mean, variance = _columns(call, known["running_mean"]), _columns(call, known["running_var"])
-    scale = (variance + known["eps"]).rsqrt()
-    if known.get("weight") is not None:
-        scale = scale * _columns(call, known["weight"])
-    shift = -mean * scale
-    if known.get("bias") is not None:
-        shift = shift + _columns(call, known["bias"])
-    return ScaleShift(call.what, scale, shift)
+    columns = [None if known.get(name) is None else _columns(call, known[name]) for name in names[:4]]
+    mean, variance, weight, bias = columns
+    assert mean is not None
+    assert variance is not None
+    return ScaleShift.of_batch_norm(call.what, mean, variance, weight, bias, known["eps"])
 
 
 def _sum(call: Call) -> ScaleShift:

@@ -25,6 +25,7 @@ from .groups import UnitLayer, UnitMap
 from .groups.kernels import kernels_of
 from .groups.removal import Removal, removed_units
 from .groups.weights import weighted_blocks
+from .norm_folding import without_norms
 from .touching import edge_view, read_units, touched_units, written_units
 from .unit_map_file import packed, unpacked
 
@@ -157,16 +158,17 @@ class SparseModule:
     def compact(self, x: Any) -> Removal:
         """A smaller module without dead units, as far as its forward allows; see ``removed_units``.
 
-        ``x`` holds some rows as for :meth:`predict`, on which it is checked that the smaller module answers the same.
+        A BatchNorm that directly follows a convolution or Linear layer is folded into it, which leaves the answer in eval mode as it is
+        to rounding, and an ``nn.Identity`` in its place; see ``without_norms`` for where norms stay. ``x`` holds some rows as for
+        :meth:`predict`, on which it is checked that the smaller module answers the same.
         """
         model, inputs = self.model(), self._inputs(x)
         removal = removed_units(model, self.units, self._connected() | ~self.units.removable, inputs)
         with torch.no_grad():
             same = torch.allclose(removal.module(*inputs), model(*inputs), rtol=1e-3, atol=1e-4)
-        if same:
-            return removal
-        staying = dict.fromkeys(removal.staying, "the answers change without them")
-        return Removal(model, torch.zeros_like(removal.removed), staying)
+        if not same:
+            removal = Removal(model, torch.zeros_like(removal.removed), dict.fromkeys(removal.staying, "the answers change without them"))
+        return replace(removal, module=without_norms(removal.module, inputs))
 
     def _connected(self) -> Tensor:
         """Which units matter, bool ``(U,)``: those with edges on every side on which the module has some.

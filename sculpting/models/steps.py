@@ -29,6 +29,16 @@ class ScaleShift:
     scale: Tensor
     shift: Tensor | None
 
+    @classmethod
+    def of_batch_norm(
+        cls, what: str, mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, epsilon: float
+    ) -> ScaleShift:
+        """What a BatchNorm with running statistics does; all in float64."""
+        scale = (variance + epsilon).rsqrt()
+        scale = scale if weight is None else scale * weight
+        shift = -mean * scale
+        return cls(what, scale, shift if bias is None else shift + bias)
+
 
 @dataclass(frozen=True)
 class Activate:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from ..metrics import group_accuracy
 from ..settings import ScheduleSettings, TrainingSettings
 from .cnn import ConvolutionalNetwork
 from .mnist import mnist_pair, mnist_xor
@@ -27,7 +28,7 @@ __all__ = ["colour_digits", "colour_xor"]
 CHANNELS = ("red", "green")
 # docs/any-network.md has the reasons.
 TRAINING = TrainingSettings(steps=300, batch_size=32, learning_rate=0.02, rate_width=None, weight_decay=5e-4, keep_last=True)
-SCHEDULE = ScheduleSettings(unit_steps=(), edge_steps=(0.3,), edge_tries=8, dense_rounds=14, tolerance=0.01)
+SCHEDULE = ScheduleSettings(unit_steps=(), edge_steps=(0.3,), edge_tries=8, dense_rounds=14, tolerance=0.01, confidence=0.5)
 
 
 def colour_digits(
@@ -42,8 +43,9 @@ def colour_digits(
 ) -> Task:
     """The task of naming two digits of which one is red and one is green: 20 bits, a one-hot for each.
 
-    Parameters, held-out images and errors are those of :func:`~sculpting.tasks.mnist_pair`; the digit on the left there is red here, and
-    that on the right is green. By default the images are scikit-learn's, of 8 x 8 pixels, which need no files.
+    ``sculpt`` judges each digit by its largest output, not by bits. Parameters, held-out images and errors are those of
+    :func:`~sculpting.tasks.mnist_pair`; the digit on the left there is red here, and that on the right is green. By default the images
+    are scikit-learn's, of 8 x 8 pixels, which need no files.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def colour_digits(
     """
     task = mnist_pair(size=size, pairs=pairs, validation=validation, test=test, source=source, data_dir=data_dir, seed=seed)
     names = tuple(f"{channel} {digit}" for channel in CHANNELS for digit in range(10))
-    return replace(_coloured(task, "colour-digits", channel_pair_truth), output_names=names)
+    return replace(_coloured(task, "colour-digits", channel_pair_truth), output_names=names, metric=group_accuracy(len(CHANNELS)))
 
 
 def colour_xor(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
+from ..metrics import group_accuracy
+
 __all__ = ["by_group", "one_hot_groups"]
 
 
@@ -26,7 +28,8 @@ def one_hot_groups(classes: Tensor, count: int) -> Tensor:
 def by_group(z: Tensor, y: Tensor, groups: int) -> Tensor:
     """The accuracy of each group, whose answer is its largest output: float64 of shape ``(..., G)``.
 
-    The accuracy by output, which decides in ``sculpt``, counts bits: with ten classes, 0.9 of them are right when all are 0.
+    The accuracy by output counts bits: with ten classes, 0.9 of them are right when all are 0. For ``sculpt`` to judge networks by their
+    groups, give a task the metric :func:`~sculpting.group_accuracy`.
 
     Parameters
     ----------
@@ -48,7 +51,4 @@ def by_group(z: Tensor, y: Tensor, groups: int) -> Tensor:
     >>> by_group(torch.tensor([[0.1, 0.3, -2.0, -1.0]]), torch.tensor([[0.0, 1.0, 1.0, 0.0]]), groups=2).tolist()
     [1.0, 0.0]
     """
-    if groups < 1 or y.shape[-1] % groups:
-        raise ValueError(f"groups must divide the {y.shape[-1]} outputs; got {groups}")
-    answers, classes = (each.unflatten(-1, (groups, -1)).argmax(dim=-1) for each in (z, y))
-    return (answers == classes).double().mean(dim=-2)
+    return group_accuracy(groups).rows(z.mT, y.mT).mean(dim=-1)

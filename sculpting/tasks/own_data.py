@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..metrics import Metric
 from ..randomness import check_seed
 from .reading import read_rows
 from .splits import split_rows
@@ -45,7 +46,7 @@ def as_task(
     validation: Any = None,
     test: Any = None,
     groups: Any = None,
-    metric: str | Callable[[Any, Any], float] | None = None,
+    metric: str | Metric | Callable[[Any, Any], float] | None = None,
     seed: int = 0,
     outputs: int | None = None,
     form: InputForm | None = None,
@@ -69,7 +70,7 @@ def as_task(
         ``validation`` brings rows of its own or a complete truth table is used whole.
     groups : array of shape (S,), optional
         Rows of one group, such as those of one patient, are all training, all validation or all test rows.
-    metric : str or function, optional
+    metric : str, Metric or function, optional
         See ``sculpting.metrics.metric_of``.
     seed : int
         Seed of the held-out rows, which are stratified for classes and for one column of bits, and of what a dataset draws while it is

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..activations import ACTIVATIONS
 from ..losses import LOSSES
-from ..metrics import metric_of
+from ..metrics import Metric, metric_of
 from ..settings import DEFAULT_SCHEDULE, DEFAULT_TRAINING, ScheduleSettings, TrainingSettings
 from .gates import GateGraph
 from .truth import named_truth, truth_graph
@@ -72,7 +72,7 @@ class Task:
         Settings of the training rounds of ``sculpt``.
     schedule : ScheduleSettings
         Settings of its pruning schedule.
-    metric : str or function, optional
+    metric : str, Metric or function, optional
         The figure by which networks are judged, see ``sculpting.metrics.metric_of``; accuracy or R squared when left out.
     standardised : bool
         Whether ``sculpt`` trains on standardised inputs and real targets. Networks are returned in the units of ``x`` and ``y``.
@@ -106,7 +106,7 @@ class Task:
     activation: str = "relu"
     training: TrainingSettings = DEFAULT_TRAINING
     schedule: ScheduleSettings = DEFAULT_SCHEDULE
-    metric: str | Callable[[Any, Any], float] | None = None
+    metric: str | Metric | Callable[[Any, Any], float] | None = None
     standardised: bool = False
     gates: GateGraph | None = None
     x_test: Any = None

@@ -12,7 +12,7 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 from torch.fx import Node
 
-from ..exporting import exported
+from ..exporting import exported, operator_of
 from .carrying import constant_carries
 from .movement import MOVEMENT
 from .rules import OF_UNITS, RULES
@@ -75,7 +75,7 @@ def _last(program: ExportedProgram) -> str:
     """The operator that makes the first tensor of the answer, but for movements of data."""
     node = next(iter(program.graph.output_node().args[0]))
     while isinstance(node, Node) and node.op == "call_function":
-        name = str(getattr(node.target, "_opname", node.target))
+        name = operator_of(node)
         if name not in MOVEMENT:
             return name
         node = node.args[0]

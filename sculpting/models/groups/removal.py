@@ -11,12 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from ..copying import copy_of
-from ..exporting import arguments_of, first_tensor
+from ..exporting import answer_of, same_answer
 from .unit_map import NONE, UnitMap
 
 __all__ = ["Removal", "masked_module", "removed_units"]
 
-CLOSE = 1e-4  # of the largest answer: by how much that of the smaller module may differ
 # Attributes that say how wide a module is, with the parameter and the axis that they follow.
 WIDTHS: dict[str, tuple[str, int]] = {
     "in_features": ("weight", 1), "out_features": ("weight", 0), "num_features": ("running_mean", 0), "embedding_dim": ("weight", 1),
@@ -72,17 +71,16 @@ def removed_units(module: nn.Module, units: UnitMap, alive: Tensor, example: Any
     Linear(in_features=2, out_features=3, bias=True)
     """
     masked = masked_module(module, units, alive).eval()
-    wanted, dead = _answer(masked, example), ~alive & units.removable
+    wanted, dead = answer_of(masked, example), ~alive & units.removable
 
     def cut(gone: Tensor) -> nn.Module | None:
         """The module without these units, where it answers the same."""
         smaller = _cut(masked, units, ~gone)
         try:
-            answer = _answer(smaller, example)
+            answer = answer_of(smaller, example)
         except Exception:  # the user's forward may fail in any way at another width
             return None
-        same = answer.shape == wanted.shape and bool(((answer - wanted).abs() <= CLOSE * wanted.abs().amax().clamp(min=1e-6)).all())
-        return smaller if same else None
+        return smaller if same_answer(answer, wanted) else None
 
     found, gone = cut(dead), dead
     if found is None:
@@ -93,14 +91,6 @@ def removed_units(module: nn.Module, units: UnitMap, alive: Tensor, example: Any
             smaller = cut(more) if bool((more & ~gone).any()) else None
             found, gone = (found, gone) if smaller is None else (smaller, more)
     return Removal(found, gone, _reasons(units, dead & ~gone))
-
-
-def _answer(module: nn.Module, example: Any) -> Tensor:
-    args, kwargs = arguments_of(example)
-    with torch.no_grad():
-        found = first_tensor(module(*args, **kwargs))
-    assert found is not None
-    return found
 
 
 def _reasons(units: UnitMap, staying: Tensor) -> dict[str, str]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.fx import Node
 
-from ..exporting import line_of
+from ..exporting import line_of, operator_of
 from .shadow import Nodes, PositionError, Shadow, constant_along, narrowed, varies_along
 
 __all__ = ["Call", "RawUse", "Rule", "Trace", "UnsupportedError"]
@@ -134,8 +134,7 @@ class Trace:
                     f"a part of the forward cannot be followed: {node.target}{line_of(node)}. Write it without control flow"
                 )
             else:
-                name = str(getattr(node.target, "_opname", None) or getattr(node.target, "__name__", node.target))
-                values[node] = self._after(Call(node, name, value(node.args), {k: value(v) for k, v in node.kwargs.items()}))
+                values[node] = self._after(Call(node, operator_of(node), value(node.args), {k: value(v) for k, v in node.kwargs.items()}))
         return []
 
     def _after(self, call: Call) -> Any:

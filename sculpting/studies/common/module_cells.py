@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ...metrics import metric_of
 from ...models.network import by_edges
 from ...models.sparse_module import SparseModule
 from ...sculptor import sculpt
@@ -163,4 +164,6 @@ def settings_of_modules(tasks: Mapping[str, Task], variants: Sequence[str], grou
     for name, task in tasks.items():
         found |= {f"{name}.{key}": value for part in (task.training, task.schedule) for key, value in asdict(part).items()}
         found[f"{name}.model"] = str(task.model())
+        if task.metric is not None:
+            found[f"{name}.metric"] = metric_of(task.metric, task.loss).name
     return {**found, "variants": list(variants), "groups": groups, "nulls": NULLS}
