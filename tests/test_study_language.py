@@ -183,3 +183,10 @@ def test_bad_input_is_one_line(options: list[str], expected: str, tmp_path: Path
     assert error.count("\n") == 1
     assert re.search(expected, error)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_code_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[1] / "docs/language.md").read_text()
+    [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(code, "docs/language.md", "exec"), {})
+    assert re.match(r"\d{5} \d+ neurons are left", capsys.readouterr().out)
