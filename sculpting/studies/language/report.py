@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["language_report"]
 
 COLOURS = {
-    "first_order": "#0072B2", "absolute_gradient": "#009E73", "activation_gradient": "#56B4E9", "norm": "#E69F00", "random": "#D55E00",
-    "attribution": "#0072B2", "distill": "#CC79A7", "scratch": "0.35",
+    "first_order": "#0072B2", "absolute_gradient": "#009E73", "activation_gradient": "#56B4E9", "norm": "#E69F00",
+    "attribution": "#0072B2", "random": "#D55E00", "distill": "#CC79A7", "scratch": "0.35",
 }  # fmt: skip
 NOTE = "Losses are in nats a token on held-out text. Published figures are of Llama-3.2-1B, another scale, and of losses in training."
 MARGINS = (0.1, 0.2, 0.4)  # nats above the model: the targets
@@ -42,6 +42,10 @@ def _of(rows: Rows, part: str, **facts: Any) -> list[Row]:
 
 def _names(rows: Rows, column: str = "method") -> list[Any]:
     return list(dict.fromkeys(row[column] for row in rows))
+
+
+def _strengths(rows: Rows) -> list[str]:
+    return sorted(_names(rows), key=lambda name: float(name.removeprefix("strength ")))
 
 
 def _pair(row: Row) -> str:
@@ -149,7 +153,7 @@ def _lasso(rows: Rows) -> str:
         return ""
     shown = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
     lines = []
-    for method in _names(own):
+    for method in _strengths(own):
         for score in _names(own, "phase"):
             curve = {row["sparsity"]: row for row in _of(own, "lasso", method=method, phase=score)}
             lines.append([method, score, f"{curve[0.0]['zeros']:.2f}", *(_pair(curve[each]) for each in shown)])
@@ -208,10 +212,10 @@ SECTIONS: tuple[Callable[[Rows], str], ...] = (
 )  # fmt: skip
 
 
-def _axes(x: str, y: str) -> Axes:
+def _axes(x: str, y: str, width: float = 5.2) -> Axes:
     from matplotlib.figure import Figure
 
-    axes = Figure(figsize=(5.2, 3.6), layout="constrained").subplots()
+    axes = Figure(figsize=(width, 3.6), layout="constrained").subplots()
     axes.set(xlabel=x, ylabel=y)
     axes.spines[["top", "right"]].set_visible(False)
     return axes
@@ -245,7 +249,7 @@ def _draw_recovery(rows: Rows) -> Axes:
 
 
 def _draw_target(rows: Rows) -> Axes:
-    own, axes = _of(rows, "target"), _axes("training tokens", "loss on Python (nats a token)")
+    own, axes = _of(rows, "target"), _axes("training tokens", "loss on Python (nats a token)", width=7.2)
     for method in (name for name in COLOURS if _of(own, "target", method=name)):
         for sparsity, dash in zip(_names(own, "sparsity"), ("-", "--", ":"), strict=False):
             for number, run in enumerate(_runs(own, method, sparsity)):
@@ -256,13 +260,13 @@ def _draw_target(rows: Rows) -> Axes:
     if base:
         axes.axhline(base[-2]["keep"], color="0.7", linewidth=0.8, label="whole model")
     axes.set_xscale("log")
-    axes.legend(frameon=False, fontsize=7, ncols=2, title="neurons removed", title_fontsize=7)
+    axes.legend(frameon=False, fontsize=8, title="neurons removed", title_fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return axes
 
 
 def _draw_lasso(rows: Rows) -> Axes:
     own, axes = _of(rows, "lasso", phase="norm"), _axes("sparsity of neurons", "loss on Python (nats a token)")
-    for method, colour in zip(_names(own), ("0.35", "#56B4E9", "#0072B2", "#CC79A7"), strict=False):
+    for method, colour in zip(_strengths(own), ("0.35", "#56B4E9", "#0072B2", "#CC79A7"), strict=False):
         points = _of(own, "lasso", method=method)
         axes.plot([r["sparsity"] for r in points], [r["keep"] for r in points], color=colour, marker="o", markersize=4, label=method)
     axes.legend(frameon=False, fontsize=8, title="group lasso", title_fontsize=8)
