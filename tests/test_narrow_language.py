@@ -99,7 +99,7 @@ def test_the_group_lasso_trains_first_and_says_how_many_neurons_are_zero() -> No
     assert [each.tokens for each in result.phases] == [0, 192, 192]
     [note] = [each for each in result.notes if "lasso" in each]
     count = int(note.split()[4])
-    assert note == f"the group lasso set {count} of 40 neurons to zero"
+    assert note.startswith(f"the group lasso set {count} of 40 neurons to zero; strength x the sum of learning rates is ")
     assert count > 0  # also where the best evaluation is one before any zero
 
 
@@ -289,7 +289,7 @@ def test_tokens_of_another_vocabulary_are_refused() -> None:
         ({"limit": 0}, "limit must be a whole number of at least 1"),
         ({"revival_tokens": -5}, "revival_tokens must be a whole number, 0 for no revival"),
         ({"seed": -1}, "seed must be a whole number"),
-        ({"heads": 0.5, "method": "scratch"}, "heads must be 0 for method 'scratch'"),
+        ({"heads": 0.5, "method": "scratch"}, "heads must be 0, uneven False and rounds 1 for method 'scratch'"),
         ({"method": "activation-gradient", "residual": 0.1}, "activation-gradient is not defined for residual dimensions"),
         ({"control": True, "recover": False}, "control must be False where nothing is trained"),
         ({"revival_tokens": 32, "forget": None}, "forget must be the text to revive for revival_tokens=32"),
@@ -336,9 +336,9 @@ def test_a_report_has_a_table_settings_and_pictures(tmp_path: Path) -> None:
     paths = result.report(tmp_path / "report")
     assert [path.name for path in paths] == ["report.md", "settings.json", "curves.svg"]
     table, settings, picture = (path.read_text() for path in paths)
-    assert "| phase | parameters | tokens | keep | forget | tokens a second |" in table
+    assert "| phase | parameters | zeros | tokens | keep | forget | tokens a second |" in table
     for each in result.phases:
-        assert f"| {each.name} | {each.parameters:,} | {each.tokens:,} | {each.keep:.3f} | {each.forget:.3f} |" in table
+        assert f"| {each.name} | {each.parameters:,} | {each.zeros:,} | {each.tokens:,} | {each.keep:.3f} | {each.forget:.3f} |" in table
     assert json.loads(settings)["training"]["tokens"] == 192
     assert [row["name"] for row in result.rows] == names(result)
     root = ET.fromstring(picture)
@@ -390,3 +390,13 @@ def test_attribution_keeps_more_of_a_real_model_than_chance(smollm2: tuple[Any, 
         [point] = sparsity_curve(model, layers, scores, windows[:4], None, (0.2,))
         losses[score] = point.keep
     assert losses["absolute_gradient"] < losses["random"] - 1
+
+
+def test_zeros_that_fill_up_layers_are_no_parameters() -> None:
+    result = narrow(recover=False)
+    zeros = sum(int((tensor == 0).sum()) for tensor in result.model.parameters())
+    assert zeros > 0
+    assert result.zeros == zeros
+    assert result.parameters == result.model.num_parameters() - zeros
+    even = narrow(recover=False, uneven=True)
+    assert (even.zeros, even.parameters) == (0, result.parameters)

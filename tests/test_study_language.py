@@ -152,20 +152,35 @@ def text_folder(folder: Path, word: str) -> Path:
 
 def test_the_command_writes_a_model_and_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = saved(tmp_path / "model")
+    (tmp_path / "out" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "out" / "checkpoints" / "mine.safetensors").write_text("mine")
     keep, forget = text_folder(tmp_path / "keep", "tree"), text_folder(tmp_path / "forget", "sea")
     line = ["narrow-lm", "--model", str(folder), "--keep", str(keep), "--forget", str(forget), "--out", str(tmp_path / "out")]
     assert main([*line, "--sparsity", "0.5", "--tokens", "256", "--length", "16", "--batch-size", "4", "--every", "2", "--quiet"]) == 0
     assert capsys.readouterr().out == ""
     out = tmp_path / "out"
-    assert {path.name for path in out.iterdir()} == {"model", "report.md", "settings.json", "curves.svg"}
+    assert {path.name for path in out.iterdir()} == {"model", "report.md", "settings.json", "curves.svg", "checkpoints"}
+    assert (out / "checkpoints" / "mine.safetensors").read_text() == "mine"
     assert json.loads((out / "settings.json").read_text())["sparsity"] == 0.5
     from sculpting.narrow.language import load_language
 
     model, tokenizer = load_language(out / "model")
     assert len(tokenizer) == 300
+    assert main([*line, "--quiet"]) == 2
+    assert "--out must hold no model yet" in capsys.readouterr().err
     whole, _ = load_language(folder)
     assert model.num_parameters() < whole.num_parameters()
     assert sum(layer.size for layer in language_groups(model).of("neurons")) < sum(x.size for x in language_groups(whole).of("neurons"))
+
+
+def test_a_model_without_its_head_is_refused(tmp_path: Path) -> None:
+    from sculpting.narrow.language import load
+
+    MODELS["Llama"]().model.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "architectures": ["LlamaForCausalLM"], "tie_word_embeddings": False}))
+    with pytest.raises(ValueError, match=r"must have all weights of its class, LlamaForCausalLM; got none for lm_head.weight"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(

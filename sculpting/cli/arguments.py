@@ -157,11 +157,16 @@ def _add_language(parser: argparse.ArgumentParser) -> None:
     size.add_argument("--heads", type=float, default=0.0, help="fraction of key-value heads to remove (default 0)")
     size.add_argument("--rounds", type=int, default=1, help="rounds of pruning, each with its share of the training (default 1)")
     size.add_argument("--uneven", action="store_true", help="let each layer keep its own width: smaller, but not of a stock class")
-    size.add_argument("--strength", type=float, default=1.0, help="of the group lasso (default 1)")
+    size.add_argument("--scope", choices=("global", "layer"), default="global", help="rank neurons of all layers together, or of each")
+    size.add_argument("--scored-tokens", type=int, default=8192, help="tokens on which groups are scored (default 8,192)")
+    size.add_argument(
+        "--strength", type=float, default=1.0, help="of the group lasso: norms shrink by about this x the sum of learning rates (default 1)"
+    )
     training = parser.add_argument_group("training")
     training.add_argument("--tokens", type=int, default=1_000_000, help="training tokens (default 1,000,000)")
     training.add_argument("--rate", type=float, default=5e-5, help="learning rate (default 5e-5)")
     training.add_argument("--batch-size", type=int, default=8, help="windows of a step (default 8)")
+    training.add_argument("--windows-at-once", type=int, help="windows in one forward; fewer need less memory (default: all of a step)")
     training.add_argument("--length", type=int, default=512, help="tokens of a window (default 512)")
     training.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of the forward (default float32)")
     training.add_argument("--every", type=int, default=50, help="steps between evaluations and checkpoints (default 50)")

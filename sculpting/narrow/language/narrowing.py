@@ -7,9 +7,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ...files import check_folder
 from .groups.finding import language_groups
-from .loading import check_installed, load_language
+from .loading import check_installed, load_language, without_bars
 from .narrowing_run import KIND_OF, NarrowingRun
 from .options import LanguageSettings
 from .results import LanguageResult
@@ -86,21 +88,22 @@ def narrow_language(
     if folder is not None:
         check_folder(folder, "checkpoint")
     if isinstance(model, (str, Path)):
-        model, read = load_language(model)
+        with without_bars():
+            model, read = load_language(model)
         tokenizer = read if tokenizer is None else tokenizer
     _check_model(model, known)
     if tokenizer is None and not (isinstance(keep, TextDomain) and isinstance(forget, TextDomain | None)):
         raise TypeError("tokenizer must be that of the model; got none. Give it, or the folder of the model in place of the model")
+    groups = language_groups(model)
+    for kind, name in KIND_OF.items():
+        if getattr(known, name):
+            groups.of(kind)
     domains = two_domains(
         keep, forget, tokenizer, int(model.config.vocab_size),
         length=known.length, held_out=known.held_out, limit=known.limit, seed=known.seed,
     )  # fmt: skip
     if known.revival_tokens and domains[1] is None:
         raise ValueError(f"forget must be the text to revive for revival_tokens={known.revival_tokens:,}; got none")
-    groups = language_groups(model)
-    for kind, name in KIND_OF.items():
-        if getattr(known, name):
-            groups.of(kind)
     with placed(model, processes.device):
         return NarrowingRun(model, groups, *domains, known, folder, device, progress).result()
 
@@ -109,6 +112,8 @@ def _check_model(model: Any, known: LanguageSettings) -> None:
     config = getattr(model, "config", None)
     if not hasattr(config, "vocab_size"):
         raise TypeError(f"model must be a language model of transformers, or where to read one; got {type(model).__name__}")
+    if model.dtype == torch.float16:
+        raise ValueError("model must be in float32 or bfloat16, since small updates are lost in float16; got float16. Call model.float()")
     most = getattr(config, "max_position_embeddings", None)
     if most is not None and known.length > most:
         raise ValueError(f"length must be at most the {most:,} positions of the model; got {known.length:,}")

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .frontier import sparsity_curve
@@ -22,7 +23,7 @@ from .groups.students import fresh_student
 from .options import LanguageSettings
 from .phases import Phase, SparsityPoint
 from .results import LanguageResult
-from .scores.scoring import group_scores
+from .scores.scoring import group_norms, group_scores
 from .scores.selection import lowest_groups
 from .text.text_domains import TextDomain
 from .training.lasso import dead_groups
@@ -51,7 +52,7 @@ class NarrowingRun:
         self.phases: list[Phase] = []
         self.notes: list[str] = []
         self.frontier: tuple[SparsityPoint, ...] = ()
-        self.tokens = 0
+        self.tokens = self.zeros = 0
 
     def result(self) -> LanguageResult:
         known = self.known
@@ -81,7 +82,7 @@ class NarrowingRun:
             alive = self._alive(narrow, groups, number / known.rounds, first=number == 1)
             # Widths of their own only at the end: groups are found in models of one width.
             smaller = removed_groups(narrow, groups, alive, uneven=known.uneven and number == known.rounds)
-            narrow = smaller.model
+            narrow, self.zeros = smaller.model, smaller.zeros
             self.notes += [note for note in smaller.notes if note not in self.notes]
             suffix = f" {number}" if known.rounds > 1 else ""
             self._end(f"pruned{suffix}", narrow, None)
@@ -93,12 +94,19 @@ class NarrowingRun:
     def _with_lasso(self, model: Any) -> Any:
         known, layers = self.known, self.groups.of("neurons")
         # The best evaluation would be one without zeros.
-        settings = replace(known.training, tokens=known.lasso_tokens, select="last")
+        settings = replace(known.training, tokens=known.penalised_tokens, select="last")
         self._train("group-lasso", model, settings, lasso=True, layers=layers)
         dead = dead_groups(model, layers)
         count, total = sum(int(each.sum()) for each in dead), sum(layer.size for layer in layers)
-        self.notes.append(f"the group lasso set {count:,} of {total:,} neurons to zero")
+        self.notes.append(f"the group lasso set {count:,} of {total:,} neurons to zero; {self._shrinkage(model, layers, settings)}")
         return model
+
+    def _shrinkage(self, model: Any, layers: Sequence[GroupLayer], settings: LanguageTraining) -> str:
+        """What the penalty takes off every norm in all, beside the norms."""
+        steps = -(-settings.tokens // (settings.batch_size * self.known.length))
+        taken = self.known.lasso.strength * sum(settings.rate(step, steps) for step in range(steps))
+        middle = float(torch.cat([group_norms(self.model, layer) for layer in layers]).median())
+        return f"strength x the sum of learning rates is {taken:.2g}, and the median norm was {middle:.2g} before"
 
     def _alive(self, model: Any, groups: LanguageGroups, part: float, *, first: bool) -> list[Tensor]:
         """Which groups are left after a part of all rounds."""
@@ -142,15 +150,16 @@ class NarrowingRun:
         known = self.known
         if not known.control:
             return None
-        control, used = copy.deepcopy(self.model).requires_grad_(True), self.tokens
-        self.tokens = 0
+        control, used, zeros = copy.deepcopy(self.model).requires_grad_(True), self.tokens, self.zeros
+        self.tokens = self.zeros = 0
         self._train("control", control, replace(known.training, tokens=known.trained_tokens))
-        self.tokens = used
+        self.tokens, self.zeros = used, zeros
         return control
 
     def _revive(self, name: str, model: Any) -> None:
         assert self.forget is not None
         other = NarrowingRun(copy.deepcopy(model), self.groups, self.forget, self.keep, self.known, self.folder, self.device, self.progress)
+        other.zeros = self.zeros if name == "revived" else 0
         other._train(name, other.model, replace(self.known.training, tokens=self.known.revival_tokens))
         [phase] = other.phases
         self.notes += other.notes
@@ -176,4 +185,5 @@ class NarrowingRun:
     def _end(self, name: str, model: Any, trained: TrainedLanguage | None) -> None:
         forget = math.nan if self.forget is None else mean_loss(model, self.forget.test)
         curve, speed = (trained.curve, trained.tokens_per_second) if trained is not None else ((), math.nan)
-        self.phases.append(Phase(name, int(model.num_parameters()), self.tokens, mean_loss(model, self.keep.test), forget, curve, speed))
+        living = int(model.num_parameters()) - self.zeros
+        self.phases.append(Phase(name, living, self.tokens, mean_loss(model, self.keep.test), forget, curve, speed, self.zeros))

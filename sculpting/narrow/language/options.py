@@ -48,8 +48,8 @@ class LanguageSettings:
         Whether to train after pruning. Fresh models are always trained.
     lasso : LassoPenalty
         Of ``"group-lasso"``.
-    lasso_tokens : int
-        How long the group lasso trains before anything is removed.
+    lasso_tokens : int, optional
+        How long the group lasso trains before anything is removed; as long as the training after it when left out.
     revival_tokens : int
         Training on the text to forget at the end, from copies of the narrow model and of the control: what an adversary brings back.
     control : bool
@@ -78,7 +78,7 @@ class LanguageSettings:
     training: LanguageTraining = field(default_factory=LanguageTraining)
     recover: bool = True
     lasso: LassoPenalty = LassoPenalty(1.0)  # noqa: RUF009
-    lasso_tokens: int = 1_000_000
+    lasso_tokens: int | None = None
     revival_tokens: int = 0
     control: bool = False
     length: int = 512
@@ -96,18 +96,19 @@ class LanguageSettings:
             raise ValueError(f"sparsities must be a sequence of fractions in [0, 1); got {self.sparsities!r}")
         for value in self.sparsities:
             check_fraction("sparsities", value)
-        optional = {} if self.limit is None else {"limit": self.limit}
-        check_counts(
-            rounds=self.rounds, scored_tokens=self.scored_tokens, lasso_tokens=self.lasso_tokens, held_out=self.held_out, **optional
-        )
+        optional = {name: value for name in ("limit", "lasso_tokens") if (value := getattr(self, name)) is not None}
+        check_counts(rounds=self.rounds, scored_tokens=self.scored_tokens, held_out=self.held_out, **optional)
         if not isinstance(self.revival_tokens, int) or self.revival_tokens < 0:
             raise ValueError(f"revival_tokens must be a whole number, 0 for no revival; got {self.revival_tokens!r}")
         if not isinstance(self.length, int) or self.length < 2:
             raise ValueError(f"length must be a whole number of at least 2 tokens; got {self.length!r}")
         check_seed(self.seed)
         self._check_types()
-        if self.heads and self.method not in PRUNING:
-            raise ValueError(f"heads must be 0 for method {self.method!r}, whose models are fresh; got {self.heads:g}")
+        if self.method not in PRUNING and (self.heads or self.uneven or self.rounds > 1):
+            raise ValueError(
+                f"heads must be 0, uneven False and rounds 1 for method {self.method!r}, whose models are fresh; "
+                f"got {self.heads:g}, {self.uneven} and {self.rounds}"
+            )
         if self.method == "activation-gradient" and self.residual:
             raise ValueError("activation-gradient is not defined for residual dimensions; take residual=0 or method 'attribution'")
         if self.control and not self.trained_tokens:
@@ -119,10 +120,15 @@ class LanguageSettings:
                 raise TypeError(f"{name} must be a {kind.__name__}; got {getattr(self, name)!r}")
 
     @property
+    def penalised_tokens(self) -> int:
+        """The tokens under the group lasso."""
+        return self.training.tokens if self.lasso_tokens is None else self.lasso_tokens
+
+    @property
     def trained_tokens(self) -> int:
         """The budget of all training before a revival."""
         after = self.training.tokens if self.recover or self.score is None else 0
-        return after + (self.lasso_tokens if self.method == "group-lasso" else 0)
+        return after + (self.penalised_tokens if self.method == "group-lasso" else 0)
 
     @property
     def score(self) -> str | None:

@@ -29,7 +29,9 @@ class Phase:
         model that was trained on the same text without pruning, and ``"control revived"`` that one after the same training on what was
         to be forgotten.
     parameters : int
-        Of the model, each shared one once.
+        Of the model, each shared one once, without the ``zeros``.
+    zeros : int
+        Parameters that only fill up layers of different widths.
     tokens : int
         Training tokens so far on the text to keep, those that were scored included; in a revival those on the text to forget. Where the
         best evaluation is selected, those up to it.
@@ -47,3 +49,4 @@ class Phase:
     forget: float
     curve: tuple[CurvePoint, ...] = ()
     tokens_per_second: float = float("nan")
+    zeros: int = 0

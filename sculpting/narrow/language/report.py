@@ -35,18 +35,20 @@ def _table(result: Any) -> str:
     lines = [
         f"# A language model narrowed by {result.method}",
         "",
-        f"{result.parameters:,} parameters. Losses are in nats a token on held-out text.",
+        f"{result.parameters:,} parameters, and {result.zeros:,} zeros that only fill up layers of different widths. Losses are in nats a "
+        f"token on test text: at most {result.settings.get('held_out', 0)} windows. *keep* is the text that the model was trained on. "
+        "Tokens count those that were scored; the pictures show training tokens alone.",
         "",
-        "| phase | parameters | tokens | keep | forget | tokens a second |",
-        "|---|---|---|---|---|---|",
+        "| phase | parameters | zeros | tokens | keep | forget | tokens a second |",
+        "|---|---|---|---|---|---|---|",
     ]
     for phase in result.phases:
         losses = [_number(phase.keep), _number(phase.forget), _number(phase.tokens_per_second, 0)]
-        lines.append(f"| {phase.name} | {phase.parameters:,} | {phase.tokens:,} | {' | '.join(losses)} |")
+        lines.append(f"| {phase.name} | {phase.parameters:,} | {phase.zeros:,} | {phase.tokens:,} | {' | '.join(losses)} |")
     if result.frontier:
         lines += [
             "",
-            f"Loss against sparsity of neurons, pruned by {_score(result)} and not retrained:",
+            f"Loss against sparsity of neurons, pruned by {_score(result)} and not retrained, on validation text:",
             "",
             "| sparsity | keep | forget |",
             "|---|---|---|",

@@ -54,13 +54,18 @@ class LanguageResult:
 
     @property
     def parameters(self) -> int:
-        """Parameters of the model."""
-        return int(self.model.num_parameters())
+        """Parameters of the model, without zeros that only fill up layers."""
+        return int(self.model.num_parameters()) - self.zeros
+
+    @property
+    def zeros(self) -> int:
+        """Parameters that only fill up layers of different widths."""
+        return next(each.zeros for each in reversed(self.phases) if "control" not in each.name)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The phases as rows of a table."""
-        names = ("name", "parameters", "tokens", "keep", "forget", "tokens_per_second")
+        names = ("name", "parameters", "zeros", "tokens", "keep", "forget", "tokens_per_second")
         return [{name: getattr(each, name) for name in names} for each in self.phases]
 
     def __str__(self) -> str:

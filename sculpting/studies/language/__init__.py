@@ -29,9 +29,9 @@ def study(scale: str = "small") -> Study:
     Returns
     -------
     Study
-        Rows have ``part``, ``method``, ``phase``, ``sparsity`` of neurons, ``seed``, ``parameters``, training ``tokens``, and the losses
-        ``keep`` (Python) and ``forget`` (English) in nats a token on test text, or on validation text where ``phase`` says so. Columns that
-        a part does not have are None.
+        Rows have ``part``, ``method``, ``phase``, ``sparsity`` of neurons, ``seed``, ``parameters`` (with the zeros that fill up layers),
+        training ``tokens``, and the losses ``keep`` (Python) and ``forget`` (English) in nats a token on test text, or on validation text
+        where ``phase`` says so. Columns that a part does not have are None.
 
         - ``sparsity``: loss against sparsity without training, by score.
         - ``recovery``: pruned models in training, and a control without pruning.

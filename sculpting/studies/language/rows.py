@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ...narrow.language.phases import Phase
 from ...store import Row
 
-__all__ = ["COLUMNS", "PARTS", "row"]
+__all__ = ["COLUMNS", "PARTS", "row", "with_zeros"]
 
 # What the parts of the study are about.
 PARTS = ("base", "sparsity", "recovery", "agreement", "overlap", "target", "lasso", "forgetting", "modules")
@@ -16,6 +17,11 @@ COLUMNS = (
     "zeros", "pearson", "pearson_log", "spearman", "top_fifth", "count", "modules",
     "modularity", "null", "null_max", "stability", "seconds",
 )  # fmt: skip
+
+
+def with_zeros(phase: Phase) -> int:
+    """The parameters of a phase, with the zeros that fill up layers."""
+    return phase.parameters + phase.zeros
 
 
 def row(scale: str, part: str, **values: Any) -> Row:

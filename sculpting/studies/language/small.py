@@ -23,7 +23,7 @@ from ...narrow.language.training.loss import mean_loss
 from ...store import Row
 from ...study import CellResult
 from .composition import module_rows
-from .rows import row
+from .rows import row, with_zeros
 from .text import some_documents
 
 __all__ = ["BASE", "SMALL", "small_cell", "small_cells", "small_needs"]
@@ -148,12 +148,20 @@ def _phases(result: LanguageResult, part: str, **same: Any) -> list[Row]:
     """The test losses of all phases, and the validation losses in training."""
     rows = []
     for p in result.phases:
-        rows.append(row(SCALE, part, phase=p.name, parameters=p.parameters, tokens=p.tokens, keep=p.keep, forget=p.forget, **same))
+        rows.append(row(SCALE, part, phase=p.name, parameters=with_zeros(p), tokens=p.tokens, keep=p.keep, forget=p.forget, **same))
         before = p.tokens - p.curve[-1].tokens if p.curve else 0
         for point in p.curve:
             tokens = before + point.tokens
             rows.append(
-                row(SCALE, part, phase=f"{p.name}, validation", parameters=p.parameters, tokens=tokens, **dict(point.losses), **same)
+                row(
+                    SCALE,
+                    part,
+                    phase=f"{p.name}, validation",
+                    parameters=with_zeros(p),
+                    tokens=tokens,
+                    **dict(point.losses),
+                    **same,
+                )
             )
     return rows
 

@@ -18,7 +18,7 @@ from ...narrow.language.scores.ablation import ablation_changes
 from ...narrow.language.text.text_domains import two_domains
 from ...randomness import keys, permutations
 from ...store import Row
-from .rows import row
+from .rows import row, with_zeros
 from .text import some_documents
 
 __all__ = ["SMOLLM2", "smollm2_cell", "smollm2_cells"]
@@ -79,10 +79,18 @@ def _recovery(model: Any, keep: TextDomain, forget: TextDomain, method: str, spa
     )  # fmt: skip
     same = {"method": method, "sparsity": sparsity, "seed": 0}
     return [
-        row(SCALE, "recovery", phase=p.name, **same, parameters=p.parameters, tokens=p.tokens, keep=p.keep, forget=p.forget)
+        row(SCALE, "recovery", phase=p.name, **same, parameters=with_zeros(p), tokens=p.tokens, keep=p.keep, forget=p.forget)
         for p in result.phases
     ] + [
-        row(SCALE, "recovery", phase=f"{p.name}, validation", **same, parameters=p.parameters, tokens=point.tokens, **dict(point.losses))
+        row(
+            SCALE,
+            "recovery",
+            phase=f"{p.name}, validation",
+            **same,
+            parameters=with_zeros(p),
+            tokens=point.tokens,
+            **dict(point.losses),
+        )
         for p in result.phases
         for point in p.curve
     ]

@@ -176,7 +176,7 @@ def _residual(scaled: Scaled, model: Any) -> list[GroupLayer]:
     if len(known) != 1:
         raise MissingError(f"it has {len(known)} residual streams")
     found = _each_place(scaled, known[0], "residual")
-    if not all(is_rms_norm(model.get_submodule(name)) for name in found.norms):
+    if not found.norms or not all(is_rms_norm(model.get_submodule(name)) for name in found.norms):
         raise MissingError(MIXED)
     if not sets_head_size(model):
         raise MissingError(OWN_SIZE)

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..modes import evaluating
 from .finding import LanguageGroups, Slice
-from .rescaling import evaluating, rescale
+from .rescaling import rescale
 from .sizes import kept_groups, padding_notes, smaller_config, smaller_widths
 from .slices import parameters_of, without
 from .uneven import even_model, uneven_model
@@ -38,11 +39,14 @@ class SmallerModel:
         The groups that are left: those that were asked for, and those that had to stay.
     notes : tuple of str
         What stays in it beside what was asked for, and why.
+    zeros : int
+        Parameters that only fill up layers to the widest.
     """
 
     model: Any
     alive: tuple[Tensor, ...]
     notes: tuple[str, ...]
+    zeros: int
 
 
 def masked_model(model: Any, groups: LanguageGroups, alive: Sequence[Tensor]) -> Any:
@@ -97,7 +101,18 @@ def removed_groups(model: Any, groups: LanguageGroups, alive: Sequence[Tensor], 
     if residual is not None and widths["residual"] < residual.size:
         rescale(model, smaller, residual, widths["residual"])
     _check(model, smaller, groups, kept)
-    return SmallerModel(smaller, tuple(kept), (*notes, *unusual, *padding_notes(groups, kept, widths, uneven=uneven)))
+    notes = [*notes, *unusual, *padding_notes(groups, kept, widths, uneven=uneven)]
+    return SmallerModel(smaller, tuple(kept), tuple(notes), _zeros(smaller, groups, kept, widths, uneven))
+
+
+def _zeros(smaller: Any, groups: LanguageGroups, kept: Sequence[Tensor], widths: Mapping[str, int], uneven: bool) -> int:
+    """How many parameters only fill up layers."""
+    known, found = parameters_of(smaller), 0
+    for layer, mask in zip(groups.layers, kept, strict=True):
+        if not (uneven and layer.kind == "neurons"):
+            parts = (known[s.parameter].numel() // known[s.parameter].shape[s.axis] * s.block for s in layer.slices)
+            found += (widths[layer.kind] - int(mask.sum())) * sum(parts)
+    return found
 
 
 def _cut_parameters(

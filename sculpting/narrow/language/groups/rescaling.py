@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ..modes import evaluating
 from .finding import GroupLayer
 from .norms import gain_offset
 
-__all__ = ["evaluating", "rescale"]
+__all__ = ["rescale"]
 
 
 @torch.no_grad()
@@ -48,15 +47,3 @@ def _embedding_scale(model: Any, residual: GroupLayer) -> float:
     finally:
         handle.remove()
     return float(seen[0].flatten().float().norm() / rows[token].float().norm())
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; afterwards every part is in the mode that it was in."""
-    before = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, mode in before:
-            part.training = mode

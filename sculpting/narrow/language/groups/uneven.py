@@ -128,4 +128,11 @@ def load(folder: str | Path, **options: Any) -> Any:
     kind = transformers.PreTrainedConfig.get_config_dict(folder, **asked)[0].get("model_type", "")
     if kind.startswith(PREFIX):
         uneven_class(getattr(transformers, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[kind.removeprefix(PREFIX)]))
-    return transformers.AutoModelForCausalLM.from_pretrained(folder, **options)
+    read: Any = transformers.AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True, **options)
+    model, info = read
+    if missing := sorted(info["missing_keys"]):
+        raise ValueError(
+            f"the model must have all weights of its class, {type(model).__name__}; got none for {', '.join(missing[:3])}. Save the whole "
+            "model, with its head for language"
+        )
+    return model

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from ..groups.finding import GroupLayer
-from ..training.loss import evaluated, without_training
+from ..modes import evaluating
+from ..training.loss import evaluated
 
 __all__ = ["ablation_changes"]
 
@@ -48,7 +49,7 @@ def ablation_changes(
     at_once = max(1, together // batch_size)
     for part in windows.split(batch_size):
         whole = evaluated(model, part, batch_size).mean()
-        with without_training(model), torch.no_grad(), _after_prefix(model, layer, part.to(place)) as spread:
+        with evaluating(model), torch.no_grad(), _after_prefix(model, layer, part.to(place)) as spread:
             for first in range(0, len(which), at_once):
                 chosen = list(which[first : first + at_once])
                 copies = part.repeat(len(chosen), 1)

@@ -16,7 +16,8 @@ from ....options import check_choice, check_counts
 from ....randomness import keys, uniforms
 from ..groups.finding import GroupLayer
 from ..groups.slices import group_sums, parameters_of, view_of, wide
-from ..training.loss import next_token_loss, without_training
+from ..modes import evaluating
+from ..training.loss import next_token_loss
 from .ablation import ablation_changes
 
 __all__ = ["SCORES", "group_scores"]
@@ -165,7 +166,7 @@ def _activation_gradient(model: Any, layers: Sequence[GroupLayer], windows: Tens
 def _only_gradients_of(model: Any, names: Collection[str]) -> Iterator[None]:
     """Gradients for some parameters alone, in evaluation mode."""
     before = {name: (tensor.requires_grad, tensor.grad) for name, tensor in parameters_of(model).items()}
-    with without_training(model), torch.enable_grad():
+    with evaluating(model), torch.enable_grad():
         for module in model.modules():  # layers ask for this mode to recompute activations; attention and dropout inside keep theirs
             module.training = bool(getattr(module, "gradient_checkpointing", False))
         try:

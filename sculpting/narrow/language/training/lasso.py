@@ -27,7 +27,8 @@ class LassoPenalty:
     ----------
     strength : float
         Positive. In each step, with learning rate r, a group is multiplied by ``max(0, 1 - r * strength * weight / norm)``: the proximal
-        step of the penalty, which gives exact zeros. A neuron that is zero has no gradient, and stays zero.
+        step of the penalty, which gives exact zeros. In all, a norm shrinks by about ``strength * weight`` times the sum of the learning
+        rates: groups vanish where that is near their norms. A neuron that is zero has no gradient, and stays zero.
     by_size : bool
         Whether ``weight`` is the square root of the number of elements of a group (Yuan and Lin 2006), or 1, as published.
 

@@ -5,17 +5,16 @@ W = windows, T = tokens of a window, V = vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..groups.slices import wide
+from ..modes import evaluating
 
-__all__ = ["distilled_loss", "evaluated", "mean_loss", "modes_kept", "next_token_loss", "without_training"]
+__all__ = ["distilled_loss", "evaluated", "mean_loss", "next_token_loss"]
 
 
 def next_token_loss(model: Any, windows: Tensor) -> Tensor:
@@ -56,7 +55,7 @@ def mean_loss(model: Any, windows: Tensor, batch_size: int = 4) -> float:
 
 def evaluated(model: Any, windows: Tensor, batch_size: int = 4) -> Tensor:
     """The loss of each window in nats a token, in evaluation mode: float64 ``(W,)`` on the CPU. Halves batches where memory is short."""
-    with without_training(model), torch.no_grad():
+    with evaluating(model), torch.no_grad():
         return torch.cat([_evaluated(model, part) for part in windows.split(batch_size)])
 
 
@@ -68,22 +67,3 @@ def _evaluated(model: Any, windows: Tensor) -> Tensor:
         if len(windows) == 1:
             raise
     return torch.cat([_evaluated(model, part) for part in windows.split(-(-len(windows) // 2))])
-
-
-@contextmanager
-def modes_kept(model: nn.Module) -> Iterator[None]:
-    """Each module in the mode of before afterwards, training or evaluation."""
-    before = [(module, module.training) for module in model.modules()]
-    try:
-        yield
-    finally:
-        for module, training in before:
-            module.training = training
-
-
-@contextmanager
-def without_training(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside, and the modes of before afterwards."""
-    with modes_kept(model):
-        model.eval()
-        yield

@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from ....files import check_folder
 from ....randomness import keys
 from ..groups.finding import GroupLayer
+from ..modes import modes_kept
 from ..text.windows import PackedWindows
 from .checkpointing import Saved, identity_of, read_checkpoint, write_checkpoint
 from .lasso import LassoPenalty, shrink
-from .loss import distilled_loss, evaluated, modes_kept, next_token_loss
+from .loss import distilled_loss, evaluated, next_token_loss
 from .processes import placed, processes_of
 from .progress import Progress, training_bar
 from .settings import PRECISIONS, CurvePoint, LanguageTraining, TrainedLanguage
