@@ -17,9 +17,11 @@ from .scores.scoring import group_scores as group_scores
 from .scores.selection import lowest_groups as lowest_groups
 from .text.documents import Document as Document
 from .text.documents import read_documents as read_documents
+from .text.splitting import Split as Split
 from .text.splitting import split_documents as split_documents
 from .text.text_domains import TextDomain as TextDomain
 from .text.text_domains import text_domain as text_domain
+from .text.windows import PackedWindows as PackedWindows
 from .training.lasso import LassoPenalty as LassoPenalty
 from .training.loop import train_language as train_language
 from .training.loss import mean_loss as mean_loss

@@ -67,7 +67,10 @@ def load_language(source: str | Path, *, dtype: torch.dtype = torch.float32) -> 
         raise ValueError(f"the model must be a folder that save_pretrained wrote, a .gguf file, or a name on a hub; got the file {path}")
     if not path.exists() and (path.is_absolute() or str(source).startswith((".", "~")) or len(path.parts) > 2):
         raise FileNotFoundError(f"the model must be a folder that is there, a .gguf file, or a name on a hub; got {source}")
-    return load(source, dtype=dtype), AutoTokenizer.from_pretrained(source)
+    try:
+        return load(source, dtype=dtype), AutoTokenizer.from_pretrained(source)
+    except OSError as error:
+        raise OSError(f"the model {source} cannot be read from a folder or a hub: {error}") from error
 
 
 def check_installed() -> None:

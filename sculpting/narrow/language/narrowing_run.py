@@ -9,12 +9,14 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ... import __version__
 from .frontier import sparsity_curve
 from .groups.finding import GroupLayer, LanguageGroups, language_groups
 from .groups.removal import removed_groups
@@ -63,7 +65,13 @@ class NarrowingRun:
             self._revive("revived", narrow)
             if control is not None:
                 self._revive("control revived", control)
-        return LanguageResult(narrow.eval(), known.method, tuple(self.phases), self.frontier, known.plain(), tuple(self.notes))
+        return LanguageResult(narrow.eval(), known.method, tuple(self.phases), self.frontier, self._facts(), tuple(self.notes))
+
+    def _facts(self) -> dict[str, Any]:
+        """The settings, what they were used on, and the versions."""
+        names = {"model": str(self.model.config.name_or_path), "keep": self.keep.name, "forget": self.forget and self.forget.name}
+        versions = {"sculpting": __version__, **{name: version(name) for name in ("torch", "transformers")}}
+        return {**self.known.plain(), **names, "versions": versions}
 
     def _fresh(self) -> Any:
         known = self.known
