@@ -93,7 +93,7 @@ def test_modules_are_reported_with_a_null_and_lesions() -> None:
     rows = rows_of(part="modules")
     models = [each for each in rows if each["phase"] == "model"]
     assert len(models) == 2
-    assert all(each["null"] <= each["null_max"] and -1 <= each["stability"] <= 1 for each in models)
+    assert all(each["null"] <= each["null_max"] + 1e-9 and -1 <= each["stability"] <= 1 + 1e-9 for each in models)  # a mean may round up
     assert models[0]["stability"] == models[1]["stability"]  # two seeds have one pair
     assert len(rows) - len(models) <= 3
 
