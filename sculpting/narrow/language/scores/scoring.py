@@ -155,8 +155,7 @@ def _activation_gradient(model: Any, layers: Sequence[GroupLayer], windows: Tens
             [reader] = layer.modules(reads=True)
             hooks.callback(model.get_submodule(reader).register_forward_pre_hook(watch(position, layer.block(reader))).remove)
         for part in windows.split(batch_size):
-            # The gradient of the mean over these windows, times their number of tokens, is that of the sum over tokens.
-            weight[0] = 1 / len(windows) * len(part)
+            weight[0] = len(part) / len(windows)  # as if the mean of the loss were over all windows
             loss = next_token_loss(model, part.to(place))
             torch.autograd.grad(loss, [parameters_of(model)[first]])
     return sums

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ....options import check_choice
+
 __all__ = ["check_fraction", "lowest_groups"]
 
 SCOPES = ("global", "layer")
@@ -39,8 +41,7 @@ def lowest_groups(scores: Sequence[Tensor], sparsity: float, *, scope: str = "gl
     >>> lowest_groups([torch.tensor([3.0, 1.0]), torch.tensor([2.0, 4.0])], 0.5)
     [tensor([ True, False]), tensor([False,  True])]
     """
-    if scope not in SCOPES:
-        raise ValueError(f"scope must be one of {list(SCOPES)}; got {scope!r}")
+    check_choice("scope", scope, SCOPES)
     sparsity = check_fraction("sparsity", sparsity)
     if scope == "layer":
         return [lowest_groups([each], sparsity)[0] for each in scores]

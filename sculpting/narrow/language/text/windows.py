@@ -12,6 +12,7 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
+from ....options import check_counts
 from ....randomness import check_seed, keys, permutations
 
 __all__ = ["PackedWindows"]
@@ -45,7 +46,7 @@ class PackedWindows:
     length: int
 
     def __post_init__(self) -> None:
-        _check_count(self.length, "length")
+        check_counts(length=self.length)
         if self.tokens.dim() != 1 or self.tokens.is_floating_point():
             raise ValueError(
                 f"tokens must be whole numbers of shape (tokens,); got {self.tokens.dtype} of shape {tuple(self.tokens.shape)}"
@@ -76,7 +77,7 @@ class PackedWindows:
         """
         if not isinstance(step, Integral) or isinstance(step, bool) or step < 0:
             raise ValueError(f"step must be a whole number of at least 0; got {step!r}")
-        _check_count(size, "size")
+        check_counts(size=size)
         seed, count = check_seed(seed), len(self)
         place, left, parts = step * size, size, []
         while left:
@@ -92,8 +93,3 @@ class PackedWindows:
 @lru_cache(maxsize=4)
 def _order(count: int, seed: int, epoch: int) -> Tensor:
     return permutations(keys([("windows", seed, epoch)]), count)[0, 0]
-
-
-def _check_count(value: object, name: str) -> None:
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}")
