@@ -16,6 +16,7 @@ from ...narrow.language import LanguageResult, LanguageTraining, LassoPenalty, T
 from ...narrow.language.frontier import sparsity_curve
 from ...narrow.language.narrowing import narrow_language
 from ...narrow.language.text.bpe import train_tokenizer
+from ...narrow.language.text.splitting import split_documents
 from ...narrow.language.text.text_domains import two_domains
 from ...narrow.language.text.windows import PackedWindows
 from ...narrow.language.training.lasso import dead_groups
@@ -30,10 +31,12 @@ __all__ = ["BASE", "SMALL", "small_cell", "small_cells", "small_needs"]
 
 SCALE = "Llama 4 x 128"
 SMALL: dict[str, Any] = {
-    "vocabulary": 2048, "width": 128, "mlp": 512, "layers": 4, "heads": 4, "length": 128, "documents": 400, "held_out": 32,
+    "vocabulary": 2048, "width": 128, "mlp": 512, "layers": 4, "heads": 4, "length": 128, "documents": 400,
+    "tokenizer_documents": 80, "held_out": 32, "split_seed": 0,
     "base_tokens": 1_024_000, "base_rate": 2e-3, "pruned_tokens": 102_400, "fresh_tokens": 307_200, "rate": 1e-3, "scored_tokens": 16_384,
     "sizes": [[0.5, 0.0], [0.8, 0.25], [0.9, 0.5]], "sparsities": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
-    "strengths": [3.0, 6.0, 12.0], "revival_tokens": 20_480, "pruned_seeds": 3, "fresh_seeds": 1, "recovery_seeds": 3,
+    "strengths": [3.0, 6.0, 12.0], "revival_tokens": 20_480, "pruned_seeds": 5, "fresh_seeds": 3, "lasso_seeds": 3,
+    "recovery_seeds": 3,
 }  # fmt: skip
 BASE = "small_base"
 FILE = "models/base.safetensors"
@@ -49,7 +52,9 @@ def small_cells() -> dict[str, dict[str, Any]]:
                 for seed in range(SMALL[seeds]):
                     name = f"small_target_{method}_{sparsity:g}_seed{seed}"
                     cells[name] = {"part": "target", "method": method, "size": size, "seed": seed}
-    cells |= {f"small_lasso_{strength:g}": {"part": "lasso", "strength": strength} for strength in (0.0, *SMALL["strengths"])}
+    for strength in (0.0, *SMALL["strengths"]):
+        for seed in range(SMALL["lasso_seeds"]):
+            cells[f"small_lasso_{strength:g}_seed{seed}"] = {"part": "lasso", "strength": strength, "seed": seed}
     cells |= {f"small_forgetting_{method}": {"part": "forgetting", "method": method} for method in ("attribution", "group-lasso")}
     cells["small_modules"] = {"part": "modules"}
     return {name: {"scale": "small", **cell} for name, cell in cells.items()}
@@ -75,11 +80,14 @@ def small_cell(part: str, files: Mapping[str, bytes] | None = None, **given: Any
 
 
 def _text() -> tuple[TextDomain, TextDomain]:
+    """The two domains, in tokens that were learned from training documents alone."""
     python, english = (some_documents(name, SMALL["documents"]) for name in ("python", "english"))
-    tokenizer = train_tokenizer([*python[:80], *english[:80]], SMALL["vocabulary"])
+    seen = [split_documents(each, seed=SMALL["split_seed"]).train[: SMALL["tokenizer_documents"]] for each in (python, english)]
+    tokenizer = train_tokenizer([*seen[0], *seen[1]], SMALL["vocabulary"])
     keep, forget = two_domains(
-        python, english, tokenizer, SMALL["vocabulary"], length=SMALL["length"], held_out=SMALL["held_out"], limit=None, seed=0
-    )
+        python, english, tokenizer, SMALL["vocabulary"], length=SMALL["length"], held_out=SMALL["held_out"], limit=None,
+        seed=SMALL["split_seed"],
+    )  # fmt: skip
     assert forget is not None
     return keep, forget
 
@@ -166,16 +174,15 @@ def _phases(result: LanguageResult, part: str, **same: Any) -> list[Row]:
     return rows
 
 
-def _lasso(model: Any, keep: TextDomain, forget: TextDomain, strength: float) -> list[Row]:
+def _lasso(model: Any, keep: TextDomain, forget: TextDomain, strength: float, seed: int) -> list[Row]:
     """Training with the penalty, and what pruning then does; strength 0 is the control."""
     layers = language_groups(model).of("neurons")
     validation = {"keep": keep.validation, "forget": forget.validation}
     penalty = LassoPenalty(strength) if strength else None
-    train_language(
-        model, keep.train, validation, _training(SMALL["pruned_tokens"], SMALL["rate"]), lasso=penalty, layers=layers, progress=False
-    )
+    settings = replace(_training(SMALL["pruned_tokens"], SMALL["rate"]), seed=seed)
+    train_language(model, keep.train, validation, settings, lasso=penalty, layers=layers, progress=False)
     zeros = sum(int(each.sum()) for each in dead_groups(model, layers)) / sum(layer.size for layer in layers)
-    windows = keep.train.batch(0, SMALL["scored_tokens"] // SMALL["length"], 0)
+    windows = keep.train.batch(0, SMALL["scored_tokens"] // SMALL["length"], seed)
     rows = []
     for score in ("norm", "first_order"):
         curve = sparsity_curve(
@@ -187,7 +194,7 @@ def _lasso(model: Any, keep: TextDomain, forget: TextDomain, strength: float) ->
                 "lasso",
                 method=f"strength {strength:g}",
                 phase=score,
-                seed=0,
+                seed=seed,
                 sparsity=p.sparsity,
                 keep=p.keep,
                 forget=p.forget,
