@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
-# Units of modules are found, and text is read, without arithmetic, so that their tests would say the same.
-SAME = tests/test_units.py tests/test_removal.py tests/test_language_groups.py tests/test_language_removal.py tests/test_language_data.py
+# Units of modules are found, text is read and estimators are called without arithmetic of their own: these tests would say the same.
+SAME = tests/test_units.py tests/test_removal.py tests/test_language_groups.py tests/test_language_removal.py tests/test_language_data.py \
+       tests/test_estimators.py
 ENGINE = sculpting $(filter-out $(SAME), $(shell grep -lE '^ *(from|import) sculpting' tests/test_*.py))
 
 N ?= 20000
