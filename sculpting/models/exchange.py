@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from ..files import written_whole
@@ -98,12 +98,14 @@ def to_onnx(network: SparseNetwork | SparseModule, path: str | Path, x: Any = No
     """
     if Path(path).suffix != ".onnx":
         raise ValueError(f"path must end in .onnx; got {str(path)!r}")
+    model: nn.Module
+    inputs: tuple[Tensor, ...]
     if isinstance(network, SparseNetwork):
-        model, inputs = network.compact().model().eval(), (torch.zeros(2, network.widths[0]),)
+        model, inputs = network.compact().model(), (torch.zeros(2, network.widths[0]),)
     elif x is None:
         raise ValueError("x must be a few rows as for predict, since a module is exported by running it; got none")
     else:
-        model, inputs = network.compact(x).module.eval(), network._inputs(x)
+        model, inputs = network.compact(x).module, network._inputs(x)
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
@@ -114,7 +116,7 @@ def to_onnx(network: SparseNetwork | SparseModule, path: str | Path, x: Any = No
     with written_whole(path) as part, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter, about its own future
         program = torch.onnx.export(
-            model, inputs, dynamo=True, input_names=names, output_names=["y"], dynamic_shapes=rows, verbose=False
+            model.eval(), inputs, dynamo=True, input_names=names, output_names=["y"], dynamic_shapes=rows, verbose=False
         )  # fmt: skip
         assert program is not None
         program.save(part)
