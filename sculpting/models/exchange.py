@@ -63,8 +63,8 @@ def to_torch_prune(network: SparseNetwork | SparseModule) -> nn.Module:
     model = network.model()
     if isinstance(network, SparseNetwork):
         linear = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
-        for layer, mask in zip(linear, network.masks, strict=True):
-            prune.custom_from_mask(layer, "weight", torch.from_numpy(mask))
+        for layer, kept in zip(linear, network.masks, strict=True):
+            prune.custom_from_mask(layer, "weight", torch.from_numpy(kept))
         return model
     for name, mask in network.masks.items():
         if not bool(mask.all()):
