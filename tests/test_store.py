@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,18 @@ def test_a_first_run_and_a_later_one_see_the_same_types(store: Store) -> None:
 
 
 def test_the_folder_says_what_it_holds(store: Store) -> None:
-    store.save("one", {"width": 4}, ROWS)
-    assert sorted(str(p.relative_to(store.folder)) for p in store.folder.rglob("*.json")) == ["cells/one.json", "study.json"]
+    store.save("one", {"width": 4}, ROWS, {"networks/one.json": b"{}"})
+    assert sorted(str(p.relative_to(store.folder)) for p in store.folder.rglob("*.json")) == [
+        *("cells/one.json", "networks/one.json", "study.json")
+    ]
     facts = json.loads((store.folder / "study.json").read_text())
+    digest = facts.pop("digest")
     assert facts == {"format": "neural-sculpting study", "version": 1, "settings": {"steps": 60, "grid": [2.5, 1.0], "noise": None}}
-    assert json.loads(cell_file(store).read_text()) == {"arguments": {"width": 4}, "rows": ROWS, "files": []}
+    assert digest == sha256(json.dumps(facts, separators=(",", ":")).encode()).hexdigest()
+    facts = json.loads(cell_file(store).read_text())
+    digest = facts.pop("digest")
+    assert facts == {"arguments": {"width": 4}, "rows": ROWS, "files": {"networks/one.json": sha256(b"{}").hexdigest()}}
+    assert digest == sha256(json.dumps({"cell": "one", **facts}, separators=(",", ":")).encode()).hexdigest()
 
 
 def test_files_of_a_cell_are_kept_beside_it(store: Store) -> None:
@@ -60,13 +68,29 @@ def test_files_of_a_cell_are_kept_beside_it(store: Store) -> None:
     assert store.made("two") == []
 
 
-def test_a_cell_of_an_earlier_version_does_not_say_which_files_it_made(store: Store) -> None:
-    store.save("one", {}, ROWS, {"networks/one.safetensors": b"weights"})
-    facts = json.loads(cell_file(store).read_text())
-    del facts["files"]
-    cell_file(store).write_text(json.dumps(facts))
-    assert store.load("one", {}) == ROWS
-    assert store.made("one") is None
+@pytest.mark.parametrize(("files", "made"), [({}, None), ({"files": ["networks/one.safetensors"]}, ["networks/one.safetensors"])])
+def test_a_folder_of_an_earlier_version_is_read_without_digests(tmp_path: Path, files: Any, made: Any) -> None:
+    for name, facts in (
+        ("study.json", {"format": "neural-sculpting study", "version": 1, "settings": {"steps": 60}}),
+        ("cells/one.json", {"arguments": {"width": 4}, "rows": ROWS, **files}),
+        ("networks/one.safetensors", {}),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(facts))
+    store = Store.open(tmp_path, {"steps": 60})
+    assert store.load("one", {"width": 4}) == ROWS
+    assert store.made("one") == made
+    assert store.read("networks/one.safetensors") == b"{}"
+    assert store.silent == {"one"}
+    store.save("two", {}, ROWS)
+    assert store.load("two", {}) == ROWS
+    assert store.silent == {"one"}
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "docs").rglob("study.json")), ids=lambda path: path.parent.name)
+def test_committed_studies_are_accepted(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "study.json").write_bytes(path.read_bytes())
+    assert Store.open(tmp_path, json.loads(path.read_text())["settings"]).names() == set()
 
 
 OTHER = (
@@ -119,7 +143,7 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path: Path) ->
     [
         ('{"format": "neural-sculpting stu', r"study\.json is not of a study: .* Give another folder"),
         ("[]", r"study\.json is not of a study"),
-        ('{"settings": {}}', r"study\.json is not of a study: 'format'"),
+        ('{"settings": {}}', r"study\.json is not of a study: .*; got no format"),
         ('{"format": "neural-sculpting study", "version": 2, "settings": {}}', r"version 1; got 'neural-sculpting study', version 2"),
         ('{"format": "recipe", "version": 1, "settings": {}}', r"got 'recipe', version 1"),
     ],
