@@ -6,16 +6,19 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
+from urllib.parse import urlsplit
 
 __all__ = ["cluster", "workers"]
 
 MOST_JOBS = 1024
+SCHEDULER = "cluster must be the address of a Dask scheduler, such as tcp://127.0.0.1:8786"
 PATIENCE = 10  # seconds that the scheduler has to reply
 
 
@@ -138,12 +141,23 @@ def cluster(address: str) -> Iterator[Executor]:
         from distributed import Client
     except ImportError as error:
         raise ImportError(f"a cluster needs Dask ({error}); in a clone of this library, pip install '.[cluster]'") from error
+    _check_address(address)
     try:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise ValueError(
-            f"cluster must be the address of a Dask scheduler, such as tcp://127.0.0.1:8786; got {address!r}: {error}"
-        ) from error
+        raise ValueError(f"{SCHEDULER}; got {address!r}: {error}") from error
     with client:
         # Not pure: the same cell submitted again must run again, not return what an earlier run left on the scheduler.
         yield client.get_executor(pure=False)
+
+
+def _check_address(address: str) -> None:
+    """Refuse an address at which nobody replies: the client of Dask would print errors of its own long after."""
+    try:
+        parts = urlsplit(address if "://" in address else f"tcp://{address}")
+        if parts.scheme in ("tcp", "tls"):
+            if parts.port is None:
+                raise ValueError("it has no port")
+            socket.create_connection((parts.hostname, parts.port), PATIENCE).close()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{SCHEDULER}; got {address!r}: {error}") from error

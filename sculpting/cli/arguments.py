@@ -216,4 +216,5 @@ def _add_studies(parser: argparse.ArgumentParser) -> None:
         where.add_argument("--cluster", metavar="ADDRESS", help="the Dask scheduler of a cluster to run on, such as tcp://host:8786")
         study.add_argument("--out", type=Path, default=out, help=f"folder to write to, and to go on in (default {out})")
         study.add_argument("--quiet", action="store_true", help="no progress bar and no summary; files are written all the same")
+        study.add_argument("--altered", action="store_true", help="take stored cells that were changed since; altered.json names them")
         study.set_defaults(run="run_study", arguments=[option.dest for option in own])
