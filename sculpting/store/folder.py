@@ -86,9 +86,7 @@ class Store:
         OSError
             When the folder cannot be read or written.
         """
-        if not isinstance(settings, Mapping):
-            raise TypeError(f"settings must be a mapping of names to plain values; got {type(settings).__name__}")
-        known, folder = _plain(dict(settings), "settings"), Path(folder)
+        known, folder = _plain(_mapping(settings, "settings"), "settings"), Path(folder)
         path = folder / "study.json"
         if not path.exists():
             _check_new(folder)
@@ -112,7 +110,7 @@ class Store:
         TypeError, ValueError
             When its file is broken, was changed after it was written, or holds the rows of other arguments, or these could not be stored.
         """
-        given = arguments and _plain(dict(arguments), f"arguments of cell {cell}")
+        given = None if arguments is None else _plain(_mapping(arguments, f"arguments of cell {cell}"), f"arguments of cell {cell}")
         found = self._cell(cell)
         if found is None:
             return None
@@ -141,10 +139,11 @@ class Store:
         OSError
             When the cell cannot be written; FileNotFoundError when the folder was deleted since it was opened.
         """
-        path, files = self._path(cell), dict(files or {})
+        path, files = self._path(cell), _mapping({} if files is None else files, f"files of cell {cell}")
         if not isinstance(rows, Sequence) or not all(isinstance(row, dict) for row in rows):
             raise TypeError(f"the rows of cell {cell} must be a list of dicts; got {brief(rows)}")
-        facts = _plain({"arguments": dict(arguments), "rows": list(rows)}, f"arguments and rows of cell {cell}")
+        given = {"arguments": _mapping(arguments, f"arguments of cell {cell}"), "rows": list(rows)}
+        facts = _plain(given, f"arguments and rows of cell {cell}")
         _check_files(cell, files)
         digests = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
         with locked(self.folder):
@@ -315,6 +314,12 @@ class Store:
 def _plain(value: Any, what: str) -> Any:
     """What is read back once the value was written."""
     return plain_value(plain_text(value, what))
+
+
+def _mapping(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{what} must be a mapping of names to values; got {type(value).__name__}")
+    return dict(value)
 
 
 def _check_new(folder: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +70,20 @@ def _csv_line(values: Iterable[Any]) -> str:
 
 
 def _harmless(value: Any) -> Any:
-    """A text that no spreadsheet takes as a formula; other values as they are."""
-    if not isinstance(value, str) or not value.startswith(FORMULAS):
+    """A text that no spreadsheet takes as a formula; numbers and None as they are."""
+    if value is None or isinstance(value, Number):
+        return value
+    value = _shown(value)
+    if not value.startswith(FORMULAS):
         return value
     with contextlib.suppress(ValueError):
         float(value)
         return value
     return f"'{value}"
+
+
+def _shown(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # of the value's own class, or RecursionError of lists in lists
+        raise TypeError(f"values of a table must be texts, numbers or None; got one of {type(value).__name__} that has no text") from error
