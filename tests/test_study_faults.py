@@ -184,16 +184,17 @@ class Broken(Executor):
 def test_a_worker_that_is_killed_is_said_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = (
-        "a worker ended before its cell was done: it was killed, or the machine has too little memory. 2 of 8 cells are stored; start again"
-    )
+    text = "a worker ended before its cell was done: it was killed, or the machine has too little memory. 2 of 8 cells are stored; "
+    text += "start again to run only those that are missing"
     with pytest.raises(RuntimeError, match=text):
         study(tmp_path / "a", executor=Broken())
     assert len(stored(tmp_path / "a")) == 2
     assert study(tmp_path / "a") == ROWS
-    monkeypatch.setattr(
-        commands, "run", lambda study, out, **_: run(Study(CELLS, square, {}, no_report), out, executor=Broken(), progress=False)
-    )
+
+    def fake_run(_: Study, out: Path, **options: Any) -> Any:
+        return run(Study(CELLS, square, {}, no_report), out, executor=Broken(), progress=False)
+
+    monkeypatch.setattr(commands, "run", fake_run)
     assert main(["study", "boolean", "--quiet", "--out", str(tmp_path / "b")]) == 1
     shown = capsys.readouterr().err
     assert shown == f"sculpting study boolean: {text}\n"
