@@ -50,7 +50,7 @@ def _run(name: str, given: Sequence[str], handler: Signals) -> int:
     except (ValueError, TypeError, OSError, ImportError) as error:
         return _ended(f"{name}: {error}", 2)
     except (RuntimeError, MemoryError) as error:  # of torch too, which raises the former when memory is used up
-        return _ended(f"{name}: {error or 'there was not enough memory'}", 1)
+        return _ended(f"{name}: {str(error) or 'there was not enough memory'}", 1)
     except KeyboardInterrupt:
         return _ended(f"{name}: stopped", handler.status)
     return 0
