@@ -6,9 +6,11 @@ import contextlib
 import copy
 import graphlib
 import hashlib
+import json
 import threading
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,7 +76,15 @@ class Study:
     table: Callable[[Sequence[Row]], Sequence[Row]] = list
 
 
-def run(study: Study, folder: str | Path, *, executor: Executor | None = None, progress: Progress = True, others: bool = True) -> list[Row]:
+def run(
+    study: Study,
+    folder: str | Path,
+    *,
+    executor: Executor | None = None,
+    progress: Progress = True,
+    others: bool = True,
+    altered: bool = False,
+) -> list[Row]:
     """Run the cells that the folder does not have yet, write tables and report, and return the rows.
 
     Each cell is stored as soon as it ends, so that a run which was killed goes on where it was, and gives the same rows. Cells begin in
@@ -92,6 +102,9 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None, p
         A bar with the time left, nothing, or ``progress(cells done, cells in all)``.
     others : bool
         Whether rows of cells that an earlier run of this study left in the folder are included, by their names, at the end.
+    altered : bool
+        Take cells and files that were changed after they were written, which are refused otherwise. ``altered.json`` in the folder then
+        names them and says what was found.
 
     Returns
     -------
@@ -102,10 +115,17 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None, p
     ------
     TypeError, ValueError
         Before any cell is run, when there are no cells, a cell needs itself or one that is not there, the folder is not of this study, or a
-        stored cell is broken.
+        stored cell is broken or was changed.
+    OSError
+        As soon as a cell cannot be stored: the disk is full, or the folder was deleted. Cells that are stored stay.
     RuntimeError
         Once all other cells are done and stored, when some failed; it names them, and is raised from the error of the first. Cells that
-        need one of these are not run.
+        need one of these are not run. Also when a worker of the executor ended before its cell was done.
+
+    Warns
+    -----
+    UserWarning
+        When cells were written by an earlier version, without a digest that would show a change; and when altered ones were taken.
 
     Examples
     --------
@@ -118,23 +138,49 @@ def run(study: Study, folder: str | Path, *, executor: Executor | None = None, p
     [{'x': 2, 'square': 4}, {'x': 3, 'square': 9}]
     """
     _check(study)
-    store = Store.open(folder, study.settings)
+    store = Store.open(folder, study.settings, altered=altered)
     found = {name: store.load(name, arguments) for name, arguments in study.cells.items()}
     rest = [row for name in sorted(store.names() - study.cells.keys()) for row in store.load(name) or []] if others else []
     left = _left(study, store, {name for name, rows in found.items() if rows is None})
     done = {name: rows for name, rows in found.items() if rows is not None and name not in left}
+    _tell(store)
     failed: dict[str, Exception] = {}
     with _bar(progress, len(done), len(found)) as show, contextlib.closing(_results(study, store, left, done, executor)) as results:
         for name, result in results:
             try:
                 made = result()
-                done[name] = store.save(name, study.cells[name], made.rows, made.files)
             except Exception as error:
                 failed[name] = error
+            else:
+                _keep(study, store, name, made, done, failed)
             show(len(done), len(failed))
     if failed:
         raise _failure(failed, len(done), len(found)) from next(iter(failed.values()))
     return _write(study, store, [row for name in study.cells for row in done[name]] + rest)
+
+
+def _tell(store: Store) -> None:
+    """Say which stored cells are taken although they were changed, or could have been without anyone seeing it."""
+    if store.marks:
+        warnings.warn(f"taken although changed after they were written: {', '.join(sorted(store.marks))}", stacklevel=3)
+    if store.silent:
+        warnings.warn(
+            f"{len(store.silent)} cells of {store.folder} were written by an earlier version, without a digest: a change would not be seen",
+            stacklevel=3,
+        )
+
+
+def _keep(study: Study, store: Store, name: str, made: CellResult, done: dict[str, list[Row]], failed: dict[str, Exception]) -> None:
+    """Store a cell. What is wrong with its rows is its own failure; a disk on which it cannot be kept would lose all others too."""
+    try:
+        done[name] = store.save(name, study.cells[name], made.rows, made.files)
+    except OSError as error:
+        raise OSError(
+            f"cell {name} could not be stored: {error}. {len(done)} of {len(study.cells)} cells are stored; mend this and start again to "
+            "run only those that are missing"
+        ) from error
+    except Exception as error:
+        failed[name] = error
 
 
 def _check(study: Study) -> None:
@@ -243,16 +289,20 @@ def _write(study: Study, store: Store, rows: Sequence[Row]) -> list[Row]:
         store.write(f"rows{suffix}", table_bytes(table, suffix))
     for name, content in study.report(rows, store.read).items():
         store.write(name, content)
+    if store.marks:
+        store.write("altered.json", f"{json.dumps(store.marks, indent=1, sort_keys=True)}\n".encode())
+    else:
+        store.delete("altered.json")
     return table
 
 
 def _failure(failed: Mapping[str, Exception], stored: int, total: int) -> RuntimeError:
+    again = f"{stored} of {total} cells are stored; start again to run only those that are missing"
+    if any(isinstance(error, BrokenExecutor) for error in failed.values()):
+        return RuntimeError(f"a worker ended before its cell was done: it was killed, or the machine has too little memory. {again}")
     name, error = next(iter(failed.items()))
     also = f" (also {', '.join([*failed][1:4])}{' and more' * (len(failed) > 4)})" if len(failed) > 1 else ""
-    return RuntimeError(
-        f"cell {name} failed: {type(error).__name__}: {error}{also}. {stored} of {total} cells are stored; "
-        "start again to run only those that are missing"
-    )
+    return RuntimeError(f"cell {name} failed: {type(error).__name__}: {error}{also}. {again}")
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import subprocess
 import sys
@@ -109,6 +110,10 @@ def test_saved_networks_of_images_say_so_themselves(tmp_path: Path, capsys: pyte
         (["sculpt", "booth"], "sculpting sculpt: there is no task 'booth'; the nearest are both"),
         (["sculpt", "both", "--layers", "0"], "at least one hidden layer"),
         (["sculpt", "both", "--width", "0"], "at least one hidden layer of at least one unit"),
+        (["sculpt", "both", "--layers", "1000000"], "--layers must be at most 1000; got 1000000"),
+        (["sculpt", "both", "--width", "1000000000"], "GiB of memory that are free; got hidden layers of 1000000000 units and less"),
+        (["sculpt", "both", "--seeds", "1000000000"], "the networks of 1000000000 seeds must fit into the"),
+        (["sculpt", "both", "--merge-threshold", "nan"], "--merge-threshold must be a fraction in [0, 1]; got nan"),
         (["sculpt", "both", "--seeds", "0"], "at least 1; got 0"),
         (["sculpt", "both", "--seed", "-1"], "seed must be a whole number of at least 0; got -1"),
         (["demo", "--out", "/dev/null/demo"], "what --out names must be in a folder that can be written to; got /dev/null/demo"),
@@ -119,7 +124,8 @@ def test_saved_networks_of_images_say_so_themselves(tmp_path: Path, capsys: pyte
         (["draw", "nowhere.safetensors"], "there is no network file"),
         (["study", "boolean", "--tasks", "both", "booth"], "sculpting study boolean: there is no task 'booth'; the nearest are both"),
         (["study", "boolean", "--groups", "0"], "groups must be a whole number of groups of four seeds, at least 1; got 0"),
-        (["study", "sensitivity", "--jobs", "0"], "jobs must be a whole number of processes, at least 1; got 0"),
+        (["study", "sensitivity", "--jobs", "0"], "jobs must be a whole number of processes, at least 1 and at most 1024; got 0"),
+        (["study", "boolean", "--cluster", "nowhere"], "such as tcp://127.0.0.1:8786; got 'nowhere': it has no port"),
     ],
 )
 def test_bad_input_gets_status_two_and_one_line(
@@ -160,6 +166,53 @@ def test_usage_errors_have_status_two() -> None:
         with pytest.raises(SystemExit) as stopped:
             main(arguments)
         assert stopped.value.code == 2
+
+
+def test_counts_of_studies_are_bounded(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["boolean", "--groups", "1001"], ["nonlocality", "--seeds", "9" * 30]):
+        with pytest.raises(SystemExit, match="2"):
+            main(["study", *arguments])
+        assert "must be at most" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (RuntimeError("cell one failed\nin two lines"), 1, "cell one failed in two lines"),
+        (MemoryError(), 1, "there was not enough memory"),
+        (OSError("no space"), 2, "no space"),
+        (ValueError("x" * 10_000), 2, "x ... x"),
+        (KeyboardInterrupt(), 130, "stopped"),
+    ],
+)
+def test_whatever_happens_is_said_in_one_line(
+    error: BaseException, status: int, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(options: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(commands, "list_tasks", fail)
+    assert main(["tasks"]) == status
+    shown = capsys.readouterr().err
+    assert shown.startswith("sculpting tasks: ")
+    assert text in shown
+    assert shown.count("\n") == 1
+    assert len(shown) < 2100
+
+
+@pytest.mark.parametrize("size", ["text", [1], [0, 4], [2.0, 4], {"0": 1}])
+def test_an_image_size_that_is_none_is_refused(size: Any, sculpted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = SparseNetwork((np.ones((1, 8)),), (np.zeros(1),), ("identity",), origin={"image": size})
+    with pytest.raises(ValueError, match="image"):
+        commands._image(argparse.Namespace(image=None, file=tmp_path / "n.safetensors"), network)
+
+
+def test_a_reader_that_closes_the_pipe_and_a_full_device_are_no_traceback() -> None:
+    done = subprocess.run(f"{sys.executable} -m sculpting tasks | true", shell=True, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    if Path("/dev/full").exists():
+        done = subprocess.run(f"{sys.executable} -m sculpting tasks > /dev/full", shell=True, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (2, "sculpting tasks: [Errno 28] No space left on device\n")
 
 
 def test_python_m_sculpting_is_the_same_command() -> None:

@@ -74,9 +74,9 @@ def test_one_job_is_this_process() -> None:
         assert executor is None
 
 
-@pytest.mark.parametrize("jobs", [0, -1, 1.5, "two"])
+@pytest.mark.parametrize("jobs", [0, -1, 1.5, "two", True, 1025])
 def test_jobs_are_checked(jobs: Any) -> None:
-    with pytest.raises(ValueError, match="jobs must be a whole number of processes, at least 1; got"), workers(jobs):
+    with pytest.raises(ValueError, match="jobs must be a whole number of processes, at least 1 and at most 1024; got"), workers(jobs):
         pass
 
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
 import pytest
 
-from sculpting.store import Store, write_rows
+from sculpting.files import write_file
+from sculpting.store import Store, table_bytes, write_rows
+from sculpting.store import folder as folder_module
+from sculpting.store.sharing import create_file, locked
 
 SETTINGS = {"steps": 60, "grid": (2.5, 1.0), "noise": None}
 ROWS = [
@@ -40,11 +49,18 @@ def test_a_first_run_and_a_later_one_see_the_same_types(store: Store) -> None:
 
 
 def test_the_folder_says_what_it_holds(store: Store) -> None:
-    store.save("one", {"width": 4}, ROWS)
-    assert sorted(str(p.relative_to(store.folder)) for p in store.folder.rglob("*.json")) == ["cells/one.json", "study.json"]
+    store.save("one", {"width": 4}, ROWS, {"networks/one.json": b"{}"})
+    assert sorted(str(p.relative_to(store.folder)) for p in store.folder.rglob("*.json")) == [
+        *("cells/one.json", "networks/one.json", "study.json")
+    ]
     facts = json.loads((store.folder / "study.json").read_text())
+    digest = facts.pop("digest")
     assert facts == {"format": "neural-sculpting study", "version": 1, "settings": {"steps": 60, "grid": [2.5, 1.0], "noise": None}}
-    assert json.loads(cell_file(store).read_text()) == {"arguments": {"width": 4}, "rows": ROWS, "files": []}
+    assert digest == sha256(json.dumps(facts, separators=(",", ":")).encode()).hexdigest()
+    facts = json.loads(cell_file(store).read_text())
+    digest = facts.pop("digest")
+    assert facts == {"arguments": {"width": 4}, "rows": ROWS, "files": {"networks/one.json": sha256(b"{}").hexdigest()}}
+    assert digest == sha256(json.dumps({"cell": "one", **facts}, separators=(",", ":")).encode()).hexdigest()
 
 
 def test_files_of_a_cell_are_kept_beside_it(store: Store) -> None:
@@ -60,13 +76,29 @@ def test_files_of_a_cell_are_kept_beside_it(store: Store) -> None:
     assert store.made("two") == []
 
 
-def test_a_cell_of_an_earlier_version_does_not_say_which_files_it_made(store: Store) -> None:
-    store.save("one", {}, ROWS, {"networks/one.safetensors": b"weights"})
-    facts = json.loads(cell_file(store).read_text())
-    del facts["files"]
-    cell_file(store).write_text(json.dumps(facts))
-    assert store.load("one", {}) == ROWS
-    assert store.made("one") is None
+@pytest.mark.parametrize(("files", "made"), [({}, None), ({"files": ["networks/one.safetensors"]}, ["networks/one.safetensors"])])
+def test_a_folder_of_an_earlier_version_is_read_without_digests(tmp_path: Path, files: Any, made: Any) -> None:
+    for name, facts in (
+        ("study.json", {"format": "neural-sculpting study", "version": 1, "settings": {"steps": 60}}),
+        ("cells/one.json", {"arguments": {"width": 4}, "rows": ROWS, **files}),
+        ("networks/one.safetensors", {}),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(facts))
+    store = Store.open(tmp_path, {"steps": 60})
+    assert store.load("one", {"width": 4}) == ROWS
+    assert store.made("one") == made
+    assert store.read("networks/one.safetensors") == b"{}"
+    assert store.silent == {"one"}
+    store.save("two", {}, ROWS)
+    assert store.load("two", {}) == ROWS
+    assert store.silent == {"one"}
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "docs").rglob("study.json")), ids=lambda path: path.parent.name)
+def test_committed_studies_are_accepted(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "study.json").write_bytes(path.read_bytes())
+    assert Store.open(tmp_path, json.loads(path.read_text())["settings"]).names() == set()
 
 
 OTHER = (
@@ -119,7 +151,7 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path: Path) ->
     [
         ('{"format": "neural-sculpting stu', r"study\.json is not of a study: .* Give another folder"),
         ("[]", r"study\.json is not of a study"),
-        ('{"settings": {}}', r"study\.json is not of a study: 'format'"),
+        ('{"settings": {}}', r"study\.json is not of a study: .*; got no format"),
         ('{"format": "neural-sculpting study", "version": 2, "settings": {}}', r"version 1; got 'neural-sculpting study', version 2"),
         ('{"format": "recipe", "version": 1, "settings": {}}', r"got 'recipe', version 1"),
     ],
@@ -238,3 +270,239 @@ def test_tables_that_are_none_are_refused(tmp_path: Path, rows: list[dict[str, A
     with pytest.raises(ValueError, match=text):
         write_rows(rows, tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+# --- What was changed on disk -------------------------------------------------------------------------------------------------
+
+
+def changed(path: Path, change: Any) -> None:
+    facts = json.loads(path.read_text())
+    change(facts)
+    path.write_text(json.dumps(facts, indent=1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda facts: facts["rows"][0].update(density=0.5),
+        lambda facts: facts["rows"].pop(),
+        lambda facts: facts["rows"].append(facts["rows"][0]),
+        lambda facts: facts["rows"].__setitem__(0, dict(reversed(facts["rows"][0].items()))),
+        lambda facts: facts["files"].clear(),
+        lambda facts: facts.update(digest="0" * 64),
+        lambda facts: facts.pop("digest"),
+    ],
+)
+def test_a_cell_that_was_changed_is_refused_or_marked(store: Store, change: Any) -> None:
+    store.save("one", {"width": 4}, ROWS, {"networks/one.json": b"{}"})
+    changed(cell_file(store), change)
+    with pytest.raises(ValueError, match=r"one\.json (was changed after it was written: .*; got|is not a whole cell: files must)"):
+        store.load("one", {"width": 4})
+    taken = Store.open(store.folder, SETTINGS, altered=True)
+    if "digest" in json.loads(cell_file(store).read_text()):
+        assert taken.load("one", {"width": 4}) == json.loads(cell_file(store).read_text())["rows"]
+        assert list(taken.marks) == ["cells/one.json"]
+
+
+def test_spaces_change_nothing_and_a_copy_under_another_name_is_no_cell(store: Store) -> None:
+    store.save("one", {}, ROWS)
+    changed(cell_file(store), lambda facts: None)
+    assert store.load("one", {}) == ROWS
+    cell_file(store, "two").write_bytes(cell_file(store).read_bytes())
+    with pytest.raises(ValueError, match=r"two\.json was changed after it was written"):
+        store.load("two", {})
+
+
+def test_settings_that_were_changed_are_refused_or_marked(store: Store) -> None:
+    changed(store.folder / "study.json", lambda facts: facts["settings"].update(steps=120))
+    with pytest.raises(ValueError, match=r"study\.json was changed after it was written: .*\. Give another folder, or pass"):
+        Store.open(store.folder, {**SETTINGS, "steps": 120})
+    assert Store.open(store.folder, {**SETTINGS, "steps": 120}, altered=True).marks.keys() == {"study.json"}
+
+
+def test_a_file_of_a_cell_that_was_changed_is_refused_or_marked(store: Store) -> None:
+    store.save("one", {}, ROWS, {"networks/one.json": b"{}"})
+    (store.folder / "networks" / "one.json").write_bytes(b"[]")
+    for read in (lambda: store.made("one"), lambda: store.read("networks/one.json")):
+        with pytest.raises(ValueError, match=r"networks/one\.json was changed after it was written: .*, as cell one made it"):
+            read()
+    with pytest.raises(ValueError, match="was changed after it was written"):
+        Store.open(store.folder, SETTINGS).read("networks/one.json")  # which looks up the cell
+    taken = Store.open(store.folder, SETTINGS, altered=True)
+    assert (taken.read("networks/one.json"), list(taken.marks)) == (b"[]", ["networks/one.json"])
+    assert store.save("one", {}, ROWS, {"networks/one.json": b"[1]"}) == ROWS
+    assert store.read("networks/one.json") == b"[1]"
+
+
+DEEP = "[" * 5000 + "]" * 5000
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (f'{{"arguments": {{}}, "rows": [{{"a": {DEEP}}}]}}', "at most 32 deep in one another; got more"),
+        ('{"arguments": {}, "rows": [{"a": 1, "a": 2}]}', "every key must occur once; got 'a' twice"),
+        ('{"arguments": {}, "rows": [{"a": NaN}]}', "numbers must be finite; got NaN"),
+        ('{"arguments": {}, "rows": [{"a": 1e999}]}', "numbers must be finite; got 1e999"),
+        ('{"arguments": {}, "rows": [], "more": 1}', "expected arguments, rows, files, digest; got"),
+        ('{"arguments": [], "rows": []}', r"arguments must be a dict; got \[\]"),
+    ],
+)
+def test_what_json_lets_through_is_refused(store: Store, content: str, text: str) -> None:
+    cell_file(store).parent.mkdir()
+    cell_file(store).write_text(content)
+    with pytest.raises(ValueError, match=rf"one\.json is not a whole cell: .*{text}"):
+        store.load("one", {})
+
+
+def test_what_is_no_file_is_refused(store: Store) -> None:
+    cell_file(store).mkdir(parents=True)
+    os.mkfifo(cell_file(store, "two"))
+    for name in ("one", "two"):
+        with pytest.raises(ValueError, match="expected a regular file; got a folder, a pipe or a device"):
+            store.load(name, {})
+
+
+def deep(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "text"),
+    [
+        ([{"a": deep(5000)}], ValueError, "at most 32 deep in one another"),
+        ([{"a": deep(40)}], ValueError, "at most 32 deep in one another"),
+        ([{"a": 10**5000}], ValueError, "finite numbers"),
+        ([{1: "a", "1": "b"}], ValueError, "every key must occur once; got '1' twice"),
+    ],
+)
+def test_rows_that_would_come_back_as_others_are_refused(store: Store, rows: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        store.save("one", {}, rows)
+    assert store.names() == set()
+
+
+def test_other_kinds_of_arguments_are_refused(store: Store) -> None:
+    for refused, text in (
+        (lambda: Store.open(store.folder, 5), "settings must be a mapping"),
+        (lambda: store.load(5), "the name of a cell must be text; got int"),
+        (lambda: store.load("one", [1]), "arguments of cell one must be a mapping"),
+        (lambda: store.save("one", {}, ROWS, {"networks/one.json": "text"}), "file networks/one.json of cell one must be bytes; got str"),
+        (lambda: store.write("summary.md", "text"), "file summary.md of a study must be bytes; got str"),
+    ):
+        with pytest.raises(TypeError, match=text):
+            refused()
+    for name in ("../a.md", "/a.md", "a/../../b.md", "", "a//b"):
+        with pytest.raises(ValueError, match="a file of a study must be named by letters"):
+            store.write(name, b"")
+    for name in ("study.json", "cells/one.json"):
+        with pytest.raises(ValueError, match="must not have the name of the study's own"):
+            store.write(name, b"")
+
+
+# --- Several processes, and folders that go away ------------------------------------------------------------------------------
+
+
+def test_of_two_settings_that_start_at_once_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other process writes between the look at the empty folder and the study of this one."""
+    other = {**SETTINGS, "steps": 61}
+    create = folder_module.create_file
+
+    def late(path: Path, content: bytes) -> None:
+        monkeypatch.setattr(folder_module, "create_file", create)
+        Store.open(tmp_path, other)
+        create(path, content)
+
+    monkeypatch.setattr(folder_module, "create_file", late)
+    with pytest.raises(ValueError, match="steps is 61 there and 60 now"):
+        Store.open(tmp_path, SETTINGS)
+    assert Store.open(tmp_path, other).names() == set()
+    assert [path.name for path in tmp_path.iterdir()] == ["study.json"]
+
+
+def test_threads_that_start_at_once_agree_on_one_study(tmp_path: Path) -> None:
+    def begin(folder: Path, steps: int, start: Barrier) -> bool:
+        start.wait(10)
+        try:
+            return Store.open(folder, {"steps": steps}) is not None
+        except ValueError as error:
+            return "other settings" not in str(error)
+
+    with ThreadPoolExecutor(4) as threads:
+        for i in range(20):
+            start = Barrier(4)
+            assert sum(threads.map(lambda steps, i=i, start=start: begin(tmp_path / str(i), steps, start), range(4))) == 1
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_study_that_is_there_is_not_overwritten(links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise PermissionError("no links here")
+
+    if not links:
+        monkeypatch.setattr(os, "link", fail)
+    for content in (b"first", b"second"):
+        create_file(tmp_path / "study.json", content)
+        assert [path.name for path in tmp_path.iterdir()] == ["study.json"]
+        assert (tmp_path / "study.json").read_bytes() == b"first"
+
+
+@pytest.mark.parametrize("what", ["deleted", "replaced"])
+def test_nothing_is_written_to_a_folder_that_is_no_longer_the_study(store: Store, what: str) -> None:
+    shutil.rmtree(store.folder)
+    if what == "replaced":
+        Store.open(store.folder, {"steps": 7})
+    before = sorted(store.folder.parent.rglob("*"))
+    for write in (lambda: store.save("one", {}, ROWS, {"networks/one.json": b"{}"}), lambda: store.write("rows.csv", b"a")):
+        with pytest.raises(FileNotFoundError, match=r"must keep its study\.json while the study runs; got a folder without it"):
+            write()
+    assert sorted(store.folder.parent.rglob("*")) == before
+
+
+def test_a_folder_that_is_deleted_during_a_write_does_not_come_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deleted_first(path: Path, content: bytes) -> Path:
+        shutil.rmtree(store.folder)
+        return write_file(path, content)
+
+    monkeypatch.setattr(folder_module, "write_file", deleted_first)
+    with pytest.raises(FileNotFoundError, match=r"must keep its study\.json"):
+        store.save("one", {}, ROWS)
+    assert not store.folder.exists()
+
+
+def test_another_process_that_writes_is_waited_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sculpting.store.sharing.PATIENCE", 0.05)
+    with locked(store.folder), pytest.raises(TimeoutError, match=r"must be free to be written to; got one that another process has held"):
+        store.save("one", {}, ROWS)
+    store.save("one", {}, ROWS)
+
+
+# --- Tables that are safe to open ---------------------------------------------------------------------------------------------
+
+
+def test_a_carriage_return_makes_no_second_row_and_formulas_are_texts() -> None:
+    texts = ["a\rb", "a\r\nb", "=1+1", "+1", "-1", "-x", "@SUM(A1)", "\tx", "a=b", "", "-", "\ud800"]
+    rows = [{"=key": text, "number": -1, "small": -1e-9} for text in texts]
+    read = list(csv.reader(io.StringIO(table_bytes(rows).decode(), newline="")))
+    shown = ["a\rb", "a\r\nb", "'=1+1", "+1", "-1", "'-x", "'@SUM(A1)", "'\tx", "a=b", "", "'-", "\\ud800"]
+    assert read == [["'=key", "number", "small"], *([text, "-1", "-1e-09"] for text in shown)]
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "docs").rglob("rows.csv")), ids=lambda path: path.parent.name)
+def test_committed_tables_are_written_with_the_same_bytes(path: Path) -> None:
+    content = path.read_bytes()
+    assert table_bytes(list(csv.DictReader(io.StringIO(content.decode(), newline="")))) == content
+
+
+class Unshown:
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize("rows", [[{"a": Unshown()}], [{"a": deep(5000)}], [1], 5])
+def test_values_without_a_text_are_refused(rows: Any) -> None:
+    with pytest.raises(TypeError, match=r"values of a table must be|rows must be a list of dicts"):
+        table_bytes(rows)

@@ -260,7 +260,7 @@ def test_the_study_goes_on_and_writes_its_files(small: pytest.MonkeyPatch, tmp_p
     assert "width is 24 there and 1200 now" in capsys.readouterr().err
     # A folder from when teachers were not scored has no such setting, and teachers without scores.
     settings = json.loads((tmp_path / "study.json").read_text())
-    del settings["settings"]["scores"]
+    del settings["settings"]["scores"], settings["digest"]
     (tmp_path / "study.json").write_text(json.dumps(settings))
     with pytest.raises(ValueError, match=r'scores is not set there and \["ablation", "first_order", "activation_gradient"\] now'):
         run(even_digits.study(source="digits"), tmp_path, progress=False)

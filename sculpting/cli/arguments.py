@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .. import __version__
+from .ending import Signals, discard, flush, say, signals
 
 __all__ = ["main"]
 
@@ -20,24 +21,47 @@ FILE_HELP = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status, 2 with one line on standard error when the input is bad."""
+    """Run one command; returns the exit status.
+
+    Whatever is wrong is said in one line on standard error. The status is 2 when the input is bad, 1 when what was begun could not be
+    completed, such as a study of which a cell failed, and 130 after Ctrl-C. Without ``arguments`` those of this process are taken, and its
+    signals are handled.
+    """
     name = "sculpting"
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of inputs may have letters that the console lacks
         sys.stdout.reconfigure(errors="backslashreplace")
+    if arguments is not None:
+        return _run(name, arguments, Signals(name))
+    with signals(name) as handler:
+        return _run(name, sys.argv[1:], handler)
+
+
+def _run(name: str, given: Sequence[str], handler: Signals) -> int:
     try:
-        given = sys.argv[1:] if arguments is None else arguments
         options = _parser(studies="study" in given).parse_args(given)
         name += f" {options.command} {getattr(options, 'study', '')}".rstrip()
-        _command(options.run)(options)
-    except BrokenPipeError:  # the reader has closed the pipe, as `| head` does; what is still buffered goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        handler.name = name
+        command = _command(options.run)
+        handler.started = True
+        command(options)
+        flush()
+    except BrokenPipeError:
+        discard()
     except (ValueError, TypeError, OSError, ImportError) as error:
-        sys.stderr.write(f"{name}: {' '.join(str(error).split())}\n")
-        return 2
+        return _ended(f"{name}: {error}", 2)
+    except (RuntimeError, MemoryError) as error:  # of torch too, which raises the former when memory is used up
+        return _ended(f"{name}: {str(error) or 'there was not enough memory'}", 1)
     except KeyboardInterrupt:
-        sys.stderr.write(f"{name}: stopped\n")
-        return 130
+        return _ended(f"{name}: stopped", handler.status)
     return 0
+
+
+def _ended(text: str, status: int) -> int:
+    """The status of a command that was not completed, once what it printed is written and ``text`` is said."""
+    with contextlib.suppress(OSError):
+        flush()
+    say(text)
+    return status
 
 
 def _command(name: str) -> Callable[[argparse.Namespace], None]:
@@ -192,4 +216,5 @@ def _add_studies(parser: argparse.ArgumentParser) -> None:
         where.add_argument("--cluster", metavar="ADDRESS", help="the Dask scheduler of a cluster to run on, such as tcp://host:8786")
         study.add_argument("--out", type=Path, default=out, help=f"folder to write to, and to go on in (default {out})")
         study.add_argument("--quiet", action="store_true", help="no progress bar and no summary; files are written all the same")
+        study.add_argument("--altered", action="store_true", help="take stored cells that were changed since; altered.json names them")
         study.set_defaults(run="run_study", arguments=[option.dest for option in own])

@@ -8,11 +8,13 @@ import math
 import re
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..executors import cluster, workers
 from ..files import check_folder
+from ..plain import brief
 from ..sculptor import sculpt
 from ..studies import STUDIES
 from ..studies.common.evidence import evidence_of
@@ -23,6 +25,7 @@ from ..tasks import EXEMPLARS, Task, boolean, boolean_tasks, from_file, named
 from ..tasks.by_name import MAKERS
 from ..tasks.own_files import FILES
 from .narrow_lm import narrow_lm
+from .size import MOST_LAYERS, check_size
 
 __all__ = ["draw_modules", "find_modules", "list_tasks", "narrow_lm", "run_study", "sculpt_task"]
 
@@ -47,10 +50,9 @@ def sculpt_task(options: argparse.Namespace) -> None:
 
     task = _task(options)
     threshold, hidden = _threshold(options.merge_threshold, task.image), _hidden(options, task)
+    check_size(hidden, task, options.seeds)
     model = task.model(width=hidden)
     truth = task.truth(hidden_layers=len(hidden)) if task.gates or task.structure else None
-    if not 0 <= threshold <= 1:
-        raise ValueError(f"--merge-threshold must be a fraction in [0, 1]; got {threshold:g}")
     folder = _folder(options, task)
     checkpoint = folder / "sculpt.checkpoint"
     result = sculpt(
@@ -109,7 +111,10 @@ def _hidden(options: argparse.Namespace, task: Task) -> list[int]:
     width = options.width
     if width is None:
         width = math.prod(task.image) // 4 if task.image else WIDTH
-    return [width] * (LAYERS if options.layers is None else options.layers)
+    layers = LAYERS if options.layers is None else options.layers
+    if layers > MOST_LAYERS:
+        raise ValueError(f"--layers must be at most {MOST_LAYERS}; got {layers}")
+    return [width] * layers
 
 
 def _folder(options: argparse.Namespace, task: Task) -> Path:
@@ -154,12 +159,25 @@ def _saved(options: argparse.Namespace) -> tuple[Any, tuple[int, int] | None, fl
     network, note = read_network(options.file)
     if note:
         sys.stderr.write(f"{options.file}: {note}\n")
-    size = options.image or getattr(network, "origin", {}).get("image")
-    image = None if size is None else (int(size[0]), int(size[1]))
+    image = _image(options, network)
     return network, image, _threshold(options.merge_threshold, image)
 
 
+def _image(options: argparse.Namespace, network: Any) -> tuple[int, int] | None:
+    """The height and the width that are asked for, or those that the file says."""
+    origin = getattr(network, "origin", None)
+    said = origin.get("image") if isinstance(origin, Mapping) else None
+    size, what = (options.image, "--image") if options.image else (said, f"the image size in {options.file}")
+    if size is None:
+        return None
+    if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(type(side) is int and side > 0 for side in size):
+        raise ValueError(f"{what} must be a height and a width of at least 1 pixel; got {brief(size)}")
+    return size[0], size[1]
+
+
 def _threshold(given: float | None, image: tuple[int, int] | None) -> float:
+    if given is not None and not 0 <= given <= 1:
+        raise ValueError(f"--merge-threshold must be a fraction in [0, 1]; got {given:g}")
     if given is not None:
         return float(given)
     return IMAGE_THRESHOLD if image else THRESHOLD
@@ -169,6 +187,6 @@ def run_study(options: argparse.Namespace) -> None:
     """Run a study, or go on with it, and print its summary."""
     study = STUDIES[options.study].study(**{name: getattr(options, name) for name in options.arguments})
     with cluster(options.cluster) if options.cluster else workers(options.jobs) as executor:
-        run(study, options.out, executor=executor, progress=not options.quiet)
+        run(study, options.out, executor=executor, progress=not options.quiet, **({"altered": True} if options.altered else {}))
     if not options.quiet:
         print(f"{(options.out / 'summary.md').read_text()}\nrows, summary and figures are in {options.out}")

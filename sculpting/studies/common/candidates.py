@@ -17,9 +17,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from ...models.network import SparseNetwork
+from ...plain import plain_value
 from ...results import SculptResult
 from ...schedule.checkpoint import digest
 from ...sculptor import sculpt
+from ...store import Store
 from ...tasks.task import Task
 from .settings import sculpting_settings
 
@@ -27,6 +29,8 @@ __all__ = ["Sculpted", "candidates_file", "sculpted"]
 
 FORMAT, VERSION = "neural-sculpting candidates", "1"
 SHARED = ("activations", "head", "input_names", "output_names", "loss")  # fields that are the same for all candidates of a model
+
+MOST_BYTES = 1 << 31  # of the nonzero parameters in a file, and of all parameters once they are read
 
 # N = candidates, Z = nonzero parameters of all of them together.
 
@@ -88,14 +92,14 @@ class Sculpted:
             When the content is something else, or of another call.
         """
         try:
-            raw = lzma.decompress(content)
+            raw = _decompressed(content)
             tensors, size = load(raw), int.from_bytes(raw[:8], "little")
-            header = json.loads(raw[8 : 8 + size])["__metadata__"]
+            header = plain_value(raw[8 : 8 + size].decode())["__metadata__"]
             if (header["format"], header["version"]) != (FORMAT, VERSION):
                 raise ValueError(f"expected {FORMAT}, version {VERSION}; got {header['format']}, version {header['version']}")
-            facts = json.loads(header["facts"])
+            facts = plain_value(header["facts"])
             there, networks = facts["call"], tuple(_networks(tensors, facts))
-        except (lzma.LZMAError, SafetensorError, KeyError, IndexError, TypeError, ValueError) as error:
+        except (lzma.LZMAError, SafetensorError, AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
             raise ValueError(f"{path} holds no candidates: {error}. Give another folder") from error
         here = json.loads(json.dumps(call))
         if there != here:
@@ -132,13 +136,21 @@ def sculpted(
     call = {"task": task.name, "data": table, "width": width, "depth": depth, "seeds": seeds, "activation": task.activation}
     call |= {**sculpting_settings(task), **options}
     name = candidates_file(cell)
-    if folder is not None and (path := Path(folder) / name).is_file():
-        content = path.read_bytes()
-        return Sculpted.from_bytes(content, call, path), {name: content}
+    if folder is not None and (content := Store(Path(folder)).read(name, cell)) is not None:
+        return Sculpted.from_bytes(content, call, Path(folder) / name), {name: content}
     start = time.perf_counter()
     result = sculpt(task.model(width, depth, **activation), task, seeds=seeds, progress=False, **changed)
     found = Sculpted.of(result, time.perf_counter() - start)
     return found, {name: found.to_bytes(call)}
+
+
+def _decompressed(content: bytes) -> bytes:
+    """The content of an ``.xz`` file, whose size a few bytes can claim at will."""
+    reader = lzma.LZMADecompressor()
+    raw = reader.decompress(content, MOST_BYTES)
+    if not reader.eof or reader.unused_data:
+        raise ValueError(f"expected a whole .xz file of at most {MOST_BYTES} bytes; got one that is cut off or larger")
+    return raw
 
 
 def _joined(parts: Sequence[Any], dtype: Any) -> Any:
@@ -149,7 +161,9 @@ def _networks(tensors: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Spar
     shared = dict(facts["shared"])
     widths = shared.pop("widths", [])
     shapes = [*((after, before) for before, after in pairwise(widths)), *((width,) for width in widths[1:])]
-    ends = [0, *accumulate(int(np.prod(shape)) for shape in shapes)]
+    ends = [0, *accumulate(math.prod(shape) for shape in shapes)]  # whole numbers without a limit
+    if not all(type(width) is int and width > 0 for width in widths) or ends[-1] * len(facts["origins"]) > MOST_BYTES // 4:
+        raise ValueError(f"expected candidates of at most {MOST_BYTES} bytes together; got {len(facts['origins'])} of widths {widths}")
     starts = [0, *np.cumsum(tensors["counts"]).tolist()]
     networks = []
     for i, origin in enumerate(facts["origins"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 from ...study import Study
 from ...tasks.digits import SOURCES, VARIABLE
 
-__all__ = ["CANDIDATES", "SOURCE", "Command", "full_size", "groups"]
+__all__ = ["CANDIDATES", "SOURCE", "Command", "at_most", "full_size", "groups"]
 
+MOST_GROUPS = 1000  # of four seeds, which a study keeps in memory together
 Options = Mapping[str, Mapping[str, Any]]
 
 # The images of a study of digits.
@@ -45,9 +47,22 @@ CANDIDATES: Options = {
 }
 
 
+def at_most(most: int) -> Callable[[str], int]:
+    """A type of ``argparse``: whole numbers up to ``most``, since every one of them is a network or a cell."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if value > most:
+            raise argparse.ArgumentTypeError(f"must be at most {most}; got {value}")
+        return value
+
+    number.__name__ = "int"  # what argparse calls it where the text is no number
+    return number
+
+
 def groups(default: int) -> Options:
     """The option ``--groups``."""
-    return {"--groups": {"type": int, "default": default, "help": f"disjoint groups of four seeds (default {default})"}}
+    return {"--groups": {"type": at_most(MOST_GROUPS), "default": default, "help": f"disjoint groups of four seeds (default {default})"}}
 
 
 def full_size(destination: str) -> Options:

@@ -8,7 +8,7 @@ from functools import partial
 from ...options import check_counts
 from ...study import Study
 from ..common.agreement import without_lists
-from ..common.command import Command, full_size
+from ..common.command import Command, at_most, full_size
 from .cells import NETWORKS, SEEDS, SIZES, cells_of, needs_of, nonlocality_cell, settings_of
 from .report import nonlocality_report
 
@@ -70,7 +70,7 @@ COMMAND = Command(
     {
         **full_size("size"),
         "--widths": {"nargs": "+", "type": int, "help": "only these of the full size's 64, 128 and 256 (default: all)"},
-        "--seeds": {"type": int, "default": SEEDS, "help": f"networks of each width, from seed 0 on (default {SEEDS})"},
+        "--seeds": {"type": at_most(10_000), "default": SEEDS, "help": f"networks of each width, from seed 0 on (default {SEEDS})"},
         "--no-lasso": {
             "action": "store_false", "dest": "lasso",
             "help": "only networks as they were trained; a later run adds the group lasso",
