@@ -2,38 +2,146 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import threading
+import re
+import secrets
+import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["check_folder", "write_file", "written_whole"]
+__all__ = ["check_file", "check_folder", "write_file", "written_whole"]
+
+HEAD = 60  # bytes of a name that its temporary files repeat, so that theirs stay below the limit of 255
+LEFT_AFTER = 3600.0  # seconds after which a temporary file that nobody writes to is one that a kill left
+KINDS = {stat.S_ISCHR: "a device", stat.S_ISBLK: "a device", stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket"}
 
 
 def check_folder(folder: str | Path, what: str) -> None:
     """Refuse a folder that cannot be created or written to, without creating it; ``what`` is the name of the argument."""
     whole = Path(folder).absolute()
-    there = next(path for path in (whole, *whole.parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
+    try:
+        there = next(path for path in (whole, *whole.parents) if path.exists())
+    except (OSError, ValueError) as error:  # a name that is too long, or that holds NUL
+        raise ValueError(f"{what} must be in a folder that can be written to; got {str(folder)!r}: {error}. Give another path") from error
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise ValueError(f"{what} must be in a folder that can be written to; got {folder}, but {there} cannot be. Give another path")
 
 
+def check_file(path: str | Path, what: str) -> None:
+    """Refuse a path at which no file can be written, without creating it; ``what`` is the name of the argument.
+
+    Raises
+    ------
+    ValueError
+        When it is that of a folder, a device, a pipe or a socket, or its folder cannot be written to.
+    """
+    if Path(path).is_dir():
+        raise ValueError(f"{what} must be the path of a file; got the folder {path}. Give the name of a file in it")
+    check_folder(Path(path).parent, what)
+    _target(Path(path), what)
+
+
 def write_file(path: str | Path, content: bytes) -> Path:
-    """Write to a temporary file beside ``path``, then rename it. Missing folders are created. Returns the path."""
-    with written_whole(path) as part:
-        part.write_bytes(content)
+    """Write to a temporary file beside ``path``, then rename it. Missing folders are created. Returns the path.
+
+    Where ``path`` is a symbolic link, the link stays, and the file that it names is replaced. A file that is there keeps its mode.
+
+    Raises
+    ------
+    ValueError
+        When the path is that of a device, a pipe or a socket.
+    OSError
+        When the file cannot be written. What was there is then as before.
+    """
+    with _temporary(Path(path)) as (handle, _), open(handle, "wb", closefd=False) as file:
+        file.write(content)
     return Path(path)
 
 
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` to write to; the file there is renamed at the end, and deleted after an error."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
+    """A temporary path beside ``path`` to write to; the file there is renamed at the end, and deleted after an error.
+
+    Otherwise as :func:`write_file`.
+    """
+    with _temporary(Path(path)) as (_, part):
         yield part
-        part.replace(path)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[tuple[int, Path]]:
+    """A new file beside the target of ``path``, open and by its path, which replaces the target at the end."""
+    handle, part = None, None
+    try:
+        target = _target(path, "path")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left(target)
+        mode = stat.S_IMODE(target.stat().st_mode) & 0o777 if target.exists() else None
+        handle, part = _created(target, 0o666 if mode is None else 0o600)
+        yield handle, part
+        here, there = os.fstat(handle), part.lstat()
+        if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+            raise OSError(f"{part} was replaced while it was written; {path} is as before. Give a folder of your own")
+        if mode is not None:
+            part.chmod(mode)
+        os.close(handle)
+        handle = None
+        part.replace(target)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        text = f"{error.strerror}, while {path} was written, which is as before. Make room there, or give another path"
+        raise OSError(error.errno, text, str(path)) from error
     finally:
-        part.unlink(missing_ok=True)
+        if handle is not None:
+            os.close(handle)
+        if part is not None:
+            with suppress(OSError):  # its folder is gone, or cannot be written to any more: the error that is on its way says so
+                part.unlink(missing_ok=True)
+
+
+def _target(path: Path, what: str) -> Path:
+    """Where a path leads through symbolic links; only a file, or nothing yet, may be there."""
+    if "\0" in str(path):
+        raise ValueError(f"{what} must hold no NUL character; got {str(path)!r}. Give another path")
+    target = Path(os.path.realpath(path))
+    try:
+        mode = target.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return target
+    if stat.S_ISLNK(mode):  # what is left of a circle of links
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    kind = next((kind for is_kind, kind in KINDS.items() if is_kind(mode)), None)
+    if kind is not None:
+        raise ValueError(f"{what} must be that of a file; got {path}, which is {kind}. Give another path")
+    return target
+
+
+def _created(target: Path, mode: int) -> tuple[int, Path]:
+    """A new file with a name that nobody can foresee; one that is there is neither opened nor followed."""
+    part = target.with_name(f".{_head(target)}.{secrets.token_hex(8)}.part")
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+    for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):  # as far as the system knows them
+        flags |= getattr(os, name, 0)
+    return os.open(part, flags, mode), part
+
+
+def _remove_left(target: Path) -> None:
+    """Remove temporary files of this target that a kill left, those of earlier versions too."""
+    heads = "|".join(re.escape(name) for name in (_head(target), target.name))
+    ours = re.compile(rf"\.(?:{heads})\.(?:[0-9a-f]{{16}}|\d+\.\d+)\.part")
+    oldest = time.time() - LEFT_AFTER
+    with os.scandir(target.parent) as entries:
+        for entry in entries:
+            if ours.fullmatch(entry.name):
+                with suppress(OSError):  # another process has removed it
+                    if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < oldest:
+                        os.unlink(entry.path)
+
+
+def _head(target: Path) -> str:
+    """The first bytes of a name, cut between characters."""
+    return target.name.encode(errors="ignore")[:HEAD].decode(errors="ignore")
