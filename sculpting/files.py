@@ -9,13 +9,14 @@ import secrets
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 __all__ = ["check_file", "check_folder", "write_file", "written_whole"]
 
 HEAD = 60  # bytes of a name that its temporary files repeat, so that theirs stay below the limit of 255
 LEFT_AFTER = 3600.0  # seconds after which a temporary file that nobody writes to is one that a kill left
+NO_FOLLOWING = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)  # as far as the system knows them
 KINDS = {stat.S_ISCHR: "a device", stat.S_ISBLK: "a device", stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket"}
 
 
@@ -74,33 +75,53 @@ def written_whole(path: str | Path) -> Iterator[Path]:
 @contextmanager
 def _temporary(path: Path) -> Iterator[tuple[int, Path]]:
     """A new file beside the target of ``path``, open and by its path, which replaces the target at the end."""
-    handle, part = None, None
-    try:
+    with _explained(path), ExitStack() as after:
         target = _target(path, "path")
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_left(target)
-        mode = stat.S_IMODE(target.stat().st_mode) & 0o777 if target.exists() else None
-        handle, part = _created(target, 0o666 if mode is None else 0o600)
-        yield handle, part
-        here, there = os.fstat(handle), part.lstat()
-        if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
-            raise OSError(f"{part} was replaced while it was written; {path} is as before. Give a folder of your own")
-        if mode is not None:
-            part.chmod(mode)
-        os.close(handle)
-        handle = None
+        before = target.stat().st_mode & 0o777 if target.exists() else None
+        handle, part = _created(target, 0o666 if before is None else 0o600)
+        after.callback(_remove, part)
+        with _closed(handle):
+            mode = os.fstat(handle).st_mode & 0o777 if before is None else before
+            yield handle, part
+        _set_mode(part, mode)
         part.replace(target)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Errors of the system inside, with the path that they are about and what to do."""
+    try:
+        yield
     except OSError as error:
         if error.errno is None:
             raise
         text = f"{error.strerror}, while {path} was written, which is as before. Make room there, or give another path"
         raise OSError(error.errno, text, str(path)) from error
+
+
+@contextmanager
+def _closed(handle: int) -> Iterator[None]:
+    try:
+        yield
     finally:
-        if handle is not None:
-            os.close(handle)
-        if part is not None:
-            with suppress(OSError):  # its folder is gone, or cannot be written to any more: the error that is on its way says so
-                part.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _remove(part: Path) -> None:
+    with suppress(OSError):  # its folder is gone, or cannot be written to any more: the error that is on its way says so
+        part.unlink(missing_ok=True)
+
+
+def _set_mode(part: Path, mode: int) -> None:
+    """Give a temporary file its final mode; a link that was put in its place is refused.
+
+    It is opened anew, since writers may have replaced the file: safetensors does, with one of mode 0600.
+    """
+    handle = os.open(part, os.O_RDONLY | NO_FOLLOWING)
+    with _closed(handle):
+        os.chmod(handle if os.chmod in os.supports_fd else part, mode)
 
 
 def _target(path: Path, what: str) -> Path:
@@ -123,10 +144,7 @@ def _target(path: Path, what: str) -> Path:
 def _created(target: Path, mode: int) -> tuple[int, Path]:
     """A new file with a name that nobody can foresee; one that is there is neither opened nor followed."""
     part = target.with_name(f".{_head(target)}.{secrets.token_hex(8)}.part")
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
-    for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):  # as far as the system knows them
-        flags |= getattr(os, name, 0)
-    return os.open(part, flags, mode), part
+    return os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | NO_FOLLOWING, mode), part
 
 
 def _remove_left(target: Path) -> None:

@@ -49,7 +49,7 @@ def test_names_up_to_the_limit_of_the_system_can_be_written(name: str, tmp_path:
 def test_a_name_that_is_too_long_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="too long"):
         write_file(tmp_path / ("x" * 256), b"")
-    with pytest.raises(ValueError, match="checkpoint must be in a folder that can be written to; got .*too long"):
+    with pytest.raises(ValueError, match=r"checkpoint must be in a folder that can be written to; got .*too long"):
         check_folder(tmp_path / ("x" * 256), "checkpoint")
     with pytest.raises(ValueError, match="path must hold no NUL character"):
         write_file(tmp_path / "a\0b", b"")
@@ -74,13 +74,27 @@ def test_a_link_that_was_planted_for_a_temporary_file_is_not_followed(tmp_path: 
 
 
 @posix
-def test_a_temporary_file_that_is_exchanged_by_another_is_not_taken(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    write_file(path, b"mine")
-    with pytest.raises(OSError, match="was replaced while it was written"), written_whole(path) as part:  # noqa: PT012
+def test_a_temporary_file_that_is_exchanged_for_a_link_is_not_taken(tmp_path: Path) -> None:
+    victim, path = tmp_path / "victim", write_file(tmp_path / "file", b"mine")
+    victim.write_bytes(b"precious")
+    mode = victim.stat().st_mode
+    with pytest.raises(OSError, match=r"symbolic links, while .*file was written"), written_whole(path) as part:  # noqa: PT012
         part.unlink()
-        part.write_bytes(b"foreign")
-    assert path.read_bytes() == b"mine"
+        part.symlink_to(victim)
+    assert (victim.read_bytes(), victim.stat().st_mode, path.read_bytes()) == (b"precious", mode, b"mine")
+
+
+@posix
+@pytest.mark.parametrize("before", [None, 0o640])
+def test_a_writer_that_replaces_the_temporary_file_changes_no_mode(before: int | None, tmp_path: Path) -> None:
+    path = write_file(tmp_path / "file", b"old")
+    wanted = stat.S_IMODE(path.stat().st_mode) if before is None else before
+    path.unlink() if before is None else path.chmod(before)
+    with written_whole(path) as part:
+        (tmp_path / "own").write_bytes(b"new")
+        (tmp_path / "own").chmod(0o600)
+        (tmp_path / "own").replace(part)
+    assert stat.S_IMODE(path.stat().st_mode) == wanted
 
 
 @posix
