@@ -8,7 +8,10 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 SAME = tests/test_units.py tests/test_removal.py tests/test_language_groups.py tests/test_language_removal.py tests/test_language_data.py
 ENGINE = sculpting $(filter-out $(SAME), $(shell grep -lE '^ *(from|import) sculpting' tests/test_*.py))
 
-.PHONY: demo test test-slow test-portable check wheel bench docs clean
+N ?= 20000
+SEED ?= 1000000
+
+.PHONY: demo test test-slow test-portable fuzz check wheel bench docs clean
 
 demo: $(VENV)/.core
 	$(BIN)/sculpting demo
@@ -18,6 +21,10 @@ test: $(VENV)/.test
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
+
+# Mutated inputs for every reader, with limits of time and memory for each: N of them in all.
+fuzz: $(VENV)/.test
+	cd tests && ../$(BIN)/python -m fuzz.table --inputs $(N) --seed $(SEED) --out ../docs/notes/fuzz.md
 
 # Every file that imports sculpting, as on processors without AVX-512 and without AVX2, and with another BLAS.
 test-portable: $(VENV)/.test
