@@ -20,7 +20,18 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-__all__ = ["ALTERED", "UNSIGNED", "Contents", "call_digest", "is_number", "parsed_json", "read_header", "read_safetensors", "sign", "signed"]
+__all__ = [
+    "ALTERED",
+    "UNSIGNED",
+    "Contents",
+    "call_digest",
+    "is_number",
+    "parsed_json",
+    "read_header",
+    "read_safetensors",
+    "sign",
+    "signed",
+]
 
 UNSIGNED = {"digest": "0" * 64}  # the field of a header that is still to be filled in
 FIELD = re.compile(rb'"digest":"([0-9a-f]{64})"')  # quotes inside the other fields are escaped
@@ -109,7 +120,7 @@ def call_digest(facts: str, tensors: Iterable[Tensor]) -> str:
     found = hashlib.sha256(f"{len(facts)} {facts}".encode(errors="backslashreplace"))
     for tensor in tensors:
         found.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-        found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        found.update(memoryview(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()))
     return found.hexdigest()
 
 
