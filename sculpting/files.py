@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def write_file(path: str | Path, content: bytes) -> Path:
     OSError
         When the file cannot be written. What was there is then as before.
     """
-    with _temporary(Path(path)) as (handle, _), open(handle, "wb", closefd=False) as file:
+    with _replaced(Path(path)) as part, open(part, "wb", opener=_opened) as file:
         file.write(content)
     return Path(path)
 
@@ -66,25 +67,28 @@ def write_file(path: str | Path, content: bytes) -> Path:
 def written_whole(path: str | Path) -> Iterator[Path]:
     """A temporary path beside ``path`` to write to; the file there is renamed at the end, and deleted after an error.
 
-    Otherwise as :func:`write_file`.
+    Otherwise as :func:`write_file`. It is in a folder of its own, since writers such as that of safetensors make temporary files, too.
     """
-    with _temporary(Path(path)) as (_, part):
+    with _replaced(Path(path), private=True) as part:
         yield part
 
 
 @contextmanager
-def _temporary(path: Path) -> Iterator[tuple[int, Path]]:
-    """A new file beside the target of ``path``, open and by its path, which replaces the target at the end."""
+def _replaced(path: Path, *, private: bool = False) -> Iterator[Path]:
+    """A new file beside the target of ``path``, which it replaces at the end; ``private`` where it is in a folder of its own."""
     with _explained(path), ExitStack() as after:
         target = _target(path, "path")
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_left(target)
-        before = target.stat().st_mode & 0o777 if target.exists() else None
-        handle, part = _created(target, 0o666 if before is None else 0o600)
+        part = target.with_name(f".{_head(target)}.{secrets.token_hex(8)}.part")  # nobody can foresee it
         after.callback(_remove, part)
-        with _closed(handle):
-            mode = os.fstat(handle).st_mode & 0o777 if before is None else before
-            yield handle, part
+        if private:
+            part.mkdir(mode=0o700)
+            part /= "content"
+        mode = target.stat().st_mode & 0o777 if target.exists() else None
+        os.close(_opened(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600))
+        mode = part.stat().st_mode & 0o777 if mode is None else mode
+        yield part
         _set_mode(part, mode)
         part.replace(target)
 
@@ -101,27 +105,27 @@ def _explained(path: Path) -> Iterator[None]:
         raise OSError(error.errno, text, str(path)) from error
 
 
-@contextmanager
-def _closed(handle: int) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        os.close(handle)
-
-
 def _remove(part: Path) -> None:
-    with suppress(OSError):  # its folder is gone, or cannot be written to any more: the error that is on its way says so
+    """Remove a temporary file or folder; where that fails, the error that is on its way says so."""
+    if part.is_dir() and not part.is_symlink():
+        shutil.rmtree(part, ignore_errors=True)
+        return
+    with suppress(OSError):
         part.unlink(missing_ok=True)
 
 
 def _set_mode(part: Path, mode: int) -> None:
-    """Give a temporary file its final mode; a link that was put in its place is refused.
-
-    It is opened anew, since writers may have replaced the file: safetensors does, with one of mode 0600.
-    """
-    handle = os.open(part, os.O_RDONLY | NO_FOLLOWING)
-    with _closed(handle):
+    """Give a temporary file its final mode, which its writer may have changed; a link that was put in its place is refused."""
+    handle = _opened(part, os.O_RDONLY)
+    try:
         os.chmod(handle if os.chmod in os.supports_fd else part, mode)
+    finally:
+        os.close(handle)
+
+
+def _opened(path: str | Path, flags: int, mode: int = 0o666) -> int:
+    """A file that is opened, but for a link."""
+    return os.open(path, flags | NO_FOLLOWING, mode)
 
 
 def _target(path: Path, what: str) -> Path:
@@ -141,12 +145,6 @@ def _target(path: Path, what: str) -> Path:
     return target
 
 
-def _created(target: Path, mode: int) -> tuple[int, Path]:
-    """A new file with a name that nobody can foresee; one that is there is neither opened nor followed."""
-    part = target.with_name(f".{_head(target)}.{secrets.token_hex(8)}.part")
-    return os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | NO_FOLLOWING, mode), part
-
-
 def _remove_left(target: Path) -> None:
     """Remove temporary files of this target that a kill left, those of earlier versions too."""
     heads = "|".join(re.escape(name) for name in (_head(target), target.name))
@@ -156,8 +154,9 @@ def _remove_left(target: Path) -> None:
         for entry in entries:
             if ours.fullmatch(entry.name):
                 with suppress(OSError):  # another process has removed it
-                    if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < oldest:
-                        os.unlink(entry.path)
+                    inside = [*Path(entry.path).iterdir()] if entry.is_dir(follow_symlinks=False) else []
+                    if all(each.lstat().st_mtime < oldest for each in (Path(entry.path), *inside)):
+                        _remove(Path(entry.path))
 
 
 def _head(target: Path) -> str:

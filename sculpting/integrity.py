@@ -120,7 +120,7 @@ def call_digest(facts: str, tensors: Iterable[Tensor]) -> str:
     found = hashlib.sha256(f"{len(facts)} {facts}".encode(errors="backslashreplace"))
     for tensor in tensors:
         found.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-        found.update(memoryview(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()))
+        found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 

@@ -67,9 +67,11 @@ def test_a_link_that_was_planted_for_a_temporary_file_is_not_followed(tmp_path: 
     write_file(path, b"content")
     assert victim.read_bytes() == b"precious"
     monkeypatch.setattr(files.secrets, "token_hex", lambda size: "0" * 16)  # even if the name could be foreseen
-    (tmp_path / f".file.{'0' * 16}.part").symlink_to(victim)
-    with pytest.raises(FileExistsError, match="file was written, which is as before"):
-        write_file(path, b"other")
+    planted = tmp_path / f".file.{'0' * 16}.part"
+    for write in (write_file, lambda path, _: written_whole(path).__enter__()):
+        planted.symlink_to(victim)
+        with pytest.raises(FileExistsError, match="file was written, which is as before"):
+            write(path, b"other")
     assert (victim.read_bytes(), path.read_bytes()) == (b"precious", b"content")
 
 
@@ -218,6 +220,11 @@ def test_temporary_files_that_a_kill_left_are_removed_later(tmp_path: Path) -> N
     for name in (*left, *kept):
         (tmp_path / name).write_bytes(b"")
         os.utime(tmp_path / name, (old, old))
+    folder = tmp_path / f".file.{'a' * 16}.part"
+    folder.mkdir()
+    (folder / ".tmp123").write_bytes(b"")
+    for place in (folder / ".tmp123", folder):
+        os.utime(place, (old, old))
     (tmp_path / f".file.{'f' * 16}.part").write_bytes(b"being written")
     write_file(tmp_path / "file", b"content")
     assert {each.name for each in tmp_path.iterdir()} == {*kept, f".file.{'f' * 16}.part", "file"}
@@ -235,7 +242,8 @@ def test_a_killed_writer_leaves_the_old_content(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == -9
     assert path.read_bytes() == b"old"
     [left] = [each for each in tmp_path.iterdir() if each != path]
-    os.utime(left, (0, 0))
+    for place in (*left.iterdir(), left):
+        os.utime(place, (0, 0))
     write_file(path, b"new")
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
