@@ -1,6 +1,6 @@
 """Long runs that are killed at random moments and go on, each in children of one process that has imported everything once.
 
-``python faults.py KIND MOMENTS SEED`` prints what each killed run ended with, beside what a run that was not killed ended with.
+``python faults.py KINDS MOMENTS SEED`` prints what each killed run ended with, beside what a run that was not killed ended with.
 """
 
 from __future__ import annotations
@@ -91,24 +91,39 @@ def killed(run: Callable[[Path | None], str], path: Path, seconds: float) -> Non
     ended(child, reading)
 
 
-def main(kind: str, moments: int, seed: int) -> None:
+def prepare(kind: str) -> None:
+    """Import and find once what the children need. No backward: autograd refuses to go on in a child after one."""
+    if kind == "sculpt":
+        of_sculpt(None)
+        return
+    import accelerate  # noqa: F401
+    import test_narrow_language  # noqa: F401
+    import torch
+    from language_tiny import tiny
+
+    torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))]).step()
+    tiny("gpt2")
+    groups(tiny())
+
+
+def main(kinds: str, moments: int, seed: int) -> None:
     import torch
 
     torch.set_num_threads(1)  # threads do not survive a fork
-    run, drawn = KINDS[kind], random.Random(seed)
-    if kind == "narrow_language":
-        run(None)  # finds the groups
-    start = time.monotonic()
-    whole = ended(*begun(run, None))
-    seconds, found = time.monotonic() - start, []
-    for _ in range(moments):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "run"
-            for _ in range(drawn.choice((1, 1, 2))):
-                killed(run, path, drawn.uniform(0.1, 0.9) * seconds)
-            left = sum(each.is_file() for each in Path(folder).rglob("*"))
-            found.append([left, ended(*begun(run, path))])
-    sys.stdout.write(json.dumps({"whole": whole, "seconds": seconds, "found": found}) + "\n")
+    for kind in kinds.split(","):
+        prepare(kind)
+        run, drawn = KINDS[kind], random.Random(f"{kind} {seed}")
+        start = time.monotonic()
+        whole = ended(*begun(run, None))
+        seconds, found = time.monotonic() - start, []
+        for _ in range(moments):
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "run"
+                for _ in range(drawn.choice((1, 1, 2))):
+                    killed(run, path, drawn.uniform(0.1, 0.9) * seconds)
+                left = sum(each.is_file() for each in Path(folder).rglob("*"))
+                found.append([left, ended(*begun(run, path))])
+        sys.stdout.write(json.dumps({"kind": kind, "whole": whole, "found": found}) + "\n")
 
 
 if __name__ == "__main__":

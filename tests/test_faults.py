@@ -33,20 +33,22 @@ def at_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
 # Kills
 
 
-def check_kills(kind: str, moments: int, seed: int) -> None:
+def check_kills(kinds: str, moments: int, seed: int) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(HERE), str(HERE.parent))), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(HERE / "faults.py"), kind, str(moments), str(seed)]
+    command = [sys.executable, str(HERE / "faults.py"), kinds, str(moments), str(seed)]
     said = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
-    result = json.loads(said.splitlines()[-1])
-    assert len(result["whole"]) == 64, result["whole"]
-    assert [digest for _, digest in result["found"]] == [result["whole"]] * moments
-    assert any(files for files, _ in result["found"]) or moments < 3  # some had written a checkpoint
+    results = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert ",".join(result["kind"] for result in results) == kinds
+    for result in results:
+        assert len(result["whole"]) == 64, result["whole"]
+        assert [digest for _, digest in result["found"]] == [result["whole"]] * moments
 
 
 @posix
-@pytest.mark.parametrize("kind", KINDS)
-def test_runs_that_are_killed_go_on_to_the_same_bits(kind: str) -> None:
-    check_kills(kind, 3, 0)
+@pytest.mark.parametrize("kinds", ["sculpt", "training,narrow_language"])  # importing takes longer than all the runs
+def test_runs_that_are_killed_go_on_to_the_same_bits(kinds: str) -> None:
+    assert {*kinds.split(",")} <= KINDS.keys()
+    check_kills(kinds, 3, 0)
 
 
 @posix
