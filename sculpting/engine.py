@@ -92,7 +92,10 @@ class Members(Protocol):
         ...
 
     def restored(self, tensors: Mapping[str, Tensor]) -> Self:
-        """Members of the same architecture, from the tensors that a checkpoint has stored."""
+        """Members of the same architecture, from the tensors that a checkpoint has stored.
+
+        Shapes and dtypes are as those of :meth:`tensors`. A ValueError says where the values are not those of such members.
+        """
         ...
 
 

@@ -116,8 +116,9 @@ def sculpt(
         Networks that are trained at once, at most. When left out, as many as fit into half of the free memory and, on a CPU, into the
         caches: 16 MiB for what a step touches. Products round differently then, which may tip a decision.
     checkpoint : str or Path, optional
-        A file that is written between rounds, at most every ten seconds. If it exists, the same call continues from it, on the same
-        machine to the same result as without the interruption.
+        A file that is written between rounds, at most every ten seconds, and on Ctrl-C once the dense networks are trained. If it exists,
+        the same call continues from it, on the same machine to the same result as without the interruption. One that was changed since it
+        was written is refused.
     progress : bool or callable
         True for a progress bar, False for none, or a function that is called as ``progress(chains ended, all chains)``.
     **settings
@@ -132,6 +133,8 @@ def sculpt(
     ------
     TypeError, ValueError
         Before any training, when an argument does not fit. The text says what was expected, what was given and what to do.
+    OSError
+        When the checkpoint cannot be written. That of before is then as it was.
 
     Examples
     --------
@@ -170,13 +173,18 @@ def sculpt(
         torch.inference_mode(),
         _threads(len(names) * max(1, len(pruning.unit_steps)) * setup.size(population)),
         _bar(progress, pruning.chains(len(names))) as report,
+        contextlib.nullcontext() if kept is None else kept.written_on_interrupt(),
     ):
-        if kept is None or not kept.read(pruning, population):
+        if kept is None or not kept.read(pruning, population, names):
             pruning.begin(population, names, trained=initial == "model")
+            if kept is not None:
+                kept.hold(pruning)
         while pruning.advance():
+            if kept is not None:
+                kept.hold(pruning)
             report(pruning.ended)
             if kept is not None:
-                kept.write(pruning)
+                kept.write()
     return result_of(pruning, setup, given, set_by_dense=min_accuracy is None and not task.complete)
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load, save
 
 from sculpting import SculptResult, sculpt, tasks
 from sculpting.schedule import checkpoint
+from sculpting.schedule.checkpoint import digest
 from sculpting.schedule.rounds import Rounds
 from sculpting.tasks import Task
 
@@ -104,6 +108,105 @@ def test_checkpoints_are_written_at_most_every_ten_seconds(tmp_path: Path, monke
     assert not list(tmp_path.iterdir())
 
 
+def test_ctrl_c_writes_a_checkpoint_in_the_first_seconds_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a round it is the state of before the round: never a half round."""
+    monkeypatch.setattr(checkpoint, "SECONDS", 1e6)
+    attempt, made, last = Rounds.attempt, [0], [10**9]
+
+    def interrupted(self: Any, proposals: Any, noise: float = 1.0) -> Any:
+        found = attempt(self, proposals, noise)
+        made[0] += 1
+        if made[0] == last[0]:
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(Rounds, "attempt", interrupted)
+    whole = facts(sculpt(MODEL, TASK, **CALL, progress=False))
+    rounds = made[0]
+    for before in (0, 6):
+        path, made[0], last[0] = tmp_path / str(before), 0, rounds - before
+        with pytest.raises(KeyboardInterrupt):
+            sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=path)
+        assert path.is_file()
+        last[0] = 10**9
+        assert facts(sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=path)) == whole
+
+
+def test_ctrl_c_goes_on_where_no_checkpoint_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "write_file", full)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        sculpt(MODEL, TASK, **CALL, progress=stop, checkpoint=tmp_path / "run")
+    assert caught.value.__notes__ == ["The checkpoint was not written: no space left"]
+
+
+def test_the_same_bytes_in_other_shapes_are_another_call(tmp_path: Path) -> None:
+    """20 rows to train on and 10 to validate with resumed the run of 10 and 20."""
+    x = torch.rand(30, TASK.x.shape[1], generator=torch.Generator().manual_seed(0))
+    y = (x[:, : TASK.y.shape[1]] > 0.5).float()
+    parts = [Task(x[:n], y[:n], "bce", x[n:], y[n:]) for n in (20, 10)]
+    call = {"min_accuracy": 0.1, "batch_size": 10}
+    stop_after(2, tmp_path / "run", parts[0], **call)
+    with pytest.raises(ValueError, match="is the checkpoint of another call"):
+        sculpt(MODEL, parts[1], **CALL, **call, progress=False, checkpoint=tmp_path / "run")
+
+
+def rewritten(path: Path, version: str, change: Any = None) -> None:
+    """The checkpoint as an earlier version wrote it, without digests of the file and of shapes; ``change`` is made to its tensors."""
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])["__metadata__"]
+    tensors = load(content)
+    if change is not None:
+        change(tensors)
+    del header["digest"]
+    path.write_bytes(save(tensors, header | {"version": version}))
+
+
+def test_a_checkpoint_of_the_version_before_goes_on_to_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = facts(sculpt(MODEL, TASK, **CALL, progress=False))
+    path = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "call_digest", digest)
+        stop_after(8, path)
+    content = path.read_bytes()
+    rewritten(path, "4")
+    assert facts(sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=path)) == whole
+    changes: list[Any] = [
+        lambda t: t["units.step"].fill_(float("inf")),  # which hung
+        lambda t: t["dense.accuracy"].fill_(1.5),
+        lambda t: t["units.state.values"].mul_(-1),  # networks that lack the accuracy
+        lambda t: t["units.number"].fill_(-1),
+        lambda t: t.update({"units.key": t["units.key"] + 1}),
+        lambda t: t.update({"units.active": t["units.active"].float()}),
+        lambda t: t.update({"dense.own": t["dense.own"] + 1}),
+        lambda t: t.pop("units.kept"),
+    ]
+    for change in changes:
+        path.write_bytes(content)
+        rewritten(path, "4", change)
+        with pytest.raises(ValueError, match=r"run is not a whole checkpoint: .*\. Remove it to start again"):
+            sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=path)
+
+
+def test_a_checkpoint_that_was_changed_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    stop_after(3, path)
+    content = path.read_bytes()
+    for place in (40, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(ValueError, match=r"was changed since it was written|is not a checkpoint of sculpting"):
+            sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=path)
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ValueError, match=r"was changed since it was written: .* A run that goes on from it would give another result"):
+        sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=path)
+
+
 @pytest.mark.parametrize(
     "change",
     [{"seeds": 3}, {"seed": 1}, {"steps": 31}, {"unit_tries": 3}, {"edge_steps": [0.02]}, {"min_accuracy": 0.9}, {"learning_rate": 0.05}],
@@ -176,6 +279,10 @@ def test_a_checkpoint_of_the_first_version_goes_on_to_the_same_result(
     assert {(n.origin["unit_step"], n.origin["edge_step"]) for n in result.candidates} == {(*call["unit_steps"], *call["edge_steps"])}
 
 
+def before_second_starts(facts: str) -> str:
+    return re.sub(r", \('restart', [^)]*\)", "", facts.replace(", ('test', None, None)", ""))
+
+
 def test_an_old_checkpoint_of_networks_that_need_a_second_start_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Version 2 had none: what a run without it has begun is the beginning of this call only where no network needed it."""
     task = tasks.from_gates({"y": "a ^ b ^ c ^ d ^ e"})
@@ -184,6 +291,7 @@ def test_an_old_checkpoint_of_networks_that_need_a_second_start_is_refused(tmp_p
         path = tmp_path / f"run{width}"
         with monkeypatch.context() as patch:
             patch.setattr(checkpoint, "VERSION", "2")
+            patch.setattr(checkpoint, "call_digest", lambda facts, tensors: digest(before_second_starts(facts), tensors))
             left = iter(range(2))
 
             def progress(done: int, total: int, left: Any = left) -> None:

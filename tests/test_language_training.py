@@ -198,7 +198,7 @@ def test_checkpoints_of_other_calls_and_broken_ones_are_refused(tmp_path: Path) 
         train(tiny(), checkpoint=path)
     with pytest.raises(ValueError, match="checkpoint must be in a folder that can be written to"):
         train(tiny(), checkpoint=path / "below")
-    with pytest.raises(ValueError, match="checkpoint must be a file"):
+    with pytest.raises(ValueError, match="checkpoint must be the path of a file; got the folder"):
         train(tiny(), checkpoint=tmp_path)
 
 

@@ -174,9 +174,31 @@ def test_an_interrupted_call_goes_on_with_the_same_losses(stop: int, tmp_path: P
         assert (one.name, one.tokens, one.keep, one.forget) == (other.name, other.tokens, other.keep, other.forget)
         assert [p.losses for p in one.curve] == [p.losses for p in other.curve]
     assert torch.equal(weights(found.model), weights(wanted.model))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["control.safetensors", "group-lasso.safetensors", "recovered.safetensors"]
+    kept = {"control.safetensors", "group-lasso.safetensors", "recovered.safetensors", "run.json"}
+    assert {path.name for path in tmp_path.iterdir()} == kept
     with pytest.raises(ValueError, match="checkpoint must be of this call"):
         narrow(model, checkpoint=tmp_path, **(options | {"seed": 1}))
+    (tmp_path / "run.json").unlink()  # as of an earlier version, which knew trainings alone
+    assert torch.equal(weights(narrow(model, checkpoint=tmp_path, **options).model), weights(wanted.model))
+    assert {path.name for path in tmp_path.iterdir()} == kept - {"run.json"}
+
+
+def test_the_folder_of_another_run_is_refused_before_anything_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where only a later training differs, whose checkpoint would be read at the end."""
+    narrow(checkpoint=tmp_path, recover=True)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(narrowing, "NarrowingRun", None)
+    other = tiny()
+    other.model.norm.weight.data[-1] += 1  # one element
+    for model, options in ((None, {"control": True}), (None, {"revival_tokens": 32}), (other, {}), (None, {"keep": domain("keep", 5)})):
+        with pytest.raises(
+            ValueError, match=r"checkpoint must be of this call; got .*, whose run is of another model, other text or other"
+        ):
+            narrow(model, checkpoint=tmp_path, **options)
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    (tmp_path / "run.json").write_bytes(b"\xff" * 9)
+    with pytest.raises(ValueError, match="must say which run this is; got what is no JSON"):
+        narrow(checkpoint=tmp_path)
 
 
 def test_memory_that_runs_out_is_noted() -> None:

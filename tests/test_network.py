@@ -149,14 +149,14 @@ def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="without its header"):
         SparseNetwork.load(tmp_path / "other")
     save_file({"a": np.zeros(2)}, tmp_path / "later", {"format": "neural-sculpting network", "version": "99"})
-    with pytest.raises(ValueError, match="version 99; this library reads versions 1 to 2"):
+    with pytest.raises(ValueError, match="version '99'; this library reads versions 1 to 3"):
         SparseNetwork.load(tmp_path / "later")
     facts = {"activations": ["relu", "identity"], "head": None, "accuracy": 1.0, "input_names": [], "output_names": [], "origin": {}}
     header = {"format": "neural-sculpting network", "version": "1", "network": json.dumps(facts)}
-    save_file({"weights.0": np.zeros((2, 2))}, tmp_path / "part", header)
+    save_file({"weights.0": np.zeros((2, 2), np.float32)}, tmp_path / "part", header)
     with pytest.raises(ValueError, match="not a complete network"):
         SparseNetwork.load(tmp_path / "part")
-    parts = {f"{kind}.{i}": np.zeros((1, 1) if kind == "weights" else 1) for kind in ("weights", "biases") for i in range(3)}
+    parts = {f"{kind}.{i}": np.zeros((1, 1) if kind == "weights" else 1, np.float32) for kind in ("weights", "biases") for i in range(3)}
     save_file(parts, tmp_path / "more", header)
     with pytest.raises(ValueError, match="expected weights and biases of 2 layers, as many as activations; got 6 arrays"):
         SparseNetwork.load(tmp_path / "more")

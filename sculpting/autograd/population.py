@@ -109,8 +109,17 @@ class ModulePopulation:
         return {"values": self.values, "mask": self.mask, **{BUFFER + name: part for name, part in self.buffers.items()}}
 
     def restored(self, tensors: Mapping[str, Tensor]) -> ModulePopulation:
-        """Members of the same architecture, from the tensors that :meth:`tensors` returned."""
-        return self._with({name: tensors[name].to(self.device) for name in self.tensors()})
+        """Members of the same architecture, from the tensors that :meth:`tensors` returned.
+
+        Raises
+        ------
+        ValueError
+            When they have parameters that their mask leaves out.
+        """
+        found = self._with({name: tensors[name].to(self.device) for name in self.tensors()})
+        if bool((~found.mask & torch.isfinite(found.values) & (found.values != 0)).any()):
+            raise ValueError("the parameters of its networks must be zero where their masks are; got others")
+        return found
 
     def _with(self, tensors: Mapping[str, Tensor]) -> ModulePopulation:
         buffers = {name: tensors[BUFFER + name] for name in self.buffers}

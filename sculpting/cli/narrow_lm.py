@@ -42,8 +42,8 @@ def _save(model: Any, tokenizer: Any, folder: Path) -> None:
 
 def _clear(folder: Path) -> None:
     """Delete the checkpoints of a run that is done, and nothing else."""
-    for path in folder.glob("*.safetensors"):
-        path.unlink()
+    for path in (*folder.glob("*.safetensors"), folder / "run.json"):
+        path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         folder.rmdir()
 

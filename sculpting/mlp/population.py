@@ -169,9 +169,21 @@ class Population:
         return {"values": self.values, "mask": self.mask, "own": self.own}
 
     def restored(self, tensors: Mapping[str, Tensor]) -> Population:
-        """Members of the same shape, from the tensors that :meth:`tensors` returned."""
+        """These members, trained and pruned further, from the tensors that :meth:`tensors` returned.
+
+        Raises
+        ------
+        ValueError
+            When they are of other widths, or have parameters that these lack or that their mask leaves out.
+        """
         values, mask = (tensors[name].to(self.device) for name in ("values", "mask"))
-        return Population(self.shape, values, mask, tensors["own"].cpu())
+        if not torch.equal(tensors["own"].cpu(), self.own):
+            raise ValueError("the widths of its networks must be those of their models; got others")
+        # What has diverged is NaN under its mask, too.
+        unmasked = ((mask == 0) & torch.isfinite(values) & (values != 0)).any()
+        if bool(unmasked) or not bool(((mask == 0) | (mask == 1)).all()) or bool((mask > self.mask).any()):
+            raise ValueError("the masks of its networks must be 0 where parameters are zero or missing, and else 1; got others")
+        return Population(self.shape, values, mask, self.own.clone())
 
     def masked(self, mask: Tensor) -> Population:
         """The same members under a mask ``(N, P)``, which may only prune further."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -12,22 +11,24 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import Tensor, nn
 
 from ..activations import ACTIVATIONS
 from ..files import write_file
+from ..integrity import ALTERED, UNSIGNED, Contents, is_number, parsed_json, read_header, read_safetensors, signed
 from ..losses import LOSSES
 from ..structure import card_of
 from .chain import HEADS
+from .network_facts import check_facts, facts_text
 
 __all__ = ["SparseNetwork", "by_edges"]
 
 FORMAT = "neural-sculpting network"
-VERSION = 2
-READ = (1, VERSION)  # version 1 had the steps of its origin in percent
+VERSION = 3
+READ = (1, 2, VERSION)  # version 1 had the steps of its origin in percent; versions 1 and 2 had no digest
 STEPS = ("unit_step", "edge_step")
+FACTS = ("activations", "head", "accuracy", "input_names", "output_names", "origin", "loss", "metric")
 ENDINGS = (".safetensors", "")
 W = TypeVar("W", bound=Any)  # a sparse network of any kind
 
@@ -137,9 +138,9 @@ class SparseNetwork:
     @property
     def unit_counts(self) -> tuple[int, ...]:
         """Live units of each layer: inputs that are read, hidden units with edges on both sides, and all outputs."""
-        weights = self.compact().weights
-        hidden = (int(w.any(axis=1).sum()) for w in weights[:-1])
-        return (int(weights[0].any(axis=0).sum()), *hidden, self.widths[-1])
+        masks = _needed(self.masks)
+        hidden = (int(mask.any(axis=1).sum()) for mask in masks[:-1])
+        return (int(masks[0].any(axis=0).sum()), *hidden, self.widths[-1])
 
     @property
     def hidden_count(self) -> int:
@@ -182,17 +183,21 @@ class SparseNetwork:
         """A network that computes the same function without dead hidden units.
 
         A unit without incoming edges is constant. Its constant is added to the biases of the units that read it.
+
+        Raises
+        ------
+        ValueError
+            When a bias so becomes too large for float32.
         """
         weights, biases = [w.copy() for w in self.weights], [b.copy() for b in self.biases]
         for layer in range(len(weights) - 1):
             constant = ~weights[layer].any(axis=1)
             bias = torch.from_numpy(biases[layer])
             value = ACTIVATIONS[self.activations[layer]].apply(bias, torch.empty_like(bias)).numpy() * constant
-            biases[layer + 1] = biases[layer + 1] + weights[layer + 1] @ value
+            with np.errstate(over="ignore", invalid="ignore"):
+                biases[layer + 1] = biases[layer + 1] + weights[layer + 1] @ value
             weights[layer + 1][:, constant] = 0
-        for layer in range(len(weights) - 1, 0, -1):
-            read = weights[layer].any(axis=0)
-            weights[layer - 1][~read] = 0
+        weights = [weight * mask for weight, mask in zip(weights, _needed(self.masks), strict=True)]
         kept = [np.arange(self.widths[0])]
         kept += [np.flatnonzero(w.any(axis=1)) if w.any() else np.arange(1) for w in weights[:-1]] + [np.arange(self.widths[-1])]
         return SparseNetwork(
@@ -214,7 +219,7 @@ class SparseNetwork:
         Raises
         ------
         ValueError
-            When the path has an ending other than ``.safetensors``.
+            When the path has an ending other than ``.safetensors`` or is that of a device, or the ``origin`` holds what JSON cannot.
         OSError
             When the folder cannot be written to.
         """
@@ -223,50 +228,72 @@ class SparseNetwork:
                 f"path must end in {ENDINGS[0]} or have no ending; got {str(path)!r}. For a file of torch, torch.save network.model()"
             )
         tensors = {f"{kind}.{i}": np.ascontiguousarray(a) for kind in ("weights", "biases") for i, a in enumerate(getattr(self, kind))}
-        facts = {
-            name: getattr(self, name)
-            for name in ("activations", "head", "accuracy", "input_names", "output_names", "origin", "loss", "metric")
-        }
-        header = {"format": FORMAT, "version": str(VERSION), "network": json.dumps(facts)}
-        return write_file(path, save(tensors, header))
+        header = {"format": FORMAT, "version": str(VERSION), "network": facts_text(self, FACTS), **UNSIGNED}
+        return write_file(path, signed(save(tensors, header)))
 
     @classmethod
-    def load(cls, path: str | Path) -> SparseNetwork:
+    def load(cls, path: str | Path, *, altered: bool = False) -> SparseNetwork:
         """The network that :meth:`save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+        altered : bool
+            Take a file, too, that was changed since it was written: its digest differs. ``origin["altered"]`` is then True. Files of
+            versions 1 and 2 have no digest.
 
         Raises
         ------
         FileNotFoundError
             When there is no such file.
         ValueError
-            When the file is not a network, is of a later version, or its parts do not fit together.
+            When the file is not a network, is of a later version, was changed since it was written, or its parts do not fit together.
         """
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"there is no network file {path}")
         try:
-            with safe_open(path, framework="numpy") as file:
-                header = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        except (SafetensorError, OSError, ValueError) as error:
+            header = read_header(path)
+            version = header.get("version")
+            if header.get("format") != FORMAT:
+                raise ValueError("one without its header")
+            if version not in [str(number) for number in READ]:
+                raise ValueError(f"version {version!r:.80}; this library reads versions {READ[0]} to {VERSION}. Install a newer one")
+            found = read_safetensors(path, "numpy", ("F32",))
+        except ValueError as error:
             raise ValueError(f"{path} is not a network: expected a file written by SparseNetwork.save; got {error}") from error
-        if header.get("format") != FORMAT:
-            raise ValueError(f"{path} is not a network: expected a file written by SparseNetwork.save; got one without its header")
-        version = header.get("version")
-        if version not in [str(number) for number in READ]:
-            raise ValueError(f"{path} is of version {version}; this library reads versions {READ[0]} to {VERSION}. Install a newer one")
+        changed = found.altered or (found.altered is None and version == str(VERSION))
+        if changed and not altered:
+            raise ValueError(f"{path} {ALTERED}. Take a copy that was not changed, or pass altered=True to take it all the same, marked")
         try:
-            facts = json.loads(header["network"])
-            count = len(facts["activations"])
-            if len(tensors) != 2 * count:
-                raise ValueError(f"expected weights and biases of {count} layers, as many as activations; got {len(tensors)} arrays")
-            parts = [tuple(tensors[f"{kind}.{i}"] for i in range(count)) for kind in ("weights", "biases")]
-            names: dict[str, Any] = {name: tuple(facts.pop(name)) for name in ("activations", "input_names", "output_names")}
-            if version == "1":
-                facts["origin"] |= {name: facts["origin"][name] / 100 for name in STEPS if facts["origin"].get(name)}
-            return cls(weights=parts[0], biases=parts[1], **names, **facts)
-        except (KeyError, TypeError, ValueError) as error:
+            return cls(**_parts(found, version == "1", {"altered": True} if changed else {}))
+        except ValueError as error:
             raise ValueError(f"{path} is not a complete network: {error}") from error
+
+
+def _needed(masks: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:
+    """The edges that lie between units that are not constant and units that are read: bool of shape (n_out, n_in)."""
+    left = [mask.copy() for mask in masks]
+    for before, after in pairwise(left):
+        after[:, ~before.any(axis=1)] = False
+    for before, after in reversed([*pairwise(left)]):
+        before[~after.any(axis=0)] = False
+    return left
+
+
+def _parts(found: Contents, percent: bool, marks: Mapping[str, bool]) -> dict[str, Any]:
+    """The fields of a network, from the contents of its file."""
+    facts = check_facts(parsed_json(found.metadata.get("network", "")), FACTS, {"activations", "input_names", "output_names", "origin"})
+    count = len(facts["activations"])
+    if found.tensors.keys() != {f"{kind}.{i}" for kind in ("weights", "biases") for i in range(count)}:
+        raise ValueError(f"expected weights and biases of {count} layers, as many as activations; got {len(found.tensors)} arrays")
+    if percent:
+        steps = {name: step for name in STEPS if (step := facts["origin"].get(name))}
+        if not all(is_number(step, 0, 100) for step in steps.values()):
+            raise ValueError(f"the steps of its origin must be percent; got {steps!r:.80}")
+        facts["origin"] |= {name: step / 100 for name, step in steps.items()}
+    facts["origin"] |= marks
+    return facts | {kind: tuple(found.tensors[f"{kind}.{i}"] for i in range(count)) for kind in ("weights", "biases")}
 
 
 def by_edges(networks: Sequence[W]) -> tuple[W, ...]:

@@ -15,24 +15,26 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from ..files import write_file
+from ..integrity import ALTERED, UNSIGNED, Contents, parsed_json, read_header, read_safetensors, signed
 from ..structure import card_of
 from .copying import copy_of
 from .groups import UnitLayer, UnitMap
 from .groups.kernels import kernels_of
 from .groups.removal import Removal, removed_units
 from .groups.weights import weighted_blocks
+from .network_facts import check_facts, facts_text
 from .norm_folding import without_norms
 from .touching import edge_view, read_units, touched_units, written_units
 from .unit_map_file import packed, unpacked
 
 __all__ = ["SparseModule"]
 
-FORMAT, VERSION = "neural-sculpting module", "1"
+FORMAT, VERSION = "neural-sculpting module", "2"
+FIRST = "1"  # the version without a digest
 ENDINGS = (".safetensors", "")
 FACTS = ("name", "accuracy", "origin", "loss", "metric", "input_names", "output_names", "tokens")
 PARTS = ("state.", "masks.", "units.")
@@ -250,7 +252,9 @@ class SparseModule:
         Raises
         ------
         ValueError
-            When the path has an ending other than ``.safetensors``.
+            When the path has an ending other than ``.safetensors`` or is that of a device, or the ``origin`` holds what JSON cannot.
+        OSError
+            When the folder cannot be written to.
         """
         if Path(path).suffix not in ENDINGS:
             raise ValueError(
@@ -259,12 +263,11 @@ class SparseModule:
         facts, of_units = packed(self.units)
         parts = zip(PARTS, (self.state, self.masks, of_units), strict=True)
         tensors = {kind + name: part.contiguous().clone() for kind, named in parts for name, part in named.items()}
-        header = {"format": FORMAT, "version": VERSION, "units": json.dumps(facts)}
-        header["network"] = json.dumps({name: getattr(self, name) for name in FACTS})
-        return write_file(path, save(tensors, header))
+        header = {"format": FORMAT, "version": VERSION, "units": json.dumps(facts), "network": facts_text(self, FACTS), **UNSIGNED}
+        return write_file(path, signed(save(tensors, header)))
 
     @classmethod
-    def load(cls, path: str | Path, model: nn.Module | None = None) -> SparseModule:
+    def load(cls, path: str | Path, model: nn.Module | None = None, *, altered: bool = False) -> SparseModule:
         """The network that :meth:`save` wrote.
 
         Parameters
@@ -272,33 +275,61 @@ class SparseModule:
         path : str or Path
         model : nn.Module, optional
             A module of the architecture, with any weights, which is not changed. Without it the network has no :meth:`model`.
+        altered : bool
+            Take a file, too, that was changed since it was written: its digest differs. ``origin["altered"]`` is then True. Files of
+            version 1 have no digest.
 
         Raises
         ------
         FileNotFoundError
             When there is no such file.
         ValueError
-            When the file is not such a network, or the model is of another architecture.
+            When the file is not such a network, was changed since it was written, or the model is of another architecture.
         """
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"there is no network file {path}")
         try:
-            with safe_open(path, framework="pt") as file:
-                header = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        except (SafetensorError, OSError, ValueError) as error:
+            header = read_header(path)
+            version = header.get("version")
+            if header.get("format") != FORMAT or version not in (FIRST, VERSION):
+                raise ValueError(f"format {header.get('format')!r:.80} of version {version!r:.80}. Versions {FIRST} to {VERSION} are read")
+            found = read_safetensors(path)
+        except ValueError as error:
             raise ValueError(f"{path} is not a sparse module: expected a file written by SparseModule.save; got {error}") from error
-        if header.get("format") != FORMAT or header.get("version") != VERSION:
-            got = f"format {header.get('format')!r} of version {header.get('version')!r}"
-            raise ValueError(f"{path} must be a file written by SparseModule.save, of version {VERSION}; got {got}")
-        state, masks, of_units = (
-            {name.removeprefix(kind): part for name, part in tensors.items() if name.startswith(kind)} for kind in PARTS
-        )
-        facts = json.loads(header["network"])
-        names: dict[str, Any] = {name: tuple(facts.pop(name)) for name in ("input_names", "output_names", "tokens")}
-        network = cls(state=state, masks=masks, units=unpacked(json.loads(header["units"]), of_units), **names, **facts)
+        changed = found.altered or (found.altered is None and version != FIRST)
+        if changed and not altered:
+            raise ValueError(f"{path} {ALTERED}. Take a copy that was not changed, or pass altered=True to take it all the same, marked")
+        try:
+            network = cls(**_fields(found, {"altered": True} if changed else {}))
+        except ValueError as error:
+            raise ValueError(f"{path} is not a complete sparse module: {error}") from error
         return network if model is None else replace(network, architecture=_fitting(model, network))
+
+
+def _fields(found: Contents, marks: Mapping[str, bool]) -> dict[str, Any]:
+    """The fields of a network, from the contents of its file."""
+    state, masks, of_units = (
+        {name.removeprefix(kind): part for name, part in found.tensors.items() if name.startswith(kind)} for kind in PARTS
+    )
+    if len(state) + len(masks) + len(of_units) != len(found.tensors):
+        raise ValueError(f"the names of all tensors must begin with one of {', '.join(PARTS)}; got others")
+    facts = check_facts(parsed_json(found.metadata.get("network", "")), FACTS, FACTS)
+    facts["origin"] |= marks
+    units = unpacked(parsed_json(found.metadata.get("units", "")), of_units, state)
+    for name, mask in masks.items():
+        _check_mask(name, mask, state.get(name))
+    for use in units.uses:
+        if use.source is not None and use.target is not None and use.parameter not in masks:
+            raise ValueError(f"the parameter {use.parameter!r:.80}, which has edges, must have a mask; got none")
+    return {**facts, "state": state, "masks": masks, "units": units}
+
+
+def _check_mask(name: str, mask: Tensor, part: Tensor | None) -> None:
+    if part is None or mask.dtype != torch.bool or mask.shape != part.shape:
+        raise ValueError(f"the mask of {name!r:.80} must be truth values of the shape of its parameter; got {tuple(mask.shape)}")
+    if bool((part[~mask] != 0).any()) or not bool(torch.isfinite(part).all()):
+        raise ValueError(f"the parameter {name!r:.80} must be finite, and zero where it was pruned; got other values")
 
 
 def _fitting(model: nn.Module, network: SparseModule) -> nn.Module:

@@ -16,6 +16,7 @@ from .narrowing_run import KIND_OF, NarrowingRun
 from .options import LanguageSettings
 from .results import LanguageResult
 from .text.text_domains import TextDomain, two_domains
+from .training.checkpointing import check_run, run_identity_of
 from .training.processes import placed, processes_of
 from .training.progress import Progress
 from .training.settings import LanguageTraining
@@ -48,7 +49,8 @@ def narrow_language(
     tokenizer : transformers.PreTrainedTokenizerBase, optional
         That of the model; not needed for a model that is read here, or for domains that are tokens already.
     checkpoint : str or Path, optional
-        A folder in which every training keeps a checkpoint, so that the same call goes on where it was stopped.
+        A folder in which every training keeps a checkpoint, so that the same call goes on where it was stopped. It notes in ``run.json``
+        which call that is; another is refused before anything is trained.
     device : str, optional
         ``"cpu"``, or the one that ``accelerate`` chooses.
     progress : bool or callable
@@ -104,6 +106,9 @@ def narrow_language(
     )  # fmt: skip
     if known.revival_tokens and domains[1] is None:
         raise ValueError(f"forget must be the text to revive for revival_tokens={known.revival_tokens:,}; got none")
+    if folder is not None:
+        of_run = run_identity_of(model, known.plain(), [domain for domain in domains if domain is not None])
+        check_run(folder, of_run, main=processes.index == 0)
     with placed(model, processes.device):
         return NarrowingRun(model, groups, *domains, known, folder, device, progress).result()
 

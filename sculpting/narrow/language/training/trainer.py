@@ -15,12 +15,12 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
-from ....files import check_folder
+from ....files import check_file
 from ....randomness import keys
 from ..groups.finding import GroupLayer
 from ..modes import modes_kept
 from ..text.windows import PackedWindows
-from .checkpointing import Saved, identity_of, read_checkpoint, write_checkpoint
+from .checkpointing import Expected, Saved, first_identity_of, identity_of, read_checkpoint, write_checkpoint
 from .lasso import LassoPenalty, shrink
 from .loss import distilled_loss, evaluated, next_token_loss
 from .processes import placed, processes_of
@@ -66,7 +66,7 @@ class Trainer:
         if self.lasso is not None and not self.layers:
             raise ValueError("layers must have the groups that the penalty is of; got none")
         if self.path is not None:
-            check_folder(self.path.parent, "checkpoint")
+            check_file(self.path, "checkpoint")
 
     def run(self, progress: Progress) -> TrainedLanguage:
         first, seconds, since, total = self._resume(), 0.0, 0, 0.0
@@ -203,7 +203,10 @@ class Trainer:
     def _resume(self) -> int:
         if self.path is None or not self.path.exists():
             return 0
-        saved = read_checkpoint(self.path, self.identity)
+        best = self.model.state_dict() if self.settings.select == "best" else None
+        expected = Expected(self.named, best, [*self.validation], self.settings.every, self.steps, self.step_tokens)
+        call = (self.model, self.teacher, self.windows, self.validation, self.settings, self.lasso, self.layers)
+        saved = read_checkpoint(self.path, self.identity, expected, lambda: first_identity_of(*call))
         with torch.no_grad():
             for name, tensor in self.named.items():
                 tensor.copy_(saved.weights[name])
