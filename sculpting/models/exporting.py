@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import traceback
-import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch.fx import Node
 from torch.utils._pytree import tree_leaves, tree_map
 
 from .copying import check_readable, copy_of
+from .one_thread import exporting, unwarned
 
 __all__ = ["answer_of", "arguments_of", "exported", "first_tensor", "line_of", "operator_of", "same_answer"]
 
@@ -49,19 +51,45 @@ def exported(model: nn.Module, example: Any) -> tuple[ExportedProgram, nn.Module
     args, kwargs = arguments_of(example)
     _check_example(args, kwargs)
     copied = copy_of(model)
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        _check_forward(copied, args, kwargs)
+    with torch.no_grad():
+        with unwarned():
+            _check_forward(copied, args, kwargs)
         try:
-            program = torch.export.export(copied, args, kwargs, strict=False)
-            table = {op: rule for op, rule in torch.export.default_decompositions().items() if op.name() in COMPOSED}
-            program = program.run_decompositions(table)
+            with exporting(), _stopped_at_values(copied):
+                program = torch.export.export(copied, args, kwargs, strict=False)
+                table = {op: rule for op, rule in torch.export.default_decompositions().items() if op.name() in COMPOSED}
+                program = program.run_decompositions(table)
         except Exception as error:  # the exporter has errors of many kinds
             raise ValueError(
                 f"the forward of {type(model).__name__} cannot be exported{_place(error)}: {_first_line(error)}. A branch or a shape must "
                 "not depend on the values of the input: use torch.where, or pass the part that does not"
             ) from error
     return program, copied
+
+
+class _ValuesError(Exception):
+    """The forward needs the values of its input."""
+
+
+@contextmanager
+def _stopped_at_values(model: nn.Module) -> Iterator[None]:
+    """A forward that needs values raises an error of its own: for that of torch the exporter prints what it has of the graph."""
+    forward: Callable[..., Any] = model.forward
+
+    @wraps(forward)
+    def stopped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return forward(*args, **kwargs)
+        except RuntimeError as error:
+            if "data-dependent" in str(error):
+                raise _ValuesError(str(error)).with_traceback(error.__traceback__) from None
+            raise
+
+    model.forward = stopped
+    try:
+        yield
+    finally:
+        del model.forward
 
 
 def _check_example(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
