@@ -19,6 +19,7 @@ from torch import Tensor
 from ..data import Data
 from ..engine import NO_HOOKS, Evaluation, Hooks
 from ..settings import RoundSettings
+from ..surroundings import keep_to_one, one_thread
 from .batched_mlp import BatchedMLP
 from .batches import batches, fresh_batches, hidden_noise
 from .best_epoch import BestEpoch
@@ -147,13 +148,8 @@ def _side_by_side(threads: int) -> Iterator[Callable[..., Iterator[Any]]]:
     if threads == 1:
         yield map
         return
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(threads) as pool:
-            yield pool.map
-    finally:
-        torch.set_num_threads(before)
+    with one_thread(), ThreadPoolExecutor(threads, initializer=keep_to_one) as pool:
+        yield pool.map
 
 
 @torch.inference_mode()  # each call of torch is shorter: one network trains a fifth faster

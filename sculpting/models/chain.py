@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..activations import ACTIVATIONS
+from ..surroundings import set_aside
 from .folding import Layer, layers_of
 from .shape import Shape
 from .steps import Activate
@@ -62,6 +63,7 @@ class Chain:
         return replace(self, mask=mask)
 
 
+@set_aside()
 def read_model(model: nn.Module) -> Chain:
     """The layers of a model, in order, with their weights.
 

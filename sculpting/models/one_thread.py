@@ -13,6 +13,8 @@ from typing import Any
 
 import torch.fx._symbolic_trace as tracing
 
+from ..surroundings import load, no_cache_named
+
 __all__ = ["exporting", "unwarned"]
 
 EXPORTS = threading.RLock()  # torch.export holds facts about the module in globals of its own
@@ -49,7 +51,8 @@ def unwarned() -> Iterator[None]:
 @contextmanager
 def exporting() -> Iterator[None]:
     """One thread at a time, whose replaced methods of ``nn.Module``, warnings and messages other threads do not meet."""
-    with EXPORTS, unwarned():
+    load("torch._dynamo")
+    with EXPORTS, unwarned(), no_cache_named():
         patcher, here = tracing._Patcher, _ThisThread(threading.get_ident())
         try:
             tracing._Patcher = _Patcher  # type: ignore[misc]

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ..surroundings import load
 from .copying import check_readable, copy_of, parts_of
 from .operations import ROWS, Call, UnsupportedError, rule_of, unsupported
 from .steps import Linear, Step
@@ -168,6 +169,7 @@ def steps_of(model: nn.Module) -> tuple[Step, ...]:
         When it does something that is not supported; the text names it.
     """
     check_readable(model)
+    load("torch._dynamo")
     failures: list[Exception] = []
     for width in _widths(model):
         copied = copy_of(model)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...surroundings import set_aside
 from ..copying import copy_of
 from ..exporting import answer_of, same_answer
 from .unit_map import NONE, UnitMap
@@ -52,6 +53,7 @@ def masked_module(module: nn.Module, units: UnitMap, alive: Tensor) -> nn.Module
     return copied
 
 
+@set_aside()
 def removed_units(module: nn.Module, units: UnitMap, alive: Tensor, example: Any) -> Removal:
     """A module of the same class without the units that are not in ``alive``, bool ``(U,)``.
 
