@@ -47,7 +47,7 @@ def state() -> dict[str, Any]:
         "rcParams": {**mpl.rcParams},
         "backend": mpl.get_backend(),
         "files": _files(),
-        "environment": {**os.environ},
+        "environment": {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"},
         "folder": os.getcwd(),
         "streams": (sys.stdout, sys.stderr, sys.excepthook, threading.excepthook, sys.gettrace(), sys.getprofile()),
         "limits": (sys.getrecursionlimit(), sys.getswitchinterval()),

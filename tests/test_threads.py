@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from sculpting.models.groups import units
 from sculpting.surroundings import one_thread
 
-TOGETHER = ("sculpt a chain", "sculpt a CNN", "narrow a chain", "units", "sculpt a task", "read_model", "narrow a chain", "units")
+TOGETHER = ("sculpt a chain", "sculpt a CNN", "narrow a chain", "units", "sculpt a task", "read_model", "narrow a CNN", "ablation_scores")
+QUICK = ("units", "units", *("sculpt a chain", "narrow a chain", "read_model") * 2)
 
 
 class Shared(nn.Module):
@@ -67,11 +68,13 @@ def until(stop: threading.Event, call: Callable[[], Tensor], expected: Tensor) -
     return count
 
 
-def test_eight_threads_get_the_results_of_one() -> None:
-    expected = {name: CALLS[name]() for name in {*TOGETHER}}
+@pytest.mark.parametrize("names", [QUICK, pytest.param(TOGETHER * 3, marks=pytest.mark.slow)], ids=["quick", "long"])
+def test_eight_threads_get_the_results_of_one(names: tuple[str, ...]) -> None:
+    expected = {name: CALLS[name]() for name in {*names}}
     before = state()
-    for _ in range(2):
-        for name, found in zip(TOGETHER, in_threads(*(CALLS[name] for name in TOGETHER)), strict=True):
+    for start in range(0, len(names), 8):
+        together = names[start : start + 8]
+        for name, found in zip(together, in_threads(*(CALLS[name] for name in together)), strict=True):
             if isinstance(found, BaseException):
                 raise found
             for one, other in zip(found, expected[name], strict=True):
