@@ -2,6 +2,7 @@
 
 from .consensus import consensus as consensus
 from .detection import BASELINES as BASELINES
+from .detection import ModuleDetector as ModuleDetector
 from .detection import detect_baseline as detect_baseline
 from .detection import detect_modules as detect_modules
 from .drawing import draw as draw
@@ -33,7 +34,7 @@ from .graph import path_separation as path_separation
 from .hierarchy import VIEWS
 from .hierarchy import Hierarchy as Hierarchy
 from .hierarchy import Module as Module
-from .report import report_frame
+from .report import report_card, report_frame
 from .report import report_html as report_html
 from .report import report_text as report_text
 from .report import write_report as write_report
@@ -45,4 +46,4 @@ from .truth import compare as compare
 from .truth import function_map as function_map
 from .truth import planted_hierarchy as planted_hierarchy
 
-VIEWS.update(draw=draw, text=report_text, page=report_html, frame=report_frame)
+VIEWS.update(draw=draw, text=report_text, page=report_html, frame=report_frame, card=report_card)

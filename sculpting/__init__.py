@@ -4,12 +4,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import tasks as tasks
+    from .estimators import SculptedClassifier as SculptedClassifier
+    from .estimators import SculptedRegressor as SculptedRegressor
     from .executors import cluster as cluster
     from .executors import workers as workers
     from .frontier import Frontier as Frontier
     from .metrics import Figure as Figure
     from .metrics import group_accuracy as group_accuracy
     from .models.chain import read_model as read_model
+    from .models.exchange import from_torch_prune as from_torch_prune
+    from .models.exchange import to_onnx as to_onnx
+    from .models.exchange import to_torch_prune as to_torch_prune
     from .models.network import SparseNetwork as SparseNetwork
     from .models.sparse_module import SparseModule as SparseModule
     from .results import SculptResult as SculptResult
@@ -27,12 +32,17 @@ else:  # loaded when they are first asked for: torch takes seconds, which `sculp
     import importlib
 
     _MODULES = {
+        "SculptedClassifier": ".estimators",
+        "SculptedRegressor": ".estimators",
         "cluster": ".executors",
         "workers": ".executors",
         "Frontier": ".frontier",
         "Figure": ".metrics",
         "group_accuracy": ".metrics",
         "read_model": ".models.chain",
+        "from_torch_prune": ".models.exchange",
+        "to_onnx": ".models.exchange",
+        "to_torch_prune": ".models.exchange",
         "SparseModule": ".models.sparse_module",
         "SparseNetwork": ".models.network",
         "SculptResult": ".results",
