@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ...surroundings import set_aside
-from ..copying import copy_of
+from ..copying import FAILURES, copy_of
 from ..exporting import answer_of, same_answer
 from .unit_map import NONE, UnitMap
 
@@ -80,7 +80,7 @@ def removed_units(module: nn.Module, units: UnitMap, alive: Tensor, example: Any
         smaller = _cut(masked, units, ~gone)
         try:
             answer = answer_of(smaller, example)
-        except Exception:  # the user's forward may fail in any way at another width
+        except FAILURES:  # the user's forward may fail in any way at another width
             return None
         return smaller if same_answer(answer, wanted) else None
 
