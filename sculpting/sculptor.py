@@ -134,6 +134,8 @@ def sculpt(
     ------
     TypeError, ValueError
         Before any training, when an argument does not fit. The text says what was expected, what was given and what to do.
+    MemoryError
+        When a single network does not fit into free memory. More are trained in smaller groups.
 
     Examples
     --------

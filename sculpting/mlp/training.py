@@ -23,7 +23,7 @@ from ..surroundings import keep_to_one, one_thread
 from .batched_mlp import BatchedMLP
 from .batches import batches, fresh_batches, hidden_noise
 from .best_epoch import BestEpoch
-from .memory import is_out_of_memory, keep_freed, members_that_fit
+from .memory import NO_MEMORY, is_out_of_memory, keep_freed, members_that_fit
 from .memory_layout import pay_last, put_last
 from .packing import Packing, packings
 from .population import Population
@@ -113,8 +113,10 @@ def train(
         try:
             return _train(packing.pack(population), data, settings, float(rates[int(members[0])]), key[members], packing, hooks)
         except RuntimeError as error:
-            if len(members) == 1 or not is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
+            if len(members) == 1:
+                raise MemoryError(NO_MEMORY) from error
             return None
 
     groups, spread = [], 1
