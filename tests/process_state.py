@@ -98,4 +98,8 @@ def _logging() -> dict[str, Any]:
     loggers = {name: logger for name, logger in logging.root.manager.loggerDict.items() if isinstance(logger, logging.Logger)}
     known = {"root": logging.root, **loggers}
     del known["torch.__trace"]
-    return {name: (each.level, each.propagate, each.disabled, [*each.handlers], [*each.filters]) for name, each in known.items()}
+    found = {}
+    for name, each in known.items():
+        handlers = [handler for handler in each.handlers if not type(handler).__module__.startswith("_pytest")]
+        found[name] = (each.level, each.propagate, each.disabled, handlers, [*each.filters])
+    return found
