@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .metrics import Figure, Metric, figure_of, metric_of
+from .surroundings import set_aside
 from .tasks.task import Task
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class Frontier:
         return ax
 
 
+@set_aside()
 def scores_of(network: Any, task: Task, metric: Metric, part: str) -> Tensor:
     """What each validation or test row adds to the metric of a network: float64 ``(K, rows)``."""
     x, y = getattr(task, f"x_{part}"), getattr(task, f"y_{part}")

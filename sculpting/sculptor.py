@@ -25,6 +25,7 @@ from .schedule.checkpoint import Checkpoint
 from .schedule.pruning_schedule import PruningSchedule
 from .schedule.rounds import Rounds
 from .settings import ScheduleSettings, TrainingSettings
+from .surroundings import one_thread, set_aside
 from .tasks.task import Task
 
 __all__ = ["sculpt"]
@@ -34,6 +35,7 @@ SMALL = 2_000_000  # parameters of all members together, below which one thread 
 Progress = bool | Callable[[int, int], None]
 
 
+@set_aside()
 def sculpt(
     model: nn.Module | list[nn.Module] | tuple[nn.Module, ...],
     data: Any,
@@ -135,6 +137,8 @@ def sculpt(
         Before any training, when an argument does not fit. The text says what was expected, what was given and what to do.
     OSError
         When the checkpoint cannot be written. That of before is then as it was.
+    MemoryError
+        When a single network does not fit into free memory. More are trained in smaller groups.
 
     Examples
     --------
@@ -239,28 +243,16 @@ def _identity(metric: Any) -> object:
     return (metric.__module__, metric.__qualname__) if hasattr(metric, "__qualname__") else metric
 
 
-@contextlib.contextmanager
-def _threads(parameters: int) -> Iterator[None]:
+def _threads(parameters: int) -> contextlib.AbstractContextManager[None]:
     """One thread for small networks: on tiny batches two were measured up to 40 times slower when anything else ran."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if parameters < SMALL else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return one_thread() if parameters < SMALL else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
 def _bar(progress: Progress, total: int) -> Iterator[Callable[[int], None]]:
     """A function to call with the number of chains that have ended."""
-    done = 0
-    with tqdm(total=total, desc="sculpting", unit="chain", disable=progress is not True, leave=False) as bar:
-
-        def report(ended: int) -> None:
-            nonlocal done
-            bar.update(ended - done)
-            done = ended
-            if callable(progress):
-                progress(done, total)
-
-        yield report
+    if progress is not True:  # even a bar that is not shown starts a thread
+        yield (lambda ended: progress(ended, total)) if callable(progress) else (lambda ended: None)
+        return
+    with tqdm(total=total, desc="sculpting", unit="chain", leave=False) as bar:
+        yield lambda ended: bar.update(ended - bar.n) and None

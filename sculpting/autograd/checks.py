@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from ..models.copying import FAILURES, said
 from ..randomness import keys
 from ..settings import RoundSettings
 from ..tasks.task import Task
@@ -44,7 +45,7 @@ def runs_on(module: nn.Module, x: tuple[Tensor, ...]) -> bool:
     """Whether the forward of a module runs on these rows."""
     try:
         _forward(module, x)
-    except Exception:  # the user's code may raise anything
+    except FAILURES:  # the user's code may raise anything
         return False
     return True
 
@@ -71,8 +72,8 @@ def outputs_of(module: nn.Module, x: Any, rows: int) -> int:
     shapes = ", ".join(f"{tuple(part.shape)} of {part.dtype}" for part in whole)
     try:
         z = _forward(module, whole)
-    except Exception as error:  # the user's code may raise anything
-        raise TypeError(f"the model must take x of shape {shapes}; its forward raised {type(error).__name__}: {error}") from error
+    except FAILURES as error:  # the user's code may raise anything
+        raise TypeError(f"the model must take x of shape {shapes}; its forward raised {type(error).__name__}: {said(error)}") from error
     got = f"a {type(z).__name__}" if not isinstance(z, Tensor) else f"shape {tuple(z.shape)} of {z.dtype}"
     if not isinstance(z, Tensor) or not z.is_floating_point() or z.ndim not in (1, 2) or len(z) != len(whole[0]):
         raise ValueError(
@@ -99,10 +100,10 @@ def _check_fewer(module: nn.Module, x: tuple[Tensor, ...], z: Tensor) -> None:
     count = len(z) - 1
     try:
         fewer = _forward(module, tuple(part[:count] for part in x)).view(count, -1)
-    except Exception as error:  # the user's code may raise anything
+    except FAILURES as error:  # the user's code may raise anything
         raise ValueError(
             f"the model must take any number of rows, since batches differ; it takes {len(z)}, and with {count} its forward raised "
-            f"{type(error).__name__}: {error}. Use x.shape[0], or -1 in view and reshape"
+            f"{type(error).__name__}: {said(error)}. Use x.shape[0], or -1 in view and reshape"
         ) from error
     if fewer.shape != z[:count].shape or not bool(((fewer - z[:count]).abs() <= CLOSE * z.abs().max().clamp(min=1)).all()):
         raise ValueError(
@@ -141,9 +142,9 @@ def check_training(architecture: Architecture, task: Task) -> None:
     settings = RoundSettings(1, len(y), keep_last=True)
     try:
         train(members, ModuleRows.of(few, dtype=architecture.dtype), settings, keys([0, 1]), torch.full((2,), 1e-3, dtype=torch.float64))
-    except Exception as error:  # the user's code may raise anything in train mode
+    except FAILURES as error:  # the user's code may raise anything in train mode
         raise ValueError(
-            f"the model cannot be trained as one of several: a step in train mode raised {type(error).__name__}: {_first_line(error)}. Its "
+            f"the model cannot be trained as one of several: a step in train mode raised {type(error).__name__}: {said(error)}. Its "
             "forward must return the same form in train mode, and must not write to its input; in place of nn.LSTM, nn.GRU and nn.RNN run "
             "a cell such as nn.LSTMCell step by step"
         ) from error
@@ -151,10 +152,6 @@ def check_training(architecture: Architecture, task: Task) -> None:
 
 def _part(x: tuple[Tensor, ...]) -> Any:
     return x if len(x) > 1 else x[0]
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()), "nothing more is known")
 
 
 def _forward(module: nn.Module, x: tuple[Tensor, ...]) -> Any:

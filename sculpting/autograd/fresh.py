@@ -5,21 +5,17 @@ N = members, P = parameters of a member.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from ..models.copying import copy_of
+from ..surroundings import drawing_from
 from .architecture import Architecture
 from .population import ModulePopulation
 
 __all__ = ["fresh_members"]
 
 RESETS = ("reset_parameters", "_reset_parameters")  # the second is that of nn.MultiheadAttention and nn.Transformer
-DRAWING = {"uniform_", "normal_", "random_", "bernoulli_", "exponential_", "cauchy_", "log_normal_", "geometric_"}
-DRAWING |= {"rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial"}
 
 
 def fresh_members(architecture: Architecture, key: Tensor) -> ModulePopulation:
@@ -49,7 +45,7 @@ def _drawn(architecture: Architecture, pair: list[int]) -> tuple[Tensor, dict[st
     generator = torch.Generator().manual_seed((pair[0] & 0xFFFFFFFF) << 31 ^ (pair[1] & 0xFFFFFFFF))
     module = copy_of(architecture.module).cpu()
     own = {name: part.detach().clone() for name, part in module.named_parameters()}
-    with torch.inference_mode(False), torch.no_grad(), _Generated(generator):
+    with torch.inference_mode(False), torch.no_grad(), drawing_from(generator):
         for part in module.parameters():
             if part.requires_grad:
                 part.fill_(torch.nan)
@@ -65,18 +61,3 @@ def _drawn(architecture: Architecture, pair: list[int]) -> tuple[Tensor, dict[st
             else:
                 part.copy_(own[name])
     return Architecture(module, architecture.units, architecture.moving).own()
-
-
-class _Generated(TorchFunctionMode):
-    """Within this context all random numbers come from one generator."""
-
-    def __init__(self, generator: torch.Generator) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Pass the generator on."""
-        kwargs = dict(kwargs or {})
-        if kwargs.get("generator") is None and ("generator" in kwargs or getattr(func, "__name__", "") in DRAWING):
-            kwargs["generator"] = self.generator
-        return func(*args, **kwargs)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..engine import NO_HOOKS, Evaluation, Hooks
-from ..mlp.memory import is_out_of_memory, keep_freed
+from ..mlp.memory import NO_MEMORY, is_out_of_memory, keep_freed
 from ..randomness import fold
 from ..settings import RoundSettings
 from .architecture import Architecture
@@ -123,8 +123,10 @@ def train(
         try:
             trained, evaluation = _train(members.select(group), rows, settings, float(rates[group[0]]), key, half, group, hooks)
         except RuntimeError as error:
-            if len(group) == 1 or not is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
+            if len(group) == 1:
+                raise MemoryError(NO_MEMORY) from error
             groups += group.split(-(-len(group) // 2))
             continue
         best = best.replaced(group, trained)

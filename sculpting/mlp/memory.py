@@ -14,13 +14,14 @@ from ..data import Data
 from ..models.shape import Shape
 from ..settings import RoundSettings
 
-__all__ = ["bytes_of_member", "free_bytes", "is_out_of_memory", "keep_freed", "members_that_fit"]
+__all__ = ["NO_MEMORY", "bytes_of_member", "free_bytes", "is_out_of_memory", "keep_freed", "members_that_fit"]
 
 SHARE = 0.5  # of the free memory that one round may take
 AMPLE = 1 << 27  # bytes below which free memory is not queried: a query takes as long as two steps of training
 PARAMETER_COPIES = 14  # values, mask, gradient, moments, best, and their packed and sorted forms, some of them twice as wide
 CACHE = 16 << 20  # bytes that a step of all members touches; with more, data leave the caches and steps took 1.1 to 1.7 times as long
 STEPPED_COPIES, ACTIVATION_COPIES = 5, 3  # values, gradient, its factors and two moments; sums, units and slopes
+NO_MEMORY = "a single network must fit into free memory while it is trained; it does not. Use a smaller model or batch_size, or fewer rows"
 KEPT = 28 << 20  # bytes; glibc raises its thresholds for blocks of up to 32 MiB
 FLOAT = 4
 

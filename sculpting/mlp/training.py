@@ -19,10 +19,11 @@ from torch import Tensor
 from ..data import Data
 from ..engine import NO_HOOKS, Evaluation, Hooks
 from ..settings import RoundSettings
+from ..surroundings import keep_to_one, one_thread
 from .batched_mlp import BatchedMLP
 from .batches import batches, fresh_batches, hidden_noise
 from .best_epoch import BestEpoch
-from .memory import is_out_of_memory, keep_freed, members_that_fit
+from .memory import NO_MEMORY, is_out_of_memory, keep_freed, members_that_fit
 from .memory_layout import pay_last, put_last
 from .packing import Packing, packings
 from .population import Population
@@ -112,8 +113,10 @@ def train(
         try:
             return _train(packing.pack(population), data, settings, float(rates[int(members[0])]), key[members], packing, hooks)
         except RuntimeError as error:
-            if len(members) == 1 or not is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
+            if len(members) == 1:
+                raise MemoryError(NO_MEMORY) from error
             return None
 
     groups, spread = [], 1
@@ -147,13 +150,8 @@ def _side_by_side(threads: int) -> Iterator[Callable[..., Iterator[Any]]]:
     if threads == 1:
         yield map
         return
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(threads) as pool:
-            yield pool.map
-    finally:
-        torch.set_num_threads(before)
+    with one_thread(), ThreadPoolExecutor(threads, initializer=keep_to_one) as pool:
+        yield pool.map
 
 
 @torch.inference_mode()  # each call of torch is shorter: one network trains a fifth faster

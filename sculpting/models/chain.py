@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..activations import ACTIVATIONS
+from ..surroundings import set_aside
 from .folding import Layer, layers_of
 from .shape import Shape
 from .steps import Activate
@@ -62,6 +63,7 @@ class Chain:
         return replace(self, mask=mask)
 
 
+@set_aside()
 def read_model(model: nn.Module) -> Chain:
     """The layers of a model, in order, with their weights.
 
@@ -99,6 +101,10 @@ def read_model(model: nn.Module) -> Chain:
     layers = layers_of(steps)
     if len(layers) < 2:
         raise ValueError(f"the model must have at least one hidden layer, so two Linear layers; got {len(layers)}. Add a Linear layer")
+    if not all(layer.weight.numel() for layer in layers):
+        raise ValueError(
+            f"every layer must have at least one unit; got weights of shapes {[tuple(layer.weight.shape) for layer in layers]}"
+        )
     if any(layer.activation not in (None, *ACTIVATIONS) for layer in layers[:-1]):
         got = next(step.what for step in steps if isinstance(step, Activate) and step.name not in ACTIVATIONS)
         raise ValueError(f"hidden activations must be elementwise, one of {sorted(ACTIVATIONS)}; got {got}. Use one of them")

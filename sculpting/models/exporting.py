@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import traceback
-import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from torch.export import ExportedProgram
 from torch.fx import Node
 from torch.utils._pytree import tree_leaves, tree_map
 
-from .copying import check_readable, copy_of
+from .copying import FAILURES, check_readable, copy_of, said
+from .one_thread import exporting, unwarned
 
 __all__ = ["answer_of", "arguments_of", "exported", "first_tensor", "line_of", "operator_of", "same_answer"]
 
@@ -49,19 +51,45 @@ def exported(model: nn.Module, example: Any) -> tuple[ExportedProgram, nn.Module
     args, kwargs = arguments_of(example)
     _check_example(args, kwargs)
     copied = copy_of(model)
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        _check_forward(copied, args, kwargs)
+    with torch.no_grad():
+        with unwarned():
+            _check_forward(copied, args, kwargs)
         try:
-            program = torch.export.export(copied, args, kwargs, strict=False)
-            table = {op: rule for op, rule in torch.export.default_decompositions().items() if op.name() in COMPOSED}
-            program = program.run_decompositions(table)
-        except Exception as error:  # the exporter has errors of many kinds
+            with exporting(), _stopped_at_values(copied):
+                program = torch.export.export(copied, args, kwargs, strict=False)
+                table = {op: rule for op, rule in torch.export.default_decompositions().items() if op.name() in COMPOSED}
+                program = program.run_decompositions(table)
+        except FAILURES as error:  # the exporter has errors of many kinds
             raise ValueError(
-                f"the forward of {type(model).__name__} cannot be exported{_place(error)}: {_first_line(error)}. A branch or a shape must "
+                f"the forward of {type(model).__name__} cannot be exported{_place(error)}: {said(error)}. A branch or a shape must "
                 "not depend on the values of the input: use torch.where, or pass the part that does not"
             ) from error
     return program, copied
+
+
+class _ValuesError(Exception):
+    """The forward needs the values of its input."""
+
+
+@contextmanager
+def _stopped_at_values(model: nn.Module) -> Iterator[None]:
+    """A forward that needs values raises an error of its own: for that of torch the exporter prints what it has of the graph."""
+    forward: Callable[..., Any] = model.forward
+
+    @wraps(forward)
+    def stopped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return forward(*args, **kwargs)
+        except RuntimeError as error:
+            if "data-dependent" in str(error):
+                raise _ValuesError(str(error)).with_traceback(error.__traceback__) from None
+            raise
+
+    model.forward = stopped
+    try:
+        yield
+    finally:
+        del model.forward
 
 
 def _check_example(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -82,9 +110,9 @@ def _check_forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str,
     name = type(model).__name__
     try:
         once = first_tensor(model(*args, **kwargs))
-    except Exception as error:  # the user's code may raise anything
+    except FAILURES as error:  # the user's code may raise anything
         raise ValueError(
-            f"the forward of {name} fails on the example{_place(error)}: {_first_line(error)}. Give it as the model takes it"
+            f"the forward of {name} fails on the example{_place(error)}: {said(error)}. Give it as the model takes it"
         ) from error
     if once is None:
         raise ValueError(f"the forward of {name} must return a tensor, or have one in what it returns; got none")
@@ -94,9 +122,9 @@ def _check_forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str,
     advice = "Let it take any number of rows along dimension 0, as x.shape[0] says"
     try:
         twice = first_tensor(model(*doubled[0], **doubled[1]))
-    except Exception as error:  # the user's code may raise anything
+    except FAILURES as error:  # the user's code may raise anything
         raise ValueError(
-            f"the batch dimension of {name} must not be fixed; twice the rows fail{_place(error)}: {_first_line(error)}. {advice}"
+            f"the batch dimension of {name} must not be fixed; twice the rows fail{_place(error)}: {said(error)}. {advice}"
         ) from error
     if twice is None or twice.shape != (2 * once.shape[0], *once.shape[1:]):
         got = None if twice is None else tuple(twice.shape)
@@ -144,7 +172,3 @@ def _place(error: BaseException) -> str:
     ]
     user = [frame for frame in frames if frame.name == "forward"] or frames
     return f' at "{user[-1].filename}", line {user[-1].lineno}: {user[-1].line}' if user else ""
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()), type(error).__name__)

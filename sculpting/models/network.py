@@ -19,6 +19,7 @@ from ..files import write_file
 from ..integrity import ALTERED, UNSIGNED, Contents, is_number, parsed_json, read_header, read_safetensors, signed
 from ..losses import LOSSES
 from ..structure import card_of
+from ..surroundings import set_aside
 from .chain import HEADS
 from .network_facts import check_facts, facts_text
 
@@ -147,6 +148,7 @@ class SparseNetwork:
         """Live hidden units of all layers."""
         return sum(self.unit_counts[1:-1])
 
+    @set_aside()
     def model(self) -> nn.Sequential:
         """A plain ``nn.Sequential`` that computes the same function, in the original shape with zeros for pruned weights."""
         layers: list[nn.Module] = []
@@ -160,6 +162,7 @@ class SparseNetwork:
             layers.append(HEADS[self.head]() if self.head == "sigmoid" else HEADS[self.head](dim=-1))
         return nn.Sequential(*layers)
 
+    @set_aside()
     def predict(self, x: Any) -> NDArray[Any]:
         """What the network answers: class numbers of shape (rows,), else bits or real values of shape (rows, outputs).
 

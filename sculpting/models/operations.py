@@ -116,7 +116,7 @@ def _transposed(call: Call, matrix: Any) -> Tensor:
 
 
 def _product(call: Call, weight: Any, bias: Any) -> Linear:
-    if not isinstance(weight, Tensor) or weight.ndim != 2 or not (bias is None or isinstance(bias, Tensor)):
+    if not isinstance(weight, Tensor) or weight.ndim != 2 or weight.is_complex() or not (bias is None or isinstance(bias, Tensor)):
         raise unsupported(call)
     found, expected = tuple(call.given.shape[1:]), weight.shape[1]
     if found[-1:] != (expected,) or call.given.numel() != ROWS * expected:
@@ -175,7 +175,10 @@ def _columns(call: Call, constant: Any) -> Tensor:
     """A constant as one number, or as one for each column ``(n,)``, in float64."""
     if not isinstance(call.result, Tensor) or call.result.shape != call.given.shape:
         raise UnsupportedError(f"a constant must be a number, or have one for each column of the rows; got {call.what}")
-    found = torch.as_tensor(constant).detach().cpu().double()
+    given = torch.as_tensor(constant).detach().cpu()
+    if given.is_complex():
+        raise unsupported(call)
+    found = given.double()
     if found.numel() == 1:
         return found.reshape(())
     try:

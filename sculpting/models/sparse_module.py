@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from ..files import write_file
 from ..integrity import ALTERED, UNSIGNED, Contents, parsed_json, read_header, read_safetensors, signed
 from ..structure import card_of
+from ..surroundings import set_aside
 from .copying import copy_of
 from .groups import UnitLayer, UnitMap
 from .groups.kernels import kernels_of
@@ -161,6 +162,7 @@ class SparseModule:
         """The blocks of the graph of units: source, target, weights (row = source, a SciPy CSR array) and kind."""
         return tuple((source, target, weights, kind) for source, target, weights, kind in weighted_blocks(self.units, self.state))
 
+    @set_aside()
     def compact(self, x: Any) -> Removal:
         """A smaller module without dead units, as far as its forward allows; see ``removed_units``.
 
@@ -191,6 +193,7 @@ class SparseModule:
         """A copy of the state, for ``load_state_dict`` of a module of the class."""
         return {name: part.clone() for name, part in self.state.items()}
 
+    @set_aside()
     def model(self) -> nn.Module:
         """An ordinary module of the user's class in eval mode, with zeros for pruned parameters.
 
@@ -207,6 +210,7 @@ class SparseModule:
         module.load_state_dict(self.state)
         return module.eval()
 
+    @set_aside()
     def predict(self, x: Any) -> NDArray[Any]:
         """What the network answers: class numbers of shape (rows,), else bits or real values of shape (rows, outputs).
 

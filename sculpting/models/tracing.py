@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .copying import check_readable, copy_of, parts_of
+from ..surroundings import load
+from .copying import FAILURES, check_readable, copy_of, parts_of, said
 from .operations import ROWS, Call, UnsupportedError, rule_of, unsupported
 from .steps import Linear, Step
 
@@ -168,17 +169,44 @@ def steps_of(model: nn.Module) -> tuple[Step, ...]:
         When it does something that is not supported; the text names it.
     """
     check_readable(model)
+    load("torch._dynamo")
     failures: list[Exception] = []
     for width in _widths(model):
         copied = copy_of(model)
         tracer = Tracer(next((tensor.device for tensor in model.parameters()), torch.device("cpu")))
         try:
-            return _traced(copied, tracer, width)
+            steps = _traced(copied, tracer, width)
         except (TypeError, ValueError) as error:
             if tracer.linears:  # the width was right
                 raise
             failures.append(error)
+            continue
+        _check_again(copied, tracer, width, steps)
+        return steps
     raise failures[0]
+
+
+def _check_again(model: nn.Module, tracer: Tracer, width: int, steps: tuple[Step, ...]) -> None:
+    """Refuse a forward of the user's own that does something else when it is called again."""
+    if all(type(module).__module__.startswith("torch.") for module in model.modules()):
+        return
+    try:
+        again = _run(model, tracer, width)
+    except (TypeError, ValueError):
+        again = ()
+    if len(again) != len(steps) or not all(map(_same_step, again, steps)):
+        raise ValueError(
+            f"the model must compute the same at every call; the forward of {type(model).__name__} computed something else when it was "
+            "called again. Let it depend on its input and its tensors alone"
+        )
+
+
+def _same_step(one: Step, other: Step) -> bool:
+    pairs = zip(vars(one).values(), vars(other).values(), strict=True)
+    return type(one) is type(other) and all(
+        torch.equal(a.nan_to_num(), b.nan_to_num()) if isinstance(a, Tensor) and isinstance(b, Tensor) else a is None or isinstance(a, str)
+        for a, b in pairs
+    )
 
 
 def _widths(model: nn.Module) -> list[int]:
@@ -192,16 +220,22 @@ def _traced(model: nn.Module, tracer: Tracer, width: int) -> tuple[Step, ...]:
     for path, module in model.named_modules():
         module.register_forward_pre_hook(partial(tracer.enter, path))
         module.register_forward_hook(tracer.leave)
+    return _run(model, tracer, width)
+
+
+def _run(model: nn.Module, tracer: Tracer, width: int) -> tuple[Step, ...]:
+    """The steps of one call of a model whose modules tell the tracer when they begin and end."""
+    tracer.active.clear()
     given = Rows.of(tracer, History(), torch.empty(ROWS, width, device="meta"))
     try:
         with torch.no_grad(), _NoDraws():
             output = model(given)
     except UnsupportedError as error:
         raise ValueError(str(error)) from None
-    except Exception as error:  # the user's code may raise anything
+    except FAILURES as error:  # the user's code may raise anything
         name, where = type(model).__name__, tracer._where()
         raise TypeError(
-            f"the forward of {name} cannot be traced on rows of shape (S, {width}){where}: {error}. Pass a Sequential of its layers"
+            f"the forward of {name} cannot be traced on rows of shape (S, {width}){where}: {said(error)}. Pass a Sequential of its layers"
         ) from error
     if not isinstance(output, Rows):
         got = f"a {type(output).__name__}" if not isinstance(output, Tensor) else "a tensor that does not depend on its input"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..losses import LOSSES
+from ..surroundings import set_aside
 from .engines import engine_of
 from .reading import Model, read_pair
 
@@ -23,6 +24,7 @@ __all__ = ["NO_KEY", "ablation_scores"]
 NO_KEY = torch.zeros(1, 2, dtype=torch.int32)  # of scores that draw nothing
 
 
+@set_aside()
 def ablation_scores(model: Model, data: Any, *, loss: str | None = None) -> list[NDArray[np.float64]]:
     """The change of the mean loss when a unit's group is zeroed, ``|L(without) - L|``: one array ``(n_l,)`` for each layer of units.
 

@@ -17,6 +17,7 @@ from ..data import Data, table_of
 from ..losses import LOSSES, Loss
 from ..mlp.batched_mlp import BatchedMLP
 from ..mlp.population import Population
+from ..surroundings import set_aside
 
 __all__ = ["distillation_loss", "distilled"]
 
@@ -75,6 +76,7 @@ def distillation_loss(loss: str, mixing: float, temperature: float) -> Loss:
     return Loss(slope, lambda rows: hard.divisor(rows // 2), mean, lambda z, y: hard.accuracy(z, y.chunk(2, dim=-2)[0]))
 
 
+@set_aside()
 def distilled(data: Data, teacher: Population, loss: str, mixing: float, temperature: float) -> Data:
     """Data whose targets carry a teacher's logits, with the loss that reads them.
 

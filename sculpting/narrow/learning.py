@@ -18,6 +18,7 @@ from ..engine import Evaluation, Hooks
 from ..options import check_amounts, check_counts
 from ..schedule.acceptance import CLOSE
 from ..settings import RoundSettings
+from ..surroundings import set_aside
 from .engines import engine_of
 from .lasso import Lasso
 
@@ -63,6 +64,7 @@ class TrainingResult:
         return torch.tensor([last[member] for member in range(len(self.population))])
 
 
+@set_aside()
 def learn(
     population: Any,
     data: Any,

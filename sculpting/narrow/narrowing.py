@@ -15,6 +15,7 @@ from torch import nn
 
 from ..options import check_counts, check_spread, device_of
 from ..randomness import check_seed
+from ..surroundings import set_aside
 from ..tasks.task import Task
 from .engines import engine_of
 from .given import ChainModels, ModuleModels
@@ -27,6 +28,7 @@ from .settings import NarrowSettings
 __all__ = ["narrow", "run_of"]
 
 
+@set_aside()
 def narrow(
     model: Model | Sequence[Model],
     keep: Any,

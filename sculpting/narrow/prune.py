@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..models.network import SparseNetwork
 from ..models.sparse_module import SparseModule
+from ..surroundings import set_aside
 from .engines import engine_of
 from .reading import Model, read_alone
 
@@ -23,6 +24,7 @@ SCOPES = ("global", "layer")
 TOLERANCE = 1e-9  # of a count of units: 0.29 of 100 units are 29, though their product is a little less
 
 
+@set_aside()
 def lowest(scores: Tensor, population: Any, sparsity: Tensor | Sequence[float] | float, scope: str = "global") -> Tensor:
     """Which units of each member to remove, those of the lowest scores: bool ``(N, H)``.
 
@@ -86,6 +88,7 @@ def lowest_of(scores: Tensor, population: Any, counts: Tensor) -> Tensor:
     return torch.cat([_first(part, count) for part, count in zip(parts, counts.to(scores.device).unbind(1), strict=True)], dim=1)
 
 
+@set_aside()
 def prune_units(
     model: Model, scores: Sequence[ArrayLike], sparsity: float, scope: str = "global", *, example: Any = None
 ) -> SparseNetwork | SparseModule:

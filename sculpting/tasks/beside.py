@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..randomness import check_seed
+from ..surroundings import set_aside
 from .known_sets import known_set
 from .own_data import as_task
 from .pixel_truth import Module, some_inputs_truth
@@ -44,6 +45,7 @@ class _Side:
     output_names: tuple[str, ...]
 
 
+@set_aside()
 def side_by_side(*sets: Any, names: Sequence[str] | None = None, rows: int | None = None, joint: str | None = None, seed: int = 0) -> Task:
     """The task of answering several data sets at once, whose inputs and outputs stand beside one another.
 

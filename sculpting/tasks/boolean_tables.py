@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from ..surroundings import set_aside
 from .gates import GateGraph
 from .task import Task, from_gates
 from .truth import truth_graph
@@ -97,6 +98,7 @@ _FAMILIES: dict[tuple[int, ...], tuple[Callable[[int], Gates], tuple[int, ...]]]
 }
 
 
+@set_aside()
 def boolean_tasks() -> tuple[tuple[int, ...], ...]:
     """The lists that name the 38 published tasks. The paper counts ``[4, 1, 2, 16]`` in two experiments, hence 39.
 
@@ -108,6 +110,7 @@ def boolean_tasks() -> tuple[tuple[int, ...], ...]:
     return tuple((*family, k) for family, (_, counts) in _FAMILIES.items() for k in counts)
 
 
+@set_aside()
 def boolean(name: str | Sequence[int]) -> Task:
     """One of the published Boolean tasks, as its complete truth table with its ground-truth graph.
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from ..surroundings import set_aside
 from .boolean_tables import boolean
 from .mnist import mnist_pair, mnist_xor
 from .parities import cmsp
@@ -22,6 +23,7 @@ MAKERS: dict[str, Callable[..., Task]] = {
 }
 
 
+@set_aside()
 def named(text: str) -> Task:
     """The task of a name: one of the published Boolean tasks, or ``mnist-pair``, ``mnist-xor``, ``cmsp`` or ``random-gates`` with options.
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..metrics import group_accuracy
 from ..settings import ScheduleSettings, TrainingSettings
+from ..surroundings import set_aside
 from .cnn import ConvolutionalNetwork
 from .mnist import mnist_pair, mnist_xor
 from .pixel_truth import channel_pair_truth, channel_xor_truth
@@ -31,6 +32,7 @@ TRAINING = TrainingSettings(steps=300, batch_size=32, learning_rate=0.02, rate_w
 SCHEDULE = ScheduleSettings(unit_steps=(), edge_steps=(0.3,), edge_tries=8, dense_rounds=14, tolerance=0.01, confidence=0.5)
 
 
+@set_aside()
 def colour_digits(
     *,
     size: int | None = None,
@@ -70,6 +72,7 @@ def colour_digits(
     return replace(_coloured(task, "colour-digits", channel_pair_truth), output_names=names, metric=group_accuracy(len(CHANNELS)))
 
 
+@set_aside()
 def colour_xor(
     *,
     size: int | None = None,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files import write_file
+from ..surroundings import load
 from .idx import idx_bytes, read_labelled
 
 __all__ = ["SOURCES", "VARIABLE", "Digits", "read_digits"]
@@ -100,6 +101,7 @@ def read_digits(source: str = "mnist", data_dir: str | Path | None = None) -> tu
 
 
 def _bundled() -> tuple[Digits, Digits]:
+    load("sklearn.datasets")
     from sklearn.datasets import load_digits
 
     found = load_digits()

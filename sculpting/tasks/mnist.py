@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..randomness import check_seed
 from ..settings import DEFAULT_SCHEDULE, ScheduleSettings, TrainingSettings
+from ..surroundings import set_aside
 from .digits import Digits, read_digits
 from .pairs import Labels, draw_pairs, hold_out
 from .pixel_truth import pair_truth, xor_truth
@@ -64,6 +65,7 @@ XOR = _Variant(
 )
 
 
+@set_aside()
 def mnist_pair(
     *,
     size: int | None = None,
@@ -119,6 +121,7 @@ def mnist_pair(
     return _two_digits(PAIR, size, (pairs, validation, test), source, data_dir, seed)
 
 
+@set_aside()
 def mnist_xor(
     *,
     size: int | None = None,

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..surroundings import set_aside
 from .digits import Digits, read_digits
 from .mnist import check_images
 from .pairs import hold_out
@@ -20,6 +21,7 @@ ALL = tuple(range(10))
 EVEN = (0, 2, 4, 6, 8)
 
 
+@set_aside()
 def mnist_digits(digits: Sequence[int] = ALL, *, source: str = "mnist", data_dir: str | Path | None = None) -> Task:
     """The task of naming a digit, ``[784, 10]``: always ten classes, even when only some digits occur.
 

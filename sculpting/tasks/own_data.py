@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..metrics import Metric
 from ..randomness import check_seed
+from ..surroundings import set_aside
 from .reading import read_rows
 from .splits import split_rows
 from .targets import check_outputs, loss_of, targets
@@ -39,6 +40,7 @@ class InputForm(Protocol):
 HELD_OUT = 0.2  # of the rows, for validation and for the test
 
 
+@set_aside()
 def as_task(
     data: Any,
     *,
@@ -141,6 +143,7 @@ def _classes(y: Tensor, loss: str) -> NDArray[Any] | None:
     return y[:, 0].numpy() if loss == "bce" and y.shape[1] == 1 else None
 
 
+@set_aside()
 def from_table(x: Any, y: Any, *, name: str = "table") -> Task:
     """The task of computing a truth table given as arrays.
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..surroundings import set_aside
 from .columns import is_missing, is_text
 from .own_data import as_task
 from .tables import TABLES
@@ -29,6 +30,7 @@ MOST_CLASSES = 20  # that whole numbers from 0 on are taken for
 Columns = Mapping[str, NDArray[Any]]
 
 
+@set_aside()
 def from_file(
     path: str | Path, *, target: str | Sequence[str] = (), ignore: Sequence[str] = (), loss: str | None = None, seed: int = 0
 ) -> Task:

@@ -15,6 +15,7 @@ from torch.nn.functional import softplus
 
 from ..randomness import check_seed, keys
 from ..settings import ScheduleSettings, TrainingSettings
+from ..surroundings import set_aside
 from .gates import MAX_INPUTS
 from .parity_rows import Code, Layout, all_rows, draw_rows
 from .parity_truth import cmsp_truth
@@ -28,6 +29,7 @@ TRAINING = TrainingSettings(steps=300, batch_size=256, learning_rate=0.03, input
 SCHEDULE = ScheduleSettings(unit_steps=(0.7, 0.5, 0.3, 0.2, 0.1), edge_steps=(0.02, 0.01, 0.005), dense_rounds=30)
 
 
+@set_aside()
 def cmsp(
     m: int,
     k: int,

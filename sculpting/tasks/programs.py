@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..randomness import check_seed
+from ..surroundings import drawing_from, set_aside
 from .one_hot import one_hot_groups
 from .task import Task
 from .transformer import Transformer
@@ -50,6 +51,7 @@ class CompiledProgram:
     dimensions: dict[str, tuple[int, ...]]
 
 
+@set_aside()
 def compiled(name: str, *, width: int = 32, heads: int = 4, neurons: int = 32, noise: float = 0.0001, seed: int = 0) -> CompiledProgram:
     """A program as a transformer that is larger than it needs.
 
@@ -88,7 +90,8 @@ def compiled(name: str, *, width: int = 32, heads: int = 4, neurons: int = 32, n
         raise ValueError(f"name must be one of {sorted(PROGRAMS)}; got {name!r}")
     task, sizes, written = PROGRAMS[name]()
     two = name == "brackets"
-    model = Transformer(*sizes, width=width, heads=heads, neurons=neurons, layers=1 + two, causal=two, every=True)
+    with drawing_from(torch.Generator()):  # weights that are all written over
+        model = Transformer(*sizes, width=width, heads=heads, neurons=neurons, layers=1 + two, causal=two, every=True).float()
     weaver = Weaver(model)
     written(weaver)
     weaver.fill(noise, torch.Generator().manual_seed(check_seed(seed)))

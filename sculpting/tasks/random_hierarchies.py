@@ -8,6 +8,7 @@ from numbers import Integral
 import numpy as np
 
 from ..randomness import check_seed
+from ..surroundings import set_aside
 from .gates import GateGraph
 from .task import Task, from_gates
 from .truth import layers_needed
@@ -28,6 +29,7 @@ THREE = {
 KIN = {"&": {"&", "and-or"}, "|": {"|"}, "^": {"^"}, "majority": set(), "choice": set(), "and-or": {"&"}}  # would be one gate with them
 
 
+@set_aside()
 def random_gates(seed: int, levels: int | None = None) -> Task:
     """A random hierarchy of gates of two and three inputs, with reuse.
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..surroundings import load
+
 __all__ = ["split_rows"]
 
 Rows = NDArray[np.int64]
@@ -60,6 +62,7 @@ def split_rows(
 
 def _drawn(rows: Rows, share: float, seed: int, classes: NDArray[Any] | None, groups: Rows | None) -> tuple[Rows, Rows]:
     """A share of some rows, and the others."""
+    load("sklearn.model_selection")
     from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, train_test_split
 
     there = None if classes is None else classes[rows]

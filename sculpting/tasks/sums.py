@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..settings import ScheduleSettings, TrainingSettings
+from ..surroundings import set_aside
 from .one_hot import one_hot_groups
 from .pixel_truth import Module, module_graph
 from .task import Task
@@ -42,6 +43,7 @@ class _Variant:
     modules: Callable[[int], tuple[list[Module], list[tuple[int, int]]]]
 
 
+@set_aside()
 def two_sums(p: int = 5) -> Task:
     """The task of two independent sums in one sequence: from ``a1 a2 b1 b2 =`` the one-hots of a1 + a2 and of b1 + b2, modulo p.
 
@@ -78,6 +80,7 @@ def two_sums(p: int = 5) -> Task:
     return _task(_TWO_SUMS, p)
 
 
+@set_aside()
 def shared_step(p: int = 5) -> Task:
     """The task of two products with a shared first step s = a + b: from ``a b c d =`` the one-hots of s c and of s d, modulo p.
 
@@ -92,6 +95,7 @@ def shared_step(p: int = 5) -> Task:
     return _task(_SHARED_STEP, p)
 
 
+@set_aside()
 def composition(p: int = 5) -> Task:
     """The task of f(g(a, b), c) with g(a, b) = a + b and f(s, c) = s c: from ``a b c =`` the one-hot of (a + b) c, modulo p.
 

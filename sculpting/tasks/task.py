@@ -19,6 +19,7 @@ from ..activations import ACTIVATIONS
 from ..losses import LOSSES
 from ..metrics import Metric, metric_of
 from ..settings import DEFAULT_SCHEDULE, DEFAULT_TRAINING, ScheduleSettings, TrainingSettings
+from ..surroundings import set_aside
 from .gates import GateGraph
 from .truth import named_truth, truth_graph
 
@@ -135,6 +136,7 @@ class Task:
         inputs = " and ".join("x".join(map(str, each.shape[1:])) for each in _parts(self.x))
         return f"Task({self.name}: {len(self.y)} rows, {inputs} inputs, {self.y.shape[1]} outputs, {self.loss})"
 
+    @set_aside()
     def model(self, width: int | Sequence[int] | None = None, hidden_layers: int | None = None, **options: Any) -> nn.Module:
         """An untrained network for this task: a multilayer perceptron, or what the ``network`` of the task builds.
 
@@ -241,6 +243,7 @@ class Task:
         return truth_graph(self.gates, hidden_layers)
 
 
+@set_aside()
 def from_gates(
     gates: GateGraph | Mapping[str, str],
     *,

@@ -120,8 +120,8 @@ class Weaver:
         for name, part in self.parameters.items():
             if part.ndim == 2:
                 large = LARGE_WRITING if name.split(".")[-2] in WRITING else LARGE
-                size = torch.where(self._spare(name), large, noise)
-                drawn = torch.randn(part.shape, generator=generator) * size
+                size = torch.where(self._spare(name), large, noise).to(part.dtype)
+                drawn = torch.randn(part.shape, generator=generator, dtype=part.dtype) * size
                 with torch.no_grad():
                     part.copy_(torch.where(self.used[name], part, drawn))
 

@@ -12,6 +12,7 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 from torch.fx import Node
 
+from ...surroundings import set_aside
 from ..exporting import exported, operator_of
 from .carrying import constant_carries
 from .movement import MOVEMENT
@@ -24,6 +25,7 @@ from .unit_map import UnitMap
 __all__ = ["units"]
 
 
+@set_aside()
 def units(model: nn.Module, example: Any, *, drop_constant: bool = False) -> UnitMap:
     """The units of a module: which elements of its parameters each unit reads and writes, and what must be pruned together.
 

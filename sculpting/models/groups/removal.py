@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..copying import copy_of
+from ...surroundings import set_aside
+from ..copying import FAILURES, copy_of
 from ..exporting import answer_of, same_answer
 from .unit_map import NONE, UnitMap
 
@@ -52,6 +53,7 @@ def masked_module(module: nn.Module, units: UnitMap, alive: Tensor) -> nn.Module
     return copied
 
 
+@set_aside()
 def removed_units(module: nn.Module, units: UnitMap, alive: Tensor, example: Any) -> Removal:
     """A module of the same class without the units that are not in ``alive``, bool ``(U,)``.
 
@@ -78,7 +80,7 @@ def removed_units(module: nn.Module, units: UnitMap, alive: Tensor, example: Any
         smaller = _cut(masked, units, ~gone)
         try:
             answer = answer_of(smaller, example)
-        except Exception:  # the user's forward may fail in any way at another width
+        except FAILURES:  # the user's forward may fail in any way at another width
             return None
         return smaller if same_answer(answer, wanted) else None
 
