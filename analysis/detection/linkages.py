@@ -28,7 +28,7 @@ def published_merges(distances: Distances, linkage: str) -> Merges:
     return scipy_linkage(squareform(distances, checks=False), method=linkage)
 
 
-def symmetric_merges(distances: Distances, linkage: str) -> Merges:
+def symmetric_merges(distances: Distances, linkage: str, sizes: NDArray[np.float64] | None = None) -> Merges:
     """Merges of n > 1 units that do not depend on the order of the units: equally close clusters merge at once.
 
     Parameters
@@ -37,6 +37,8 @@ def symmetric_merges(distances: Distances, linkage: str) -> Merges:
         Symmetric.
     linkage : str
         A key of ``LINKAGES``.
+    sizes : float array of shape (n,), optional
+        How many equal units each stands for; one when left out. Where it is given, ``distances`` are written over, which saves a copy.
 
     Returns
     -------
@@ -58,11 +60,11 @@ def symmetric_merges(distances: Distances, linkage: str) -> Merges:
     >>> published_merges(row, "average").tolist()
     [[0.0, 1.0, 1.0, 2.0], [2.0, 4.0, 1.5, 3.0], [3.0, 5.0, 9.0, 4.0]]
     """
-    apart = distances.copy()  # a cluster is stored at the place of one of its units; distances of the other places are infinite
+    apart = distances.copy() if sizes is None else distances  # a cluster is stored at the place of one of its units; distances of the other places are infinite
     np.fill_diagonal(apart, np.inf)
     nearest = apart.min(axis=1)
     units = len(apart)
-    names, sizes = np.arange(units), np.ones(units)
+    names, sizes = np.arange(units), np.ones(units) if sizes is None else sizes.astype(float)
     merges: list[tuple[float, ...]] = []
     while len(merges) < units - 1:
         height = nearest.min()
@@ -105,6 +107,8 @@ TIES: dict[str, Callable[[Distances, str], Merges]] = {"published": published_me
 def _tied(apart: Distances, nearest: NDArray[np.float64], height: float) -> Iterator[NDArray[np.intp]]:
     """The places of each group of clusters that are connected by pairs at the smallest distance."""
     places = np.flatnonzero(nearest <= height + TOLERANCE)
+    if len(places) == 2:  # the closest pair, which is nearly always alone
+        return iter((places,))
     count, group = connected_components(apart[np.ix_(places, places)] <= height + TOLERANCE, directed=False)
     return (places[group == i] for i in range(count))
 

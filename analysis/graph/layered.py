@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from .arrays import checked_array, checked_matrix, kept
@@ -17,6 +19,7 @@ from .chains import STORED, check_chain, stored
 from .conversion import adjacency_graph, adjacency_weights, networkx_fields, networkx_graph
 from .frames import adjacency_names, columns_of, end_names
 from .functions import ACTIVATIONS, LOSSES
+from .limits import check_dense, check_units
 
 if TYPE_CHECKING:
     import igraph
@@ -76,11 +79,13 @@ class LayeredGraph:
                 f"LayeredGraph must be made with orientation={STORED!r} (row = source); got {self.orientation!r}. Use "
                 f"LayeredGraph.from_weights(weights) for matrices (n_out, n_in), with orientation={STORED!r} for (n_in, n_out)"
             )
-        weights = tuple(kept(checked_matrix(w, f"weights[{i}]")) for i, w in enumerate(self.weights))
-        if not weights:
+        matrices = [checked_matrix(w, f"weights[{i}]") for i, w in enumerate(_several(self.weights, "weights"))]
+        if not matrices:
             raise ValueError("weights must hold at least one matrix; got none")
+        check_units([matrices[0].shape[0], *(w.shape[1] for w in matrices)], "the network")
+        weights = tuple(map(kept, matrices))
         check_chain(weights, STORED)
-        biases = tuple(kept(checked_array(b, f"biases[{i}]")) for i, b in enumerate(self.biases)) or tuple(
+        biases = tuple(kept(checked_array(b, f"biases[{i}]")) for i, b in enumerate(_several(self.biases, "biases"))) or tuple(
             kept(np.zeros(w.shape[1])) for w in weights
         )
         shapes, expected = [b.shape for b in biases], [(w.shape[1],) for w in weights]
@@ -89,9 +94,9 @@ class LayeredGraph:
         bad = sum(int((~np.isfinite(b)).sum()) for b in biases)
         if bad:
             raise ValueError(f"biases must be finite; got {bad} NaN or infinite values")
-        if self.loss not in LOSSES:
+        if not isinstance(self.loss, str) or self.loss not in LOSSES:
             raise ValueError(f"loss must be one of {list(LOSSES)}; got {self.loss!r}")
-        activations = tuple(self.activations) or ("relu",) * (len(weights) - 1) + ("identity",)
+        activations = tuple(map(str, _several(self.activations, "activations"))) or ("relu",) * (len(weights) - 1) + ("identity",)
         unknown = sorted(set(activations) - set(ACTIVATIONS))
         if len(activations) != len(weights) or unknown:
             raise ValueError(
@@ -133,6 +138,7 @@ class LayeredGraph:
         """
         if isinstance(matrices, (str, bytes)) or not isinstance(matrices, Sequence):
             raise TypeError(f"weights must be a sequence of matrices (n_out, n_in), first layer first; got {type(matrices).__name__}")
+        check_dense(sum(prod(m.shape) for m in matrices if sp.issparse(m)), "weights together, given as sparse matrices,")
         arrays = [checked_matrix(m, f"weights[{i}]") for i, m in enumerate(matrices)]
         weights = stored(arrays, orientation)
         return cls(weights, orientation=STORED, **{**end_names(matrices, orientation), **fields})
@@ -337,8 +343,15 @@ class LayeredGraph:
         return self.output_names[index] if layer == len(self.weights) else f"h{layer}.{index}"
 
 
+def _several(values: Any, name: str) -> Any:
+    """Refuse what cannot hold an entry for each layer, such as a number or a text."""
+    if isinstance(values, (str, bytes)) or not (isinstance(values, Iterable) or hasattr(values, "__getitem__")):
+        raise TypeError(f"{name} must be a sequence, with an entry for each weight layer; got {type(values).__name__}")
+    return values
+
+
 def _names(names: Sequence[str], count: int, prefix: str) -> tuple[str, ...]:
-    kept = tuple(str(n) for n in names) or tuple(f"{prefix}{i}" for i in range(count))
+    kept = tuple(str(n) for n in _several(names, "names of inputs and outputs")) or tuple(f"{prefix}{i}" for i in range(count))
     if len(kept) != count or len(set(kept)) != count:
         kind = "input" if prefix == "x" else "output"
         raise ValueError(f"{kind}_names must be {count} different names; got {len(kept)}, {len(set(kept))} of them different")

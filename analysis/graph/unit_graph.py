@@ -16,6 +16,7 @@ from ..files import write_file
 from .arrays import checked_array
 from .blocks import CARRY, INPUT, OUTPUT, Block, Layer, stored_matrix
 from .frames import adjacency_names
+from .limits import MOST_UNITS, check_units
 from .unit_conversion import adjacency_fields, networkx_layers, units_to_networkx
 from .wiring import Wiring
 
@@ -63,7 +64,10 @@ class UnitGraph:
     blocks: tuple[Block, ...]
 
     def __post_init__(self) -> None:
+        if not all(isinstance(part, Sequence) and not isinstance(part, (str, bytes)) for part in (self.layers, self.blocks)):
+            raise TypeError(f"layers and blocks must be sequences; got {type(self.layers).__name__} and {type(self.blocks).__name__}")
         layers = tuple(_checked_layer(layer, i) for i, layer in enumerate(self.layers))
+        check_units([layer.size for layer in layers])
         for what in (INPUT, OUTPUT):
             if not any(layer.kind == what for layer in layers):
                 raise ValueError(f"layers must hold one of kind {what!r} at least; got kinds {[layer.kind for layer in layers]}")
@@ -231,6 +235,10 @@ def _checked_layer(layer: Any, place: int) -> Layer:
         raise ValueError(f"layers[{place}] must have a name and a kind that are words; got {layer.name!r} and {layer.kind!r}")
     if isinstance(layer.size, bool) or not isinstance(layer.size, (int, np.integer)) or layer.size < 1:
         raise ValueError(f"layers[{place}] must have at least one unit; got size {layer.size!r}. Leave out a layer without units")
+    if layer.size > MOST_UNITS:
+        check_units([int(layer.size)], f"layers[{place}]")
+    if isinstance(layer.units, (str, bytes)) or not isinstance(layer.units, Sequence):
+        raise TypeError(f"layers[{place}] must have a sequence of names of units, or none; got {type(layer.units).__name__}")
     units = tuple(map(str, layer.units))
     if units and len(units) != layer.size:
         raise ValueError(f"layers[{place}] must have {layer.size} names of units, or none; got {len(units)}")
