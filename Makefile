@@ -4,11 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
-# Units of modules are found, and text is read, without arithmetic, so that their tests would say the same.
-SAME = tests/test_units.py tests/test_removal.py tests/test_language_groups.py tests/test_language_removal.py tests/test_language_data.py
+# Units of modules are found, text is read and estimators are called without arithmetic of their own: these tests would say the same.
+SAME = tests/test_units.py tests/test_removal.py tests/test_language_groups.py tests/test_language_removal.py tests/test_language_data.py \
+       tests/test_estimators.py
 ENGINE = sculpting $(filter-out $(SAME), $(shell grep -lE '^ *(from|import) sculpting' tests/test_*.py))
 
-.PHONY: demo test test-slow test-portable check wheel bench docs clean
+N ?= 20000
+SEED ?= 1000000
+
+.PHONY: demo test test-slow test-portable fuzz check wheel bench docs clean
 
 demo: $(VENV)/.core
 	$(BIN)/sculpting demo
@@ -18,6 +22,10 @@ test: $(VENV)/.test
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
+
+# Mutated inputs for every reader, with limits of time and memory for each: N of them in all.
+fuzz: $(VENV)/.test
+	cd tests && ../$(BIN)/python -m fuzz.table --inputs $(N) --seed $(SEED) --out ../docs/notes/fuzz.md
 
 # Every file that imports sculpting, as on processors without AVX-512 and without AVX2, and with another BLAS.
 test-portable: $(VENV)/.test

@@ -2,6 +2,7 @@
 
 from .consensus import consensus as consensus
 from .detection import BASELINES as BASELINES
+from .detection import ModuleDetector as ModuleDetector
 from .detection import detect_baseline as detect_baseline
 from .detection import detect_modules as detect_modules
 from .drawing import draw as draw

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import tasks as tasks
+    from .estimators import SculptedClassifier as SculptedClassifier
+    from .estimators import SculptedRegressor as SculptedRegressor
     from .executors import cluster as cluster
     from .executors import workers as workers
     from .frontier import Frontier as Frontier
@@ -27,6 +29,8 @@ else:  # loaded when they are first asked for: torch takes seconds, which `sculp
     import importlib
 
     _MODULES = {
+        "SculptedClassifier": ".estimators",
+        "SculptedRegressor": ".estimators",
         "cluster": ".executors",
         "workers": ".executors",
         "Frontier": ".frontier",

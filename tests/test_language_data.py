@@ -133,6 +133,15 @@ def test_what_holds_no_documents_is_refused(source: Any, limit: int | None, mess
         read_documents(source, limit=limit)
 
 
+def test_a_folder_with_the_name_of_a_domain_is_not_hidden_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "english").mkdir()
+    (tmp_path / "english" / "own.txt").write_text("text of one's own")
+    monkeypatch.chdir(tmp_path)
+    with pytest.warns(UserWarning, match="'english' is the domain of that name. For what is there under this name give './english'"):
+        read_documents("english", limit=1)
+    assert names(read_documents("./english")) == ["own.txt"]
+
+
 def test_the_python_domain_holds_no_tests_no_packages_and_none_of_the_english_text() -> None:
     from pydoc_data.topics import topics
 

@@ -114,6 +114,8 @@ def test_fresh_models_learn_from_the_outputs_or_from_text(method: str) -> None:
     assert result.frontier == ()
     assert result.model.config.n_inner == 10
     assert result.phases[1].curve[-1].losses["keep"] < result.phases[1].curve[0].losses["keep"]
+    [note] = narrow(model, method=method, tokens=32, scope="layer", scored_tokens=64).notes
+    assert note.startswith("scope and scored_tokens had no effect: nothing of a fresh model is scored")
 
 
 def test_residual_dimensions_and_heads_are_pruned_together_with_neurons() -> None:

@@ -80,7 +80,7 @@ def test_the_model_of_the_base_is_that_of_the_other_cells() -> None:
 
 
 def test_the_control_of_the_group_lasso_has_no_zeros() -> None:
-    plain, strong = rows_of(part="lasso", strength=0.0), rows_of(part="lasso", strength=1e4)
+    plain, strong = rows_of(part="lasso", strength=0.0, seed=0), rows_of(part="lasso", strength=1e4, seed=0)
     assert plain[0]["zeros"] == 0
     assert strong[0]["zeros"] == 1
     assert len(plain) == 2 * len(SMALL["sparsities"])
@@ -115,7 +115,7 @@ def test_composition_is_the_norm_of_what_is_read_times_what_is_written() -> None
 
 
 def test_the_report_has_a_section_and_a_figure_for_what_was_run() -> None:
-    rows = [*base().rows, *rows_of(part="target", method="attribution", size=1, seed=0), *rows_of(part="lasso", strength=0.0)]
+    rows = [*base().rows, *rows_of(part="target", method="attribution", size=1, seed=0), *rows_of(part="lasso", strength=0.0, seed=0)]
     rows = [{**each, "seconds": 1.0} for each in rows]
     files = language_report(rows, lambda name: None, title=TITLES["small"])
     text = files["summary.md"].decode()

@@ -78,6 +78,9 @@ class NarrowingRun:
         student = fresh_student(self.model, self.groups, neurons=known.sparsity, residual=known.residual, seed=known.seed)
         teacher = self.model if known.method == "distill" else None
         phase = "distilled" if teacher is not None else "scratch"
+        usual = LanguageSettings()
+        if ignored := [name for name in ("scope", "scored_tokens") if getattr(known, name) != getattr(usual, name)]:
+            self.notes.append(f"{' and '.join(ignored)} had no effect: nothing of a fresh model is scored, and its layers have one width")
         self._train(phase, student, known.training, teacher=teacher)
         return student
 

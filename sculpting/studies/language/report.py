@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from statistics import mean
-from typing import TYPE_CHECKING, Any
 
 from ...store import Row
 from ...study import Read
+from ..common.agreement import mean_and_range
 from ..common.reporting import hours, pictures
 from ..common.success_rates import table
+from .drawing import FIGURES
 from .published import AGREEMENT, KNEES, RANDOM, SPARSITY, TOKENS
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from .selecting import METHODS, Rows, rows_of, runs_of, strengths_of, values_of
 
 __all__ = ["language_report"]
 
-COLOURS = {
-    "first_order": "#0072B2", "absolute_gradient": "#009E73", "activation_gradient": "#56B4E9", "norm": "#E69F00",
-    "attribution": "#0072B2", "random": "#D55E00", "distill": "#CC79A7", "scratch": "0.35",
-}  # fmt: skip
 NOTE = (
     "Losses are in nats a token on held-out text; parameters count zeros that fill up layers of unequal width. Published figures are of "
     "Llama-3.2-1B, another scale, and of losses in training."
 )
+NEVER = 10**12  # tokens, of a loss that is not reached
 MARGINS = (0.1, 0.2, 0.4)  # nats above the model: the targets
-
-Rows = Sequence[Row]
 
 
 def language_report(rows: Rows, read: Read, *, title: str) -> dict[str, bytes]:
@@ -39,37 +33,29 @@ def language_report(rows: Rows, read: Read, *, title: str) -> dict[str, bytes]:
     return files | pictures(**drawn)
 
 
-def _of(rows: Rows, part: str, **facts: Any) -> list[Row]:
-    return [row for row in rows if row["part"] == part and all(row[name] == fact for name, fact in facts.items())]
-
-
-def _names(rows: Rows, column: str = "method") -> list[Any]:
-    return list(dict.fromkeys(row[column] for row in rows))
-
-
-def _strengths(rows: Rows) -> list[str]:
-    return sorted(_names(rows), key=lambda name: float(name.removeprefix("strength ")))
-
-
 def _pair(row: Row) -> str:
     return f"{row['keep']:.2f} / {row['forget']:.2f}"
 
 
+def _mean_pair(rows: Rows) -> str:
+    return " / ".join(f"{mean(row[name] for row in rows):.2f}" for name in ("keep", "forget"))
+
+
 def _sparsity(rows: Rows) -> str:
-    own = _of(rows, "sparsity")
+    own = rows_of(rows, "sparsity")
     if not own:
         return ""
-    header = ("sparsity", *_names(own), "published, attribution")
+    header = ("sparsity", *values_of(own), "published, attribution")
     lines = []
-    for sparsity in _names(own, "sparsity"):
-        cells = [_pair(_of(own, "sparsity", method=method, sparsity=sparsity)[0]) for method in _names(own)]
+    for sparsity in values_of(own, "sparsity"):
+        cells = [_pair(rows_of(own, "sparsity", method=method, sparsity=sparsity)[0]) for method in values_of(own)]
         published = SPARSITY.get(sparsity)
         lines.append([f"{sparsity:g}", *cells, "" if published is None else f"{published:g}"])
     return "## Loss against sparsity of neurons, without training\n\nPython / English, ranked on Python.\n\n" + table(header, lines)
 
 
 def _recovery(rows: Rows) -> str:
-    own = [row for row in _of(rows, "recovery") if not row["phase"].endswith("validation")]
+    own = [row for row in rows_of(rows, "recovery") if not row["phase"].endswith("validation")]
     if not own:
         return ""
     header = ("sparsity", "method", "phase", "parameters", "tokens", "Python / English")
@@ -85,7 +71,7 @@ def _recovery(rows: Rows) -> str:
 
 
 def _agreement(rows: Rows) -> str:
-    own = _of(rows, "agreement")
+    own = rows_of(rows, "agreement")
     if not own:
         return ""
     header = ("score", "groups", "Pearson", "of logarithms", "Spearman", "published: Pearson, of logarithms")
@@ -98,7 +84,7 @@ def _agreement(rows: Rows) -> str:
 
 
 def _overlap(rows: Rows) -> str:
-    own = _of(rows, "overlap")
+    own = rows_of(rows, "overlap")
     lines = [[row["method"], f"{row['spearman']:.2f}", f"{row['top_fifth']:.2f}", "0.20"] for row in own]
     text = "## Whether Python and English need the same neurons\n\n"
     return text + table(("score", "Spearman", "shared of the top fifths", "by chance"), lines) if own else ""
@@ -109,7 +95,7 @@ def _number(value: float | None) -> str:
 
 
 def _base(rows: Rows) -> str:
-    own = _of(rows, "base", phase="model")
+    own = rows_of(rows, "base", phase="model")
     if not own:
         return ""
     [row] = own
@@ -118,56 +104,56 @@ def _base(rows: Rows) -> str:
 
 def _target(rows: Rows) -> str:
     """Tokens until a validation loss, by method and size."""
-    own, base = _of(rows, "target"), _of(rows, "base")
+    own, base = rows_of(rows, "target"), rows_of(rows, "base")
     if not own or not base:
         return ""
-    whole = _of(base, "base", phase="validation")[-1]["keep"]
+    whole = rows_of(base, "base", phase="validation")[-1]["keep"]
     lines = []
-    for sparsity in sorted(_names(own, "sparsity")):
-        for method in (name for name in COLOURS if _of(own, "target", method=name, sparsity=sparsity)):
-            runs = _runs(own, method, sparsity)
-            parameters = _of(own, "target", method=method, sparsity=sparsity)[-1]["parameters"]
+    for sparsity in sorted(values_of(own, "sparsity")):
+        for method in (name for name in METHODS if rows_of(own, "target", method=name, sparsity=sparsity)):
+            runs = runs_of(own, method, sparsity)
+            parameters = rows_of(own, "target", method=method, sparsity=sparsity)[-1]["parameters"]
             cells = [_reached(runs, whole + margin) for margin in MARGINS]
-            ends = [run[-1][1] for run in runs]
-            lines.append([f"{parameters:,}", method, str(len(runs)), *cells, f"{mean(ends):.2f}", TOKENS.get(method, "")])
+            ends = mean_and_range([run[-1][1] for run in runs])
+            lines.append([f"{parameters:,}", method, str(len(runs)), *cells, ends, TOKENS.get(method, "")])
     header = ("parameters", "method", "seeds", *(f"+{margin:g} nats" for margin in MARGINS), "loss at the end", "published, to 1.7 nats")
     text = (
-        f"Training tokens, those that were scored included, until the validation loss on Python is at most that of the whole model, "
-        f"{whole:.2f}, plus a margin; the median over seeds. *Above*: not within that budget, which is a third for pruned models. What the "
-        "whole model was trained on is not counted. Published: at about 300 of 1,236 million parameters."
+        "Training tokens, those that were scored included, until the validation loss on Python is at most that of the whole model, "
+        f"{whole:.2f}, plus a margin: the median over seeds, and the range. *Above*: not within that budget, which is a third for pruned "
+        "models. What the whole model was trained on is not counted. Published: at about 300 of 1,236 million parameters."
     )
     return f"## Tokens to one loss\n\n{text}\n\n" + table(header, lines)
 
 
-def _runs(rows: Rows, method: str, sparsity: float) -> list[list[tuple[int, float]]]:
-    """The validation losses of each seed."""
-    own = [row for row in rows if row["method"] == method and row["sparsity"] == sparsity and row["phase"].endswith("validation")]
-    return [[(row["tokens"], row["keep"]) for row in own if row["seed"] == seed] for seed in _names(own, "seed")]
-
-
 def _reached(runs: Sequence[Sequence[tuple[int, float]]], target: float) -> str:
-    first = sorted(next((tokens for tokens, loss in run if loss <= target), 10**12) for run in runs)
-    middle = first[len(first) // 2]
-    return f"above {min(run[-1][0] for run in runs):,}" if middle == 10**12 else f"{middle:,}"
+    """The tokens of the median seed until a loss, and those of the first and the last seed."""
+    first = sorted(next((tokens for tokens, loss in run if loss <= target), NEVER) for run in runs)
+    above = f"above {min(run[-1][0] for run in runs):,}"
+    middle, low, high = (above if value == NEVER else f"{value:,}" for value in (first[len(first) // 2], first[0], first[-1]))
+    return middle if low == high else f"{middle} ({low} to {high})"
 
 
 def _lasso(rows: Rows) -> str:
-    own = _of(rows, "lasso")
+    own = rows_of(rows, "lasso")
     if not own:
         return ""
     shown = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
     lines = []
-    for method in _strengths(own):
-        for score in _names(own, "phase"):
-            curve = {row["sparsity"]: row for row in _of(own, "lasso", method=method, phase=score)}
-            lines.append([method, score, f"{curve[0.0]['zeros']:.2f}", *(_pair(curve[each]) for each in shown)])
+    for method in strengths_of(own):
+        for score in values_of(own, "phase"):
+            runs = rows_of(own, "lasso", method=method, phase=score)
+            zeros = mean_and_range([row["zeros"] for row in runs if row["sparsity"] == 0.0])
+            lines.append([method, score, zeros, *(_mean_pair([row for row in runs if row["sparsity"] == each]) for each in shown)])
     header = ("group lasso", "score", "zeros", *(f"{each:g}" for each in shown))
-    text = f"Python / English against sparsity, after the same training on Python; strength 0 is the control. Published knees: {KNEES}."
+    text = (
+        "Python / English against sparsity, after the same training on Python, means over "
+        f"{len(values_of(own, 'seed'))} seeds; strength 0 is the control. Published knees: {KNEES}."
+    )
     return f"## Group lasso\n\n{text}\n\n" + table(header, lines)
 
 
 def _forgetting(rows: Rows) -> str:
-    own = [row for row in _of(rows, "forgetting") if not row["phase"].endswith("validation")]
+    own = [row for row in rows_of(rows, "forgetting") if not row["phase"].endswith("validation")]
     if not own:
         return ""
     lines = [[r["method"], r["phase"], f"{r['parameters']:,}", f"{r['tokens']:,}", _pair(r)] for r in own]
@@ -178,7 +164,7 @@ def _forgetting(rows: Rows) -> str:
 
 
 def _modules(rows: Rows) -> str:
-    own = _of(rows, "modules")
+    own = rows_of(rows, "modules")
     if not own:
         return ""
     models = [row for row in own if row["phase"] == "model"]
@@ -214,72 +200,3 @@ def _modules(rows: Rows) -> str:
 SECTIONS: tuple[Callable[[Rows], str], ...] = (
     _base, _sparsity, _recovery, _agreement, _overlap, _target, _lasso, _forgetting, _modules,
 )  # fmt: skip
-
-
-def _axes(x: str, y: str, width: float = 5.2) -> Axes:
-    from matplotlib.figure import Figure
-
-    axes = Figure(figsize=(width, 3.6), layout="constrained").subplots()
-    axes.set(xlabel=x, ylabel=y)
-    axes.spines[["top", "right"]].set_visible(False)
-    return axes
-
-
-def _draw_sparsity(rows: Rows) -> Axes:
-    own, axes = _of(rows, "sparsity"), _axes("sparsity of neurons", "loss (nats a token)")
-    for method in _names(own):
-        points = _of(own, "sparsity", method=method)
-        x = [row["sparsity"] for row in points]
-        axes.plot(x, [row["keep"] for row in points], color=COLOURS[method], marker="o", markersize=4, label=method.replace("_", " "))
-        axes.plot(x, [row["forget"] for row in points], color=COLOURS[method], linestyle=":")
-    axes.plot([], [], color="0.4", linestyle=":", label="on English")
-    axes.legend(frameon=False, fontsize=8, title="ranked on Python", title_fontsize=8)
-    return axes
-
-
-def _draw_recovery(rows: Rows) -> Axes:
-    own, axes = (
-        _of(rows, "recovery", phase="recovered, validation"),
-        _axes("training tokens after pruning", "loss on Python (nats a token)"),
-    )
-    for method, style in (("attribution", "-"), ("random", "-")):
-        for sparsity, dash in ((0.5, style), (0.8, "--")):
-            points = _of(own, "recovery", method=method, sparsity=sparsity)
-            if points:
-                values = [row["keep"] for row in points]
-                label = f"{method}, {sparsity:.0%} removed"
-                axes.plot(
-                    [row["tokens"] for row in points], values, color=COLOURS[method], linestyle=dash, marker="o", markersize=4, label=label
-                )
-    axes.legend(frameon=False, fontsize=8)
-    return axes
-
-
-def _draw_target(rows: Rows) -> Axes:
-    own, axes = _of(rows, "target"), _axes("training tokens", "loss on Python (nats a token)", width=7.2)
-    for method in (name for name in COLOURS if _of(own, "target", method=name)):
-        for sparsity, dash in zip(sorted(_names(own, "sparsity")), ("-", "--", ":"), strict=False):
-            for number, run in enumerate(_runs(own, method, sparsity)):
-                points = [point for point in run if point[0] > 0]
-                label = f"{method}, {sparsity:.0%}" if number == 0 else None
-                axes.plot(*zip(*points, strict=True), color=COLOURS[method], linestyle=dash, linewidth=1.2, label=label)
-    base = _of(rows, "base")
-    if base:
-        axes.axhline(_of(base, "base", phase="validation")[-1]["keep"], color="0.7", linewidth=0.8, label="whole model")
-    axes.set_xscale("log")
-    axes.legend(frameon=False, fontsize=8, title="neurons removed", title_fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    return axes
-
-
-def _draw_lasso(rows: Rows) -> Axes:
-    own, axes = _of(rows, "lasso", phase="norm"), _axes("sparsity of neurons", "loss on Python (nats a token)")
-    for method, colour in zip(_strengths(own), ("0.35", "#56B4E9", "#0072B2", "#CC79A7"), strict=False):
-        points = _of(own, "lasso", method=method)
-        axes.plot([r["sparsity"] for r in points], [r["keep"] for r in points], color=colour, marker="o", markersize=4, label=method)
-    axes.legend(frameon=False, fontsize=8, title="group lasso", title_fontsize=8)
-    return axes
-
-
-FIGURES: dict[str, Callable[[Rows], Axes]] = {
-    "sparsity": _draw_sparsity, "recovery": _draw_recovery, "target": _draw_target, "lasso": _draw_lasso,
-}  # fmt: skip

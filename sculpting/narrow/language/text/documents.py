@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from numbers import Integral
@@ -29,8 +30,9 @@ def read_documents(source: Any, *, limit: int | None = None, key: str = "text") 
     ----------
     source : str, Path or sequence of str or Document
         ``"python"``: the standard library of the running interpreter. ``"english"``: the topics of Python's ``help()`` and licences.
-        Neither needs a download, and they share no text. A folder: each file that decodes as UTF-8, those in folders below included;
-        hidden, empty and other files are left out. A ``.jsonl`` file: each line an object. Any other file: one document.
+        Neither needs a download, and they share no text; a folder of such a name is ``"./python"``. A folder: each file that decodes as
+        UTF-8, those in folders below included; hidden, empty and other files are left out. A ``.jsonl`` file: each line an object. Any
+        other file: one document.
         ``"hf:NAME"`` or ``"hf:NAME:CONFIGURATION"``: the training split of a dataset on the Hugging Face hub, read as a stream.
     limit : int, optional
         The largest number of documents, the first ones. A dataset on the hub must have it.
@@ -61,6 +63,8 @@ def read_documents(source: Any, *, limit: int | None = None, key: str = "text") 
 
 def _documents(source: Any, limit: int | None, key: str) -> Iterator[Document]:
     if isinstance(source, str) and source in DOMAINS:
+        if os.path.exists(source):
+            warnings.warn(f"{source!r} is the domain of that name. For what is there under this name give './{source}'", stacklevel=3)
         return DOMAINS[source]()
     if isinstance(source, str) and source.startswith(HUB):
         if limit is None:
