@@ -6,8 +6,9 @@ import re
 
 __all__ = ["checked_title", "clean"]
 
-# Control characters except tab and line feed, halves of surrogate pairs, and the noncharacters that XML forbids.
-FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# Control characters except tab and line feed, marks that turn the direction of what follows, halves of surrogate pairs, and the
+# noncharacters that XML forbids.
+FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 def clean(text: str) -> str:

@@ -118,6 +118,6 @@ def check_compared(units: int, max_units: int) -> None:
     """
     if units > max_units:
         raise ValueError(
-            f"a layer must have at most max_units={max_units:,} alive units to compare, those that reach the same counted once; got {units:,}, "
-            f"whose distances take {BYTES * units**2 / 1e9:,.1f} GB. Give max_units={units} where there is so much memory, or a smaller layer"
+            f"a layer must have at most max_units={max_units:,} alive units to compare, those that reach the same counted once; got "
+            f"{units:,}, whose distances take {BYTES * units**2 / 1e9:,.1f} GB. Give max_units={units} where there is so much memory"
         )

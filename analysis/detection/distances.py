@@ -22,7 +22,7 @@ TOLERANCE = 1e-9
 
 Rows: TypeAlias = NDArray[np.bool_] | NDArray[np.float64] | sp.csr_array
 
-CHUNK = 256  # rows or columns of sparse features that are multiplied at once
+ROWS, CHUNK = 1024, 256  # rows and columns of sparse features that are multiplied at once
 SPARSE_PAYS = 32  # a multiplication of dense matrices takes a 32nd of the time of one with sparse ones
 
 
@@ -153,9 +153,10 @@ def _sparse_overlaps(rows: sp.csr_array) -> NDArray[np.float32]:
     read = np.bincount(rows.indices, minlength=features).astype(float)
     found = np.zeros((units, units), dtype=np.float32)
     if SPARSE_PAYS * float(read @ read) < float(units) ** 2 * features:
-        turned = sp.csr_array(counts.T)
-        for start in range(0, units, CHUNK):
-            found[start : start + CHUNK] = (counts[start : start + CHUNK] @ turned).toarray()
+        for start in range(0, units, ROWS):
+            part = (counts[start : start + ROWS] @ sp.csr_array(counts[start:].T)).toarray()
+            found[start : start + ROWS, start:] = part
+            found[start:, start : start + ROWS] = part.T
         return found
     columns = counts.tocsc()[:, np.flatnonzero(read)]
     for start in range(0, columns.shape[1], CHUNK):

@@ -131,7 +131,9 @@ def detect_modules(
     >>> len(detect_modules([network, network], features="weighted", ties="symmetric"))
     2
     """
-    settings = _Settings(method, features, direction, linkage, distance, criterion, ties, merge_threshold, modularity_threshold, reach, max_units)
+    settings = _Settings(
+        method, features, direction, linkage, distance, criterion, ties, merge_threshold, modularity_threshold, reach, max_units
+    )
     networks = several_networks(network)
     if networks is None:
         return _hierarchy(network, settings, {})
@@ -157,12 +159,13 @@ class _Settings:
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices and (getattr(self, name) is not None or name not in ("ties", "direction")):
-                raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {getattr(self, name)!r}")
-        for name in ("merge_threshold", "modularity_threshold"):
             value = getattr(self, name)
-            if not isinstance(value, Real) or not 0 <= float(value) <= 1:
-                raise ValueError(f"{name} must be a fraction in [0, 1]; got {value!r}. Give a percentage divided by 100")
+            if not (isinstance(value, str) and value in choices) and (value is not None or name not in ("ties", "direction")):
+                raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+        for name in ("merge_threshold", "modularity_threshold"):
+            share = getattr(self, name)
+            if not isinstance(share, Real) or not 0 <= share <= 1:
+                raise ValueError(f"{name} must be a fraction in [0, 1]; got {share!r}. Give a percentage divided by 100")
         if isinstance(self.max_units, bool) or not isinstance(self.max_units, Integral) or self.max_units < 1:
             raise ValueError(f"max_units must be a positive integer, the units of one layer to compare; got {self.max_units!r}")
 

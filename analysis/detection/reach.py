@@ -45,7 +45,7 @@ def check_size(wiring: Wiring, within: Sequence[Sequence[int]], sparse: bool) ->
     needed = SPARSE_COST * _most_reached(wiring, within) if sparse else table * (1 if binary else 8)
     if needed > MOST_ENTRIES:
         raise ValueError(
-            f"the units that units reach must take at most {MOST_ENTRIES / 2**30:.0f} GiB; got an estimate of {needed / 2**30:,.1f} GiB for "
+            f"what units reach must take at most {MOST_ENTRIES / 2**30:.0f} GiB; got an estimate of {needed / 2**30:,.1f} GiB for "
             f'{sum(wiring.sizes):,} alive units in {len(wiring.sizes)} layers. Give a small reach, such as reach=2, features="binary", or '
             "a graph with fewer edges"
         )

@@ -143,7 +143,9 @@ def pairs_of_unions(rows: sp.csr_array, labels: NDArray[np.int64]) -> list[Pair]
     all_of_them = int((times > 0).sum())
     cluster = np.repeat(np.arange(each.shape[0]), np.diff(each.indptr))
     own = np.bincount(cluster[times[each.indices] == 1], minlength=each.shape[0]).tolist()
-    return [(float(size - alone), float(size), float(all_of_them - alone)) for size, alone in zip(sizes_of(each).tolist(), own, strict=True)]
+    return [
+        (float(size - alone), float(size), float(all_of_them - alone)) for size, alone in zip(sizes_of(each).tolist(), own, strict=True)
+    ]
 
 
 def _unions_of_others(sets: Rows) -> Rows:

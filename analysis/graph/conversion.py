@@ -57,8 +57,8 @@ def networkx_fields(graph: nx.DiGraph) -> dict[str, Any]:
         raise ValueError("the graph must have at least one edge, or nodes of two layers; got none")
     if max(layer_of.values()) >= len(graph):
         raise ValueError(
-            f"the graph must have nodes in every layer; got layer {_limited(max(layer_of.values()))} in a graph of {len(graph)} nodes. Number "
-            "the layers 0, 1, 2, ..."
+            f"the graph must have nodes in every layer; got layer {_limited(max(layer_of.values()))} in a graph of {len(graph)} nodes. "
+            "Number the layers 0, 1, 2, ..."
         )
     layers: list[list[Any]] = [[] for _ in range(max(layer_of.values()) + 1)]
     for node in graph:

@@ -43,7 +43,9 @@ def read_graph_file(path: str | Path) -> nx.Graph:
     try:
         return read(BytesIO(content))
     except ODD as error:  # those of networkx and of the parsers it calls
-        raise ValueError(f"{path} must be a graph in {suffix[1:]}; got {type(error).__name__}: {str(error)[:200]}. Write it again") from error
+        raise ValueError(
+            f"{path} must be a graph in {suffix[1:]}; got {type(error).__name__}: {str(error)[:200]}. Write it again"
+        ) from error
 
 
 def _check_xml(content: bytes, path: Path) -> None:
@@ -79,8 +81,6 @@ def _check_gml(content: bytes, path: Path) -> None:
         deepest = max(deepest, depth)
     if deepest > DEEPEST:
         raise ValueError(f"{path} must have at most {DEEPEST} lists within one another; got {deepest}. It is no graph")
-
-
 
 
 GRAPH_FILES: dict[str, tuple[Callable[[bytes, Path], None], Callable[[BytesIO], nx.Graph]]] = {

@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import isfinite
 from typing import Any
 
-__all__ = ["MOST_DENSE", "MOST_ENTRIES", "MOST_LAYERS", "MOST_UNITS", "check_dense", "check_units", "chain_entries", "finite"]
+__all__ = ["MOST_DENSE", "MOST_ENTRIES", "MOST_LAYERS", "MOST_UNITS", "chain_entries", "check_dense", "check_units", "finite"]
 
 MOST_UNITS = 2_000_000  # of a graph
 MOST_LAYERS = 2_000
@@ -28,7 +28,9 @@ def check_units(sizes: Sequence[int], what: str = "the graph") -> None:
     >>> check_units([2, 1])
     """
     if len(sizes) > MOST_LAYERS:
-        raise ValueError(f"{what} must have at most {MOST_LAYERS:,} layers; got {len(sizes):,}. Give every node its `layer`, or a part of it")
+        raise ValueError(
+            f"{what} must have at most {MOST_LAYERS:,} layers; got {len(sizes):,}. Give every node its `layer`, or a part of it"
+        )
     if sum(sizes) > MOST_UNITS:
         raise ValueError(f"{what} must have at most {MOST_UNITS:,} units; got {sum(sizes):,}. Give a part of it")
 
@@ -47,8 +49,8 @@ def check_dense(entries: int, what: str, most: int = MOST_ENTRIES) -> None:
     """
     if entries > most:
         raise ValueError(
-            f"{what} must have at most {most:,} numbers; got {entries:,}, which take {8 * entries / 1e9:,.1f} GB. For a large graph with few "
-            "edges give a UnitGraph, whose blocks are sparse, or a networkx.DiGraph to detect_modules"
+            f"{what} must have at most {most:,} numbers; got {entries:,}, which take {8 * entries / 1e9:,.1f} GB. For a large graph "
+            "with few edges give a UnitGraph, whose blocks are sparse, or a networkx.DiGraph to detect_modules"
         )
 
 
