@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from reprlib import Repr
+from typing import Any
 
-__all__ = ["checked_title", "clean"]
+__all__ = ["checked_title", "clean", "shown"]
+
+SHORT = Repr()  # takes arguments from Python 3.12 on
+SHORT.maxlevel, SHORT.maxtuple, SHORT.maxlist, SHORT.maxstring, SHORT.maxlong, SHORT.maxother = 4, 12, 12, 80, 60, 80
 
 # Control characters except tab and line feed, marks that turn the direction of what follows, halves of surrogate pairs, and the
 # noncharacters that XML forbids.
@@ -20,6 +25,20 @@ def clean(text: str) -> str:
     'a b \\nc'
     """
     return FORBIDDEN.sub(" ", text)
+
+
+def shown(value: Any) -> str:
+    """A value for the text of an error: as ``repr`` writes it, but short, whatever its length, depth and own text.
+
+    Examples
+    --------
+    >>> shown([2, "a"]), len(shown("a" * 10_000))
+    ("[2, 'a']", 80)
+    """
+    try:
+        return SHORT.repr(value)
+    except ValueError:  # an integer of more than 4300 digits
+        return f"a huge {type(value).__name__}"
 
 
 def checked_title(title: str | None) -> str | None:

@@ -19,7 +19,7 @@ from analysis.graph import read_graph_file
 NAMES = [
     "<script>alert(1)</script>",
     "]]>",
-    "\"quoted' & \\\"",
+    '"quoted\' & \\"',
     "nul\0here",
     "two\nlines\r\n",
     "\u202eright to left",

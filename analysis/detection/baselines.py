@@ -20,6 +20,7 @@ from sklearn.cluster import k_means
 
 from ..graph import as_graph, network_of
 from ..hierarchy import Hierarchy
+from ..texts import shown
 from .alive import alive_wiring
 
 __all__ = ["BASELINES", "detect_baseline"]
@@ -81,9 +82,9 @@ def detect_baseline(network: Any, method: str, *, seed: int = 0) -> Hierarchy:
     [2, 2, 2, 2]
     """
     if not isinstance(method, str) or method not in BASELINES:
-        raise ValueError(f"method must be one of {list(BASELINES)}; got {method!r}")
+        raise ValueError(f"method must be one of {list(BASELINES)}; got {shown(method)}")
     if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**32:
-        raise ValueError(f"seed must be an integer in [0, 2**32); got {seed!r}")
+        raise ValueError(f"seed must be an integer in [0, 2**32); got {shown(seed)}")
     network = network_of(network)
     graph = as_graph(network)
     alive = graph.alive()

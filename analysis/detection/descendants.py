@@ -80,7 +80,7 @@ class SharedDescendants:
                 blocks = tuple(Block(b.source, b.target, b.weights != 0, b.kind) for b in self._wiring.blocks)
                 self._features = reach_features(Wiring(self._wiring.sizes, blocks, self._wiring.outputs))
             layer, label = cluster
-            rows = self._features[layer][np.flatnonzero(self._clusters[layer] == label)]
+            rows: Any = self._features[layer][np.flatnonzero(self._clusters[layer] == label)]
             reached = np.unique(rows.indices) if sp.issparse(rows) else np.flatnonzero(rows.any(axis=0))
             later = self._wiring.later[layer]
             units = np.concatenate([np.zeros(0, dtype=np.int64), *(np.arange(self._starts[j], self._starts[j + 1]) for j in later)])

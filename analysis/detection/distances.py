@@ -115,7 +115,8 @@ def shapes(rows: Rows) -> Rows:
 
 def sizes_of(rows: Rows) -> NDArray[np.float64]:
     """The sum of each row, shape (n,)."""
-    return np.diff(rows.indptr).astype(float) if sp.issparse(rows) else rows.sum(axis=1, dtype=float)
+    found: NDArray[np.float64] = np.asarray(rows.sum(axis=1), dtype=float) if sp.issparse(rows) else rows.sum(axis=1, dtype=float)
+    return found
 
 
 def overlaps(rows: Rows) -> NDArray[np.floating]:

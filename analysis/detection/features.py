@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..graph import Block, Wiring
 from ..graph.arrays import near_one
+from ..texts import shown
 from .reach import check_size, is_sparse, sparse_reach
 
 __all__ = ["layers_within", "path_features", "reach_features", "reached_by_some"]
@@ -237,5 +238,5 @@ def _checked_reach(reach: int | None, layers: int) -> int:
     if reach is None:
         return layers
     if isinstance(reach, bool) or not isinstance(reach, Integral) or reach < 1:
-        raise ValueError(f"reach must be a positive integer, or None for all {layers} weight layers; got {reach!r}")
+        raise ValueError(f"reach must be a positive integer, or None for all {layers} weight layers; got {shown(reach)}")
     return min(int(reach), layers)

@@ -76,7 +76,7 @@ def distinct_rows(rows: sp.csr_array) -> tuple[NDArray[np.int64], NDArray[np.int
     rows.sort_indices()
     number: dict[bytes, int] = {}
     group = np.empty(rows.shape[0], dtype=np.int64)
-    first = []
+    first: list[int] = []
     for i, (start, end) in enumerate(zip(rows.indptr[:-1].tolist(), rows.indptr[1:].tolist(), strict=True)):
         group[i] = number.setdefault(rows.indices[start:end].tobytes(), len(number))
         if group[i] == len(first):

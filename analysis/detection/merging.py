@@ -99,7 +99,8 @@ class _Flows(NamedTuple):
 
     def where(self, kept: NDArray[np.bool_]) -> _Flows:
         """Some of the pairs."""
-        return _Flows(*(part[kept] for part in self))
+        module, cluster, counts, leaving, shares = self
+        return _Flows(module[kept], cluster[kept], counts[kept], leaving[kept], shares[kept])
 
 
 def _counted(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..graph import Wiring, as_graph, network_of, several_networks
 from ..hierarchy import Hierarchy
+from ..texts import shown
 from .alive import FEATURES, alive_wiring
 from .clustering import MOST_COMPARED, cluster_units
 from .criteria import CRITERIA
@@ -161,13 +162,13 @@ class _Settings:
         for name, choices in CHOICES.items():
             value = getattr(self, name)
             if not (isinstance(value, str) and value in choices) and (value is not None or name not in ("ties", "direction")):
-                raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+                raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {shown(value)}")
         for name in ("merge_threshold", "modularity_threshold"):
             share = getattr(self, name)
-            if not isinstance(share, Real) or not 0 <= share <= 1:
-                raise ValueError(f"{name} must be a fraction in [0, 1]; got {share!r}. Give a percentage divided by 100")
+            if not isinstance(share, Real) or not 0 <= cast(Any, share) <= 1:
+                raise ValueError(f"{name} must be a fraction in [0, 1]; got {shown(share)}. Give a percentage divided by 100")
         if isinstance(self.max_units, bool) or not isinstance(self.max_units, Integral) or self.max_units < 1:
-            raise ValueError(f"max_units must be a positive integer, the units of one layer to compare; got {self.max_units!r}")
+            raise ValueError(f"max_units must be a positive integer, the units of one layer to compare; got {shown(self.max_units)}")
 
 
 def _hierarchy(network: Any, settings: _Settings, known: dict[Any, Partitions], context: str = "") -> Hierarchy:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from numbers import Integral
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from ..texts import clean
+from ..texts import clean, shown
 from .arrays import checked_array
 from .functions import known_loss
 from .layering import is_numbered, layers_of, weight_of
@@ -57,7 +57,7 @@ def networkx_fields(graph: nx.DiGraph) -> dict[str, Any]:
         raise ValueError("the graph must have at least one edge, or nodes of two layers; got none")
     if max(layer_of.values()) >= len(graph):
         raise ValueError(
-            f"the graph must have nodes in every layer; got layer {_limited(max(layer_of.values()))} in a graph of {len(graph)} nodes. "
+            f"the graph must have nodes in every layer; got layer {shown(max(layer_of.values()))} in a graph of {len(graph)} nodes. "
             "Number the layers 0, 1, 2, ..."
         )
     layers: list[list[Any]] = [[] for _ in range(max(layer_of.values()) + 1)]
@@ -131,22 +131,14 @@ def checked_widths(widths: Sequence[int], shape: tuple[int, ...], least: int = 1
     """
     if isinstance(widths, (str, bytes)) or not isinstance(widths, Iterable):
         raise TypeError(f"widths must be positive integers, the number of units in each layer; got {type(widths).__name__}")
-    found = list(widths)
+    found = list(islice(widths, shape[0] + 1))  # more cannot fit
     if len(found) < least or not all(isinstance(width, Integral) and width > 0 for width in found):
         many = "two positive integers or more" if least == 2 else "positive integers"
-        raise ValueError(f"widths must be {many}, the number of units in each layer; got {_limited(found)}")
+        raise ValueError(f"widths must be {many}, the number of units in each layer; got {shown(found)}")
     total = sum(map(int, found))
     if shape != (total, total):
-        raise ValueError(f"adjacency must have shape {_limited((total, total))} for widths {_limited(found)}; got {shape}")
+        raise ValueError(f"adjacency must have shape {shown((total, total))} for widths {shown(found)}; got {shape}")
     return [int(width) for width in found]
-
-
-def _limited(value: Any) -> str:
-    try:
-        text = str(value)
-    except ValueError:  # an integer of more than 4300 digits
-        return "a huge number"
-    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def _check_layered(sources: ArrayLike, targets: ArrayLike, source_names: Sequence[Any], target_names: Sequence[Any]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from ..texts import shown
 from .arrays import checked_array, checked_matrix, kept
 from .blocks import INPUT, OUTPUT, Block, Layer, layer_names
 from .chains import STORED, check_chain, stored
@@ -74,9 +75,9 @@ class LayeredGraph:
     orientation: str | None = None
 
     def __post_init__(self) -> None:
-        if self.orientation != STORED:
+        if not isinstance(self.orientation, str) or self.orientation != STORED:
             raise TypeError(
-                f"LayeredGraph must be made with orientation={STORED!r} (row = source); got {self.orientation!r}. Use "
+                f"LayeredGraph must be made with orientation={STORED!r} (row = source); got {shown(self.orientation)}. Use "
                 f"LayeredGraph.from_weights(weights) for matrices (n_out, n_in), with orientation={STORED!r} for (n_in, n_out)"
             )
         matrices = [checked_matrix(w, f"weights[{i}]") for i, w in enumerate(_several(self.weights, "weights"))]
@@ -95,12 +96,12 @@ class LayeredGraph:
         if bad:
             raise ValueError(f"biases must be finite; got {bad} NaN or infinite values")
         if not isinstance(self.loss, str) or self.loss not in LOSSES:
-            raise ValueError(f"loss must be one of {list(LOSSES)}; got {self.loss!r}")
+            raise ValueError(f"loss must be one of {list(LOSSES)}; got {shown(self.loss)}")
         activations = tuple(map(str, _several(self.activations, "activations"))) or ("relu",) * (len(weights) - 1) + ("identity",)
         unknown = sorted(set(activations) - set(ACTIVATIONS))
         if len(activations) != len(weights) or unknown:
             raise ValueError(
-                f"activations must be {len(weights)} of {sorted(ACTIVATIONS)}, one for each weight layer; got {list(activations)}"
+                f"activations must be {len(weights)} of {sorted(ACTIVATIONS)}, one for each weight layer; got {shown(list(activations))}"
             )
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "biases", biases)
@@ -138,7 +139,7 @@ class LayeredGraph:
         """
         if isinstance(matrices, (str, bytes)) or not isinstance(matrices, Sequence):
             raise TypeError(f"weights must be a sequence of matrices (n_out, n_in), first layer first; got {type(matrices).__name__}")
-        check_dense(sum(prod(m.shape) for m in matrices if sp.issparse(m)), "weights together, given as sparse matrices,")
+        check_dense(sum(prod(getattr(m, "shape", ())) for m in matrices if sp.issparse(m)), "weights together, given as sparse matrices,")
         arrays = [checked_matrix(m, f"weights[{i}]") for i, m in enumerate(matrices)]
         weights = stored(arrays, orientation)
         return cls(weights, orientation=STORED, **{**end_names(matrices, orientation), **fields})

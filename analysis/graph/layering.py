@@ -10,6 +10,7 @@ from typing import Any
 
 import networkx as nx
 
+from ..texts import shown
 from .blocks import OUTPUT
 from .limits import MOST_DENSE, chain_entries, finite
 
@@ -47,7 +48,7 @@ def layers_of(graph: nx.DiGraph, *, warn: bool = True) -> dict[Hashable, int]:
     if len(given) == len(graph):
         wrong = [layer for layer in given.values() if not _whole(layer)]
         if wrong:
-            raise ValueError(f"the `layer` of every node must be a whole number, inputs 0; got {wrong[0]!r}")
+            raise ValueError(f"the `layer` of every node must be a whole number, inputs 0; got {shown(wrong[0])}")
         layer_of = {node: layer if isinstance(layer, int) else int(float(layer)) for node, layer in given.items()}
         first = min(layer_of.values())
         return {node: layer - first for node, layer in layer_of.items()}
@@ -57,11 +58,11 @@ def layers_of(graph: nx.DiGraph, *, warn: bool = True) -> dict[Hashable, int]:
     found = {node: i for i, nodes in enumerate(generations) for node in nodes}
     ends = [node for nodes in generations[:-1] for node in nodes if graph.out_degree(node) == 0]
     early = [node for node in ends if graph.nodes[node].get("kind") != OUTPUT]
-    found |= dict.fromkeys((node for node in ends if node not in set(early)), len(generations) - 1)
+    found |= dict.fromkeys(set(ends).difference(early), len(generations) - 1)
     if early and warn:
         warnings.warn(
-            f"every unit before the last layer must lead to another; got {len(early)} without, {early[0]!r} the first, read as removed "
-            'units. If one is an output, give it kind="output", or every node its `layer`, and outputs the last',
+            f"every unit before the last layer must lead to another; got {len(early)} without, {shown(early[0])} the first, read as "
+            'removed units. If one is an output, give it kind="output", or every node its `layer`, and outputs the last',
             stacklevel=2,
         )
     return found

@@ -7,6 +7,8 @@ from itertools import pairwise
 from math import isfinite
 from typing import Any
 
+from ..texts import shown
+
 __all__ = ["MOST_DENSE", "MOST_ENTRIES", "MOST_LAYERS", "MOST_UNITS", "chain_entries", "check_dense", "check_units", "finite"]
 
 MOST_UNITS = 2_000_000  # of a graph
@@ -86,12 +88,7 @@ def finite(value: Any, what: str) -> float:
         found = float(value)
     except (TypeError, ValueError, OverflowError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{what} must be a real number; got {_short(value)} ({type(value).__name__})") from error
+        raise kind(f"{what} must be a real number; got {shown(value)} ({type(value).__name__})") from error
     if not isfinite(found):
         raise ValueError(f"{what} must be finite; got {found}")
     return found
-
-
-def _short(value: Any) -> str:
-    text = repr(value) if isinstance(value, (str, bytes, float, complex, type(None))) else "a value"
-    return text if len(text) <= 40 else f"{text[:40]}…"

@@ -173,7 +173,10 @@ def several_networks(networks: Any) -> list[Any] | None:
         or not isinstance(networks, Iterable)
     ):
         return None
-    items = list(networks)
+    try:
+        items = list(networks)
+    except RuntimeError as error:  # of an object that only looks like a sequence
+        raise TypeError(f"networks must be a sequence of networks; got {type(networks).__name__}, which cannot be read: {error}") from error
     wrong = [i for i, item in enumerate(items) if not (_is_graph(item) or (isinstance(item, Sequence) and _depth(item) > 2))]
     if not wrong and (items or not isinstance(networks, Sequence)):
         return items
