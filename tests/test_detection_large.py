@@ -82,7 +82,7 @@ def test_sizes_are_refused_before_anything_is_built() -> None:
             UnitGraph([("x", "input", size), ("y", "output", 1)], [])
     with pytest.raises(ValueError, match="at most 2,000,000 units"):
         UnitGraph.from_adjacency(sp.coo_array((10**9, 10**9)), [10**9])
-    with pytest.raises(ValueError, match="adjacency must have shape|widths must be"):
+    with pytest.raises(ValueError, match=r"adjacency must have shape|widths must be"):
         LayeredGraph.from_adjacency(np.zeros((3, 3)), range(1, 10**9))
     with pytest.raises(ValueError, match=r"weights\[0\] must have at most .* numbers"):
         LayeredGraph.from_weights([np.broadcast_to(1.0, (10**6, 10**6))])

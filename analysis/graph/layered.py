@@ -348,7 +348,10 @@ def _several(values: Any, name: str) -> Any:
     """Refuse what cannot hold an entry for each layer, such as a number or a text."""
     if isinstance(values, (str, bytes)) or not (isinstance(values, Iterable) or hasattr(values, "__getitem__")):
         raise TypeError(f"{name} must be a sequence, with an entry for each weight layer; got {type(values).__name__}")
-    return values
+    try:
+        return list(values)
+    except RuntimeError as error:  # of an object that only looks like a sequence
+        raise TypeError(f"{name} must be a sequence; got {type(values).__name__}, which cannot be read: {error}") from error
 
 
 def _names(names: Sequence[str], count: int, prefix: str) -> tuple[str, ...]:
