@@ -6,7 +6,7 @@ import re
 from reprlib import Repr
 from typing import Any
 
-__all__ = ["checked_title", "clean", "shown"]
+__all__ = ["checked_title", "clean", "shown", "text_of"]
 
 SHORT = Repr()  # takes arguments from Python 3.12 on
 SHORT.maxlevel, SHORT.maxtuple, SHORT.maxlist, SHORT.maxstring, SHORT.maxlong, SHORT.maxother = 4, 12, 12, 80, 60, 80
@@ -39,6 +39,20 @@ def shown(value: Any) -> str:
         return SHORT.repr(value)
     except ValueError:  # an integer of more than 4300 digits
         return f"a huge {type(value).__name__}"
+
+
+def text_of(value: Any) -> str:
+    """A name as text.
+
+    Raises
+    ------
+    ValueError
+        When it has none, as an object that is nested too deep or an integer of more than 4300 digits.
+    """
+    try:
+        return str(value)
+    except (RecursionError, RuntimeError, ValueError) as error:
+        raise ValueError(f"a name must be a text; got {type(value).__name__}, which has none: {error}") from error
 
 
 def checked_title(title: str | None) -> str | None:

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from ..texts import clean, shown
+from ..texts import clean, shown, text_of
 from .arrays import checked_array
 from .functions import known_loss
 from .layering import is_numbered, layers_of, weight_of
@@ -155,4 +155,4 @@ def _check_layered(sources: ArrayLike, targets: ArrayLike, source_names: Sequenc
 
 def _default_names(graph: nx.DiGraph, nodes: Sequence[Any], prefix: str) -> tuple[str, ...]:
     numbered = is_numbered(graph)
-    return tuple(str(graph.nodes[n].get("name", f"{prefix}{n[1]}" if numbered else n)) for n in nodes)
+    return tuple(text_of(graph.nodes[n].get("name", f"{prefix}{n[1]}" if numbered else n)) for n in nodes)

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from ..texts import shown
+from ..texts import shown, text_of
 from .arrays import checked_array, checked_matrix, kept
 from .blocks import INPUT, OUTPUT, Block, Layer, layer_names
 from .chains import STORED, check_chain, stored
@@ -355,7 +355,7 @@ def _several(values: Any, name: str) -> Any:
 
 
 def _names(names: Sequence[str], count: int, prefix: str) -> tuple[str, ...]:
-    kept = tuple(str(n) for n in _several(names, "names of inputs and outputs")) or tuple(f"{prefix}{i}" for i in range(count))
+    kept = tuple(text_of(n) for n in _several(names, "names of inputs and outputs")) or tuple(f"{prefix}{i}" for i in range(count))
     if len(kept) != count or len(set(kept)) != count:
         kind = "input" if prefix == "x" else "output"
         raise ValueError(f"{kind}_names must be {count} different names; got {len(kept)}, {len(set(kept))} of them different")

@@ -11,7 +11,7 @@ import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
-from ..texts import clean
+from ..texts import clean, text_of
 from .blocks import INPUT, OUTPUT, Block, Layer, entries_of, layer_names
 from .conversion import adjacency_graph, checked_adjacency, checked_widths
 from .layering import is_numbered, layers_of, weight_of
@@ -93,7 +93,7 @@ def _layers(graph: nx.DiGraph, members: Sequence[Sequence[Any]]) -> tuple[Layer,
         kind = known.pop() if known else usual if usual not in kinds else "neuron"
         titles = {graph.nodes[node].get("layer_name") for node in nodes} - {None}
         name = titles.pop() if len(titles) == 1 else names[i]
-        units = tuple(str(graph.nodes[node].get("name", node)) for node in nodes)
+        units = tuple(text_of(graph.nodes[node].get("name", node)) for node in nodes)
         plain = units == tuple(f"{name}.{k}" for k in range(len(nodes)))
         layers.append(Layer(str(name), str(kind), len(nodes), () if plain else units))
     return tuple(layers)

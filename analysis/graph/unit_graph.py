@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..files import write_file
-from ..texts import shown
+from ..texts import shown, text_of
 from .arrays import checked_array
 from .blocks import CARRY, INPUT, OUTPUT, Block, Layer, stored_matrix
 from .frames import adjacency_names
@@ -240,7 +240,7 @@ def _checked_layer(layer: Any, place: int) -> Layer:
         check_units([int(layer.size)], f"layers[{place}]")
     if isinstance(layer.units, (str, bytes)) or not isinstance(layer.units, Sequence):
         raise TypeError(f"layers[{place}] must have a sequence of names of units, or none; got {type(layer.units).__name__}")
-    units = tuple(map(str, layer.units))
+    units = tuple(map(text_of, layer.units))
     if units and len(units) != layer.size:
         raise ValueError(f"layers[{place}] must have {layer.size} names of units, or none; got {len(units)}")
     return Layer(layer.name, layer.kind, int(layer.size), units, _checked_images(layer.images, int(layer.size), place))
