@@ -41,7 +41,7 @@ def checked_array(values: Any, name: str) -> NDArray[np.float64]:
         return np.asarray(array, dtype=float)
     except OverflowError as error:
         raise ValueError(f"{name} must hold numbers that a float can hold; got {error}. Scale them") from error
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # of objects that only look like sequences, too
         raise TypeError(f"{name} must hold real numbers; got {type(values).__name__}{_wrong_column(values)}: {error}") from error
 
 

@@ -97,7 +97,7 @@ class LayeredGraph:
             raise ValueError(f"biases must be finite; got {bad} NaN or infinite values")
         if not isinstance(self.loss, str) or self.loss not in LOSSES:
             raise ValueError(f"loss must be one of {list(LOSSES)}; got {shown(self.loss)}")
-        activations = tuple(map(str, _several(self.activations, "activations"))) or ("relu",) * (len(weights) - 1) + ("identity",)
+        activations = tuple(map(text_of, _several(self.activations, "activations"))) or ("relu",) * (len(weights) - 1) + ("identity",)
         unknown = sorted(set(activations) - set(ACTIVATIONS))
         if len(activations) != len(weights) or unknown:
             raise ValueError(

@@ -11,7 +11,7 @@ import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
-from ..texts import clean, text_of
+from ..texts import clean, shown, text_of
 from .blocks import INPUT, OUTPUT, Block, Layer, entries_of, layer_names
 from .conversion import adjacency_graph, checked_adjacency, checked_widths
 from .layering import is_numbered, layers_of, weight_of
@@ -104,7 +104,7 @@ def _known_blocks(text: Any, layers: int) -> list[tuple[int, int, str]]:
     try:
         found = [(source, target, kind) for source, target, kind in json.loads(text)]
     except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"`blocks` of the graph must be a JSON text such as '[[0, 1, \"dense\"]]'; got {str(text)[:80]!r}") from error
+        raise ValueError(f"`blocks` of the graph must be a JSON text such as '[[0, 1, \"dense\"]]'; got {shown(text)}") from error
     for source, target, kind in found:
         ends = all(isinstance(end, int) and 0 <= end < layers for end in (source, target))
         if not ends or source >= target or not isinstance(kind, str) or not kind:
