@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Integral
+from threading import Lock
 from types import ModuleType
 from typing import Any
 
@@ -19,12 +20,15 @@ from sklearn.cluster import k_means
 
 from ..graph import as_graph, network_of
 from ..hierarchy import Hierarchy
+from ..texts import shown
 from .alive import alive_wiring
 
 __all__ = ["BASELINES", "detect_baseline"]
 
 # n alive units, numbered layer after layer; e edges between them, as an array of shape (e, 2): source, target.
 
+IGRAPH = Lock()  # its generator is one for all threads
+MOST_SPECTRAL = 10_000  # units of a connected component, whose eigenvectors are those of a dense matrix
 MOST_CLUSTERS = 32  # tried by spectral clustering in a connected component
 
 
@@ -49,7 +53,8 @@ def detect_baseline(network: Any, method: str, *, seed: int = 0) -> Hierarchy:
     Raises
     ------
     ValueError
-        When the method is unknown, the seed is out of range, or the network has a cycle.
+        When the method is unknown, the seed is out of range, the network has a cycle, or more than 10,000 units are to be clustered
+        spectrally in one connected component.
     TypeError
         When ``network`` cannot be read as a network.
 
@@ -65,8 +70,8 @@ def detect_baseline(network: Any, method: str, *, seed: int = 0) -> Hierarchy:
       number of clusters, at most 32, is the one with the largest modularity, the smallest of equal ones. The eigenvectors are those
       of a dense (n, n) matrix.
 
-    igraph uses one random generator for the whole Python session. It is replaced during the call, and afterwards set to Python's
-    ``random`` module, which is igraph's default.
+    igraph uses one random generator for the whole Python session, and does not tell which. It is replaced during the call, one call at a
+    time, and afterwards set to Python's ``random`` module, which is igraph's default.
 
     Examples
     --------
@@ -76,10 +81,10 @@ def detect_baseline(network: Any, method: str, *, seed: int = 0) -> Hierarchy:
     >>> [len(detect_baseline(pairs, method).modules) for method in BASELINES]
     [2, 2, 2, 2]
     """
-    if method not in BASELINES:
-        raise ValueError(f"method must be one of {list(BASELINES)}; got {method!r}")
+    if not isinstance(method, str) or method not in BASELINES:
+        raise ValueError(f"method must be one of {list(BASELINES)}; got {shown(method)}")
     if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**32:
-        raise ValueError(f"seed must be an integer in [0, 2**32); got {seed!r}")
+        raise ValueError(f"seed must be an integer in [0, 2**32); got {shown(seed)}")
     network = network_of(network)
     graph = as_graph(network)
     alive = graph.alive()
@@ -119,6 +124,11 @@ def _spectral(units: int, edges: NDArray[np.int64], seed: int) -> ArrayLike:
     labels = np.empty(units, dtype=np.int64)
     for c in range(count):
         members = np.flatnonzero(component == c)
+        if len(members) > MOST_SPECTRAL:
+            raise ValueError(
+                f'method="spectral" must have at most {MOST_SPECTRAL:,} units in a connected component; got {len(members):,}, whose dense '
+                f'matrix takes {8 * len(members) ** 2 / 1e9:.1f} GB and hours. Use "leiden", "louvain" or "infomap"'
+            )
         labels[members] = _cut(affinity[members][:, members], affinity.sum(), seed) * count + c
     return labels
 
@@ -159,11 +169,12 @@ def _modularity(affinity: sp.csr_array, labels: NDArray[np.integer], total: floa
 def _seeded_igraph(seed: int) -> Iterator[ModuleType]:
     import igraph  # imports matplotlib.pyplot, which not every user of this package needs
 
-    igraph.set_random_number_generator(random.Random(seed))
-    try:
-        yield igraph
-    finally:
-        igraph.set_random_number_generator(random)
+    with IGRAPH:
+        igraph.set_random_number_generator(random.Random(seed))
+        try:
+            yield igraph
+        finally:
+            igraph.set_random_number_generator(random)
 
 
 BASELINES: dict[str, Callable[[int, NDArray[np.int64], int], ArrayLike]] = {

@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from .criteria import CRITERIA, Tree, best_count, candidate_counts
 from .distances import DISTANCES, TOLERANCE
 from .linkages import TIES, replay_merges
+from .many import cluster_many, distinct_rows
 from .separability import overruled_count
 
-__all__ = ["cluster_units"]
+__all__ = ["MOST_COMPARED", "check_compared", "cluster_units"]
 
 # n units, f features.
 
+MANY = 4096  # units of a layer; larger ones are compared without copies of their distances
+MOST_COMPARED = 20_000  # units of a layer
+BYTES = 12  # of memory for each pair of units
+
 
 def cluster_units(
-    features: ArrayLike,
+    features: Any,
     *,
     modularity_threshold: float = 0.2,
     linkage: str = "average",
     distance: str = "cosine",
     criterion: str = "modularity",
     ties: str = "published",
+    max_units: int = MOST_COMPARED,
 ) -> NDArray[np.int64]:
     """The cluster of each unit of a layer, numbered 0, 1, ... in the order in which they first appear.
 
     Parameters
     ----------
-    features : array of shape (n, f), bool or floats of at least 0
+    features : array of shape (n, f), bool or floats of at least 0; or a sparse bool array
         One row for each unit, from :func:`~analysis.detection.features.reach_features`. Never changed.
     modularity_threshold : float in [0, 1]
         A clustering whose distance modularity is above ``-modularity_threshold`` must pass the separability tests.
     linkage, distance, criterion, ties : str
         Keys of ``LINKAGES``, ``DISTANCES``, ``CRITERIA`` and ``TIES``.
+    max_units : int
+        The most units that are compared with one another. With symmetric ties, modularity and binary features, more than 4,096 units
+        that reach the same count as one (:func:`~analysis.detection.many.cluster_many`).
+
+    Raises
+    ------
+    ValueError
+        When more than ``max_units`` are to be compared, or more than 4,096 by a criterion other than modularity.
 
     Returns
     -------
@@ -69,13 +86,38 @@ def cluster_units(
     >>> cluster_units([[1, 0, 0, 1], [1, 0, 0, 1], [0, 1, 1, 0], [0, 1, 1, 0]]).tolist()
     [0, 0, 1, 1]
     """
-    rows = np.asarray(features)
+    rows = features if sp.issparse(features) else np.asarray(features)
+    if rows.shape[0] > MANY and criterion != "modularity":
+        raise ValueError(
+            f"the criterion of a layer of more than {MANY:,} alive units must be 'modularity', since others score each number of clusters "
+            f"by itself; got {criterion!r} for {rows.shape[0]:,} units"
+        )
+    if rows.shape[0] > MANY and ties == "symmetric" and rows.dtype == bool:
+        rows = sp.csr_array(rows)
+        check_compared(len(distinct_rows(rows)[0]), max_units)
+        return cluster_many(rows, modularity_threshold=modularity_threshold, linkage=linkage, distance=distance)
+    check_compared(rows.shape[0], max_units)
     distances = DISTANCES[distance](rows)
     if distances.max(initial=0) <= TOLERANCE:
-        return np.zeros(len(rows), dtype=np.int64)
+        return np.zeros(rows.shape[0], dtype=np.int64)
     tree = Tree(rows, distances, TIES[ties](distances, linkage))
     counts = candidate_counts(tree.merges)
     best = best_count(counts, CRITERIA[criterion](tree, counts)) if len(counts) else None
-    if best in (None, 2, len(rows) - 1) or tree.modularity[best - 1] > TOLERANCE - modularity_threshold:
-        best = overruled_count(tree, ties) or best or len(rows)
+    if best in (None, 2, rows.shape[0] - 1) or tree.modularity[best - 1] > TOLERANCE - modularity_threshold:
+        best = overruled_count(tree, ties) or best or rows.shape[0]
     return replay_merges(tree.merges, best)
+
+
+def check_compared(units: int, max_units: int) -> None:
+    """Refuse more units of one layer than are to be compared.
+
+    Raises
+    ------
+    ValueError
+        When there are more than ``max_units``.
+    """
+    if units > max_units:
+        raise ValueError(
+            f"a layer must have at most max_units={max_units:,} alive units to compare, those that reach the same counted once; got "
+            f"{units:,}, whose distances take {BYTES * units**2 / 1e9:,.1f} GB. Give max_units={units} where there is so much memory"
+        )

@@ -32,7 +32,9 @@ class Tree:
         return modularity_by_count(self.merges, self.distances)
 
 
-def modularity_by_count(merges: NDArray[np.float64], distances: NDArray[np.float64]) -> NDArray[np.float64]:
+def modularity_by_count(
+    merges: NDArray[np.float64], distances: NDArray[np.float64], sizes: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """The distance modularity of the partition into k clusters, for k = 1..n; lower is better.
 
     Parameters
@@ -41,6 +43,8 @@ def modularity_by_count(merges: NDArray[np.float64], distances: NDArray[np.float
         Any linkage.
     distances : array of shape (n, n)
         Symmetric, zero diagonal, not all zero.
+    sizes : float array of shape (n,), optional
+        How many equal units each stands for; one when left out. Where it is given, ``distances`` are written over, which saves a copy.
 
     Returns
     -------
@@ -58,7 +62,13 @@ def modularity_by_count(merges: NDArray[np.float64], distances: NDArray[np.float
     >>> modularity_by_count(np.array([[0, 1, 0.0, 2], [2, 3, 1.0, 3]]), apart).tolist()
     [0.0, -0.5, -0.375]
     """
-    sums = distances / distances.sum()  # a cluster is stored at the position of one of its units
+    if sizes is None:
+        sums = distances / distances.sum()  # a cluster is stored at the position of one of its units
+    else:
+        sums = distances
+        sums *= sizes[:, None]
+        sums *= sizes
+        sums /= sums.sum()
     shares = sums.sum(axis=1).tolist()
     place = list(range(len(shares)))
     values = [-sum(share * share for share in shares)]

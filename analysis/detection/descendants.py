@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..graph import Block, Wiring
@@ -43,8 +45,10 @@ class SharedDescendants:
 
     def __init__(self, wiring: Wiring, clusters: Sequence[NDArray[np.integer]], threshold: float) -> None:
         self._wiring, self._clusters, self._threshold = wiring, clusters, threshold
-        self._features: tuple[NDArray[np.bool_], ...] | None = None
-        self._leads: dict[Cluster, dict[int, NDArray[np.bool_]]] = {}
+        self._features: tuple[Any, ...] | None = None
+        self._leads: dict[Cluster, NDArray[np.int64]] = {}
+        self._starts = np.cumsum([0, *wiring.sizes])
+        self._layer = np.repeat(np.arange(len(wiring.sizes)), wiring.sizes)
         self._alike: dict[tuple[Cluster, Cluster], bool] = {}
 
     def alike(self, first: Cluster, second: Cluster) -> bool:
@@ -56,26 +60,29 @@ class SharedDescendants:
         return self._alike[first, second]
 
     def _compared(self, first: Cluster, second: Cluster) -> bool:
-        mine, other = self._leads_of(first), self._leads_of(second)
-        layers = sorted(mine.keys() & (other.keys() | {second[0]}))
+        later = self._wiring.later
+        layers = sorted(set(later[first[0]]) & {*later[second[0]], second[0]})
         if not layers:
             return False
-        own = self._clusters[second[0]] == second[1]
-        a = np.concatenate([mine[layer] for layer in layers])
-        b = np.concatenate([other.get(layer, own) for layer in layers])
+        own = self._starts[second[0]] + np.flatnonzero(self._clusters[second[0]] == second[1])
+        both = np.zeros(len(self._starts), dtype=bool)
+        both[layers] = True
+        a, b = (units[both[self._layer[units]]] for units in (self._leads_of(first), np.concatenate([own, self._leads_of(second)])))
+        shared = len(np.intersect1d(a, b, assume_unique=True))
         if second[0] in self._wiring.outputs:
-            return bool((a & b).sum() == b.sum())
-        return bool((a & b).sum() > self._threshold * (a | b).sum())
+            return shared == len(b)
+        return bool(shared > self._threshold * (len(a) + len(b) - shared))
 
-    def _leads_of(self, cluster: Cluster) -> dict[int, NDArray[np.bool_]]:
-        """For each later layer, which of its units are led to by a unit of the cluster."""
+    def _leads_of(self, cluster: Cluster) -> NDArray[np.int64]:
+        """The later units that a unit of the cluster leads to, numbered through."""
         if cluster not in self._leads:
             if self._features is None:
                 blocks = tuple(Block(b.source, b.target, b.weights != 0, b.kind) for b in self._wiring.blocks)
                 self._features = reach_features(Wiring(self._wiring.sizes, blocks, self._wiring.outputs))
             layer, label = cluster
-            reached = self._features[layer][self._clusters[layer] == label].any(axis=0)
+            rows: Any = self._features[layer][np.flatnonzero(self._clusters[layer] == label)]
+            reached = np.unique(rows.indices) if sp.issparse(rows) else np.flatnonzero(rows.any(axis=0))
             later = self._wiring.later[layer]
-            ends = np.cumsum([self._wiring.sizes[j] for j in later])[:-1]
-            self._leads[cluster] = dict(zip(later, np.split(reached, ends), strict=True)) if later else {}
+            units = np.concatenate([np.zeros(0, dtype=np.int64), *(np.arange(self._starts[j], self._starts[j + 1]) for j in later)])
+            self._leads[cluster] = units[reached]
         return self._leads[cluster]

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from ..graph import Block, Wiring
 from ..graph.arrays import near_one
+from ..texts import shown
+from .reach import check_size, is_sparse, sparse_reach
 
-__all__ = ["layers_within", "path_features", "reach_features"]
+__all__ = ["layers_within", "path_features", "reach_features", "reached_by_some"]
 
 # N layers; a_i alive units in layer i; r = reach. Edges and features are bool (is there a path?) or floats of at least 0 (how strong are
 # the paths?). Edges are a wiring, or a chain: L matrices of shape (a_i, a_{i+1}), for N = L + 1 layers.
@@ -63,7 +65,11 @@ def path_features(edges: Edges | Wiring, *, direction: str = "outgoing", reach: 
     wiring = Wiring.of(edges)
     incoming = reach_features(wiring.flipped(), reach)[::-1]
     ahead = outgoing if isinstance(edges, Wiring) else (*outgoing, np.zeros((wiring.sizes[-1], 0), dtype=outgoing[0].dtype))
-    return tuple(np.hstack(parts) for parts in zip(ahead, incoming, strict=True))
+    return tuple(_beside(parts) for parts in zip(ahead, incoming, strict=True))
+
+
+def _beside(parts: Sequence[Any]) -> Any:
+    return sp.hstack([sp.csr_array(part) for part in parts], format="csr") if any(map(sp.issparse, parts)) else np.hstack(parts)
 
 
 def reach_features(edges: Edges | Wiring, reach: int | None = None) -> tuple[NDArray[Any], ...]:
@@ -80,12 +86,13 @@ def reach_features(edges: Edges | Wiring, reach: int | None = None) -> tuple[NDA
     -------
     tuple of arrays of shape (a_i, a_j + a_k + ...), dtypes as ``edges``
         A row for each unit, a column for each unit of the layers j, k, ... that a path leads to, nearest layer first: see
-        :func:`layers_within`. For a chain given as arrays there are L of them, without the outputs, which reach nothing.
+        :func:`layers_within`. For a chain given as arrays there are L of them, without the outputs, which reach nothing. Sparse bool
+        arrays for a wiring of many units, of which each reaches few.
 
     Raises
     ------
     ValueError
-        When ``reach`` is not a positive integer or None.
+        When ``reach`` is not a positive integer or None, or the features need more memory than 1 GiB.
 
     Notes
     -----
@@ -111,6 +118,10 @@ def reach_features(edges: Edges | Wiring, reach: int | None = None) -> tuple[NDA
     """
     wiring = Wiring.of(edges)
     within = layers_within(wiring, reach)
+    sparse = isinstance(edges, Wiring) and is_sparse(wiring, within)
+    check_size(wiring, within, sparse)
+    if sparse:
+        return sparse_reach(wiring, within)
     is_binary = all(block.weights.dtype == bool for block in wiring.blocks)
     leaving: list[list[Block]] = [[] for _ in wiring.sizes]
     for block in wiring.blocks:
@@ -127,6 +138,19 @@ def reach_features(edges: Edges | Wiring, reach: int | None = None) -> tuple[NDA
                 scales[layer, j] = log + _normalise(part)
     found = tuple(features[layer] for layer in range(len(wiring.sizes)))
     return found if isinstance(edges, Wiring) else found[:-1]
+
+
+def reached_by_some(rows: Any) -> NDArray[np.bool_]:
+    """The features that a unit has at least, shape (f,).
+
+    Examples
+    --------
+    >>> reached_by_some(np.array([[True, False], [True, False]])).tolist()
+    [True, False]
+    """
+    if sp.issparse(rows):
+        return np.bincount(rows.indices, minlength=rows.shape[1]) > 0
+    return np.asarray(rows.any(axis=0))
 
 
 def layers_within(wiring: Wiring, reach: int | None) -> tuple[tuple[int, ...], ...]:
@@ -214,5 +238,5 @@ def _checked_reach(reach: int | None, layers: int) -> int:
     if reach is None:
         return layers
     if isinstance(reach, bool) or not isinstance(reach, Integral) or reach < 1:
-        raise ValueError(f"reach must be a positive integer, or None for all {layers} weight layers; got {reach!r}")
+        raise ValueError(f"reach must be a positive integer, or None for all {layers} weight layers; got {shown(reach)}")
     return min(int(reach), layers)

@@ -17,6 +17,9 @@ __all__ = ["LINKAGES", "TIES", "published_merges", "replay_merges", "symmetric_m
 # n units. `merges` is a SciPy linkage of shape (n - 1, 4): the two clusters joined, their distance, the new size. Unit i is cluster i,
 # merge j makes cluster n + j.
 
+SMALL = 512  # places of clusters; of more, those that are no longer used are given up
+LIVING = 0.8  # fraction of the places that are still used
+
 Merges = NDArray[np.float64]
 Distances = NDArray[np.float64]
 
@@ -28,7 +31,7 @@ def published_merges(distances: Distances, linkage: str) -> Merges:
     return scipy_linkage(squareform(distances, checks=False), method=linkage)
 
 
-def symmetric_merges(distances: Distances, linkage: str) -> Merges:
+def symmetric_merges(distances: Distances, linkage: str, sizes: NDArray[np.float64] | None = None) -> Merges:
     """Merges of n > 1 units that do not depend on the order of the units: equally close clusters merge at once.
 
     Parameters
@@ -37,6 +40,8 @@ def symmetric_merges(distances: Distances, linkage: str) -> Merges:
         Symmetric.
     linkage : str
         A key of ``LINKAGES``.
+    sizes : float array of shape (n,), optional
+        How many equal units each stands for; one when left out. Where it is given, ``distances`` are written over, which saves a copy.
 
     Returns
     -------
@@ -58,20 +63,27 @@ def symmetric_merges(distances: Distances, linkage: str) -> Merges:
     >>> published_merges(row, "average").tolist()
     [[0.0, 1.0, 1.0, 2.0], [2.0, 4.0, 1.5, 3.0], [3.0, 5.0, 9.0, 4.0]]
     """
-    apart = distances.copy()  # a cluster is stored at the place of one of its units; distances of the other places are infinite
+    apart = (
+        distances.copy() if sizes is None else distances
+    )  # a cluster is stored at the place of one of its units; distances of the other places are infinite
     np.fill_diagonal(apart, np.inf)
     nearest = apart.min(axis=1)
     units = len(apart)
-    names, sizes = np.arange(units), np.ones(units)
+    names, sizes = np.arange(units), np.ones(units) if sizes is None else sizes.astype(float)
     merges: list[tuple[float, ...]] = []
     while len(merges) < units - 1:
+        if len(apart) > SMALL and (nearest < np.inf).sum() < LIVING * len(apart):
+            kept = np.flatnonzero(nearest < np.inf)
+            apart, nearest, names, sizes = _compacted(apart, kept), nearest[kept], names[kept], sizes[kept]
         height = nearest.min()
-        stale = np.zeros(units, dtype=bool)
+        stale = np.zeros(len(apart), dtype=bool)
         for places in _tied(apart, nearest, height):
-            _write(merges, names, sizes, places, height)
-            stale |= ((apart[places] <= nearest) & (nearest < np.inf)).any(axis=0)
-            _unite(apart, LINKAGES[linkage](apart[places], sizes[places]), places)
+            _write(merges, names, sizes, places, height, units)
+            parts = apart[places]
+            stale |= (parts <= nearest).any(axis=0)
+            _unite(apart, LINKAGES[linkage](parts, sizes[places]), places)
             sizes[places[0]] = sizes[places].sum()
+        stale &= nearest < np.inf  # others are part of a union
         nearest[stale] = apart[stale].min(axis=1)
     return np.array(merges)
 
@@ -105,23 +117,37 @@ TIES: dict[str, Callable[[Distances, str], Merges]] = {"published": published_me
 def _tied(apart: Distances, nearest: NDArray[np.float64], height: float) -> Iterator[NDArray[np.intp]]:
     """The places of each group of clusters that are connected by pairs at the smallest distance."""
     places = np.flatnonzero(nearest <= height + TOLERANCE)
+    if len(places) == 2:  # the closest pair, which is nearly always alone
+        return iter((places,))
     count, group = connected_components(apart[np.ix_(places, places)] <= height + TOLERANCE, directed=False)
     return (places[group == i] for i in range(count))
 
 
 def _write(
-    merges: list[tuple[float, ...]], names: NDArray[np.int64], sizes: NDArray[np.float64], places: NDArray[np.intp], height: float
+    merges: list[tuple[float, ...]],
+    names: NDArray[np.int64],
+    sizes: NDArray[np.float64],
+    places: NDArray[np.intp],
+    height: float,
+    units: int,
 ) -> None:
     first, *others = places.tolist()
     size = sizes[first]
     for other in others:
         size += sizes[other]
         merges.append((names[first], names[other], height, size))
-        names[first] = len(names) + len(merges) - 1
+        names[first] = units + len(merges) - 1
+
+
+def _compacted(apart: Distances, kept: NDArray[np.intp]) -> Distances:
+    """The distances of some clusters, in the memory of all."""
+    for place, row in enumerate(kept.tolist()):
+        apart[place, : len(kept)] = apart[row, kept]
+    return apart[: len(kept), : len(kept)]
 
 
 def _unite(apart: Distances, union: Distances, places: NDArray[np.intp]) -> None:
     """Store a union at its first place, and set the distances of its other places to infinity."""
-    apart[places] = apart[:, places] = np.inf
     union[places] = np.inf
     apart[places[0]] = apart[:, places[0]] = union
+    apart[places[1:]] = apart[:, places[1:]] = np.inf

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from .descendants import SharedDescendants
 
 __all__ = ["merge_clusters"]
 
-# N layers; a_i alive units in layer i; m modules below, c clusters above. A chain of N = L + 1 layers may be given as L matrices.
+# N layers; a_i alive units in layer i; c clusters above. A chain of N = L + 1 layers may be given as L matrices.
 
 ALIKE = 0.5  # of the units that one of two clusters leads to, the fraction that both must lead to
 
@@ -76,31 +76,48 @@ def merge_clusters(
         cluster = np.asarray(given, dtype=np.int64)
         names = fresh + np.arange(_count(cluster))
         fresh += len(names)
-        counts, below = _counted(wiring, labels, layer, cluster)
+        flows, below = _counted(wiring, labels, layer, cluster)
         if len(below):
-            shares = counts / np.maximum(counts.sum(axis=0), 1)
-            fits = shares > threshold
+            flows = flows.where(flows.shares > threshold)
             if layer not in wiring.outputs:
-                others = _elsewhere(wiring, labels, clusters, layer, below, fits, shared)
-                fits &= counts / np.maximum(counts.sum(axis=1, keepdims=True) + others, 1) > threshold
-            joined = _joined(np.where(fits, shares, -1), ties)
+                others = _elsewhere(wiring, labels, clusters, layer, below, flows, shared)
+                flows = flows.where(flows.counts / np.maximum(flows.leaving + others, 1) > threshold)
+            joined = _joined(flows, len(names), ties)
             names[joined >= 0] = below[joined[joined >= 0]]
         labels.append(_carried(wiring, labels, layer, names[cluster]))
     return tuple(labels)
 
 
+class _Flows(NamedTuple):
+    """The pairs of a module below and a cluster above that edges join, module by module: arrays of shape (pairs,)."""
+
+    module: NDArray[np.int64]  # its position among those below
+    cluster: NDArray[np.int64]
+    counts: NDArray[np.int64]  # edges of the pair
+    leaving: NDArray[np.int64]  # edges from the module to the layer
+    shares: NDArray[np.float64]  # of all edges into the cluster
+
+    def where(self, kept: NDArray[np.bool_]) -> _Flows:
+        """Some of the pairs."""
+        module, cluster, counts, leaving, shares = self
+        return _Flows(module[kept], cluster[kept], counts[kept], leaving[kept], shares[kept])
+
+
 def _counted(
     wiring: Wiring, labels: Sequence[NDArray[np.int64]], layer: int, cluster: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Number of edges from each module below to each cluster of a layer, shape (m, c), and the labels of these modules."""
+) -> tuple[_Flows, NDArray[np.int64]]:
+    """The edges from modules below to clusters of a layer, and the labels of these modules."""
     into = [block for block in wiring.blocks if block.target == layer and not block.carry]
     below = np.unique(np.concatenate([labels[source] for source in _sources(wiring, layer)] or [np.zeros(0, dtype=np.int64)]))
-    counts = np.zeros((len(below), _count(cluster)), dtype=np.int64)
+    width = _count(cluster)
+    places = [np.zeros(0, dtype=np.int64)]
     for block in into:
         source, target = block.weights.nonzero()
-        places = np.searchsorted(below, labels[block.source][source]) * counts.shape[1] + cluster[target]
-        counts += np.bincount(places, minlength=counts.size).reshape(counts.shape)
-    return counts, below
+        places.append(np.searchsorted(below, labels[block.source][source]) * width + cluster[target])
+    known, counts = np.unique(np.concatenate(places), return_counts=True)
+    module, column = np.divmod(known, max(width, 1))
+    leaving, entering = (np.bincount(ends, counts, minlength=size) for ends, size in ((module, len(below)), (column, width)))
+    return _Flows(module, column, counts, leaving[module].astype(np.int64), counts / entering[column]), below
 
 
 def _sources(wiring: Wiring, layer: int) -> list[int]:
@@ -113,11 +130,12 @@ def _elsewhere(
     clusters: Sequence[NDArray[np.integer]],
     layer: int,
     below: NDArray[np.int64],
-    fits: NDArray[np.bool_],
+    flows: _Flows,
     shared: SharedDescendants,
 ) -> NDArray[np.int64]:
-    """What counts against joining: edges from the module, in the layers below, to clusters of other layers, shape (m, c)."""
-    sources, found = _sources(wiring, layer), np.zeros(fits.shape, dtype=np.int64)
+    """What counts against joining: edges from the module of each pair, in the layers below, to clusters of other layers."""
+    sources, found = _sources(wiring, layer), np.zeros(len(flows.module), dtype=np.int64)
+    first, last = (np.searchsorted(flows.module, np.arange(len(below)), side) for side in ("left", "right"))
     for block in wiring.blocks:
         if block.source not in sources or block.target == layer or block.carry:
             continue
@@ -127,9 +145,9 @@ def _elsewhere(
         ends = np.stack([np.searchsorted(below, module[left]), np.asarray(clusters[block.target])[target[left]]])
         pairs, edges = np.unique(ends, axis=1, return_counts=True)
         for (place, cluster), count in zip(pairs.T.tolist(), edges.tolist(), strict=True):
-            for mine in np.flatnonzero(fits[place]).tolist():
-                if not shared.alike((layer, mine), (block.target, cluster)):
-                    found[place, mine] += count
+            for pair in range(first[place], last[place]):
+                if not shared.alike((layer, int(flows.cluster[pair])), (block.target, cluster)):
+                    found[pair] += count
     return found
 
 
@@ -152,9 +170,13 @@ def _carried(wiring: Wiring, labels: Sequence[NDArray[np.int64]], layer: int, fo
     return found
 
 
-def _joined(shares: NDArray[np.float64], ties: str) -> NDArray[np.int64]:
-    """For each cluster above, the module below that it joins, or -1; shape (c,). Shares that do not fit are -1."""
-    joins = (shares >= 0).any(axis=0)
+def _joined(flows: _Flows, width: int, ties: str) -> NDArray[np.int64]:
+    """For each cluster above, the module below that it joins, of those that fit, or -1; shape (c,)."""
+    most = np.zeros(width)
+    np.maximum.at(most, flows.cluster, flows.shares)
+    best = flows.where(flows.shares == most[flows.cluster])
+    found = np.full(width, -1, dtype=np.int64)
+    found[best.cluster[::-1]] = best.module[::-1]  # the lowest label of equal ones
     if ties == "symmetric":
-        joins &= (shares == shares.max(axis=0)).sum(axis=0) == 1
-    return np.where(joins, shares.argmax(axis=0), -1)
+        found[np.bincount(best.cluster, minlength=width) > 1] = -1
+    return found

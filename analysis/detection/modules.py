@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..graph import Wiring, as_graph, network_of, several_networks
 from ..hierarchy import Hierarchy
+from ..texts import shown
 from .alive import FEATURES, alive_wiring
-from .clustering import cluster_units
+from .clustering import MOST_COMPARED, cluster_units
 from .criteria import CRITERIA
 from .distances import DISTANCES
-from .features import path_features
+from .features import path_features, reached_by_some
 from .linkages import LINKAGES, TIES
 from .merging import merge_clusters
 from .readers import lone_readers
@@ -51,6 +52,7 @@ def detect_modules(
     merge_threshold: float = 0.9,
     modularity_threshold: float = 0.2,
     reach: int | None = None,
+    max_units: int = MOST_COMPARED,
 ) -> Any:
     """The modules of a sparse network and the edges between them; for several networks, a list.
 
@@ -93,6 +95,9 @@ def detect_modules(
     reach : int, optional
         How many layers the compared paths span at most; all when left out, as published. Where edges skip layers, a layer is as deep as
         the longest path to it.
+    max_units : int
+        The most units of one layer that are compared with one another, in memory that grows with their square: 12 bytes a pair. Of a layer
+        with more than 4,096, those that reach the same count once with symmetric ties and binary features.
 
     Returns
     -------
@@ -102,7 +107,8 @@ def detect_modules(
     Raises
     ------
     ValueError
-        When an argument is out of range, or the network has a cycle.
+        When an argument is out of range, the network has a cycle, a layer has more than ``max_units`` to compare, or what units reach
+        takes more than 1 GiB.
     TypeError
         When ``network`` cannot be read as a network, or is a mixture of networks and other objects.
 
@@ -126,7 +132,9 @@ def detect_modules(
     >>> len(detect_modules([network, network], features="weighted", ties="symmetric"))
     2
     """
-    settings = _Settings(method, features, direction, linkage, distance, criterion, ties, merge_threshold, modularity_threshold, reach)
+    settings = _Settings(
+        method, features, direction, linkage, distance, criterion, ties, merge_threshold, modularity_threshold, reach, max_units
+    )
     networks = several_networks(network)
     if networks is None:
         return _hierarchy(network, settings, {})
@@ -148,15 +156,19 @@ class _Settings:
     merge_threshold: float
     modularity_threshold: float
     reach: int | None
+    max_units: int
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices and (getattr(self, name) is not None or name not in ("ties", "direction")):
-                raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {getattr(self, name)!r}")
-        for name in ("merge_threshold", "modularity_threshold"):
             value = getattr(self, name)
-            if not isinstance(value, Real) or not 0 <= float(value) <= 1:
-                raise ValueError(f"{name} must be a fraction in [0, 1]; got {value!r}. Give a percentage divided by 100")
+            if not (isinstance(value, str) and value in choices) and (value is not None or name not in ("ties", "direction")):
+                raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {shown(value)}")
+        for name in ("merge_threshold", "modularity_threshold"):
+            share = getattr(self, name)
+            if not isinstance(share, Real) or not 0 <= cast(Any, share) <= 1:
+                raise ValueError(f"{name} must be a fraction in [0, 1]; got {shown(share)}. Give a percentage divided by 100")
+        if isinstance(self.max_units, bool) or not isinstance(self.max_units, Integral) or self.max_units < 1:
+            raise ValueError(f"max_units must be a positive integer, the units of one layer to compare; got {shown(self.max_units)}")
 
 
 def _hierarchy(network: Any, settings: _Settings, known: dict[Any, Partitions], context: str = "") -> Hierarchy:
@@ -193,7 +205,7 @@ def _partitions(wiring: Wiring, inputs: Sequence[int], settings: _Settings) -> P
     features = path_features(wiring, direction=direction, reach=settings.reach)
     if not wiring.is_chain:
         # In a chain all units of later layers are reached from each layer. Others say nothing of it, but would make overlaps look large.
-        features = tuple(rows[:, rows.any(axis=0)] for rows in features)
+        features = tuple(rows[:, reached_by_some(rows)] for rows in features)
     found = tuple(
         cluster_units(
             rows,
@@ -202,6 +214,7 @@ def _partitions(wiring: Wiring, inputs: Sequence[int], settings: _Settings) -> P
             distance=settings.distance,
             criterion=settings.criterion,
             ties=ties,
+            max_units=settings.max_units,
         )
         if direction == "both" or layer not in wiring.outputs
         else np.arange(wiring.sizes[layer])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -120,29 +121,34 @@ def _groups_apart(wiring: Wiring, read: _Reading, inputs: NDArray[np.int64], sta
     reader = np.full(len(inputs), -1)
     kept = alone[read.reader]
     reader[read.source[kept]] = read.reader[kept]
-    labels = inputs
+    labels, blocks = inputs, cache(lambda: _blocks(wiring, starts))
     for cluster in range(int(labels.max(initial=-1)) + 1):
         mine = labels == cluster
         rest = int((reader[mine] < 0).sum())
-        if len(set(reader[mine].tolist())) > 1 and rest != 1 and not (rest == 0 and _is_block(wiring, mine, starts)):
+        if len(set(reader[mine].tolist())) > 1 and rest != 1 and not (rest == 0 and _is_block(mine, blocks())):
             labels = np.where(mine & (reader >= 0), len(labels) + reader + labels.max(), labels)
     return first_appearance([labels])[0]
 
 
+def _is_block(some: NDArray[np.bool_], blocks: NDArray[np.int64]) -> bool:
+    """Whether some inputs are all of one of several parts."""
+    return bool(len(blocks) and (some == (blocks == blocks[some.argmax()])).all())
+
+
 def _lone(read: _Reading, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Rule 2: which readers are clusters of their own."""
-    reads = np.zeros((int(groups.max()) + 1, len(read.only)), dtype=bool)
-    reads[groups[read.source], read.reader] = True
-    lone = (reads & (reads.sum(axis=1) == 1)[:, None] & (reads.sum(axis=0) == 1)).any(axis=0)
-    return np.asarray(lone & read.only)
+    group, reader = np.unique(np.stack([groups[read.source], read.reader]), axis=1)
+    lone = np.zeros(len(read.only), dtype=bool)
+    lone[reader[(np.bincount(group)[group] == 1) & (np.bincount(reader)[reader] == 1)]] = True
+    return lone & read.only
 
 
-def _is_block(wiring: Wiring, some: NDArray[np.bool_], starts: dict[int, int]) -> bool:
-    """Whether some inputs are all of a part of the network that is not connected with the rest."""
+def _blocks(wiring: Wiring, starts: dict[int, int]) -> NDArray[np.int64]:
+    """For each input the part of the network that it is in, of those that are not connected with one another; none where there is one."""
     ends = np.cumsum([0, *wiring.sizes])
     pairs = [np.stack(block.weights.nonzero()) + ends[[block.source, block.target], None] for block in wiring.blocks]
     source, target = np.concatenate(pairs, axis=1)
     graph = sp.coo_array((np.ones(len(source)), (source, target)), shape=(ends[-1], ends[-1]))
     blocks, block = connected_components(graph, directed=False)
     of_inputs = np.concatenate([block[ends[layer] : ends[layer + 1]] for layer in starts])
-    return bool(blocks > 1 and (some == (of_inputs == of_inputs[some.argmax()])).all())
+    return of_inputs.astype(np.int64) if blocks > 1 else of_inputs[:0].astype(np.int64)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from .criteria import Tree
-from .distances import TOLERANCE, Rows, differences, shapes
+from .distances import TOLERANCE, Rows, differences, shapes, sizes_of
 from .linkages import replay_merges
 
-__all__ = ["OverlapTest", "overlap_test", "overruled_count"]
+__all__ = ["OverlapTest", "Pair", "overlap_test", "overlap_verdict", "overruled_count", "pairs_of_unions"]
 
 # n units, f features.
 
@@ -88,20 +91,28 @@ def overruled_count(tree: Tree, ties: str) -> int | None:
     1
     """
     closest, last = _published_pairs(tree) if ties == "published" else _symmetric_pairs(tree)
-    total = tree.rows.shape[1]
+    return overlap_verdict(closest, last, *tree.rows.shape[::-1])
+
+
+def overlap_verdict(closest: Sequence[Pair], last: Sequence[Pair], total: int, units: int) -> int | None:
+    """The result of :func:`overruled_count` for pairs of closest units, and for the last clusters and the unions of the others."""
     apart = [overlap_test(*pair, total=total) for pair in closest]
     joined = [overlap_test(*pair, total=total) for pair in last]
     separate, single = all(test.separate for test in apart), all(test.single for test in joined)
     if single and (not separate or min(test.excess for test in joined) >= -max(test.excess for test in apart) - TOLERANCE):
         return 1
-    return len(tree.rows) if separate else None
+    return units if separate else None
 
 
 def _published_pairs(tree: Tree) -> tuple[list[Pair], list[Pair]]:
     """The two closest units, and the last two clusters."""
     sets, first = shapes(tree.rows), replay_merges(tree.merges, 2) == 0
-    closest = sets[tree.merges[0, :2].astype(int)]
-    last = (sets[side].max(axis=0) for side in (first, ~first))
+    if sp.issparse(sets):
+        closest = sets[tree.merges[0, :2].astype(int)].toarray()
+        last = (np.bincount(sets[side].indices, minlength=sets.shape[1]) > 0 for side in (first, ~first))
+    else:
+        closest = sets[tree.merges[0, :2].astype(int)]
+        last = (sets[side].max(axis=0) for side in (first, ~first))
     return [_pair(*closest)], [_pair(*last)]
 
 
@@ -112,13 +123,29 @@ def _pair(first: Rows, second: Rows) -> Pair:
 def _symmetric_pairs(tree: Tree) -> tuple[list[Pair], list[Pair]]:
     """All pairs of closest units, and each of the last clusters with the union of the others; equal pairs once."""
     sets, heights = shapes(tree.rows), tree.merges[:, 2]
-    sizes = sets.sum(axis=1)
+    sizes = sizes_of(sets) if sp.issparse(sets) else sets.sum(axis=1)
     first, second = np.nonzero(np.triu(tree.distances <= heights[0] + TOLERANCE, 1))
     closest = (sizes[first] + sizes[second] - differences(sets)[first, second]) / 2, sizes[first], sizes[second]
     labels = replay_merges(tree.merges, 1 + int((heights >= heights[-1] - TOLERANCE).sum()))
-    each = np.array([sets[labels == cluster].max(axis=0) for cluster in range(labels.max() + 1)])
-    last = [_pair(*sides) for sides in zip(each, _unions_of_others(each), strict=True)]
+    if sp.issparse(sets):
+        last = pairs_of_unions(sets, labels)
+    else:
+        each = np.array([sets[labels == cluster].max(axis=0) for cluster in range(labels.max() + 1)])
+        last = [_pair(*sides) for sides in zip(each, _unions_of_others(each), strict=True)]
     return list(set(zip(*(column.tolist() for column in closest), strict=True))), last
+
+
+def pairs_of_unions(rows: sp.csr_array, labels: NDArray[np.int64]) -> list[Pair]:
+    """The overlap of what each cluster reaches with what all others reach, and both sizes."""
+    member = sp.csr_array((np.ones(len(labels), dtype=bool), (labels, np.arange(len(labels)))), shape=(labels.max() + 1, len(labels)))
+    each = sp.csr_array(member @ rows)
+    times = np.bincount(each.indices, minlength=rows.shape[1])  # in how many clusters each feature is
+    all_of_them = int((times > 0).sum())
+    cluster = np.repeat(np.arange(each.shape[0]), np.diff(each.indptr))
+    own = np.bincount(cluster[times[each.indices] == 1], minlength=each.shape[0]).tolist()
+    return [
+        (float(size - alone), float(size), float(all_of_them - alone)) for size, alone in zip(sizes_of(each).tolist(), own, strict=True)
+    ]
 
 
 def _unions_of_others(sets: Rows) -> Rows:

@@ -11,7 +11,7 @@ import numpy as np
 from ..graph import LayeredGraph
 from ..hierarchy import Hierarchy
 from ..layout import layered_layout
-from ..layout.collapsing import Groups, as_groups
+from ..layout.collapsing import Groups, as_groups, check_marks
 from ..layout.rows import Edge, drawn
 from .captions import full_caption, short_captions
 from .colours import FAINT, INK, NEGATIVE, POSITIVE, region_colours
@@ -20,7 +20,7 @@ from .images import PixelMap
 from .legend import paint_legend
 from .letters import note_boxes
 from .marks import paint_units
-from .names import full_name
+from .names import cut, full_name, one_line
 from .page_layout import (
     LABELLED,
     LINE,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PER_INCH = 72
+LONGEST_TITLE = 200  # characters; a longer one would make the page wider than a picture can be
 Line = list[tuple[float, float]]
 
 
@@ -55,8 +56,11 @@ def paint(hierarchy: Hierarchy, ax: Axes | None, title: str | None, maps: Sequen
     """
     from matplotlib.figure import Figure
 
-    groups = as_groups(hierarchy, collapse)
+    title = title and cut(one_line(title), LONGEST_TITLE)
+    groups = as_groups(hierarchy, False if maps else collapse)
     hierarchy = groups.hierarchy
+    if not maps:
+        check_marks(hierarchy)
     layout, frames = layout_with_maps(hierarchy, maps) if maps else (layered_layout(hierarchy), NO_FRAMES)
     page = plan_page(hierarchy, layout, title, frames, groups)
     note_boxes([*page.inputs.texts.values(), *page.outputs.texts.values(), title or ""])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..files import write_file
 from ..hierarchy import VIEWS, Hierarchy, check_hierarchy
+from ..layout.collapsing import check_marks
 from ..texts import checked_title
 from .dot import render_dot, to_dot
 from .encoding import picture_bytes
@@ -52,7 +54,9 @@ def draw(
         a map of the image instead of one circle each; see the notes. Not available with ``engine="graphviz"`` or ``.dot``.
     collapse : bool, optional
         Whether to draw the units of one module in one layer as one mark with their number. When left out, this is done for a
-        :class:`UnitGraph` with more than 150 units of modules. ``engine="graphviz"`` and ``.dot`` have each unit.
+        :class:`UnitGraph` with more than 150 units of modules, and for a chain with more than 1,000, 10,000 edges, or 300,000 pairs of
+        units in neighbouring layers.
+        ``engine="graphviz"`` and ``.dot`` have each unit.
 
     Returns
     -------
@@ -61,10 +65,11 @@ def draw(
     Raises
     ------
     TypeError
-        When ``hierarchy`` is not a hierarchy, ``ax`` not axes, or ``title`` not a string.
+        When ``hierarchy`` is not a hierarchy, ``ax`` not axes, ``path`` no path, or ``title`` not a string.
     ValueError
         When the suffix or engine is unknown, ``engine="graphviz"`` is used without a path or with an ``ax``, ``image`` does not have one
-        pixel for each input or is used with Graphviz, or ``collapse=True`` is used with ``image`` or Graphviz.
+        pixel for each input or is used with Graphviz, ``collapse=True`` is used with ``image`` or Graphviz, or there are more than 1,500
+        units or groups of units, 300,000 pairs of them in neighbouring layers, 10,000 edges or 300 modules to draw.
     RuntimeError
         When ``engine="graphviz"`` does not find the program ``dot``.
 
@@ -111,6 +116,8 @@ def draw(
     check_collapse(collapse, suffix, engine, image)
     if engine == "graphviz":
         assert path is not None
+        if suffix != ".dot":
+            check_marks(hierarchy)
         content = to_dot(hierarchy, title).source.encode() if suffix == ".dot" else render_dot(hierarchy, suffix[1:], title)
         write_file(path, content)
         return None
@@ -121,7 +128,7 @@ def draw(
 
 
 def _check(path: str | Path | None, ax: Axes | None, engine: str) -> str:
-    if engine not in SUFFIXES:
+    if not isinstance(engine, str) or engine not in SUFFIXES:
         raise ValueError(f"engine must be one of {list(SUFFIXES)}; got {engine!r}")
     if engine == "graphviz" and (path is None or ax is not None):
         raise ValueError(
@@ -130,6 +137,8 @@ def _check(path: str | Path | None, ax: Axes | None, engine: str) -> str:
         )
     if ax is not None and not hasattr(ax, "add_patch"):
         raise TypeError(f"ax must be matplotlib Axes; got {type(ax).__name__}")
+    if path is not None and not isinstance(path, (str, PathLike)):
+        raise TypeError(f"path must be a path, or None; got {type(path).__name__}")
     suffix = Path(path).suffix.lower() if path is not None else ""
     if path is not None and suffix not in SUFFIXES[engine]:
         raise ValueError(f"path must end in one of {list(SUFFIXES[engine])} with engine={engine!r}; got {str(path)!r}")
@@ -149,7 +158,7 @@ def _maps(hierarchy: Hierarchy, path: str | Path | None, engine: str, image: tup
 
 def check_collapse(collapse: bool | None, suffix: str = "", engine: str = "native", image: tuple[int, int] | None = None) -> None:
     """Refuse groups of units where pixels are drawn or Graphviz draws, and a ``collapse`` that is no truth value."""
-    if collapse not in (None, True, False):
+    if not (collapse is None or isinstance(collapse, bool)):
         raise ValueError(f"collapse must be True, False or None; got {collapse!r}")
     if collapse and (engine == "graphviz" or suffix == ".dot" or image is not None):
         what = f"image={image!r}" if image is not None else f"engine={engine!r} and a path that ends in {suffix!r}"

@@ -11,6 +11,7 @@ import numpy as np
 from ..graph import LayeredGraph, chain_of
 from ..hierarchy import Hierarchy
 from ..layout import Layout, layered_layout
+from ..layout.collapsing import check_marks
 from ..layout.ordering import groups_of
 from ..layout.placing import LONGEST_ROW
 from .images import PixelMap, counted, largest_weight, weights_of_pixels
@@ -58,6 +59,7 @@ def layout_with_maps(hierarchy: Hierarchy, maps: Sequence[PixelMap]) -> tuple[La
     wide = min(WIDEST, HIGHEST * width / height) * max(1.0, SHARE * _longest_row(hierarchy) / (len(shown) * WIDEST))
     modules = np.repeat([one.module for one in sorted(shown, key=_middle)], max(NARROWEST, ceil(wide + BESIDE)))
     folded, numbers = _folded(hierarchy, modules)
+    check_marks(folded)
     layout = layered_layout(folded)
     places = np.array([layout.positions[0, k][0] for k in range(len(modules))])
     centres = {one.module: float(places[modules == one.module].mean()) for one in shown}

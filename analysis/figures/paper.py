@@ -9,6 +9,7 @@ from ..drawing.colours import FAINT, INK
 from ..drawing.letters import FONT
 from ..drawing.page_layout import SMALL, TEXT, text_width
 from ..evidence import Rate
+from ..texts import clean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +36,7 @@ def widest(names: Iterable[str]) -> float:
 
 def letter(ax: Axes, title: str, xlabel: str, ylabel: str, pad: float = 6.0) -> None:
     """Write the title and the axis labels; ``pad`` points are left free below the title."""
+    title, xlabel, ylabel = map(clean, (title, xlabel, ylabel))
     ax.set_title(title, loc="left", fontsize=TEXT, color=INK, weight="bold", pad=pad, **LETTERS)
     ax.set_xlabel(xlabel, fontsize=TEXT, color=INK, **LETTERS)
     ax.set_ylabel(ylabel, fontsize=TEXT, color=INK, **LETTERS)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..drawing.colours import FAINT, INK, NEGATIVE, POSITIVE
 from ..drawing.letters import FONT
 from ..drawing.page_layout import SMALLEST
+from ..texts import clean
 from .paper import axes_of, letter
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def score_scatter(
     ax = axes_of(ax, 3.2, 3.2)
     ax.set(xscale="log", yscale="log")
     series: dict[str, PathCollection] = {}
-    for (name, (across, up)), look in zip(pairs.items(), LOOKS, strict=False):
+    for (given, (across, up)), look in zip(pairs.items(), LOOKS, strict=False):
+        name = clean(str(given))
         shown = (across > 0) & (up > 0)
         zeros = len(shown) - int(shown.sum())
         label = f"{name}: {shown.sum()} units{f', {zeros} more with a 0' * (zeros > 0)}"

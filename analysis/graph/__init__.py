@@ -2,6 +2,7 @@
 
 from .blocks import Block as Block
 from .blocks import Layer as Layer
+from .files import read_graph_file as read_graph_file
 from .functions import ACTIVATIONS as ACTIVATIONS
 from .functions import LOSSES as LOSSES
 from .layered import LayeredGraph as LayeredGraph

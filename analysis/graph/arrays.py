@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -9,8 +12,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .frames import is_frame
+from .limits import check_dense
 
 __all__ = ["checked_array", "checked_matrix", "kept", "near_one"]
+
+DEEPEST = 8  # sequences within one another that are counted
 
 
 def checked_array(values: Any, name: str) -> NDArray[np.float64]:
@@ -21,8 +27,9 @@ def checked_array(values: Any, name: str) -> NDArray[np.float64]:
     TypeError
         When values are not real numbers.
     ValueError
-        When entries are masked.
+        When entries are masked, a number is too large for a float, or there are more than ``MOST_ENTRIES`` numbers.
     """
+    check_dense(_count(values), name)
     array = values.toarray() if sp.issparse(values) else _of_tensor(values) if hasattr(values, "detach") else values
     if np.ma.is_masked(array):
         raise ValueError(
@@ -32,8 +39,22 @@ def checked_array(values: Any, name: str) -> NDArray[np.float64]:
         if np.iscomplexobj(array):
             raise TypeError("complex numbers; give real ones")
         return np.asarray(array, dtype=float)
-    except (TypeError, ValueError) as error:
+    except OverflowError as error:
+        raise ValueError(f"{name} must hold numbers that a float can hold; got {error}. Scale them") from error
+    except (TypeError, ValueError, RuntimeError) as error:  # of objects that only look like sequences, too
         raise TypeError(f"{name} must hold real numbers; got {type(values).__name__}{_wrong_column(values)}: {error}") from error
+
+
+def _count(values: Any) -> int:
+    """How many numbers an array would have, by its shape or by the lengths of the first sequences in one another."""
+    shape = getattr(values, "shape", None)
+    if isinstance(shape, tuple):
+        return prod(int(side) for side in shape if isinstance(side, Integral))
+    count, depth = 1, 0
+    while isinstance(values, Sequence) and not isinstance(values, (str, bytes)) and depth < DEEPEST:
+        count, depth = count * len(values), depth + 1
+        values = values[0] if len(values) else None
+    return count
 
 
 def _of_tensor(tensor: Any) -> Any:

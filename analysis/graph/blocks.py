@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .arrays import checked_array
+from .limits import MOST_UNITS
 
 __all__ = ["CARRY", "INPUT", "OUTPUT", "UNWEIGHTED", "Block", "Layer", "Matrix", "entries_of", "layer_names", "stored_matrix", "transposed"]
 
@@ -117,7 +118,7 @@ def stored_matrix(weights: Any, name: str) -> sp.csr_array:
         When they are no matrix, or not finite.
     """
     matrix = sp.coo_array(weights if sp.issparse(weights) else checked_array(weights, name))
-    if matrix.ndim != 2:
+    if matrix.ndim != 2 or max(matrix.shape) > MOST_UNITS:
         raise ValueError(f"{name} must be a matrix, a row for each unit of the source; got shape {matrix.shape}")
     # Converted to floats before duplicate entries are added up: small integer types would overflow.
     found = sp.csr_array((checked_array(matrix.data, name), (matrix.row, matrix.col)), shape=matrix.shape)

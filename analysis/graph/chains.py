@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..texts import shown
+
 __all__ = ["STORED", "check_chain", "stored"]
 
 STORED = "in_out"  # of the weights in a graph: row = source
@@ -26,8 +28,8 @@ def stored(matrices: Sequence[NDArray[np.float64]], orientation: str) -> tuple[N
     >>> [matrix.shape for matrix in stored([np.ones((3, 2)), np.ones((1, 3))], "out_in")]
     [(2, 3), (3, 1)]
     """
-    if orientation not in AXES:
-        raise ValueError(f"orientation must be one of {list(AXES)}; got {orientation!r}")
+    if not isinstance(orientation, str) or orientation not in AXES:
+        raise ValueError(f"orientation must be one of {list(AXES)}; got {shown(orientation)}")
     check_chain(matrices, orientation)
     return tuple(matrices if orientation == STORED else (matrix.T for matrix in matrices))
 

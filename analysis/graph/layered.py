@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from ..texts import shown, text_of
 from .arrays import checked_array, checked_matrix, kept
 from .blocks import INPUT, OUTPUT, Block, Layer, layer_names
 from .chains import STORED, check_chain, stored
 from .conversion import adjacency_graph, adjacency_weights, networkx_fields, networkx_graph
 from .frames import adjacency_names, columns_of, end_names
 from .functions import ACTIVATIONS, LOSSES
+from .limits import check_dense, check_units
 
 if TYPE_CHECKING:
     import igraph
@@ -71,16 +75,18 @@ class LayeredGraph:
     orientation: str | None = None
 
     def __post_init__(self) -> None:
-        if self.orientation != STORED:
+        if not isinstance(self.orientation, str) or self.orientation != STORED:
             raise TypeError(
-                f"LayeredGraph must be made with orientation={STORED!r} (row = source); got {self.orientation!r}. Use "
+                f"LayeredGraph must be made with orientation={STORED!r} (row = source); got {shown(self.orientation)}. Use "
                 f"LayeredGraph.from_weights(weights) for matrices (n_out, n_in), with orientation={STORED!r} for (n_in, n_out)"
             )
-        weights = tuple(kept(checked_matrix(w, f"weights[{i}]")) for i, w in enumerate(self.weights))
-        if not weights:
+        matrices = [checked_matrix(w, f"weights[{i}]") for i, w in enumerate(_several(self.weights, "weights"))]
+        if not matrices:
             raise ValueError("weights must hold at least one matrix; got none")
+        check_units([matrices[0].shape[0], *(w.shape[1] for w in matrices)], "the network")
+        weights = tuple(map(kept, matrices))
         check_chain(weights, STORED)
-        biases = tuple(kept(checked_array(b, f"biases[{i}]")) for i, b in enumerate(self.biases)) or tuple(
+        biases = tuple(kept(checked_array(b, f"biases[{i}]")) for i, b in enumerate(_several(self.biases, "biases"))) or tuple(
             kept(np.zeros(w.shape[1])) for w in weights
         )
         shapes, expected = [b.shape for b in biases], [(w.shape[1],) for w in weights]
@@ -89,13 +95,13 @@ class LayeredGraph:
         bad = sum(int((~np.isfinite(b)).sum()) for b in biases)
         if bad:
             raise ValueError(f"biases must be finite; got {bad} NaN or infinite values")
-        if self.loss not in LOSSES:
-            raise ValueError(f"loss must be one of {list(LOSSES)}; got {self.loss!r}")
-        activations = tuple(self.activations) or ("relu",) * (len(weights) - 1) + ("identity",)
+        if not isinstance(self.loss, str) or self.loss not in LOSSES:
+            raise ValueError(f"loss must be one of {list(LOSSES)}; got {shown(self.loss)}")
+        activations = tuple(map(text_of, _several(self.activations, "activations"))) or ("relu",) * (len(weights) - 1) + ("identity",)
         unknown = sorted(set(activations) - set(ACTIVATIONS))
         if len(activations) != len(weights) or unknown:
             raise ValueError(
-                f"activations must be {len(weights)} of {sorted(ACTIVATIONS)}, one for each weight layer; got {list(activations)}"
+                f"activations must be {len(weights)} of {sorted(ACTIVATIONS)}, one for each weight layer; got {shown(list(activations))}"
             )
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "biases", biases)
@@ -133,6 +139,7 @@ class LayeredGraph:
         """
         if isinstance(matrices, (str, bytes)) or not isinstance(matrices, Sequence):
             raise TypeError(f"weights must be a sequence of matrices (n_out, n_in), first layer first; got {type(matrices).__name__}")
+        check_dense(sum(prod(getattr(m, "shape", ())) for m in matrices if sp.issparse(m)), "weights together, given as sparse matrices,")
         arrays = [checked_matrix(m, f"weights[{i}]") for i, m in enumerate(matrices)]
         weights = stored(arrays, orientation)
         return cls(weights, orientation=STORED, **{**end_names(matrices, orientation), **fields})
@@ -337,8 +344,18 @@ class LayeredGraph:
         return self.output_names[index] if layer == len(self.weights) else f"h{layer}.{index}"
 
 
+def _several(values: Any, name: str) -> Any:
+    """Refuse what cannot hold an entry for each layer, such as a number or a text."""
+    if isinstance(values, (str, bytes)) or not (isinstance(values, Iterable) or hasattr(values, "__getitem__")):
+        raise TypeError(f"{name} must be a sequence, with an entry for each weight layer; got {type(values).__name__}")
+    try:
+        return list(values)
+    except RuntimeError as error:  # of an object that only looks like a sequence
+        raise TypeError(f"{name} must be a sequence; got {type(values).__name__}, which cannot be read: {error}") from error
+
+
 def _names(names: Sequence[str], count: int, prefix: str) -> tuple[str, ...]:
-    kept = tuple(str(n) for n in names) or tuple(f"{prefix}{i}" for i in range(count))
+    kept = tuple(text_of(n) for n in _several(names, "names of inputs and outputs")) or tuple(f"{prefix}{i}" for i in range(count))
     if len(kept) != count or len(set(kept)) != count:
         kind = "input" if prefix == "x" else "output"
         raise ValueError(f"{kind}_names must be {count} different names; got {len(kept)}, {len(set(kept))} of them different")

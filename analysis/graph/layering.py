@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Hashable
 from numbers import Integral
 from typing import Any
 
 import networkx as nx
 
+from ..texts import shown
 from .blocks import OUTPUT
+from .limits import MOST_DENSE, chain_entries, finite
 
-__all__ = ["is_numbered", "layers_of", "skips_layers"]
+__all__ = ["is_numbered", "is_wide", "layers_of", "skips_layers", "weight_of"]
 
 
 def is_numbered(graph: nx.DiGraph) -> bool:
     """Whether all nodes are pairs ``(layer, index)``."""
     return all(isinstance(n, tuple) and len(n) == 2 and all(isinstance(v, Integral) for v in n) for n in graph)
+
+
+def weight_of(source: Hashable, target: Hashable, weight: Any) -> float:
+    """The weight of an edge as a float: see :func:`~analysis.graph.limits.finite`."""
+    return finite(weight, f"the weight of {str(source)[:40]} -> {str(target)[:40]}")
 
 
 def layers_of(graph: nx.DiGraph, *, warn: bool = True) -> dict[Hashable, int]:
@@ -40,8 +48,8 @@ def layers_of(graph: nx.DiGraph, *, warn: bool = True) -> dict[Hashable, int]:
     if len(given) == len(graph):
         wrong = [layer for layer in given.values() if not _whole(layer)]
         if wrong:
-            raise ValueError(f"the `layer` of every node must be a whole number, inputs 0; got {wrong[0]!r}")
-        layer_of = {node: int(float(layer)) for node, layer in given.items()}
+            raise ValueError(f"the `layer` of every node must be a whole number, inputs 0; got {shown(wrong[0])}")
+        layer_of = {node: layer if isinstance(layer, int) else int(float(layer)) for node, layer in given.items()}
         first = min(layer_of.values())
         return {node: layer - first for node, layer in layer_of.items()}
     if not nx.is_directed_acyclic_graph(graph):
@@ -50,11 +58,11 @@ def layers_of(graph: nx.DiGraph, *, warn: bool = True) -> dict[Hashable, int]:
     found = {node: i for i, nodes in enumerate(generations) for node in nodes}
     ends = [node for nodes in generations[:-1] for node in nodes if graph.out_degree(node) == 0]
     early = [node for node in ends if graph.nodes[node].get("kind") != OUTPUT]
-    found |= dict.fromkeys((node for node in ends if node not in set(early)), len(generations) - 1)
+    found |= dict.fromkeys(set(ends).difference(early), len(generations) - 1)
     if early and warn:
         warnings.warn(
-            f"every unit before the last layer must lead to another; got {len(early)} without, {early[0]!r} the first, read as removed "
-            'units. If one is an output, give it kind="output", or every node its `layer`, and outputs the last',
+            f"every unit before the last layer must lead to another; got {len(early)} without, {shown(early[0])} the first, read as "
+            'removed units. If one is an output, give it kind="output", or every node its `layer`, and outputs the last',
             stacklevel=2,
         )
     return found
@@ -76,7 +84,7 @@ def skips_layers(graph: nx.Graph) -> bool:
     if any(not _whole(layer) for layer in given.values()):
         return False
     layer_of = layers_of(graph, warn=False)
-    spans = [layer_of[b] - layer_of[a] for a, b, weight in graph.edges(data="weight", default=1.0) if weight != 0]
+    spans = [layer_of[b] - layer_of[a] for a, b, weight in graph.edges(data="weight", default=1.0) if weight_of(a, b, weight)]
     ends = {what: {layer_of[n] for n, kind in graph.nodes(data="kind") if kind == what} for what in ("input", OUTPUT)}
     several = ends["input"] - {0} or ends[OUTPUT] - {max(layer_of.values())}
     known = graph.is_multigraph() or several or any(kind == "carry" for _, _, kind in graph.edges(data="kind"))
@@ -86,5 +94,19 @@ def skips_layers(graph: nx.Graph) -> bool:
 def _whole(layer: Any) -> bool:
     try:
         return float(layer).is_integer()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
+
+
+def is_wide(graph: nx.DiGraph) -> bool:
+    """Whether the matrices of a chain of layers would have more than ``MOST_DENSE`` numbers.
+
+    Examples
+    --------
+    >>> is_wide(nx.DiGraph([("x", "h"), ("h", "y")]))
+    False
+    """
+    if len(graph) ** 2 <= 4 * MOST_DENSE:  # two layers of half of the nodes each have the most
+        return False
+    counts = Counter(layers_of(graph, warn=False).values())
+    return chain_entries([counts[layer] for layer in sorted(counts)]) > MOST_DENSE

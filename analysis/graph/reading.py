@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import Any, TypeAlias
 
 import networkx as nx
+import scipy.sparse as sp
 
+from .blocks import INPUT, OUTPUT, Block, Layer, layer_names
+from .chains import check_chain
 from .conversion import adjacency_graph
 from .estimators import estimator_fields, is_estimator
 from .frames import adjacency_names, is_frame
 from .functions import known_loss
 from .layered import LayeredGraph
-from .layering import skips_layers
+from .layering import is_wide, skips_layers
+from .limits import MOST_DENSE, check_units
 from .unit_graph import UnitGraph
 
 __all__ = ["AnyGraph", "as_graph", "chain_of", "network_of", "several_networks"]
 
 AnyGraph: TypeAlias = LayeredGraph | UnitGraph
+DEEPEST = 8  # sequences within one another
 
 
 def network_of(value: Any) -> Any:
@@ -50,7 +56,8 @@ def as_graph(network: Any) -> AnyGraph:
     ----------
     network : LayeredGraph, UnitGraph, networkx.DiGraph, igraph.Graph, sequence of matrices (n_out, n_in), data frame, or object
         A data frame is an adjacency over units that have names: see :meth:`LayeredGraph.from_adjacency`. A graph with edges that skip a
-        layer, or that carry a unit on, is read by :meth:`UnitGraph.from_networkx`.
+        layer, or that carry a unit on, is read by :meth:`UnitGraph.from_networkx`; so is a chain of layers whose matrices would have more
+        than 2^25 numbers, given as a graph, a data frame or sparse matrices.
         An object with ``weights`` (such as a ``SparseNetwork``) may also have ``biases``, ``activations``, ``input_names``,
         ``output_names`` and ``loss``. An object with tuples of ``layers`` and ``blocks`` (such as a ``SparseModule``) is read as a
         :class:`UnitGraph` of them. A result with a ``network`` stands for it. A fitted ``MLPClassifier`` or
@@ -81,7 +88,7 @@ def as_graph(network: Any) -> AnyGraph:
     if is_frame(network):
         network = adjacency_graph(network, adjacency_names(network))
     if isinstance(network, nx.Graph):
-        return UnitGraph.from_networkx(network) if skips_layers(network) else LayeredGraph.from_networkx(network)
+        return UnitGraph.from_networkx(network) if skips_layers(network) or is_wide(network) else LayeredGraph.from_networkx(network)
     if getattr(network, "ndim", 0) == 2:
         raise TypeError(
             "a single matrix may be weights or an adjacency; give [matrix] for the weights (n_out, n_in) of one layer, "
@@ -95,11 +102,28 @@ def as_graph(network: Any) -> AnyGraph:
         fields: dict[str, Any] = {f: getattr(network, f, ()) for f in ("biases", "activations", "input_names", "output_names")}
         return LayeredGraph.from_weights(network.weights, **fields, loss=known_loss(getattr(network, "loss", None)))
     if isinstance(network, Sequence) and not isinstance(network, (str, bytes)):
-        return LayeredGraph.from_weights(network)
+        return _sparse_chain(network) if _is_sparse_chain(network) else LayeredGraph.from_weights(network)
     raise TypeError(
         "the network must be a SparseNetwork, a LayeredGraph, a UnitGraph, a sequence of weight matrices (n_out, n_in), "
         f"a networkx.DiGraph, an igraph.Graph, a fitted MLPClassifier or a result that has a network; got {type(network).__name__}"
     )
+
+
+def _is_sparse_chain(matrices: Sequence[Any]) -> bool:
+    """Whether matrices are sparse, and have more numbers than are stored as dense ones."""
+    return all(map(sp.issparse, matrices)) and sum(prod(matrix.shape) for matrix in matrices) > MOST_DENSE
+
+
+def _sparse_chain(matrices: Sequence[Any]) -> UnitGraph:
+    """The graph of a chain, given sparse matrices (n_out, n_in)."""
+    if any(matrix.ndim != 2 for matrix in matrices):
+        raise ValueError(f"weights must be matrices; got shapes {[matrix.shape for matrix in matrices]}")
+    check_chain(matrices, "out_in")
+    sizes = [matrices[0].shape[1], *(matrix.shape[0] for matrix in matrices)]
+    check_units(sizes, "the network")
+    kinds = [INPUT, *("neuron",) * (len(matrices) - 1), OUTPUT]
+    layers = tuple(map(Layer, layer_names(len(matrices)), kinds, sizes))
+    return UnitGraph(layers, tuple(Block(i, i + 1, matrix.T) for i, matrix in enumerate(matrices)))
 
 
 def chain_of(network: Any, what: str) -> LayeredGraph:
@@ -149,7 +173,10 @@ def several_networks(networks: Any) -> list[Any] | None:
         or not isinstance(networks, Iterable)
     ):
         return None
-    items = list(networks)
+    try:
+        items = list(networks)
+    except RuntimeError as error:  # of an object that only looks like a sequence
+        raise TypeError(f"networks must be a sequence of networks; got {type(networks).__name__}, which cannot be read: {error}") from error
     wrong = [i for i, item in enumerate(items) if not (_is_graph(item) or (isinstance(item, Sequence) and _depth(item) > 2))]
     if not wrong and (items or not isinstance(networks, Sequence)):
         return items
@@ -176,9 +203,13 @@ def _is_result(value: Any) -> bool:
 
 
 def _depth(value: Any) -> int:
-    """Nesting depth of arrays: 2 for a matrix, 3 for a sequence of matrices."""
-    if hasattr(value, "ndim"):
-        return int(value.ndim)
-    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
-        return 1 + (_depth(value[0]) if len(value) else 0)
-    return 0
+    """Nesting depth of arrays: 2 for a matrix, 3 for a sequence of matrices; deeper ones are not counted further."""
+    depth = 0
+    while depth < DEEPEST and not hasattr(value, "ndim"):
+        if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
+            return depth
+        depth += 1
+        if not len(value):
+            return depth
+        value = value[0]
+    return depth + int(getattr(value, "ndim", 0))

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
-from numbers import Integral
 from typing import Any
 
 import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
-from ..texts import clean
+from ..texts import clean, shown, text_of
 from .blocks import INPUT, OUTPUT, Block, Layer, entries_of, layer_names
-from .conversion import adjacency_graph, checked_adjacency
-from .layering import is_numbered, layers_of
+from .conversion import adjacency_graph, checked_adjacency, checked_widths
+from .layering import is_numbered, layers_of, weight_of
+from .limits import check_units
 
 __all__ = ["adjacency_fields", "networkx_layers", "units_to_networkx"]
 
@@ -27,11 +27,8 @@ def adjacency_fields(adjacency: Any, widths: Sequence[int] | None, names: Sequen
     if widths is None:
         return networkx_layers(adjacency_graph(adjacency, names))
     matrix = checked_adjacency(adjacency)
-    if len(widths) < 2 or not all(isinstance(width, Integral) and width > 0 for width in widths):
-        raise ValueError(f"widths must be two positive integers or more, the number of units in each layer; got {list(widths)}")
+    widths = checked_widths(widths, matrix.shape, least=2)
     starts = np.cumsum([0, *widths])
-    if matrix.shape != (starts[-1], starts[-1]):
-        raise ValueError(f"adjacency must have shape {(int(starts[-1]),) * 2} for widths {list(widths)}; got {matrix.shape}")
     units = [tuple(names[a:b]) for a, b in pairwise(starts.tolist())]
     labels = layer_names(len(widths) - 1)
     layers = [Layer(labels[i], _kind(i, len(widths)), int(width), units[i]) for i, width in enumerate(widths)]
@@ -54,6 +51,7 @@ def networkx_layers(graph: nx.DiGraph) -> Fields:
     ranks = {layer: i for i, layer in enumerate(sorted(set(given.values())))}
     if len(ranks) < 2:
         raise ValueError("the graph must have at least one edge, or nodes of two layers; got none")
+    check_units([len(graph)])
     members: list[list[Any]] = [[] for _ in ranks]
     for node in graph:
         members[ranks[given[node]]].append(node)
@@ -95,18 +93,32 @@ def _layers(graph: nx.DiGraph, members: Sequence[Sequence[Any]]) -> tuple[Layer,
         kind = known.pop() if known else usual if usual not in kinds else "neuron"
         titles = {graph.nodes[node].get("layer_name") for node in nodes} - {None}
         name = titles.pop() if len(titles) == 1 else names[i]
-        units = tuple(str(graph.nodes[node].get("name", node)) for node in nodes)
+        units = tuple(text_of(graph.nodes[node].get("name", node)) for node in nodes)
         plain = units == tuple(f"{name}.{k}" for k in range(len(nodes)))
         layers.append(Layer(str(name), str(kind), len(nodes), () if plain else units))
     return tuple(layers)
 
 
+def _known_blocks(text: Any, layers: int) -> list[tuple[int, int, str]]:
+    """The blocks that a graph names, those without edges included."""
+    try:
+        found = [(source, target, kind) for source, target, kind in json.loads(text)]
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"`blocks` of the graph must be a JSON text such as '[[0, 1, \"dense\"]]'; got {shown(text)}") from error
+    for source, target, kind in found:
+        ends = all(isinstance(end, int) and 0 <= end < layers for end in (source, target))
+        if not ends or source >= target or not isinstance(kind, str) or not kind:
+            got = f"{str((source, target, kind))[:80]}"
+            raise ValueError(f"`blocks` of the graph must join its layers, 0 to {layers - 1}, from one to a later one; got {got}")
+    return found
+
+
 def _blocks(graph: nx.DiGraph, place: dict[Hashable, tuple[int, int]], widths: Sequence[int]) -> tuple[Block, ...]:
     entries: dict[tuple[int, int, str], dict[tuple[int, int], float]] = {}
-    for source, target, kind in json.loads(graph.graph["blocks"]) if "blocks" in graph.graph else ():
-        entries[source, target, kind] = {}
+    for known in _known_blocks(graph.graph["blocks"], len(widths)) if "blocks" in graph.graph else ():
+        entries[known] = {}
     for a, b, facts in graph.edges(data=True):
-        weight = facts.get("weight", 1.0)
+        weight = weight_of(a, b, facts.get("weight", 1.0))
         if weight == 0:
             continue
         (source, row), (target, column) = place[a], place[b]

@@ -13,9 +13,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..files import write_file
+from ..texts import shown, text_of
 from .arrays import checked_array
 from .blocks import CARRY, INPUT, OUTPUT, Block, Layer, stored_matrix
 from .frames import adjacency_names
+from .limits import MOST_UNITS, check_units
 from .unit_conversion import adjacency_fields, networkx_layers, units_to_networkx
 from .wiring import Wiring
 
@@ -63,7 +65,10 @@ class UnitGraph:
     blocks: tuple[Block, ...]
 
     def __post_init__(self) -> None:
+        if not all(isinstance(part, Sequence) and not isinstance(part, (str, bytes)) for part in (self.layers, self.blocks)):
+            raise TypeError(f"layers and blocks must be sequences; got {type(self.layers).__name__} and {type(self.blocks).__name__}")
         layers = tuple(_checked_layer(layer, i) for i, layer in enumerate(self.layers))
+        check_units([layer.size for layer in layers])
         for what in (INPUT, OUTPUT):
             if not any(layer.kind == what for layer in layers):
                 raise ValueError(f"layers must hold one of kind {what!r} at least; got kinds {[layer.kind for layer in layers]}")
@@ -226,12 +231,16 @@ def _checked_layer(layer: Any, place: int) -> Layer:
     if isinstance(layer, tuple) and 3 <= len(layer) <= 5:
         layer = Layer(*layer)
     if not isinstance(layer, Layer):
-        raise TypeError(f"layers[{place}] must be a Layer, or a tuple (name, kind, size); got {layer!r}")
+        raise TypeError(f"layers[{place}] must be a Layer, or a tuple (name, kind, size); got {shown(layer)}")
     if not all(isinstance(text, str) and text for text in (layer.name, layer.kind)):
-        raise ValueError(f"layers[{place}] must have a name and a kind that are words; got {layer.name!r} and {layer.kind!r}")
+        raise ValueError(f"layers[{place}] must have a name and a kind that are words; got {shown(layer.name)} and {shown(layer.kind)}")
     if isinstance(layer.size, bool) or not isinstance(layer.size, (int, np.integer)) or layer.size < 1:
-        raise ValueError(f"layers[{place}] must have at least one unit; got size {layer.size!r}. Leave out a layer without units")
-    units = tuple(map(str, layer.units))
+        raise ValueError(f"layers[{place}] must have at least one unit; got size {shown(layer.size)}. Leave out a layer without units")
+    if layer.size > MOST_UNITS:
+        check_units([int(layer.size)], f"layers[{place}]")
+    if isinstance(layer.units, (str, bytes)) or not isinstance(layer.units, Sequence):
+        raise TypeError(f"layers[{place}] must have a sequence of names of units, or none; got {type(layer.units).__name__}")
+    units = tuple(map(text_of, layer.units))
     if units and len(units) != layer.size:
         raise ValueError(f"layers[{place}] must have {layer.size} names of units, or none; got {len(units)}")
     return Layer(layer.name, layer.kind, int(layer.size), units, _checked_images(layer.images, int(layer.size), place))
@@ -256,14 +265,14 @@ def _checked_block(block: Any, place: int, layers: Sequence[Layer]) -> Block:
     if not isinstance(block, Block):
         raise TypeError(f"blocks[{place}] must be a Block, or a tuple (source, target, weights, kind); got {type(block).__name__}")
     if not isinstance(block.kind, str) or not block.kind:
-        raise ValueError(f"blocks[{place}] must have a kind that is a word, such as 'dense'; got {block.kind!r}")
+        raise ValueError(f"blocks[{place}] must have a kind that is a word, such as 'dense'; got {shown(block.kind)}")
     ends = (block.source, block.target)
     if not all(isinstance(end, (int, np.integer)) and 0 <= end < len(layers) for end in ends):
-        raise ValueError(f"blocks[{place}] must join positions of layers, 0 to {len(layers) - 1}; got {ends}")
+        raise ValueError(f"blocks[{place}] must join positions of layers, 0 to {len(layers) - 1}; got {shown(ends)}")
     source, target = layers[block.source], layers[block.target]
     what = f"blocks[{place}], from {source.name!r} to {target.name!r},"
     if block.source >= block.target:
-        raise ValueError(f"{what} must run to a later layer; got {ends}. List every layer after those that it reads")
+        raise ValueError(f"{what} must run to a later layer; got {shown(ends)}. List every layer after those that it reads")
     if target.kind == INPUT or source.kind == OUTPUT:
         end = "write to inputs" if target.kind == INPUT else "read outputs"
         raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,10 +14,16 @@ from ..graph.blocks import CARRY, INPUT, OUTPUT, Block, Layer
 from ..hierarchy import Hierarchy
 from .rows import CARRIED, Unit
 
-__all__ = ["MOST_UNITS", "Groups", "as_groups", "collapsed"]
+__all__ = ["MOST_UNITS", "Groups", "TooLarge", "as_groups", "check_marks", "collapsed", "is_large"]
 
-MOST_UNITS = 150  # that are drawn one by one, in a graph that is no LayeredGraph
+MOST_UNITS, MOST_OF_CHAIN = 150, 1000  # that are drawn one by one in a UnitGraph, and in a LayeredGraph
+MOST_MARKS, MOST_EDGES, MOST_MODULES = 1500, 10_000, 300  # of a picture
+MOST_PAIRS = 300_000  # of units of neighbouring layers, among which the layout looks for crossings
 NAMED = 2  # units of a group of inputs or outputs
+
+
+class TooLarge(ValueError):  # noqa: N818
+    """There is more to draw than fits a picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +59,46 @@ class Groups:
 def as_groups(hierarchy: Hierarchy, collapse: bool | None = None) -> Groups:
     """The groups that are drawn: those of :func:`collapsed`, or with ``collapse=False`` each unit by itself.
 
-    With ``collapse=None`` units are grouped in a :class:`UnitGraph` with more than 150 units of modules.
+    With ``collapse=None`` units are grouped where :func:`is_large` says so.
     """
-    if collapse is None:
-        living = sum(int((labels >= 0).sum()) for labels in hierarchy.labels)
-        collapse = not isinstance(hierarchy.graph, LayeredGraph) and living > MOST_UNITS
-    return collapsed(hierarchy) if collapse else Groups(hierarchy, hierarchy)
+    return collapsed(hierarchy) if collapse or (collapse is None and is_large(hierarchy)) else Groups(hierarchy, hierarchy)
+
+
+def is_large(hierarchy: Hierarchy) -> bool:
+    """Whether units are drawn in groups where nothing else is asked for.
+
+    A :class:`UnitGraph` with more than 150 units of modules, a chain with more than 1,000 of them, 10,000 edges, or 300,000 pairs of units
+    in neighbouring layers.
+    """
+    units, pairs = _sizes(hierarchy)
+    if not isinstance(hierarchy.graph, LayeredGraph):
+        return units > MOST_UNITS
+    return units > MOST_OF_CHAIN or pairs > MOST_PAIRS or hierarchy.graph.edge_count > MOST_EDGES
+
+
+def _sizes(hierarchy: Hierarchy) -> tuple[int, int]:
+    """The units of modules, and the pairs of them in neighbouring layers."""
+    living = [int((labels >= 0).sum()) for labels in hierarchy.labels]
+    return sum(living), sum(a * b for a, b in pairwise(living))
+
+
+def check_marks(hierarchy: Hierarchy) -> None:
+    """Refuse a picture of more than can be told apart, whose layout would take minutes.
+
+    Raises
+    ------
+    TooLarge
+        When there are more than 1,500 units or groups of units, 300,000 pairs of them in neighbouring layers, 10,000 edges or 300 modules.
+    """
+    counts = *_sizes(hierarchy), hierarchy.graph.edge_count, len(hierarchy.modules)
+    most = MOST_MARKS, MOST_PAIRS, MOST_EDGES, MOST_MODULES
+    if any(count > limit for count, limit in zip(counts, most, strict=True)):
+        raise TooLarge(
+            "a picture must have at most {:,} units or groups of units, {:,} pairs of them in neighbouring layers, ".format(*most[:2])
+            + "{:,} edges and {:,} modules; ".format(*most[2:])
+            + "got {:,}, {:,}, {:,} and {:,}. ".format(*counts)
+            + "collapse=True draws the units of one module in one layer as one; report_text has modules of any number"
+        )
 
 
 def collapsed(hierarchy: Hierarchy) -> Groups:

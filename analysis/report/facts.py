@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..drawing.images import PixelMap
+from ..drawing.names import one_line
 from ..graph import LayeredGraph
 from ..hierarchy import Hierarchy, module_graph
 from ..layout.rows import drawn
@@ -33,7 +34,7 @@ def facts_of(hierarchy: Hierarchy) -> list[tuple[str, str]]:
     lost = f"; {undrawn} of them at removed units, not drawn" if undrawn else ""
     ends = ("inputs", "outputs")  # of a chain, whose hidden layers are "hidden 1", "hidden 2", ...
     units = [
-        f"{(a >= 0).sum()} of {len(a)} {'' if layer.name in ends else 'in '}{layer.name}"
+        f"{(a >= 0).sum()} of {len(a)} {'' if layer.name in ends else 'in '}{one_line(layer.name)}"
         for a, layer in zip(hierarchy.labels, graph.layers, strict=True)
     ]
     possible = sum(int(np.prod(block.weights.shape)) for block in graph.blocks if not block.carry)
@@ -43,7 +44,7 @@ def facts_of(hierarchy: Hierarchy) -> list[tuple[str, str]]:
     ]
     accuracy = getattr(hierarchy.network, "accuracy", None)
     if accuracy is not None:
-        facts.append((str(getattr(hierarchy.network, "metric", "accuracy")), f"{float(accuracy):.4f}"))
+        facts.append((one_line(str(getattr(hierarchy.network, "metric", "accuracy"))), f"{float(accuracy):.4f}"))
     if hierarchy.support is not None:
         interval = "" if hierarchy.support_interval is None else " (95 % interval {:.2f} to {:.2f})".format(*hierarchy.support_interval)
         facts.append(("support", f"{hierarchy.support:.3f} of the votes{interval}"))
@@ -58,7 +59,7 @@ def rows_of(hierarchy: Hierarchy) -> list[tuple[str, ...]]:
         counts = np.bincount([layer for layer, _ in module.units], minlength=len(graph.widths))
         ends = (*graph.inputs, *graph.outputs)
         names = [str(layer) if isinstance(graph, LayeredGraph) else graph.layers[layer].name for layer in range(len(counts))]
-        hidden = [f"{count} in layer {names[layer]}" for layer, count in enumerate(counts) if count and layer not in ends]
+        hidden = [f"{count} in layer {one_line(names[layer])}" for layer, count in enumerate(counts) if count and layer not in ends]
         inputs = _list([graph.input_names[i] for i in module.inputs])
         outputs = _list([graph.output_names[i] for i in module.outputs])
         sources = _list([f"M{index}" for index in sorted(flow.predecessors(module.index))])
@@ -80,5 +81,6 @@ def pixel_row(pixels: PixelMap) -> tuple[str, ...]:
 
 
 def _list(names: Sequence[str]) -> str:
+    names = [one_line(name) for name in names]
     shown = [*names[:LISTED], f"… ({len(names)} in all)"] if len(names) > LISTED else names
     return ", ".join(shown)

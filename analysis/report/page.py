@@ -12,10 +12,11 @@ from ..drawing.images import PixelMap, largest_weight, picture_of, pixel_maps
 from ..drawing.native import paint
 from ..drawing.pictures import check_collapse
 from ..hierarchy import Hierarchy, check_hierarchy
+from ..layout.collapsing import TooLarge
 from ..texts import checked_title, clean
 from .facts import COLUMNS, PIXEL_COLUMNS, TITLE, facts_of, headline_of, pixel_headline, pixel_row, rows_of
 from .templates import PAGE, PIXELS
-from .text import NOTHING
+from .text import NOTHING, check_parts
 
 __all__ = ["report_html"]
 
@@ -33,7 +34,7 @@ def report_html(
 ) -> str:
     """The report as one self-contained HTML page: picture, facts and a table of modules.
 
-    Pointing at a module highlights its units and edges.
+    Pointing at a module highlights its units and edges. Where a hierarchy is too large to draw, the page says so in place of the picture.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def report_html(
     Raises
     ------
     TypeError
-        When ``hierarchy`` is not a hierarchy, or ``title`` not a string.
+        When ``hierarchy`` is not a hierarchy, ``title`` not a string, ``comparison`` no comparison, or ``evidence`` no mapping.
     ValueError
         When ``image`` does not have one pixel for each input, or ``collapse=True`` is used with it.
 
@@ -67,6 +68,7 @@ def report_html(
     (True, False)
     """
     check_hierarchy(hierarchy)
+    check_parts(comparison, evidence)
     check_collapse(collapse, image=image)
     maps = () if image is None else pixel_maps(hierarchy, image)
     fields = {
@@ -84,7 +86,11 @@ def report_html(
 
 
 def _picture(hierarchy: Hierarchy, maps: Sequence[PixelMap], collapse: bool | None) -> str:
-    svg = picture_bytes(paint(hierarchy, None, None, maps, collapse), "svg").decode()
+    try:
+        ax = paint(hierarchy, None, None, maps, collapse)
+    except TooLarge as error:
+        return f"<p>{escape(str(error))}</p>"
+    svg = picture_bytes(ax, "svg").decode()
     return svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{escape(headline_of(hierarchy))}"', 1)
 
 
@@ -117,4 +123,4 @@ def _html_comparison(comparison: Any) -> str:
 
 
 def _section(heading: str, what: Any) -> str:
-    return f"<h2>{escape(heading)}</h2>\n<pre>{escape(str(what))}</pre>"
+    return f"<h2>{escape(str(heading))}</h2>\n<pre>{escape(str(what))}</pre>"

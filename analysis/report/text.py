@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..drawing.images import pixel_maps
+from ..drawing.names import one_line
 from ..hierarchy import Hierarchy, check_hierarchy
 from ..texts import clean
 from .facts import COLUMNS, PIXEL_COLUMNS, facts_of, headline_of, pixel_headline, pixel_row, rows_of
 
-__all__ = ["NOTHING", "report_text"]
+__all__ = ["NOTHING", "check_parts", "report_text"]
 
 NOTHING: Mapping[str, Any] = {}
 
@@ -35,7 +36,7 @@ def report_text(
     Raises
     ------
     TypeError
-        When ``hierarchy`` is not a hierarchy.
+        When ``hierarchy`` is not a hierarchy, ``comparison`` no comparison, or ``evidence`` no mapping.
     ValueError
         When ``image`` does not have one pixel for each input.
 
@@ -56,6 +57,7 @@ def report_text(
     M0: pixels 2; rows 0 to 0; columns 0 to 1; left half 0.50; right half 0.50
     """
     check_hierarchy(hierarchy)
+    check_parts(comparison, evidence)
     maps = () if image is None else pixel_maps(hierarchy, image)
     lines = [headline_of(hierarchy), *(f"{name}: {value}" for name, value in facts_of(hierarchy)), ""]
     lines += [_line(COLUMNS, row) for row in rows_of(hierarchy)]
@@ -64,8 +66,16 @@ def report_text(
     if comparison is not None:
         lines += ["", str(comparison)]
     for heading, what in evidence.items():
-        lines += ["", f"{heading}:", str(what)]
+        lines += ["", f"{one_line(str(heading))}:", str(what)]
     return clean("\n".join(lines))
+
+
+def check_parts(comparison: Any, evidence: Any) -> None:
+    """Refuse what a report cannot add."""
+    if comparison is not None and not (hasattr(comparison, "exact") and hasattr(comparison, "valid")):
+        raise TypeError(f"comparison must be that of compare(hierarchy, truth), or None; got {type(comparison).__name__}")
+    if not isinstance(evidence, Mapping):
+        raise TypeError(f"evidence must be a mapping of headings to objects; got {type(evidence).__name__}")
 
 
 def _line(columns: Sequence[str], row: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from analysis import LayeredGraph
+from analysis.graph import read_graph_file
 
 from ..models.network import SparseNetwork
 from ..tasks.own_files import FILES
@@ -147,8 +148,8 @@ def _natural(name: str) -> list[Any]:
 
 NETWORKS: dict[str, Callable[[Path], SparseNetwork | LayeredGraph | nx.DiGraph]] = {
     ".safetensors": _safetensors,
-    ".graphml": nx.read_graphml,
-    ".gexf": nx.read_gexf,
+    ".graphml": read_graph_file,
+    ".gexf": read_graph_file,
     ".json": _node_link,
     ".npz": _matrices,
     ".onnx": read_onnx,

@@ -1,0 +1,98 @@
+"""Every public function of analysis returns or raises what it documents, and leaves the process as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import analysis
+from analysis import LayeredGraph, UnitGraph, detect_modules
+
+WEIGHTS = [[[1.0, -2.0, 0.0, 1.0], [0.0, 1.0, 3.0, 0.0], [1.0, 0.0, 0.0, 1.0]], [[1.0, 0.0, 1.0], [0.5, 1.0, 0.0]]]
+ROWS = np.random.default_rng(0).normal(size=(12, 4))
+TARGETS = (ROWS[:, :2] > 0).astype(float)
+NUMBERS = st.one_of(
+    st.floats(allow_nan=True, allow_infinity=True), st.integers(-(10**20), 10**20), st.booleans(), st.none(), st.text(max_size=3)
+)
+ARRAYS: st.SearchStrategy[Any] = st.one_of(
+    st.lists(NUMBERS, max_size=3),
+    st.lists(st.lists(NUMBERS, max_size=3), max_size=3),
+    st.lists(st.lists(st.lists(st.floats(-3, 3), max_size=3), max_size=3), max_size=3),
+    st.text(max_size=5),
+    st.sampled_from([
+        None, 3, np.zeros((0, 4)), np.full((2, 4), np.nan), np.ones((2, 4), dtype=object), np.ma.masked_all((2, 4)), np.zeros((2, 2, 2)),
+        np.full((2, 4), 1e308), np.array(["a"]), 1j, {}, {1}, b"x", nx.DiGraph(), nx.Graph([(0, 1)]), [np.ones((2, 4)), np.ones((1, 2))],
+    ]),
+)  # fmt: skip
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "detect_modules": detect_modules,
+    "detect_baseline": lambda v: analysis.detect_baseline(v, "leiden"),
+    "consensus": analysis.consensus,
+    "consensus-x": lambda v: analysis.consensus([WEIGHTS], x=v),
+    "from_weights": LayeredGraph.from_weights,
+    "from_adjacency": LayeredGraph.from_adjacency,
+    "from_adjacency-widths": lambda v: UnitGraph.from_adjacency(np.triu(np.ones((3, 3)), 1), v),
+    "units": lambda v: UnitGraph([("x", "input", 2), ("y", "output", 1)], [(0, 1, v)]),
+    "evaluate": lambda v: LayeredGraph.from_weights(WEIGHTS).evaluate(v),
+    "needed_levels": lambda v: analysis.needed_levels(WEIGHTS, v),
+    "path_products": analysis.path_products,
+    "carrying_units": analysis.carrying_units,
+    "compare": lambda v: analysis.compare(detect_modules(WEIGHTS), v),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(value=ARRAYS)
+def test_odd_values_are_taken_or_refused_as_documented(name: str, value: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with contextlib.suppress(ValueError, TypeError):
+            CALLS[name](value)
+
+
+PLAIN: dict[str, Callable[[], Any]] = {
+    "detect_modules": lambda: detect_modules(WEIGHTS),
+    "leiden": lambda: analysis.detect_baseline(WEIGHTS, "leiden"),
+    "infomap": lambda: analysis.detect_baseline(WEIGHTS, "infomap"),
+    "louvain": lambda: analysis.detect_baseline(WEIGHTS, "louvain"),
+    "spectral": lambda: analysis.detect_baseline(WEIGHTS, "spectral"),
+    "consensus": lambda: analysis.consensus([WEIGHTS], x=ROWS),
+    "draw": lambda: detect_modules(WEIGHTS).draw(),
+    "report_html": lambda: analysis.report_html(detect_modules(WEIGHTS)),
+    "report_text": lambda: analysis.report_text(detect_modules(WEIGHTS)),
+    "significance": lambda: analysis.significance(detect_modules(WEIGHTS), nulls=19),
+    "stability": lambda: analysis.stability([detect_modules(WEIGHTS)] * 2),
+    "planted_hierarchy": lambda: analysis.planted_hierarchy([3, 3], units=40),
+    "path_products": lambda: analysis.path_products(WEIGHTS),
+    "importance": lambda: analysis.importance(LayeredGraph.from_weights(WEIGHTS), ROWS, y=TARGETS),
+    "lesions": lambda: analysis.lesions(detect_modules(WEIGHTS), x=ROWS, y=TARGETS),
+    "score_scatter": lambda: analysis.score_scatter({"a": ([0.1], [0.2])}),
+    "success_map": lambda: analysis.success_map({"a": {"b": analysis.Rate(1, 2)}}),
+}
+
+
+def state() -> tuple[Any, ...]:
+    """What a call must not change."""
+    return (
+        dict(matplotlib.rcParams), np.geterr(), list(warnings.filters), random.getstate(), str(np.random.get_state()),  # noqa: NPY002
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_call_leaves_the_process_as_it_was(name: str) -> None:
+    matplotlib.use("agg")
+    PLAIN[name]()  # the first call may import
+    before = state()
+    PLAIN[name]()
+    assert state() == before
