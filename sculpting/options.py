@@ -6,12 +6,12 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from numbers import Integral, Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .checks import check_amounts, check_choice, check_counts, is_real, shown
 from .metrics import metric_of
 from .mlp.scores import EDGE_SCORES, UNIT_SCORES
 from .models.chain import Chain, read_model
@@ -138,7 +138,7 @@ def check_training(settings: TrainingSettings) -> None:
     optional = {name: getattr(settings, name) for name in ("steps", "batch_size", "rate_width")}
     check_counts(least_rows=settings.least_rows, **{name: value for name, value in optional.items() if value is not None})
     check_amounts(weight_decay=settings.weight_decay, input_noise=settings.input_noise, hidden_noise=settings.hidden_noise)
-    if not _is_real(settings.final_rate) or not 0 <= settings.final_rate <= 1:
+    if not is_real(settings.final_rate) or not 0 <= settings.final_rate <= 1:
         raise ValueError(f"final_rate must be a fraction of the learning rate, in [0, 1]; got {settings.final_rate!r}")
 
 
@@ -147,24 +147,18 @@ def check_schedule(settings: ScheduleSettings) -> None:
     optional = {name: getattr(settings, name) for name in ("double_after", "dense_rounds")}
     given = {name: value for name, value in optional.items() if value is not None}
     check_counts(unit_tries=settings.unit_tries, edge_tries=settings.edge_tries, **given)
-    if settings.restart_rate is not None and not (_is_real(settings.restart_rate) and 0 < settings.restart_rate <= 1):
+    if settings.restart_rate is not None and not (is_real(settings.restart_rate) and 0 < settings.restart_rate <= 1):
         raise ValueError(f"restart_rate must be a fraction of the learning rate in (0, 1], or None; got {settings.restart_rate!r}")
-    if settings.confidence is not None and not (_is_real(settings.confidence) and 0.5 <= settings.confidence < 1):
+    if settings.confidence is not None and not (is_real(settings.confidence) and 0.5 <= settings.confidence < 1):
         raise ValueError(f"confidence must be a fraction in [0.5, 1), such as 0.8, or None; got {settings.confidence!r}")
-    if not _is_real(settings.tolerance) or not 0 <= settings.tolerance < 1:
+    if not is_real(settings.tolerance) or not 0 <= settings.tolerance < 1:
         raise ValueError(f"tolerance must be a fraction in [0, 1), such as 0.005; got {settings.tolerance!r}{_percent(settings.tolerance)}")
 
 
 def check_accuracy(min_accuracy: float | None) -> None:
     """Refuse an accuracy that is no fraction in (0, 1]."""
-    if min_accuracy is not None and not (_is_real(min_accuracy) and 0 < min_accuracy <= 1):
+    if min_accuracy is not None and not (is_real(min_accuracy) and 0 < min_accuracy <= 1):
         raise ValueError(f"min_accuracy must be a fraction in (0, 1], such as 0.97; got {min_accuracy!r}{_percent(min_accuracy)}")
-
-
-def check_choice(name: str, value: object, known: Sequence[str]) -> None:
-    """Refuse a value that is not one of the known names."""
-    if value not in known:
-        raise ValueError(f"{name} must be one of {sorted(known)}; got {value!r}")
 
 
 def check_finite(chain: Chain) -> None:
@@ -204,25 +198,6 @@ def check_names(kind: str, names: Sequence[str], count: int) -> None:
     """Refuse names of inputs or outputs that do not fit the data."""
     if len(names) and not len(names) == len(set(names)) == count:
         raise ValueError(f"{kind}_names of the task must be {count} different names or none; got {list(names)}")
-
-
-def check_counts(**counts: int) -> None:
-    """Refuse values that are not whole numbers of at least 1."""
-    for name, value in counts.items():
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}")
-
-
-def check_amounts(**amounts: float) -> None:
-    """Refuse values that are negative or not finite."""
-    for name, value in amounts.items():
-        if not _is_real(value) or not 0 <= value < math.inf:
-            raise ValueError(f"{name} must be at least 0, and finite; got {value!r}")
-
-
-def _is_real(value: object) -> bool:
-    """Whether a value is one number."""
-    return isinstance(value, Real) or getattr(value, "ndim", None) == 0
 
 
 def _percent(*values: object) -> str:
