@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from numbers import Integral, Real
+from typing import Any
 
-__all__ = ["SHOWN", "check_amounts", "check_choice", "check_counts", "check_layers", "check_parameter_count", "is_real", "shown"]
+import numpy as np
+from torch import Tensor
+
+__all__ = [
+    "check_amounts", "check_choice", "check_counts", "check_flags", "check_layers", "check_parameter_count", "is_real", "listed", "shown",
+]  # fmt: skip
 
 MOST_PARAMETERS = 100_000_000  # of a model; a float32 takes four bytes
 SHOWN = 80  # characters of a value that an error shows
@@ -46,17 +53,41 @@ def check_choice(name: str, value: object, known: Sequence[str]) -> None:
         raise ValueError(f"{name} must be one of {sorted(known)}; got {shown(value)}")
 
 
+def check_flags(**flags: object) -> None:
+    """Refuse values that are neither true nor false."""
+    for name, value in flags.items():
+        if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, Integral) and value in (0, 1)):
+            raise TypeError(f"{name} must be True or False; got {shown(value)}")
+
+
+def listed(name: str, values: object, most: int, what: str, kind: type[Exception] = TypeError) -> list[Any]:
+    """The elements of a sequence or an iterator of the user, refused where it has more than ``most``, or fails.
+
+    Raises
+    ------
+    TypeError or another ``kind``
+        When it is no such thing.
+    ValueError
+        When it has more. The text says that ``name`` must be ``what``.
+    """
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise kind(f"{name} must be {what}; got {shown(values)}")
+    try:
+        found = list(islice(values, most + 1))
+    except Exception as error:  # of the user's class
+        raise kind(f"{name} must be {what}; got {type(values).__name__}, which fails when it is read ({type(error).__name__})") from error
+    if len(found) > most:
+        raise ValueError(f"{name} must be {what}, at most {most:,}; got more")
+    return found
+
+
 def is_real(value: object) -> bool:
     """Whether a value is one real number: Python's, NumPy's or PyTorch's."""
     if isinstance(value, Real):
         return True
-    if getattr(value, "ndim", None) != 0:
-        return False
-    try:
-        float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, RuntimeError, NotImplementedError):  # complex or without a value
-        return False
-    return True
+    if isinstance(value, Tensor):
+        return value.ndim == 0 and not value.is_complex() and not value.is_meta
+    return getattr(value, "ndim", None) == 0 and getattr(getattr(value, "dtype", None), "kind", "") in "biuf"
 
 
 def shown(value: object) -> str:
