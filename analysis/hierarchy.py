@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["VIEWS", "Hierarchy", "Module", "check_hierarchy", "module_graph"]
 
-# The functions that draw and print a hierarchy: "draw", "text", "page" and "frame". They import the class, so the class cannot import them;
-# `analysis/__init__` registers them here.
+# The functions that draw and print a hierarchy: "draw", "text", "page", "card" and "frame". They import the class, which cannot import
+# them; `analysis/__init__` registers them here.
 VIEWS: dict[str, Callable[..., Any]] = {}
 
 
@@ -172,6 +172,9 @@ class Hierarchy:
 
     def __str__(self) -> str:
         return str(VIEWS["text"](self))
+
+    def _repr_html_(self) -> str:
+        return str(VIEWS["card"](self))
 
 
 def module_graph(hierarchy: Hierarchy) -> nx.DiGraph:

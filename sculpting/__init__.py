@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from .metrics import Figure as Figure
     from .metrics import group_accuracy as group_accuracy
     from .models.chain import read_model as read_model
+    from .models.exchange import from_torch_prune as from_torch_prune
+    from .models.exchange import to_onnx as to_onnx
+    from .models.exchange import to_torch_prune as to_torch_prune
     from .models.network import SparseNetwork as SparseNetwork
     from .models.sparse_module import SparseModule as SparseModule
     from .results import SculptResult as SculptResult
@@ -37,6 +40,9 @@ else:  # loaded when they are first asked for: torch takes seconds, which `sculp
         "Figure": ".metrics",
         "group_accuracy": ".metrics",
         "read_model": ".models.chain",
+        "from_torch_prune": ".models.exchange",
+        "to_onnx": ".models.exchange",
+        "to_torch_prune": ".models.exchange",
         "SparseModule": ".models.sparse_module",
         "SparseNetwork": ".models.network",
         "SculptResult": ".results",

@@ -26,6 +26,7 @@ from .activations import ACTIVATIONS
 from .options import check_choice, check_counts
 from .results import SculptResult
 from .sculptor import sculpt
+from .structure import modules_of
 
 __all__ = ["SculptedClassifier", "SculptedRegressor"]
 
@@ -112,9 +113,7 @@ class _Sculpted(BaseEstimator):
     def hierarchy_(self) -> Any:
         """The modules of ``network_``: see :func:`analysis.detect_modules`."""
         check_is_fitted(self)
-        from analysis import detect_modules
-
-        return detect_modules(self.network_)
+        return modules_of(self.network_)
 
 
 class SculptedClassifier(ClassifierMixin, _Sculpted):

@@ -17,6 +17,7 @@ from .models.network import by_edges
 from .schedule.chains import ChainState
 from .schedule.history import Attempt, RoundRecord
 from .schedule.pruning_schedule import PruningSchedule
+from .structure import card_of
 from .tasks.task import Task
 
 __all__ = ["SculptResult", "StopReason", "result_of"]
@@ -195,6 +196,9 @@ class SculptResult:
             bar = "" if self.stop_reason is StopReason.NOTHING_LEARNT else f" (accepted from {self.min_accuracy:.4f})"
             lines.append(f"{name}   {self.accuracy:.4f} at best{bar}")
         return "\n".join([*lines, self.stop_reason.value])
+
+    def _repr_html_(self) -> str:
+        return card_of(self, self.network)
 
     def _how(self) -> str:
         tested = any(record.accepted is not None for record in self.rounds)

@@ -1,5 +1,6 @@
-"""Reports of a hierarchy: as text, as one HTML page with the picture, and as a data frame."""
+"""Reports of a hierarchy: as text, as one HTML page with the picture, as a card for notebooks, and as a data frame."""
 
+from .card import report_card as report_card
 from .files import write_report as write_report
 from .frames import report_frame as report_frame
 from .page import report_html as report_html

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import adjusted_rand_score
 
 from ..graph import LayeredGraph
-from ..hierarchy import Hierarchy, Module, check_hierarchy, first_appearance, module_graph
+from ..hierarchy import VIEWS, Hierarchy, Module, check_hierarchy, first_appearance, module_graph
 from .matching import equal_modules
 from .order import order_agreement
 from .truth_table import TruthTable, check_truth
@@ -98,6 +98,9 @@ class Comparison:
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
+
+    def _repr_html_(self) -> str:
+        return str(VIEWS["card"](self))
 
 
 def compare(found: Hierarchy, truth: nx.DiGraph | Hierarchy | Sequence[ArrayLike]) -> Comparison:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..activations import ACTIVATIONS
 from ..files import write_file
 from ..losses import LOSSES
+from ..structure import card_of
 from .chain import HEADS
 
 __all__ = ["SparseNetwork", "by_edges"]
@@ -109,6 +110,9 @@ class SparseNetwork:
     def __repr__(self) -> str:
         widths = "-".join(map(str, self.widths))
         return f"SparseNetwork({widths}, {self.edge_count} edges, density {self.density:.4f}, {self.metric} {self.accuracy:.4f})"
+
+    def _repr_html_(self) -> str:
+        return card_of(repr(self), self)
 
     @property
     def widths(self) -> tuple[int, ...]:

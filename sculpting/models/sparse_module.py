@@ -20,6 +20,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from ..files import write_file
+from ..structure import card_of
 from .copying import copy_of
 from .groups import UnitLayer, UnitMap
 from .groups.kernels import kernels_of
@@ -100,6 +101,9 @@ class SparseModule:
         """Which edges are left: bool ``(E,)``, numbered as in ``units.edges``. One of several elements is there while one of them is."""
         parts = [edge_view(self.masks[name].unsqueeze(0), numbers, torch.any).flatten() for name, numbers in self.units.edges.items()]
         return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.bool)
+
+    def _repr_html_(self) -> str:
+        return card_of(repr(self), self)
 
     @property
     def edge_count(self) -> int:
