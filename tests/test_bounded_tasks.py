@@ -65,6 +65,11 @@ class Broken(Dataset[Any]):
         raise RuntimeError("row")
 
 
+class Endless(Broken):
+    def __getitem__(self, i: int) -> Any:
+        return torch.zeros(2)
+
+
 X = torch.rand(8, 2, generator=torch.Generator().manual_seed(0))
 Y = torch.arange(8) % 2
 BOTH = tasks.boolean("both")
@@ -98,6 +103,7 @@ BOTH = tasks.boolean("both")
         (lambda: tasks.as_task((X, [0, 10**9] * 4)), ValueError, "classes must be fewer than the rows"),
         (lambda: tasks.as_task((X, [10**400] * 8)), ValueError, "must hold numbers that a float can"),
         (lambda: tasks.as_task((range(10**9), Y)), ValueError, "must be an array where it has more than"),
+        (lambda: tasks.as_task((Endless(), Y)), TypeError, "got Endless. Pass a dataset by itself"),
         (lambda: tasks.as_task(Broken()), ValueError, "reading it failed: RuntimeError"),
         (lambda: tasks.as_task((X, Y), loss=["bce"]), ValueError, "loss must be one of"),  # type: ignore[arg-type]
         (lambda: tasks.as_task((X, Y), name=3), TypeError, "name of a Task must be text"),  # type: ignore[arg-type]

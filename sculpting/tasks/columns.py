@@ -138,7 +138,11 @@ def _array(values: Any, what: str) -> NDArray[Any]:
         masked = int(np.ma.count_masked(values))
         raise TypeError(f"{what} must not have masked values; got {masked} in a masked array. Fill them or leave out their rows")
     if isinstance(values, (list, tuple)) and values and all(isinstance(each, Tensor) for each in values):
-        values = [each.detach().cpu().numpy() for each in values]
+        values = [_dense(each, what).detach().cpu().numpy() for each in values]
+    known = isinstance(values, (Sequence, Mapping, memoryview, np.generic)) or hasattr(values, "__array__") or hasattr(values, "toarray")
+    if hasattr(values, "__getitem__") and not known and not isinstance(values, type):
+        # NumPy would ask such an object for one row after the other until it raises IndexError, which a dataset may never do.
+        raise TypeError(f"{what} must be a numeric array or a sequence; got {type(values).__name__}. Pass a dataset by itself")
     if isinstance(values, Sequence) and len(values) > MOST_ITEMS:
         raise ValueError(f"{what} must be an array where it has more than {MOST_ITEMS:,} rows; got {type(values).__name__}")
     try:
