@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .checks import check_counts, shown
+
 __all__ = ["METRICS", "Figure", "Metric", "figure_of", "group_accuracy", "metric_of"]
 
 NORMAL = 1.96  # standard errors of a 95 % interval
@@ -102,12 +104,18 @@ def group_accuracy(groups: int) -> Metric:
     groups : int
         Groups of the same number of outputs, one after the other.
 
+    Raises
+    ------
+    ValueError
+        When ``groups`` is no whole number of at least 1.
+
     Examples
     --------
     >>> z, y = torch.tensor([[[0.1], [0.3], [-2.0], [-1.0]]]), torch.tensor([[0.0], [1.0], [1.0], [0.0]])
     >>> group_accuracy(2).rows(z, y).tolist()
     [[[1.0], [0.0]]]
     """
+    check_counts(groups=groups)
     return Metric("group accuracy", partial(_right_groups, groups=groups))
 
 
@@ -145,11 +153,11 @@ def metric_of(metric: str | Metric | Callable[[Any, Any], float] | None, loss: s
         return metric
     if callable(metric):
         return Metric(str(getattr(metric, "__name__", "metric")), _of_all_rows(metric, loss))
-    plain = str(metric).lower().replace("_", " ")
+    plain = metric.lower().replace("_", " ") if isinstance(metric, str) else ""
     for name, each in known.items():
         if name.lower() == plain:
             return each
-    raise ValueError(f"metric must be one of {list(known)} for loss {loss!r}, or a function of (targets, answers); got {metric!r}")
+    raise ValueError(f"metric must be one of {list(known)} for loss {loss!r}, or a function of (targets, answers); got {shown(metric)}")
 
 
 def _of_all_rows(metric: Callable[[Any, Any], float], loss: str) -> Callable[[Tensor, Tensor], Tensor]:

@@ -6,28 +6,33 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from numbers import Integral, Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .checks import check_amounts, check_choice, check_counts, check_flags, is_real, listed, shown
 from .metrics import metric_of
 from .mlp.scores import EDGE_SCORES, UNIT_SCORES
 from .models.chain import Chain, read_model
-from .settings import ScheduleSettings, TrainingSettings
+from .settings import MOST_RATES, ScheduleSettings, TrainingSettings
 from .tasks.task import Task
 
 __all__ = [
     "EDGE_STEPS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "UNIT_STEPS",
-    "check_accuracy", "check_amounts", "check_call", "check_choice", "check_counts", "check_finite", "check_inputs", "check_names",
-    "check_parameters", "check_schedule", "check_spread", "check_training", "device_of", "read_models", "settings_of", "steps_of",
+    "check_accuracy", "check_amounts", "check_call", "check_choice", "check_counts", "check_finite", "check_inputs", "check_members",
+    "check_names", "check_parameters", "check_schedule", "check_spread", "check_training", "device_of",
+    "read_models", "settings_of", "steps_of",
 ]  # fmt: skip
 
 UNIT_STEPS: tuple[float, ...] = tuple(round(0.05 * i, 2) for i in range(14, 0, -1))
 EDGE_STEPS: tuple[float, ...] = (0.025, 0.02, 0.015, 0.01, 0.005)
 LARGE_UNIT_STEPS: tuple[float, ...] = (0.5, 0.2)
 LARGE_EDGE_STEPS: tuple[float, ...] = (0.02, 0.01)
+MOST_STEPS = 1_000  # first steps of units, and of edges
+MOST_CHAINS = 1_000_000
+MOST_BYTES = 32 * 10**9
+BYTES_OF_WEIGHT = 16  # values and mask, and their copies while they are trained
 LARGE = 20_000  # weights above which a model gets the smaller grid: its rounds take seconds, not milliseconds
 
 
@@ -78,7 +83,7 @@ def settings_of(
     if unknown:
         known = f"fields of TrainingSettings, {sorted(of_training)}, or of ScheduleSettings, {sorted(of_schedule)}"
         near = difflib.get_close_matches(unknown[0], [*arguments, *of_training, *of_schedule], n=1)
-        raise TypeError(f"settings must be {known}; got {unknown[0]!r}" + f". Did you mean {near[0] if near else ''}?" * len(near))
+        raise TypeError(f"settings must be {known}; got {shown(unknown[0])}" + f". Did you mean {near[0] if near else ''}?" * len(near))
     return (
         replace(training or task.training, **{name: value for name, value in given.items() if name in of_training}),
         replace(schedule or task.schedule, **{name: value for name, value in given.items() if name in of_schedule}),
@@ -99,13 +104,13 @@ def steps_of(edges: int, settings: ScheduleSettings) -> tuple[list[float], list[
 
 
 def _fractions(name: str, values: Any) -> list[float]:
-    try:
-        steps = [0.0] if isinstance(values, str) else [float(value) for value in values]
-    except (TypeError, ValueError):
-        steps = [0.0]
+    usual = "(0.02, 0.01)" if name == "edge_steps" else "(0.5, 0.2)"
+    given = listed(name, values, MOST_STEPS, f"a sequence of fractions in (0, 1), such as {usual}", ValueError)
+    steps = [float(value) if is_real(value) and 0 < value < 1 else 0.0 for value in given]
     if not all(0 < step < 1 for step in steps):
-        usual = "(0.02, 0.01)" if name == "edge_steps" else "(0.5, 0.2)"
-        raise ValueError(f"{name} must be a sequence of fractions in (0, 1), such as {usual}; got {values!r}{_percent(values, *steps)}")
+        raise ValueError(
+            f"{name} must be a sequence of fractions in (0, 1), such as {usual}; got {shown(values)}{_percent(values, *given)}"
+        )
     return steps
 
 
@@ -123,23 +128,22 @@ def check_call(
     usual = metric_of(None, task.loss).name
     if metric_of(task.metric, task.loss).name != usual and (task.complete or schedule.confidence is None):
         why = "the rows are a complete table" if task.complete else "confidence is None"
-        raise ValueError(f"metric must be {usual!r} where no paired test decides; got {task.metric!r}, and {why}. Leave metric out")
+        raise ValueError(f"metric must be {usual!r} where no paired test decides; got {shown(task.metric)}, and {why}. Leave metric out")
     check_accuracy(min_accuracy)
 
 
 def check_training(settings: TrainingSettings) -> None:
     """Refuse settings of training rounds that are out of range."""
-    try:
-        rates = settings.learning_rates
-    except (TypeError, ValueError):
-        rates = ()
-    if not rates or isinstance(settings.learning_rate, str) or not all(0 < rate < math.inf for rate in rates):
-        raise ValueError(f"learning_rate must be positive, one number or a sequence of them; got {settings.learning_rate!r}")
+    rate: Any = settings.learning_rate
+    rates = [rate] if is_real(rate) else listed("learning_rate", rate, MOST_RATES, "positive, one number or a sequence of them", ValueError)
+    if not rates or not all(is_real(each) and 0 < each < math.inf for each in rates):
+        raise ValueError(f"learning_rate must be positive, one number or a sequence of them; got {shown(rate)}")
+    check_flags(keep_last=settings.keep_last)
     optional = {name: getattr(settings, name) for name in ("steps", "batch_size", "rate_width")}
     check_counts(least_rows=settings.least_rows, **{name: value for name, value in optional.items() if value is not None})
     check_amounts(weight_decay=settings.weight_decay, input_noise=settings.input_noise, hidden_noise=settings.hidden_noise)
-    if not _is_real(settings.final_rate) or not 0 <= settings.final_rate <= 1:
-        raise ValueError(f"final_rate must be a fraction of the learning rate, in [0, 1]; got {settings.final_rate!r}")
+    if not is_real(settings.final_rate) or not 0 <= settings.final_rate <= 1:
+        raise ValueError(f"final_rate must be a fraction of the learning rate, in [0, 1]; got {shown(settings.final_rate)}")
 
 
 def check_schedule(settings: ScheduleSettings) -> None:
@@ -147,24 +151,20 @@ def check_schedule(settings: ScheduleSettings) -> None:
     optional = {name: getattr(settings, name) for name in ("double_after", "dense_rounds")}
     given = {name: value for name, value in optional.items() if value is not None}
     check_counts(unit_tries=settings.unit_tries, edge_tries=settings.edge_tries, **given)
-    if settings.restart_rate is not None and not (_is_real(settings.restart_rate) and 0 < settings.restart_rate <= 1):
-        raise ValueError(f"restart_rate must be a fraction of the learning rate in (0, 1], or None; got {settings.restart_rate!r}")
-    if settings.confidence is not None and not (_is_real(settings.confidence) and 0.5 <= settings.confidence < 1):
-        raise ValueError(f"confidence must be a fraction in [0.5, 1), such as 0.8, or None; got {settings.confidence!r}")
-    if not _is_real(settings.tolerance) or not 0 <= settings.tolerance < 1:
-        raise ValueError(f"tolerance must be a fraction in [0, 1), such as 0.005; got {settings.tolerance!r}{_percent(settings.tolerance)}")
+    if settings.restart_rate is not None and not (is_real(settings.restart_rate) and 0 < settings.restart_rate <= 1):
+        raise ValueError(f"restart_rate must be a fraction of the learning rate in (0, 1], or None; got {shown(settings.restart_rate)}")
+    if settings.confidence is not None and not (is_real(settings.confidence) and 0.5 <= settings.confidence < 1):
+        raise ValueError(f"confidence must be a fraction in [0.5, 1), such as 0.8, or None; got {shown(settings.confidence)}")
+    if not is_real(settings.tolerance) or not 0 <= settings.tolerance < 1:
+        raise ValueError(
+            f"tolerance must be a fraction in [0, 1), such as 0.005; got {shown(settings.tolerance)}{_percent(settings.tolerance)}"
+        )
 
 
 def check_accuracy(min_accuracy: float | None) -> None:
     """Refuse an accuracy that is no fraction in (0, 1]."""
-    if min_accuracy is not None and not (_is_real(min_accuracy) and 0 < min_accuracy <= 1):
-        raise ValueError(f"min_accuracy must be a fraction in (0, 1], such as 0.97; got {min_accuracy!r}{_percent(min_accuracy)}")
-
-
-def check_choice(name: str, value: object, known: Sequence[str]) -> None:
-    """Refuse a value that is not one of the known names."""
-    if value not in known:
-        raise ValueError(f"{name} must be one of {sorted(known)}; got {value!r}")
+    if min_accuracy is not None and not (is_real(min_accuracy) and 0 < min_accuracy <= 1):
+        raise ValueError(f"min_accuracy must be a fraction in (0, 1], such as 0.97; got {shown(min_accuracy)}{_percent(min_accuracy)}")
 
 
 def check_finite(chain: Chain) -> None:
@@ -203,26 +203,7 @@ def check_inputs(chain: Chain, task: Task) -> None:
 def check_names(kind: str, names: Sequence[str], count: int) -> None:
     """Refuse names of inputs or outputs that do not fit the data."""
     if len(names) and not len(names) == len(set(names)) == count:
-        raise ValueError(f"{kind}_names of the task must be {count} different names or none; got {list(names)}")
-
-
-def check_counts(**counts: int) -> None:
-    """Refuse values that are not whole numbers of at least 1."""
-    for name, value in counts.items():
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}")
-
-
-def check_amounts(**amounts: float) -> None:
-    """Refuse values that are negative or not finite."""
-    for name, value in amounts.items():
-        if not _is_real(value) or not 0 <= value < math.inf:
-            raise ValueError(f"{name} must be at least 0, and finite; got {value!r}")
-
-
-def _is_real(value: object) -> bool:
-    """Whether a value is one number."""
-    return isinstance(value, Real) or getattr(value, "ndim", None) == 0
+        raise ValueError(f"{kind}_names of the task must be {count} different names or none; got {shown([*names])}")
 
 
 def _percent(*values: object) -> str:
@@ -230,12 +211,42 @@ def _percent(*values: object) -> str:
     return ". For percentages, divide by 100" if any(isinstance(value, (int, float)) and 1 <= value <= 100 for value in values) else ""
 
 
+def check_members(members: int, steps: Sequence[Sequence[float]], weights: int) -> None:
+    """Refuse more networks than can be pruned side by side.
+
+    Parameters
+    ----------
+    members : int
+        Dense networks.
+    steps : two sequences of float
+        First steps of unit and of edge pruning; each gives every network a chain of its own.
+    weights : int
+        Of the largest model.
+
+    Raises
+    ------
+    ValueError
+        When there would be more than a million chains, or their networks would take more than 32 GB.
+    """
+    chains = members * max(1, len(steps[0])) * max(1, len(steps[1]))
+    if chains > MOST_CHAINS:
+        raise ValueError(f"seeds, models, learning rates and steps must give at most {MOST_CHAINS:,} chains; got {chains:,}. Give fewer")
+    size = BYTES_OF_WEIGHT * weights * chains
+    if size > MOST_BYTES:
+        raise ValueError(
+            f"the networks of all chains must take at most {MOST_BYTES // 10**9} GB; {chains:,} chains of {weights:,} weights take about "
+            f"{size / 10**9:,.0f} GB. Give fewer seeds or steps, or a smaller model"
+        )
+
+
 def device_of(name: str | torch.device) -> torch.device:
-    """The device of this name, refused when it is not available."""
+    """The device of this name, refused when it is not available, or holds no numbers."""
+    there = ["cpu"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        there = ["cpu"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-        raise ValueError(f"device must be available, one of {', '.join(there)}; got {str(name)!r}") from error
+    except (RuntimeError, AssertionError, TypeError, ValueError, OverflowError, ImportError, AttributeError) as error:
+        raise ValueError(f"device must be available, one of {', '.join(there)}; got {shown(name)}") from error
+    if device.type == "meta":
+        raise ValueError(f"device must hold numbers, one of {', '.join(there)}; got 'meta'")
     return device

@@ -15,6 +15,7 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
+from .checks import shown
 from .sorting import sorted_positions
 
 __all__ = ["bits", "check_seed", "fold", "keys", "normals", "permutations", "uniforms"]
@@ -23,14 +24,18 @@ __all__ = ["bits", "check_seed", "fold", "keys", "normals", "permutations", "uni
 SIXTEEN, FIFTEEN, LOW_16, LOW_17, FIRST_FACTOR, SECOND_FACTOR = (
     torch.tensor(number, dtype=torch.int32, device="cpu") for number in (16, 15, 0xFFFF, 0x1FFFF, 0x7FEB352D, 0x846CA68B - (1 << 32))
 )
+LARGEST_SEED = 2**64
 FEW = 1024  # positions up to which 22 bits of a hash order them: two of 1,024 are tied once in eight draws
 
 
 def check_seed(seed: object) -> int:
-    """The seed as a Python integer, since keys depend on the ``repr`` of names; refused when it is no whole number of at least 0."""
+    """The seed as a Python integer, since keys depend on the ``repr`` of names; refused when it is no whole number of 0 ... 2^64 - 1."""
     if not isinstance(seed, Integral) or isinstance(seed, bool) or seed < 0:
-        raise ValueError(f"seed must be a whole number of at least 0; got {seed!r}")
-    return int(seed)
+        raise ValueError(f"seed must be a whole number of at least 0; got {shown(seed)}")
+    number = int(seed)
+    if number >= LARGEST_SEED:
+        raise ValueError(f"seed must be below 2**64, as PyTorch's generators require; got {shown(seed)}")
+    return number
 
 
 def keys(names: Sequence[Hashable], device: torch.device | str = "cpu") -> Tensor:

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from .checks import check_flags, listed, shown
 from .engine import M
 from .engines import setup_of
 from .metrics import Metric
-from .options import check_call, check_counts, device_of, settings_of, steps_of
+from .options import check_call, check_counts, check_members, device_of, settings_of, steps_of
 from .randomness import check_seed
 from .results import SculptResult, result_of
 from .schedule.acceptance import AcceptanceCriterion, PairedTest
@@ -30,6 +31,7 @@ from .tasks.task import Task
 
 __all__ = ["sculpt"]
 
+MOST_KEPT = 10_000  # names of units
 SMALL = 2_000_000  # parameters of all members together, below which one thread is faster than several
 
 Progress = bool | Callable[[int, int], None]
@@ -134,7 +136,8 @@ def sculpt(
     Raises
     ------
     TypeError, ValueError
-        Before any training, when an argument does not fit. The text says what was expected, what was given and what to do.
+        Before any training, when an argument does not fit, or asks for more than a million chains of pruning or 32 GB of networks. The text
+        says what was expected, what was given and what to do.
     OSError
         When the checkpoint cannot be written. That of before is then as it was.
     MemoryError
@@ -154,19 +157,20 @@ def sculpt(
     edge pruning must be accepted too, ties between scores never prune more than asked, only accepted networks are returned, and dense
     networks that are not accurate enough have a second start.
     """
-    setup, seed = setup_of(model), check_seed(seed)
+    seed, keep = check_seed(seed), _checked(seeds, max_members, checkpoint, progress, keep, regrow=regrow, mixed_precision=mixed_precision)
+    setup = setup_of(model)
     setup, given = setup.task(data, loss=loss, validation=validation, test=test, groups=groups, metric=metric, seed=seed)
     training, schedule = settings_of(given, training, schedule, settings, inspect.signature(sculpt).parameters)
     check_call(given, training, schedule, initial, min_accuracy, lambda: setup.check(given, initial))
     setup, task = setup.fitted(given, keep, mixed_precision)
-    check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
     place = device_of(setup.device if device is None else device)
     if regrow and initial == "fresh":
         raise ValueError("regrow needs initial='model', since fresh weights are never zero; got initial='fresh'. Leave regrow out")
-    numbers, rates = range(seed, seed + seeds), len(training.learning_rates)
+    numbers, rates = range(seed, seed + int(seeds)), len(training.learning_rates)
+    first_steps = steps_of(setup.edges, schedule)
+    check_members(int(seeds) * rates * setup.models, first_steps, setup.edges)
     names = [ChainName(s, model=m, rate=r) for m in range(setup.models) for r in range(rates) for s in numbers]
     population: Any = setup.dense(numbers, rates, initial, regrow, place)
-    first_steps = steps_of(setup.edges, schedule)
     criterion = _criterion(task, schedule, min_accuracy, bool(first_steps[1]), place)
     engine: Any = setup.engine(task, training, schedule, place, max_members)
     rounds = Rounds(engine, criterion, _rates(training, schedule), noisy=bool(training.input_noise or training.hidden_noise))
@@ -190,6 +194,20 @@ def sculpt(
             if kept is not None:
                 kept.write()
     return result_of(pruning, setup, given, set_by_dense=min_accuracy is None and not task.complete)
+
+
+def _checked(seeds: object, max_members: object, checkpoint: object, progress: object, keep: object, **flags: object) -> tuple[str, ...]:
+    """Refuse single arguments that do not fit; what to keep as a tuple."""
+    check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
+    check_flags(**flags)
+    if checkpoint is not None and not isinstance(checkpoint, (str, Path)):
+        raise TypeError(f"checkpoint must be a path, or None for no checkpoint; got {shown(checkpoint)}")
+    if not isinstance(progress, bool) and not callable(progress):
+        raise TypeError(f"progress must be True, False or a function of (chains ended, all chains); got {shown(progress)}")
+    kept = (keep,) if isinstance(keep, str) else tuple(listed("keep", keep, MOST_KEPT, "a sequence of names"))
+    if not all(isinstance(name, str) for name in kept):
+        raise TypeError(f"keep must be a sequence of names, as text; got {shown(keep)}")
+    return kept
 
 
 def _criterion(

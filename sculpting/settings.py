@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from numbers import Real
 
-__all__ = ["DEFAULT_SCHEDULE", "DEFAULT_TRAINING", "RoundSettings", "ScheduleSettings", "TrainingSettings"]
+__all__ = ["DEFAULT_SCHEDULE", "DEFAULT_TRAINING", "MOST_RATES", "RoundSettings", "ScheduleSettings", "TrainingSettings"]
 
 EPOCHS, LEAST_STEPS, MOST_STEPS = 30, 60, 120  # of a round: 30 epochs, but at least 60 and at most 120 steps
 LARGEST_BATCH = 64
+MOST_RATES = 1_000
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,14 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         if isinstance(self.learning_rate, Iterator):  # can be read once only
-            object.__setattr__(self, "learning_rate", tuple(self.learning_rate))
+            object.__setattr__(self, "learning_rate", tuple(islice(self.learning_rate, MOST_RATES + 1)))
 
     @property
     def learning_rates(self) -> tuple[float, ...]:
         """All learning rates, also when there is one."""
         one = isinstance(self.learning_rate, Real) or getattr(self.learning_rate, "ndim", 1) == 0
-        return tuple(float(rate) for rate in ([self.learning_rate] if one else self.learning_rate))  # type: ignore[union-attr,arg-type]
+        rates = [self.learning_rate] if one else islice(self.learning_rate, MOST_RATES + 1)  # type: ignore[arg-type]
+        return tuple(float(rate) for rate in rates)  # type: ignore[arg-type]
 
     def copies(self, rows: int) -> int:
         """How often each of this number of rows occurs in an epoch."""

@@ -102,7 +102,7 @@ def test_truth_carries_the_table_only_where_it_is_complete() -> None:
 
 def test_truth_needs_a_hidden_layer() -> None:
     for outputs in ("one", "each"):
-        with pytest.raises(ValueError, match="hidden_layers must be at least 1; got 0"):
+        with pytest.raises(ValueError, match="hidden_layers must be a whole number of at least 1; got 0"):
             tasks.cmsp(2, 2, outputs=outputs).truth(0)
 
 

@@ -184,7 +184,7 @@ def test_truth_of_the_xor_has_a_middle_from_four_hidden_layers_on() -> None:
     facts = dict(task.truth(4).nodes(data=True))
     assert [facts[node]["name"] for node in range(6)] == ["T0", "T1", "T2", "T3", "T4", "T5"]
     assert facts[0]["function"] == "a = digit on the left"
-    with pytest.raises(ValueError, match="hidden_layers must be at least 1; got 0"):
+    with pytest.raises(ValueError, match="hidden_layers must be a whole number of at least 1; got 0"):
         task.truth(0)
     assert facts[5]["function"] == "xor 1 = bit 1 of a ^ bit 1 of b"
 

@@ -227,7 +227,7 @@ def test_names_and_texts_address_the_same_task() -> None:
         (lambda: tasks.from_gates({"a": "a0 & b"}, inputs=["a", "a0", "b"]), "different names"),
         (lambda: tasks.from_gates({"y": " & ".join(f"x{i}" for i in range(21))}), "1 to 20 inputs; got 21"),
         (lambda: tasks.from_gates({}), "1 to 20 inputs; got 0"),
-        (lambda: tasks.boolean("both").truth(0), "hidden_layers must be at least 1; got 0"),
+        (lambda: tasks.boolean("both").truth(0), "hidden_layers must be a whole number of at least 1; got 0"),
         (lambda: tasks.from_table([[0, 0], [0, 1]], [0, 1]).truth(1), "each of the 2\\*\\*2 input rows once; got 2"),
         (lambda: tasks.from_table([[0], [1]], [0, 1]).truth(1), "structure of task 'table' is not known. Build it"),
         (lambda: tasks.boolean("both").model(width=0), "at least one hidden layer of at least one unit"),

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..checks import check_counts, listed, shown
 from ..randomness import check_seed
 from ..surroundings import set_aside
 from .known_sets import known_set
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["JOINT", "side_by_side"]
 
 JOINT = {"and": torch.logical_and, "xor": torch.logical_xor}
+MOST_BYTES = 4 * 10**9
 LEAST_ROWS = 1000  # training rows: docs/side-by-side.md has the reason
 PARTS = ("", "_validation", "_test")
 Rows = tuple[Tensor, Tensor]
@@ -95,13 +97,16 @@ def side_by_side(*sets: Any, names: Sequence[str] | None = None, rows: int | Non
     seed = check_seed(seed)
     if len(sets) < 2:
         raise ValueError(f"side_by_side needs at least two data sets; got {len(sets)}. Pass a single one to sculpt itself")
-    if joint is not None and joint not in JOINT:
-        raise ValueError(f"joint must be one of {', '.join(JOINT)}, or None for no joint output; got {joint!r}")
-    if rows is not None and (not isinstance(rows, int) or rows < 1):
-        raise ValueError(f"rows must be a whole number of at least 1; got {rows!r}")
+    if joint is not None and (not isinstance(joint, str) or joint not in JOINT):
+        raise ValueError(f"joint must be one of {', '.join(JOINT)}, or None for no joint output; got {shown(joint)}")
+    if rows is not None:
+        check_counts(rows=rows)
     sides = [_side(each, name, seed) for each, name in zip(sets, _names(sets, names), strict=True)]
     loss = _common_loss(sides, joint)
     counts = _counts(sides, rows)
+    columns = sum(len(side.input_names) + len(side.output_names) for side in sides)
+    if sum(counts) * columns * 4 > MOST_BYTES:
+        raise ValueError(f"rows must take at most {MOST_BYTES // 10**9} GB; got {sum(counts):,} rows of {columns:,} columns. Give fewer")
     (x, y), validation, (x_test, y_test) = (_joined(sides, part, count, joint, seed) for part, count in enumerate(counts))
     output_names = [f"{side.name}: {name}" for side in sides for name in side.output_names]
     if joint is not None:
@@ -118,9 +123,10 @@ def _names(sets: Sequence[Any], names: Sequence[str] | None) -> list[str]:
     if names is None:
         usual = [each if isinstance(each, str) else each.name if isinstance(each, Task) else f"set {i}" for i, each in enumerate(sets, 1)]
         return [name if usual.count(name) == 1 else f"{name} {usual[: i + 1].count(name)}" for i, name in enumerate(usual)]
-    if isinstance(names, str) or len(names) != len(sets) or len(set(names)) < len(names):
-        raise ValueError(f"names must be {len(sets)} different ones, one for each set; got {names!r}")
-    return list(map(str, names))
+    given = listed("names", names, len(sets), f"{len(sets)} different ones, one for each set", ValueError)
+    if len(given) != len(sets) or not all(isinstance(name, str) for name in given) or len(set(given)) < len(given):
+        raise ValueError(f"names must be {len(sets)} different ones, one for each set; got {shown(names)}")
+    return given
 
 
 def _side(data: Any, name: str, seed: int) -> _Side:

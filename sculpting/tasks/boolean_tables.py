@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from ..checks import listed, shown
 from ..surroundings import set_aside
 from .gates import GateGraph
 from .task import Task, from_gates
@@ -18,6 +19,7 @@ from .truth import truth_graph
 
 __all__ = ["EXEMPLARS", "boolean", "boolean_tasks"]
 
+LONGEST = 100  # characters of a name that the nearest are sought for
 OUTPUT_COUNTS = (2, 4, 8, 12, 16)
 EXEMPLARS: dict[str, tuple[int, ...]] = {
     "input-separable": (4, 2, 4),
@@ -133,7 +135,7 @@ def boolean(name: str | Sequence[int]) -> Task:
     key = _key(name)
     make, counts = _FAMILIES.get(key[:-1], (_none, ()))
     if not key or key[-1] not in counts:
-        raise ValueError(f"there is no task {name!r}; the nearest are {_nearest(name)}. `sculpting tasks` lists them all")
+        raise ValueError(f"there is no task {shown(name)}; the nearest are {_nearest(name)}. `sculpting tasks` lists them all")
     gates = GateGraph.parse(make(key[-1]), inputs=_x(key[0]), outputs=[f"y{i}" for i in range(key[-1])])
     task = from_gates(gates, name=str(list(key)))
     assert task.gates is not None
@@ -145,12 +147,14 @@ def _key(name: str | Sequence[int]) -> tuple[int, ...]:
     if isinstance(name, str) and name in EXEMPLARS:
         return EXEMPLARS[name]
     try:
-        return tuple(int(part) for part in (name.strip("[] ").split(",") if isinstance(name, str) else name))
-    except (TypeError, ValueError):
+        parts = name.strip("[] ").split(",") if isinstance(name, str) else listed("name", name, LONGEST, "a sequence of numbers")
+        return tuple(int(part) for part in parts)
+    except (TypeError, ValueError, OverflowError):
         return ()
 
 
 def _nearest(name: str | Sequence[int]) -> str:
     names = [*EXEMPLARS, *(str(list(task)) for task in boolean_tasks())]
-    text = str(list(name)) if isinstance(name, tuple) else str(name)
+    text = str(list(name)) if isinstance(name, tuple) else name if isinstance(name, str) else shown(name)
+    text = text[:LONGEST]  # closeness takes a time in proportion to the square of the length
     return ", ".join(difflib.get_close_matches(text, names, n=3, cutoff=0.0))

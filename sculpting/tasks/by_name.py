@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from ..checks import shown
 from ..surroundings import set_aside
 from .boolean_tables import boolean
 from .mnist import mnist_pair, mnist_xor
@@ -35,14 +36,20 @@ def named(text: str) -> Task:
 
     Raises
     ------
+    TypeError
+        When the name is no text.
     ValueError
         When there is no such task or option, or an option is missing or out of range.
+    FileNotFoundError
+        When the images of digits are missing.
 
     Examples
     --------
     >>> named("both").name, named("cmsp:m=2,k=2").x.shape
     ('[6, 3, 3, 3]', torch.Size([48, 6]))
     """
+    if not isinstance(text, str):
+        raise TypeError(f"the name of a task must be text; got {shown(text)}")
     name, _, options = text.strip().partition(":")
     if name not in MAKERS:
         return boolean(text.strip())
@@ -50,7 +57,7 @@ def named(text: str) -> Task:
     pairs = [_option(part, name, parameters) for part in options.split(",") if part]
     given = dict(pairs)
     if len(given) < len(pairs):
-        raise ValueError(f"options of task {name!r} must be given once each; got {options}")
+        raise ValueError(f"options of task {name!r} must be given once each; got {shown(options)}")
     needed = [key for key, p in parameters.items() if p.default is inspect.Parameter.empty]
     missing = [key for key in needed if key not in given]
     if missing:
@@ -62,10 +69,10 @@ def named(text: str) -> Task:
 def _option(part: str, name: str, known: Any) -> tuple[str, Any]:
     key, equals, value = (side.strip() for side in part.partition("="))
     if key not in known or not equals or not value:
-        raise ValueError(f"options of task {name!r} are {', '.join(known)}, each as option=value; got {part!r}")
+        raise ValueError(f"options of task {name!r} are {', '.join(known)}, each as option=value; got {shown(part)}")
     try:
         if key == "codes":
             return key, [[int(i) for i in code.split("+")] for code in value.split("|")]
         return key, value if "str" in str(known[key].annotation) else int(value)
     except ValueError as error:
-        raise ValueError(f"option {key} of task {name!r} must be a whole number, or codes such as 0|1|0+1; got {value!r}") from error
+        raise ValueError(f"option {key} of task {name!r} must be a whole number, or codes such as 0|1|0+1; got {shown(value)}") from error

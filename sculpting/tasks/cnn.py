@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..checks import check_counts, check_parameter_count, shown
+
 __all__ = ["ConvolutionalNetwork"]
 
 
@@ -22,6 +24,11 @@ class ConvolutionalNetwork(nn.Module):
     hidden : int
         Units of the first linear layer.
 
+    Raises
+    ------
+    ValueError
+        When a size is no whole number of at least 1, or the network would have more than 100 million weights.
+
     Notes
     -----
     The second convolution sees the image at half of its size, and each of its channels passes on its largest value over all places. A
@@ -36,6 +43,13 @@ class ConvolutionalNetwork(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, *, channels: tuple[int, int] = (12, 24), hidden: int = 24) -> None:
         super().__init__()
+        pair = isinstance(channels, (tuple, list)) and len(channels) == 2
+        if not pair:
+            raise ValueError(f"channels must be two whole numbers, such as (12, 24); got {shown(channels)}")
+        first, second = channels
+        check_counts(inputs=inputs, outputs=outputs, hidden=hidden, channels=first)
+        check_counts(channels=second)
+        check_parameter_count(9 * (inputs * first + first * second) + second * hidden + hidden * outputs)
         self.conv1, self.conv2 = nn.Conv2d(inputs, channels[0], 3, padding=1), nn.Conv2d(channels[0], channels[1], 3)
         self.linear1, self.linear2 = nn.Linear(channels[1], hidden), nn.Linear(hidden, outputs)
         self.pool = nn.MaxPool2d(2)

@@ -6,7 +6,7 @@ S = rows, n = columns.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Integral, Real
@@ -17,9 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..checks import shown
+
 __all__ = ["Part", "is_missing", "is_text", "read_part"]
 
 _TEXT = (str, bytes)
+KNOWN = (torch.bool, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.uint16, torch.uint32, torch.uint64)
+MOST_ITEMS = 10**8  # of a sequence that is no array: Python needs 100 bytes for each
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +72,9 @@ def read_part(values: Any, what: str, classes: Sequence[str] | None = None) -> P
     ('a', 'b')
     """
     if isinstance(values, Tensor):
-        return Part(values.to_dense() if values.layout != torch.strided else values)
+        return Part(_dense(values, what))
     table = _table(values)
-    names = [str(name) for name, _ in table] or _names(values)
+    names = [_text(name) for name, _ in table] or _names(values)
     whole = None if table else _array(values, what)
     columns = [_array(column, _called(what, names, i)) for i, (_, column) in enumerate(table)] if whole is None else _split(whole)
     if not len(set(names)) == len(names) == (columns[0].shape[1:] or (len(columns),))[-1]:
@@ -89,6 +93,15 @@ def read_part(values: Any, what: str, classes: Sequence[str] | None = None) -> P
         raise TypeError(f"{what} must be a numeric array; got {type(values).__name__} ({error})") from error
 
 
+def _dense(values: Tensor, what: str) -> Tensor:
+    """A tensor with plain numbers; sparse ones are filled."""
+    kept = values.dtype in KNOWN or values.is_complex() or values.is_floating_point()  # complex ones are refused with the other part
+    if values.is_meta or values.is_quantized or values.is_nested or not kept:
+        got = "one without values, on the device meta" if values.is_meta else f"{values.dtype}{', nested' * values.is_nested}"
+        raise TypeError(f"{what} must be a tensor of numbers; got {got}. Pass a plain one, as dequantize() or a padded one is")
+    return values.to_dense() if values.layout != torch.strided else values
+
+
 def _table(values: Any) -> list[tuple[Any, Any]]:
     """Names and columns of a table; none where it is an array."""
     if isinstance(values, Mapping) or (hasattr(values, "columns") and hasattr(values, "items")):
@@ -103,7 +116,17 @@ def _table(values: Any) -> list[tuple[Any, Any]]:
 def _names(values: Any) -> list[str]:
     """Names that an array itself carries: those of its columns, or that of a column of a data frame."""
     name = getattr(values, "name", None) if hasattr(values, "dtype") else None
-    return [str(each) for each in getattr(values, "columns", ())] or ([] if name in (None, "") else [str(name)])
+    columns = getattr(values, "columns", ())
+    named = [_text(each) for each in columns] if isinstance(columns, Iterable) else []
+    return named or ([] if name is None or name == "" else [_text(name)])
+
+
+def _text(name: object) -> str:
+    """The name of a column as text."""
+    try:
+        return str(name)
+    except Exception:  # of the user's class
+        return shown(name)
 
 
 def _called(what: str, names: Sequence[str], i: int) -> str:
@@ -115,13 +138,19 @@ def _array(values: Any, what: str) -> NDArray[Any]:
         masked = int(np.ma.count_masked(values))
         raise TypeError(f"{what} must not have masked values; got {masked} in a masked array. Fill them or leave out their rows")
     if isinstance(values, (list, tuple)) and values and all(isinstance(each, Tensor) for each in values):
-        values = [each.detach().cpu().numpy() for each in values]
+        values = [_dense(each, what).detach().cpu().numpy() for each in values]
+    known = isinstance(values, (Sequence, Mapping, memoryview, np.generic)) or hasattr(values, "__array__") or hasattr(values, "toarray")
+    if hasattr(values, "__getitem__") and not known and not isinstance(values, type):
+        # NumPy would ask such an object for one row after the other until it raises IndexError, which a dataset may never do.
+        raise TypeError(f"{what} must be a numeric array or a sequence; got {type(values).__name__}. Pass a dataset by itself")
+    if isinstance(values, Sequence) and len(values) > MOST_ITEMS:
+        raise ValueError(f"{what} must be an array where it has more than {MOST_ITEMS:,} rows; got {type(values).__name__}")
     try:
         array = np.array(values.toarray() if hasattr(values, "toarray") else values)
         if array.dtype == object and array.ndim == 1 and all(isinstance(each, (list, tuple, np.ndarray)) for each in array):
             array = np.array(list(array))
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{what} must be a numeric array; got {type(values).__name__} ({error})") from error
+    except Exception as error:  # of NumPy, or of the user's class
+        raise TypeError(f"{what} must be a numeric array; got {type(values).__name__} ({shown(error)})") from error
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
@@ -154,9 +183,9 @@ def _coded(column: NDArray[Any], what: str, names: tuple[str, ...], known: Seque
     classes = tuple(known) or tuple(map(str, sorted(set(values))))
     strange = next((value for value in values if str(value) not in classes), None)
     if strange is not None:
-        raise ValueError(f"{what} must have the classes of the data, {list(classes)}; got {strange!r}")
+        raise ValueError(f"{what} must have the classes of the data, {shown([*classes])}; got {shown(strange)}")
     if len(classes) < 2:
-        raise ValueError(f"{what} must have at least two classes; got {classes[0]!r} alone. Make numbers of text by float()")
+        raise ValueError(f"{what} must have at least two classes; got {shown(classes[0])} alone. Make numbers of text by float()")
     codes = {name: i for i, name in enumerate(classes)}
     return Part(torch.tensor([codes[str(value)] for value in values]), names, classes)
 
@@ -170,10 +199,20 @@ def _numbers(column: NDArray[Any], what: str) -> NDArray[Any]:
     if wrong is not None:
         raise TypeError(f"{what} must be numbers; got {_kind(wrong)}")
     if any(map(is_missing, values)):
-        return np.array([np.nan if is_missing(value) else float(value) for value in values]).reshape(column.shape)
+        values = [np.nan if is_missing(value) else value for value in values]
+        return np.array([_as_float(value, what) for value in values]).reshape(column.shape)
     whole = all(isinstance(value, (Integral, np.bool_)) and -(2**63) <= int(value) < 2**63 for value in values)
     flags = all(isinstance(value, (bool, np.bool_)) for value in values)
-    return column.astype(bool if flags else np.int64 if whole else np.float64)
+    if not flags and not whole:
+        return np.array([_as_float(value, what) for value in values], dtype=np.float64).reshape(column.shape)
+    return column.astype(bool if flags else np.int64)
+
+
+def _as_float(value: Any, what: str) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError(f"{what} must hold numbers that a float can; got {shown(value)}") from error
 
 
 def _kind(value: Any) -> str:
@@ -182,8 +221,8 @@ def _kind(value: Any) -> str:
         try:
             float(value)
         except ValueError:
-            return f"text, such as {value!r}. Make a column of 0 and 1 for each value, as pandas.get_dummies does, or leave it out"
-        return f"text, such as {value!r}. Make numbers of it, as astype(float) does"
+            return f"text, such as {shown(value)}. Make a column of 0 and 1 for each value, as pandas.get_dummies does, or leave it out"
+        return f"text, such as {shown(value)}. Make numbers of it, as astype(float) does"
     if isinstance(value, (datetime.date, datetime.time, datetime.timedelta)):
         return "dates or times. Make numbers of them, such as days since the first, or leave them out"
     return f"{type(value).__name__}. Leave it out, or make columns of numbers of it"

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import shown
 from ..files import write_file
 from ..surroundings import load
 from .idx import idx_bytes, read_labelled
@@ -79,10 +80,10 @@ def read_digits(source: str = "mnist", data_dir: str | Path | None = None) -> tu
 
     Raises
     ------
-    ValueError
-        When ``source`` is not known or a file is broken.
+    TypeError, ValueError
+        When ``source`` is not known, ``data_dir`` is no path, or a file is broken or cannot be read.
     FileNotFoundError
-        When files are missing. Where MNIST cannot be fetched either, the text says how to provide it.
+        When the folder or files are missing. Where MNIST cannot be fetched either, the text says how to provide it.
 
     Examples
     --------
@@ -90,8 +91,10 @@ def read_digits(source: str = "mnist", data_dir: str | Path | None = None) -> tu
     >>> train.images.shape, test.images.shape, train.white
     ((1498, 8, 8), (299, 8, 8), 16)
     """
-    if source not in SOURCES:
-        raise ValueError(f"source must be 'mnist' or 'digits'; got {source!r}")
+    if not isinstance(source, str) or source not in SOURCES:
+        raise ValueError(f"source must be 'mnist' or 'digits'; got {shown(source)}")
+    if data_dir is not None and not isinstance(data_dir, (str, Path)):
+        raise TypeError(f"data_dir must be the path of a folder, or None; got {shown(data_dir)}")
     if source == "digits":
         if data_dir is not None:
             raise ValueError(f"data_dir must be left out for source='digits', which needs no files; got {str(data_dir)!r}")
@@ -127,6 +130,8 @@ def _of_folder(folder: Path) -> tuple[Digits, Digits]:
 
 def _only(folder: Path, pattern: str) -> Path:
     """The one file with a name of this pattern. Of a plain and a gzipped one, the plain one."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}. Name another folder with data_dir= or {VARIABLE}")
     there = {path.name.removesuffix(".gz"): path for path in (*folder.glob(f"{pattern}.gz"), *folder.glob(pattern))}
     if len(there) != 1:
         raise FileNotFoundError(

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Formula", "Literal", "normal", "read_formula"]
+from ..checks import shown
+
+__all__ = ["LONGEST_NAME", "Formula", "Literal", "normal", "read_formula"]
 
 BINDING = {"|": 1, "^": 2, "&": 3}
 DEEPEST = 100  # formulas in one another
-SHOWN = 60  # characters of a formula that an error shows
+LONGEST_NAME = 1_000  # characters
 TOKEN = re.compile(r"\s*(?:(?P<name>\w+)|(?P<sign>[&|^~()])|(?P<other>\S))")
 WORDS = {"and": "&", "or": "|", "xor": "^"}
 
@@ -54,7 +57,7 @@ class _Part:
 
     operator: str = ""
     name: str = ""
-    parts: list[_Part] | None = None
+    parts: deque[_Part] | None = None
     negated: bool = False
     depth: int = 0
 
@@ -78,12 +81,13 @@ def read_formula(name: str, text: object) -> Formula:
     '~(a & b) | (c ^ d)'
     """
     if not isinstance(text, str):
-        raise ValueError(f"gate {name!r} must be a formula, as text such as 'a & ~b'; got {type(text).__name__}")
+        raise ValueError(f"gate {shown(name)} must be a formula, as text such as 'a & ~b'; got {type(text).__name__}")
     try:
         part = _read(text)
     except ValueError as error:
-        shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-        raise ValueError(f"gate {name!r} must be a formula of names with & | ^ ~ and parentheses; got {shown!r} ({error})") from error
+        raise ValueError(
+            f"gate {shown(name)} must be a formula of names with & | ^ ~ and parentheses; got {shown(text)} ({error})"
+        ) from error
     term = _frozen(part)
     return Formula("=", (term,)) if isinstance(term, Literal) else term
 
@@ -105,7 +109,7 @@ def _read(text: str) -> _Part:
     for kind, token in _tokens(text):
         if after_operand == (kind == "name" or token in "~("):
             instead = f"; write {WORDS[token]} for it" if token in WORDS else ""
-            raise ValueError(f"{token!r} {'must follow an operator' if after_operand else 'must follow a name'}{instead}")
+            raise ValueError(f"{shown(token)} {'must follow an operator' if after_operand else 'must follow a name'}{instead}")
         if kind == "name":
             parts.append(_Part(name=normal(token)))
             after_operand = True
@@ -135,16 +139,22 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
     for match in TOKEN.finditer(text.rstrip()):
         kind, token = match.lastgroup or "", match.group().strip()
         if kind == "other" or (kind == "name" and not normal(token).isidentifier()):
-            raise ValueError(f"{token!r} is none of these")
+            raise ValueError(f"{shown(token)} is none of these")
+        if len(token) > LONGEST_NAME:
+            raise ValueError(f"a name must have at most {LONGEST_NAME:,} characters; it has one of {len(token):,}")
         yield kind, token
 
 
 def _joined(operator: str, left: _Part, right: _Part) -> _Part:
     """Two parts under an operator. A part of the same operator grows, so that a long formula is read in one go."""
-    whole = left if _is_open(left, operator) else _Part(operator, parts=[left], depth=1 + left.depth)
+    whole = left if _is_open(left, operator) else _Part(operator, parts=deque([left]), depth=1 + left.depth)
     assert whole.parts is not None
     if right.parts is not None and _is_open(right, operator):
-        whole.parts += right.parts
+        if len(whole.parts) < len(right.parts):  # a formula that grows to the left would be copied for each of its parts
+            right.parts.extendleft(reversed(whole.parts))
+            whole.parts = right.parts
+        else:
+            whole.parts.extend(right.parts)
         whole.depth = max(whole.depth, right.depth)
     else:
         whole.parts.append(right)

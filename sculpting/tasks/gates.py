@@ -7,20 +7,25 @@ and other gates: ``{"p": "x0 & x1", "y0": "p | ~q"}``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from graphlib import CycleError, TopologicalSorter
+from itertools import islice
 from operator import and_, or_, xor
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .formulas import Formula, Literal, normal, read_formula
+from ..checks import shown
+from .formulas import LONGEST_NAME, Formula, Literal, normal, read_formula
 
 __all__ = ["MAX_INPUTS", "GateGraph"]
 
 MAX_INPUTS = 20
+MOST_GATES = 10_000
+LONGEST_FORMULAS = 300_000  # characters of all formulas together: a second to read
+MOST_BYTES = 400_000_000  # of the truth table of a task with all its gates
 _FOLDS = {"&": and_, "|": or_, "^": xor}
 
 
@@ -55,9 +60,11 @@ class GateGraph:
         Raises
         ------
         TypeError
-            When ``gates`` is no mapping.
+            When ``gates`` is no mapping, or ``inputs`` or ``outputs`` are no sequence of names.
         ValueError
-            When a formula cannot be read, gates form a cycle, a name is not known, or there are more than 20 inputs.
+            When a formula cannot be read, gates form a cycle, a name is not known, there are more than 20 inputs, 10,000 gates or 300,000
+            characters of formulas, a name has more than 1,000 characters, or the truth table with all its gates would take more than
+            400 MB.
 
         Examples
         --------
@@ -65,27 +72,34 @@ class GateGraph:
         >>> graph.inputs, graph.outputs
         (('x0', 'x1', 'x2'), ('y',))
         """
-        # Names in formulas are read as Python reads them, by their NFKC form.
         if not isinstance(gates, Mapping):
             raise TypeError(f"gates must be a mapping of names to formulas, such as {{'y': 'a ^ b'}}; got {type(gates).__name__}")
-        formulas = {normal(name): read_formula(str(name), text) for name, text in gates.items()}
+        _check_lengths(gates)
+        # Names in formulas are read as Python reads them, by their NFKC form.
+        formulas = {_name("gates", name): read_formula(str(name), text) for name, text in gates.items()}
         if len(formulas) < len(gates):
-            raise ValueError(f"gates must have different names, also after Python's normalization of names (NFKC); got {list(gates)}")
+            raise ValueError(
+                f"gates must have different names, also after Python's normalization of names (NFKC); got {shown([*map(str, gates)])}"
+            )
         ordered = _sorted(formulas)
         read = {n for f in formulas.values() for n in f.names()}
         free = sorted(read - set(formulas), key=_natural)
-        inputs = tuple(free if inputs is None else map(normal, inputs))
-        outputs = tuple(name for name in formulas if name not in read) if outputs is None else tuple(map(normal, outputs))
-        unknown = [n for n in [*free, *outputs] if n not in formulas and n not in inputs]
+        inputs = tuple(free) if inputs is None else _names("inputs", inputs)
+        outputs = tuple(name for name in formulas if name not in read) if outputs is None else _names("outputs", outputs)
+        known = {*inputs, *formulas}
+        unknown = [n for n in [*free, *outputs] if n not in known]
         if unknown:
-            raise ValueError(f"every name must be an input or a gate; got {unknown[0]!r}. Inputs: {list(inputs)}, gates: {list(formulas)}")
+            raise ValueError(
+                f"every name must be an input or a gate; got {shown(unknown[0])}. Inputs: {shown([*inputs])}, gates: {shown([*formulas])}"
+            )
         clash = [n for n in inputs if n in formulas]
         if clash or len(set(inputs)) != len(inputs) or len(set(outputs)) != len(outputs):
-            raise ValueError(f"inputs, gates and outputs must have different names; got {clash or list(inputs) + list(outputs)}")
+            raise ValueError(f"inputs, gates and outputs must have different names; got {shown(clash or [*inputs, *outputs])}")
         if not 1 <= len(inputs) <= MAX_INPUTS:
             raise ValueError(f"a truth table must have 1 to {MAX_INPUTS} inputs; got {len(inputs)}. Sample a larger task and pass (x, y)")
         if not outputs:
             raise ValueError("there must be at least one output; got none. Name gates, or list `outputs`")
+        _check_table(len(inputs), len(formulas), len(outputs))
         return cls(inputs, ordered, outputs)
 
     def evaluate(self, values: Mapping[str, int], ones: int) -> dict[str, int]:
@@ -144,6 +158,44 @@ class GateGraph:
         return {name: tuple(sorted(outputs)) for name, outputs in found.items()}
 
 
+def _check_lengths(gates: Mapping[str, str]) -> None:
+    """Refuse more or longer formulas than can be read in about a second."""
+    if len(gates) > MOST_GATES:
+        raise ValueError(f"gates must be at most {MOST_GATES:,}; got {len(gates):,}. Divide the task")
+    length = sum(len(text) for text in gates.values() if isinstance(text, str))
+    if length > LONGEST_FORMULAS:
+        raise ValueError(f"formulas must have at most {LONGEST_FORMULAS:,} characters together; got {length:,}. Divide the task")
+
+
+def _name(what: str, name: object) -> str:
+    """A name in its NFKC form."""
+    if not isinstance(name, (str, int)):
+        raise TypeError(f"the names of {what} must be text; got {type(name).__name__}")
+    if isinstance(name, int) or len(name) <= LONGEST_NAME:
+        found = normal(name)
+        if len(found) <= LONGEST_NAME:
+            return found
+    raise ValueError(f"the names of {what} must have at most {LONGEST_NAME:,} characters; got {shown(name)}")
+
+
+def _names(what: str, names: object) -> tuple[str, ...]:
+    """Names that were given in order."""
+    if isinstance(names, bytes) or not isinstance(names, Iterable):
+        raise TypeError(f"{what} must be a sequence of names, such as ['a', 'b']; got {type(names).__name__}")
+    given = tuple(islice(names, MOST_GATES + MAX_INPUTS + 1))  # more are more than there are
+    return tuple(_name(what, name) for name in given)
+
+
+def _check_table(inputs: int, gates: int, outputs: int) -> None:
+    """Refuse a truth table that would need too much memory: a byte a value, and four more where it is a number of a task."""
+    size = 2**inputs * (inputs + gates + 5 * (inputs + outputs))
+    if size > MOST_BYTES:
+        raise ValueError(
+            f"a truth table must take at most {MOST_BYTES // 10**6} MB; {inputs} inputs, {gates:,} gates and {outputs:,} outputs take "
+            f"about {size // 10**6:,} MB. Give fewer, or sample rows and pass (x, y)"
+        )
+
+
 def _evaluate(term: Literal | Formula, known: Mapping[str, int], ones: int) -> int:
     value = known[term.name] if isinstance(term, Literal) else _combine(term, known, ones)
     return value ^ ones if term.negated else value
@@ -170,9 +222,9 @@ def _sorted(formulas: dict[str, Formula]) -> dict[str, Formula]:
             level[name] = 1 + max((level[other] for other in reads[name]), default=0)
     except CycleError as error:
         cycle = set(error.args[1])
-        raise ValueError(f"gates must not form a cycle; got one among {[name for name in formulas if name in cycle]}") from error
+        raise ValueError(f"gates must not form a cycle; got one among {shown([name for name in formulas if name in cycle])}") from error
     return {name: formulas[name] for name in sorted(formulas, key=level.__getitem__)}
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]

@@ -6,9 +6,12 @@ highest first (LeCun, Cortes and Burges, "The MNIST database of handwritten digi
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import math
 import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +21,8 @@ __all__ = ["idx_bytes", "read_idx", "read_labelled"]
 UNSIGNED_BYTES = 0x08
 GZIP = b"\x1f\x8b"
 AGAIN = "Get the file again"
+MOST_BYTES, MOST_DIMENSIONS = 2**32, 32
+PIECE = 2**24  # bytes
 
 
 def idx_bytes(array: NDArray[np.uint8]) -> bytes:
@@ -46,7 +51,9 @@ def read_idx(path: str | Path) -> NDArray[np.uint8]:
     Raises
     ------
     ValueError
-        When the file is not such a file, is truncated, or has bytes after the array.
+        When it is no such file, is truncated, has bytes after the array, or its header says more than 4 GiB or 32 dimensions.
+    FileNotFoundError
+        When there is no file.
 
     Examples
     --------
@@ -57,35 +64,54 @@ def read_idx(path: str | Path) -> NDArray[np.uint8]:
     ...     read_idx(path).tolist()
     [7, 2, 1]
     """
-    content = _content(Path(path))
-    if len(content) < 4 or content[:2] != b"\0\0" or not content[3]:
+    path = Path(path)
+    if not path.is_file():  # a device or a pipe may have no end
+        there = path.exists()
+        raise (ValueError if there else FileNotFoundError)(f"{path} must be a file; got {'a folder or a device' if there else 'none'}")
+    with open(path, "rb") as file:
+        zipped = file.read(len(GZIP)) == GZIP
+        file.seek(0)
+        try:
+            with gzip.GzipFile(fileobj=file) if zipped else contextlib.nullcontext(file) as content:
+                return _array(content, path)
+        except (OSError, EOFError, zlib.error) as error:
+            what = "a complete gzip file" if zipped else "a file that can be read"
+            raise ValueError(f"{path} must be {what}; got one that cannot be read: {error}. {AGAIN}") from error
+
+
+def _array(content: IO[bytes] | gzip.GzipFile, path: Path) -> NDArray[np.uint8]:
+    """The array of an opened file. Of its content no more is read than the header says, and one byte: gzip makes gigabytes of megabytes."""
+    first = content.read(4)
+    if len(first) < 4 or first[:2] != b"\0\0" or not first[3]:
         raise ValueError(
             f"{path} must be an IDX file, which begins with two zero bytes, a type and a number of dimensions; "
-            f"got {content[:4].hex(' ') or 'an empty file'}. Give an IDX file, such as those of MNIST"
+            f"got {first.hex(' ') or 'an empty file'}. Give an IDX file, such as those of MNIST"
         )
-    if content[2] != UNSIGNED_BYTES:
+    if first[2] != UNSIGNED_BYTES:
+        raise ValueError(f"{path} must hold unsigned bytes, IDX type 0x08; got type 0x{first[2]:02x}. Convert the values to bytes 0...255")
+    sizes = content.read(4 * first[3])
+    if len(sizes) < 4 * first[3]:
         raise ValueError(
-            f"{path} must hold unsigned bytes, IDX type 0x08; got type 0x{content[2]:02x}. Convert the values to bytes 0...255"
+            f"{path} must have a header of {4 + 4 * first[3]} bytes for {first[3]} dimensions; got {4 + len(sizes)} bytes. {AGAIN}"
         )
-    start = 4 + 4 * content[3]
-    if len(content) < start:
-        raise ValueError(f"{path} must have a header of {start} bytes for {content[3]} dimensions; got {len(content)} bytes. {AGAIN}")
-    shape = tuple(int(size) for size in np.frombuffer(content[4:start], dtype=">u4"))
-    expected = int(np.prod(shape, dtype=object))
-    if len(content) - start != expected:
-        what = "is truncated" if len(content) - start < expected else "has bytes after its array"
-        raise ValueError(f"{path} {what}: expected {expected} bytes for shape {shape}; got {len(content) - start}. {AGAIN}")
-    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+    shape = tuple(int(size) for size in np.frombuffer(sizes, dtype=">u4"))
+    expected = math.prod(shape)
+    values = _read(content, min(expected, MOST_BYTES) + 1)
+    if len(values) != expected:
+        what, got = ("is truncated", "") if len(values) < expected else ("has bytes after its array", " or more")
+        raise ValueError(f"{path} {what}: expected {expected} bytes for shape {shape}; got {len(values)}{got}. {AGAIN}")
+    if len(shape) > MOST_DIMENSIONS or expected > MOST_BYTES:
+        raise ValueError(f"{path} must have at most {MOST_DIMENSIONS} dimensions and {MOST_BYTES:,} bytes; got shape {shape}. {AGAIN}")
+    return np.frombuffer(values, dtype=np.uint8).reshape(shape)
 
 
-def _content(path: Path) -> bytes:
-    content = path.read_bytes()
-    if content[:2] != GZIP:
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} must be a complete gzip file; got one that cannot be read: {error}. {AGAIN}") from error
+def _read(content: IO[bytes] | gzip.GzipFile, count: int) -> bytes:
+    """As many bytes, or those that there are; in pieces, since a header may say more than there is memory for."""
+    pieces = []
+    while count and (piece := content.read(min(count, PIECE))):
+        pieces.append(piece)
+        count -= len(piece)
+    return b"".join(pieces)
 
 
 def read_labelled(images: str | Path, labels: str | Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import shown
 from ..surroundings import load
 from .digits import read_digits
 from .pairs import shrunk
@@ -43,8 +44,8 @@ def known_set(name: str, data_dir: str | Path | None = None) -> tuple[Columns, N
     """
     if name == MNIST:
         return _mnist(data_dir)
-    if name not in BUNDLED:
-        raise ValueError(f"a data set by name must be one of {', '.join((*BUNDLED, MNIST))}; got {name!r}. Pass others as (x, y)")
+    if not isinstance(name, str) or name not in BUNDLED:
+        raise ValueError(f"a data set by name must be one of {', '.join((*BUNDLED, MNIST))}; got {shown(name)}. Pass others as (x, y)")
     load("sklearn.datasets")
     from sklearn import datasets
 

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler, SubsetRandomSampler
 
+from ..checks import shown
+
 __all__ = ["read_loader"]
 
 BATCH = 256  # rows that are read at once where the user has not chosen a number
@@ -35,17 +37,30 @@ def read_loader(data: DataLoader[Any] | Dataset[Any], what: str, seed: int, seve
     Raises
     ------
     ValueError
-        When a batch is no pair of tensors, arrays or names of classes, or there is none.
+        When a batch is no pair of tensors, arrays or names of classes, there is none, rows differ in shape, or reading fails.
     """
     loader = data if isinstance(data, DataLoader) else DataLoader(data, batch_size=BATCH)
     with _seeded(seed, _generators(loader)):
-        batches = list(_in_order(loader, seed))
+        batches = _read(_in_order(loader, seed), what)
     batches = [_paired(batch) for batch in batches] if several else batches
     wrong = next((batch for batch in batches if not _is_pair(batch, several)), None)
     if wrong is not None or not batches:
         raise ValueError(f"{what} must yield batches (x, y), two tensors each; got {_made_of(wrong) if batches else 'no batch'}")
-    x, y = (_joined(part) for part in zip(*batches, strict=True))
+    try:
+        x, y = (_joined(part) for part in zip(*batches, strict=True))
+    except (RuntimeError, TypeError, IndexError) as error:
+        raise ValueError(f"{what} must yield batches (x, y) whose rows have one shape; got others: {shown(error)}") from error
     return x, y
+
+
+def _read(batches: Iterable[Any], what: str) -> list[Any]:
+    """All batches; an exception of the user's own code becomes the cause of the error."""
+    try:
+        return list(batches)
+    except (TypeError, ValueError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{what} must yield batches (x, y); reading it failed: {type(error).__name__}: {shown(error)}") from error
 
 
 def _in_order(loader: DataLoader[Any], seed: int) -> Iterable[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..checks import shown
 from ..randomness import check_seed
 from ..settings import DEFAULT_SCHEDULE, ScheduleSettings, TrainingSettings
 from ..surroundings import set_aside
@@ -50,6 +52,7 @@ def _xor_bits(a: Labels, b: Labels) -> NDArray[np.bool_]:
     return ((a ^ b)[:, None] & np.array([4, 2, 1])) > 0
 
 
+MOST_BYTES, BYTES_OF_PIXEL = 4 * 10**9, 8  # of the two floats of a row for each pixel of a digit
 TRAINING = TrainingSettings(steps=900, batch_size=64)
 PAIR = _Variant(
     "mnist-pair", 10, tuple(f"{side} {d}" for side in ("left", "right") for d in range(10)), _both_one_hot, pair_truth, TRAINING
@@ -100,7 +103,8 @@ def mnist_pair(
     Raises
     ------
     ValueError, FileNotFoundError
-        When an argument is out of range, a file is broken or missing, or there are too few images of a digit.
+        When an argument is out of range, the rows would take more than 4 GB, a file is broken or missing, or there are too few images of a
+        digit.
 
     Notes
     -----
@@ -156,6 +160,8 @@ def _two_digits(
     seed = check_seed(seed)
     train, test = read_digits(source, data_dir)
     size = _check_size(size, train.images.shape[1])
+    if sum(rows) * train.images[0].size * BYTES_OF_PIXEL > MOST_BYTES:
+        raise ValueError(f"pairs, validation and test must be rows of at most {MOST_BYTES // 10**9} GB; got {sum(rows):,} rows. Give fewer")
     check_images(train, range(variant.digits), 2, "one for training and one for validation")
     check_images(test, range(variant.digits), 1, "for testing")
     (x, y, _), (x_validation, y_validation, _), (x_test, y_test, labels) = (
@@ -178,14 +184,14 @@ def _draw(variant: _Variant, digits: Digits, rows: int, size: int, seed: list[in
 
 
 def _check_count(name: str, count: int, least: int, why: str = "") -> None:
-    if not isinstance(count, int) or count < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}{why}; got {count!r}")
+    if not isinstance(count, int) or isinstance(count, bool) or count < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}{why}; got {shown(count)}")
 
 
 def _check_size(size: int | None, side: int) -> int:
     allowed = [side, side // 2] if side % 2 == 0 else [side]
-    if size is not None and size not in allowed:
-        raise ValueError(f"size must be {' or '.join(map(str, allowed))} for images of {side} x {side} pixels; got {size!r}")
+    if size is not None and (not isinstance(size, Integral) or size not in allowed):
+        raise ValueError(f"size must be {' or '.join(map(str, allowed))} for images of {side} x {side} pixels; got {shown(size)}")
     return int(size or side)
 
 

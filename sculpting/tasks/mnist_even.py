@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..checks import listed, shown
 from ..surroundings import set_aside
 from .digits import Digits, read_digits
 from .mnist import check_images
@@ -78,7 +80,8 @@ def _rows(digits: Digits, chosen: tuple[int, ...]) -> tuple[Tensor, Tensor]:
 
 
 def _check_digits(digits: Sequence[int]) -> tuple[int, ...]:
-    chosen = tuple(sorted(digits))
+    given = listed("digits", digits, len(ALL), "at least two different digits of 0...9", ValueError)
+    chosen = tuple(sorted(given)) if all(isinstance(digit, Integral) for digit in given) else ()
     if len(set(chosen)) < max(2, len(chosen)) or not set(chosen) <= set(ALL):
-        raise ValueError(f"digits must be at least two different digits of 0...9; got {list(digits)}")
+        raise ValueError(f"digits must be at least two different digits of 0...9; got {shown(given)}")
     return chosen

@@ -5,6 +5,7 @@ S = rows, n = inputs, k = outputs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from numbers import Real
@@ -14,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..checks import check_choice, check_counts
+from ..losses import LOSSES
 from ..metrics import Metric
 from ..randomness import check_seed
 from ..surroundings import set_aside
@@ -97,6 +100,11 @@ def as_task(
     >>> as_task(({"size": [3, 5, 4, 9], "old": [True, False, True, True]}, ["cat", "dog", "cat", "dog"])).output_names
     ('cat', 'dog')
     """
+    if loss is not None:
+        check_choice("loss", loss, [*LOSSES])
+    if outputs is not None:
+        check_counts(outputs=outputs)
+    validation, test = (_fraction(part) for part in (validation, test))
     if isinstance(data, Task):
         if loss not in (None, data.loss) or any(part is not None for part in (validation, test, groups)):
             raise ValueError(f"a Task brings its own loss ({data.loss!r}), validation and test rows; pass its (x, y) to choose others")
@@ -118,7 +126,7 @@ def as_task(
     if test is None:
         test = HELD_OUT if validation is None or isinstance(validation, Real) else 0.0
     validation = HELD_OUT if validation is None else validation
-    drawn_validation, drawn_test = (float(part) if isinstance(part, Real) else 0.0 for part in (validation, test))
+    drawn_validation, drawn_test = (part if isinstance(part, float) else 0.0 for part in (validation, test))
     if isinstance(validation, Real) and not validation:
         raise ValueError("validation must be a pair (x, y) or a fraction above 0, such as 0.2: without rows nothing can be accepted; got 0")
     training, *held = split_rows(len(y), drawn_validation, drawn_test, seed, _classes(y, loss), groups)
@@ -134,6 +142,16 @@ def as_task(
         _taken(x, training), y[training], loss, *parts[0], False, name, input_names, output_names,
         metric=metric, standardised=not complete, x_test=x_test, y_test=y_test, **setting,
     )  # fmt: skip
+
+
+def _fraction(part: Any) -> Any:
+    """A fraction of the rows as Python's number, out of range where it is larger; rows as they are."""
+    if not isinstance(part, Real):
+        return part
+    try:
+        return float(part)
+    except OverflowError:
+        return math.inf
 
 
 def _classes(y: Tensor, loss: str) -> NDArray[Any] | None:

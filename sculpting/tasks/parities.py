@@ -5,14 +5,18 @@ N = members, S = rows, m = atomic tasks, k = bits of a block, n = task bits, C =
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
+from itertools import islice
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from ..checks import listed, shown
 from ..randomness import check_seed, keys
 from ..settings import ScheduleSettings, TrainingSettings
 from ..surroundings import set_aside
@@ -23,6 +27,8 @@ from .task import Task
 
 __all__ = ["by_code", "cmsp", "codes_of"]
 
+MOST_BITS = 100_000
+MOST_BYTES = 2 * 10**9
 ROWS_OF_A_CODE = 2_000  # in each step, as published
 # The default settings, chosen on truth tables of Boolean gates, do not learn these tasks; docs/parities.md has the reasons.
 TRAINING = TrainingSettings(steps=300, batch_size=256, learning_rate=0.03, input_noise=0.1, hidden_noise=0.3)
@@ -72,7 +78,8 @@ def cmsp(
     Raises
     ------
     ValueError
-        When an argument is out of range, or codes are empty, repeated or not sets of ``0 ... m - 1``.
+        When an argument is out of range, codes are empty, repeated or not sets of ``0 ... m - 1``, or the task would have more than
+        100,000 task bits or codes, or rows of more than 2 GB.
 
     Notes
     -----
@@ -94,9 +101,10 @@ def cmsp(
     """
     layout, seed = _layout(m, k, n, codes, outputs), check_seed(seed)
     least = 1 if layout.each else len(layout.codes)
-    if rows is not None and (not isinstance(rows, int) or rows < least):
-        raise ValueError(f"rows must be a whole number of at least {least}, so that every code has a row; got {rows!r}")
-    exact = rows is None and len(layout.input_names) <= MAX_INPUTS
+    if rows is not None and (not isinstance(rows, int) or isinstance(rows, bool) or rows < least):
+        raise ValueError(f"rows must be a whole number of at least {least}, so that every code has a row; got {shown(rows)}")
+    exact = rows is None and layout.n + len(layout.controls) <= MAX_INPUTS
+    _check_size(layout, 2**layout.n * least if exact else 3 * (rows or ROWS_OF_A_CODE * least))
     drawn = [_fixed(layout, rows or ROWS_OF_A_CODE * least, seed, part) for part in ("training", "validation", "test") if not exact]
     (x, y), (x_validation, y_validation), *test = drawn or [all_rows(layout)] * 2
     task = Task(
@@ -174,25 +182,38 @@ def codes_of(x: Tensor, m: int) -> tuple[tuple[Code, ...], Tensor]:
 def _layout(m: int, k: int, n: int | None, codes: Iterable[Iterable[int]] | None, outputs: str) -> Layout:
     for name, count in (("m", m), ("k", k), ("n", 1 if n is None else n)):
         if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1; got {count!r}")
+            raise ValueError(f"{name} must be a whole number of at least 1; got {shown(count)}")
+    if max(m * k, n or 1) > MOST_BITS:
+        raise ValueError(f"a task must have at most {MOST_BITS:,} task bits; got m * k = {shown(m * k)} and n = {shown(n)}")
     if n is not None and n < m * k:
         raise ValueError(f"n must be at least m * k = {m * k}, {k} bits for each of {m} atomic tasks; got {n}")
-    if outputs not in ("one", "each"):
-        raise ValueError(f"outputs must be 'one', or 'each' for one output per code; got {outputs!r}")
+    if not isinstance(outputs, str) or outputs not in ("one", "each"):
+        raise ValueError(f"outputs must be 'one', or 'each' for one output per code; got {shown(outputs)}")
     atomic = [(i,) for i in range(m)]
-    asked = [*atomic, tuple(range(m))][: m + (m > 1)] if codes is None else codes
-    checked = tuple(_code(code, m) for code in asked) if isinstance(asked, Iterable) else ()
-    repeated = sorted({code for code in checked if checked.count(code) > 1})
+    asked: Any = [*atomic, tuple(range(m))][: m + (m > 1)] if codes is None else codes
+    known = "different sets of atomic tasks, at least one, such as [[0], [1], [0, 1]]"
+    checked = tuple(_code(code, m) for code in listed("codes", asked, MOST_BITS, known, ValueError))
+    repeated = sorted(code for code, count in Counter(checked).items() if count > 1)
     if not checked or repeated:
-        got = f"{list(repeated[0])} more than once" if repeated else repr(codes)
-        raise ValueError(f"codes must be different sets of atomic tasks, at least one, such as [[0], [1], [0, 1]]; got {got}")
+        got = f"{list(repeated[0])} more than once" if repeated else shown(codes)
+        raise ValueError(f"codes must be {known}; got {got}")
     return Layout(m, k, m * k if n is None else n, checked, outputs == "each")
 
 
+def _check_size(layout: Layout, rows: int) -> None:
+    """Refuse rows that would take more memory than stated: inputs and targets as float32, and three times that while they are made."""
+    size = 4 * rows * (layout.n + len(layout.controls) + (len(layout.codes) if layout.each else 1))
+    if size > MOST_BYTES:
+        raise ValueError(
+            f"the rows of a task must take at most {MOST_BYTES // 10**9} GB; {rows:,} rows of {layout.n} bits and {len(layout.codes):,} "
+            f"codes take about {size / 10**9:,.1f} GB. Give fewer rows, codes or task bits"
+        )
+
+
 def _code(code: Iterable[int], m: int) -> Code:
-    tasks = list(code) if isinstance(code, Iterable) else []
+    tasks = list(islice(code, m + 1)) if isinstance(code, Iterable) else []
     if not tasks or not all(isinstance(i, int) and 0 <= i < m for i in tasks) or len(set(tasks)) != len(tasks):
-        raise ValueError(f"a code must be a set of at least one of the atomic tasks 0...{m - 1}, such as [0] or [0, 1]; got {code!r}")
+        raise ValueError(f"a code must be a set of at least one of the atomic tasks 0...{m - 1}, such as [0] or [0, 1]; got {shown(code)}")
     return tuple(sorted(tasks))
 
 

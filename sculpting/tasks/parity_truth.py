@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..checks import check_layers
 from .gates import MAX_INPUTS, GateGraph
 from .parity_rows import Layout
 from .pixel_truth import Module, module_graph
@@ -59,7 +60,7 @@ def cmsp_truth(layout: Layout, hidden_layers: int) -> nx.DiGraph:
     >>> [(facts["inputs"], facts["outputs"], facts["function"]) for _, facts in truth.nodes(data=True)]  # doctest: +NORMALIZE_WHITESPACE
     [((0, 2, 3), (), 'p0 = c0 & (b0_0 ^ b0_1)'), ((1, 4, 5), (), 'p1 = c1 & (b1_0 ^ b1_1)'), ((), (0,), 'parity = p0 ^ p1')]
     """
-    parts = _inseparable(layout) if layout.each or hidden_layers > 1 else _joined(layout)
+    parts = _inseparable(layout) if layout.each or check_layers(hidden_layers) > 1 else _joined(layout)
     codes = layout.codes if layout.each else [tuple(range(layout.m))]
     reads = [[p for p, part in enumerate(parts) if set(part) & set(code)] for code in codes]
     names = [f"p{'_'.join(map(str, part))}" for part in parts]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..checks import check_layers
+
 if TYPE_CHECKING:
     import networkx as nx
 
@@ -106,7 +108,7 @@ def _pair(first: Inputs, second: Inputs, places: tuple[str, str], hidden_layers:
 def _xor(first: Inputs, second: Inputs, places: tuple[str, str], hidden_layers: int) -> nx.DiGraph:
     sides: list[Module] = [(first, (), f"a = digit {places[0]}"), (second, (), f"b = digit {places[1]}")]
     outputs: list[Module] = [((), (i,), f"xor {bit} = bit {bit} of a ^ bit {bit} of b") for i, bit in enumerate((4, 2, 1))]
-    if hidden_layers < MIDDLE_FROM:
+    if check_layers(hidden_layers) < MIDDLE_FROM:
         return some_inputs_truth([*sides, *outputs], [(side, output) for side in (0, 1) for output in (2, 3, 4)], hidden_layers)
     middle: Module = ((), (), "bits of a and of b")
     return some_inputs_truth([*sides, middle, *outputs], [(0, 2), (1, 2), (2, 3), (2, 4), (2, 5)], hidden_layers)
@@ -130,8 +132,7 @@ def module_graph(modules: Iterable[Module], edges: Iterable[tuple[int, int]], hi
     """A truth graph of modules in order, and of edges between their positions."""
     import networkx as nx  # costs a noticeable part of importing the package
 
-    if hidden_layers < 1:
-        raise ValueError(f"hidden_layers must be at least 1; got {hidden_layers}")
+    check_layers(hidden_layers)
     truth = nx.DiGraph()
     for node, (inputs, outputs, function) in enumerate(modules):
         truth.add_node(node, name=f"T{node}", inputs=inputs, outputs=outputs, function=function)

@@ -13,6 +13,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from ..checks import check_amounts, check_choice
 from ..randomness import check_seed
 from ..surroundings import drawing_from, set_aside
 from .one_hot import one_hot_groups
@@ -86,15 +87,16 @@ def compiled(name: str, *, width: int = 32, heads: int = 4, neurons: int = 32, n
     >>> program.task.x.shape, program.heads, program.neurons
     (torch.Size([243, 5]), ((0, 0),), ())
     """
-    if name not in PROGRAMS:
-        raise ValueError(f"name must be one of {sorted(PROGRAMS)}; got {name!r}")
+    check_choice("name", name, [*PROGRAMS])
+    check_amounts(noise=noise)
+    seed = check_seed(seed)
     task, sizes, written = PROGRAMS[name]()
     two = name == "brackets"
     with drawing_from(torch.Generator()):  # weights that are all written over
         model = Transformer(*sizes, width=width, heads=heads, neurons=neurons, layers=1 + two, causal=two, every=True).float()
     weaver = Weaver(model)
     written(weaver)
-    weaver.fill(noise, torch.Generator().manual_seed(check_seed(seed)))
+    weaver.fill(noise, torch.Generator().manual_seed(seed))
     with torch.no_grad():
         wrong = int(((model(task.x) > 0) != (task.y > 0)).any(dim=1).sum())
     if wrong:

@@ -7,6 +7,7 @@ from numbers import Integral
 
 import numpy as np
 
+from ..checks import shown
 from ..randomness import check_seed
 from ..surroundings import set_aside
 from .gates import GateGraph
@@ -62,7 +63,7 @@ def random_gates(seed: int, levels: int | None = None) -> Task:
     """
     seed = check_seed(seed)
     if levels is not None and (not isinstance(levels, Integral) or levels not in (2, 3)):
-        raise ValueError(f"levels must be 2 or 3, or None to draw them; got {levels!r}")
+        raise ValueError(f"levels must be 2 or 3, or None to draw them; got {shown(levels)}")
     generator = np.random.default_rng(seed)
     while True:
         graph = _drawn(generator, int(generator.integers(2, 4)) if levels is None else int(levels))

@@ -73,6 +73,9 @@ def read_rows(data: Any, what: str = "data", seed: int = 0, like: Rows | None = 
     """
     several, y = _parts(data, what, seed, () if like is None else like.classes, flat)
     x = several[0]
+    for each in (*several, y):
+        if not each.values.ndim:
+            raise ValueError(f"{what} must have rows; got a single number. Pass arrays of shape (rows, columns)")
     for each in several:
         if each.values.is_complex() or y.values.is_complex():
             raise TypeError(f"{what} must be real numbers; got x of {each.values.dtype} and y of {y.values.dtype}")

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
+from ..checks import shown
 from ..surroundings import load
 
 __all__ = ["split_rows"]
@@ -87,11 +89,22 @@ def _can_stratify(classes: NDArray[Any], size: int) -> bool:
     return bool(counts.min() >= 2 and len(counts) <= min(size, len(classes) - size))
 
 
+def _read_labels(groups: Any) -> NDArray[Any]:
+    """Labels as an array."""
+    try:
+        return np.asarray(groups.detach().cpu() if isinstance(groups, Tensor) else groups)
+    except Exception as error:  # of NumPy, or of the user's class
+        raise TypeError(f"groups must be an array of labels; got {type(groups).__name__} ({shown(error)})") from error
+
+
 def _labels(groups: Any, count: int) -> Rows:
-    names = np.asarray(groups)
+    names = _read_labels(groups)
     if names.shape != (count,):
         raise ValueError(f"groups must have one label for each of the {count} rows; got shape {names.shape}")
-    labels: Rows = np.unique(names, return_inverse=True)[1]
+    try:
+        labels: Rows = np.unique(names, return_inverse=True)[1]
+    except TypeError as error:
+        raise TypeError("groups must be labels of one kind, numbers or text; got several kinds") from error
     if labels.max() < 5:
         raise ValueError(f"groups must be at least 6, so that each part has some; got {labels.max() + 1}")
     return labels

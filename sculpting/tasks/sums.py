@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ..checks import shown
 from ..settings import ScheduleSettings, TrainingSettings
 from ..surroundings import set_aside
 from .one_hot import one_hot_groups
@@ -113,9 +114,9 @@ def composition(p: int = 5) -> Task:
 
 def _task(variant: _Variant, p: int) -> Task:
     operands = len(variant.operands)
-    if not isinstance(p, int) or p < 2 or p**operands > MOST_ROWS:
+    if not isinstance(p, int) or not 2 <= p <= MOST_ROWS or p**operands > MOST_ROWS:
         most = int(MOST_ROWS ** (1 / operands))
-        raise ValueError(f"p must be a whole number of 2 ... {most}, which gives at most {MOST_ROWS:,} rows; got {p!r}")
+        raise ValueError(f"p must be a whole number of 2 ... {most}, which gives at most {MOST_ROWS:,} rows; got {shown(p)}")
     numbers = torch.tensor([*product(range(p), repeat=operands)])
     x = torch.cat([numbers, torch.full((len(numbers), 1), p)], dim=1)
     y = one_hot_groups(torch.stack(variant.classes(numbers.unbind(1)), dim=1) % p, p)

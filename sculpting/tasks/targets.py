@@ -10,9 +10,13 @@ import warnings
 import torch
 from torch import Tensor
 
+from ..checks import check_choice
 from ..losses import LOSSES
 
 __all__ = ["check_outputs", "loss_of", "targets"]
+
+FEW_CLASSES = 1_000  # more than rows are counts, not classes
+MOST_VALUES = 10**9  # of one-hot classes: 4 GB
 
 
 def loss_of(y: Tensor, outputs: int | None) -> str:
@@ -48,8 +52,7 @@ def targets(y: Tensor, loss: str, outputs: int | None) -> Tensor:
     ValueError
         When they do not fit the loss or the number of outputs.
     """
-    if loss not in LOSSES:
-        raise ValueError(f"loss must be one of {sorted(LOSSES)}; got {loss!r}")
+    check_choice("loss", loss, [*LOSSES])
     if loss == "ce":
         return _one_hot(y, outputs)
     y = y.float().reshape(len(y), -1)
@@ -77,7 +80,12 @@ def _one_hot(y: Tensor, outputs: int | None) -> Tensor:
         y = y.clamp(min=0)
     if int(y.min()) < 0 or int(y.max()) >= classes:
         raise ValueError(f"classes must lie in 0...{classes - 1}, one for each output of the model; got {int(y.min())}...{int(y.max())}")
-    return torch.nn.functional.one_hot(y, classes).float()
+    if len(y) * classes > MOST_VALUES or (outputs is None and classes > FEW_CLASSES + len(y)):
+        raise ValueError(
+            f"classes must be fewer than the rows, and their one-hot targets at most 4 GB; got {classes:,} classes and {len(y):,} rows. "
+            "For counts and other numbers pass loss='mse'"
+        )
+    return torch.zeros(len(y), classes).scatter_(1, y.unsqueeze(1), 1.0)
 
 
 def _are_bits(y: Tensor) -> bool:

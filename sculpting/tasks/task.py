@@ -5,9 +5,9 @@ S = rows, n = inputs, k = outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..activations import ACTIVATIONS
+from ..checks import check_choice, check_parameter_count, shown
 from ..losses import LOSSES
 from ..metrics import Metric, metric_of
 from ..settings import DEFAULT_SCHEDULE, DEFAULT_TRAINING, ScheduleSettings, TrainingSettings
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     import networkx as nx
 
 __all__ = ["SAMPLED", "TABLE", "Setting", "Task", "from_gates"]
+
+
+MOST_LAYERS = 1_000
 
 
 class Setting(TypedDict, total=False):
@@ -119,8 +123,12 @@ class Task:
     network: Callable[..., nn.Module] | None = None
 
     def __post_init__(self) -> None:
-        if self.loss not in LOSSES:
-            raise ValueError(f"loss must be one of {sorted(LOSSES)}; got {self.loss!r}")
+        check_choice("loss", self.loss, [*LOSSES])
+        if not isinstance(self.name, str):
+            raise TypeError(f"name of a Task must be text; got {type(self.name).__name__}")
+        for what, settings, kind in (("training", self.training, TrainingSettings), ("schedule", self.schedule, ScheduleSettings)):
+            if not isinstance(settings, kind):
+                raise TypeError(f"{what} of a Task must be {kind.__name__}; got {type(settings).__name__}")
         metric_of(self.metric, self.loss)
         for x, y in (("x", "y"), ("x_validation", "y_validation"), *([("x_test", "y_test")] if self.x_test is not None else [])):
             inputs, targets = getattr(self, x), getattr(self, y)
@@ -162,7 +170,8 @@ class Task:
         TypeError
             When an option is not known.
         ValueError
-            When a width is below 1, the activation is not known, or ``x`` has more than rows and columns.
+            When a width is below 1, the activation is not known, ``x`` has more than rows and columns, or the model would have more than
+            1,000 hidden layers or 100 million weights and biases.
 
         Examples
         --------
@@ -173,16 +182,15 @@ class Task:
         return self._perceptron(**sizes, **options) if self.network is None else self.network(**sizes, **options)
 
     def _perceptron(self, width: int | Sequence[int] = 24, hidden_layers: int = 2, *, activation: str | None = None) -> nn.Sequential:
-        hidden = [int(width)] * hidden_layers if isinstance(width, Integral) else [int(each) for each in width]  # type: ignore[union-attr]
-        if not hidden or min(hidden) < 1:
-            raise ValueError(f"a model must have at least one hidden layer of at least one unit; got widths {hidden}")
+        hidden = _widths(width, hidden_layers)
         if len(_parts(self.x)) > 1 or self.x.ndim != 2:
             raise ValueError(f"a multilayer perceptron needs x of rows and columns; got {self!r}. Build a module for these inputs")
         activation = self.activation if activation is None else activation
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}; got {activation!r}")
+        check_choice("activation", activation, [*ACTIVATIONS])
         layers: list[nn.Module] = []
-        for n_in, n_out in pairwise([self.x.shape[1], *hidden, self.y.shape[1]]):
+        sizes = [self.x.shape[1], *hidden, self.y.shape[1]]
+        check_parameter_count(sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes)))
+        for n_in, n_out in pairwise(sizes):
             layers += [torch.nn.utils.skip_init(nn.Linear, n_in, n_out), ACTIVATIONS[activation].module()]
         for parameter in nn.ModuleList(layers).parameters():
             nn.init.zeros_(parameter)
@@ -261,6 +269,11 @@ def from_gates(
         As in ``GateGraph.parse``.
     name : str
 
+    Raises
+    ------
+    TypeError, ValueError
+        As of ``GateGraph.parse``.
+
     Examples
     --------
     >>> task = from_gates({"p": "a & b", "q": "c & d", "either": "p | q"})
@@ -270,6 +283,24 @@ def from_gates(
     graph = gates if isinstance(gates, GateGraph) else GateGraph.parse(gates, inputs, outputs)
     x, y = (torch.from_numpy(a.astype(np.float32)) for a in graph.truth_table())
     return Task(x, y, "bce", x, y, True, name, graph.inputs, graph.outputs, gates=graph, **TABLE)
+
+
+def _widths(width: object, hidden_layers: object) -> list[int]:
+    """The units of each hidden layer."""
+    if not isinstance(hidden_layers, Integral) or isinstance(hidden_layers, bool):
+        raise ValueError(f"hidden_layers must be a whole number of at least 1; got {shown(hidden_layers)}")
+    widths: list[Any]
+    if isinstance(width, Integral):
+        widths = [width] * max(0, min(int(hidden_layers), MOST_LAYERS + 1))
+    elif isinstance(width, Iterable) and not isinstance(width, (str, bytes)):
+        widths = list(islice(width, MOST_LAYERS + 1))
+    else:
+        raise TypeError(f"width must be a whole number of units, or a sequence of them; got {shown(width)}")
+    if not widths or not all(isinstance(each, Integral) and not isinstance(each, bool) and int(each) >= 1 for each in widths):
+        raise ValueError(f"a model must have at least one hidden layer of at least one unit; got widths {shown(widths)}")
+    if len(widths) > MOST_LAYERS:
+        raise ValueError(f"hidden_layers must be at most {MOST_LAYERS:,}; got more")
+    return [int(each) for each in widths]
 
 
 def _parts(x: Any) -> tuple[Any, ...]:
@@ -282,6 +313,7 @@ def _check_inputs(name: str, inputs: Any, like: Any) -> None:
     if len(_parts(inputs)) != len(_parts(like)):
         raise ValueError(f"{name} of a Task must be {len(_parts(like))} inputs, as x is; got {len(_parts(inputs))}")
     for part, known in zip(_parts(inputs), _parts(like), strict=True):
+        _check_plain(name, part)
         general = isinstance(part, Tensor) and part.ndim >= 2 and part.numel() > 0 and part.dtype in (torch.float32, torch.int64)
         if not general or (part.ndim == 2 and part.dtype == torch.float32):
             _check_part(name, part, known)
@@ -292,8 +324,16 @@ def _check_inputs(name: str, inputs: Any, like: Any) -> None:
             raise ValueError(f"{name} of a Task must be finite; got {int((~part.isfinite()).sum())} NaN or infinite values")
 
 
+def _check_plain(name: str, part: Any) -> None:
+    """Refuse tensors without plain numbers: sparse ones, those of the device meta, and those that require gradients."""
+    if isinstance(part, Tensor) and (part.layout != torch.strided or part.is_meta or part.requires_grad):
+        got = "one that requires gradients" if part.requires_grad else f"layout {part.layout} on device {part.device}"
+        raise ValueError(f"{name} of a Task must be a dense tensor that needs no gradient; got {got}. Pass it detached, and dense")
+
+
 def _check_part(name: str, part: Any, like: Tensor) -> None:
     """Refuse what cannot be rows and columns of a task."""
+    _check_plain(name, part)
     if not isinstance(part, Tensor) or part.dtype != torch.float32 or part.ndim != 2 or not part.numel():
         got = f"{part.dtype} of shape {tuple(part.shape)}" if isinstance(part, Tensor) else type(part).__name__
         raise ValueError(f"{name} of a Task must be a float32 tensor of rows and columns; got {got}. Pass (x, y) for other data")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 __all__ = ["LARGEST", "all_rows", "is_threshold"]
 
 LARGEST = 8  # inputs of a function that is tested
+UNATE_ENOUGH = 3  # inputs
+KEPT = 10_000  # answers
 
 
 @cache
@@ -38,14 +40,28 @@ def is_threshold(column: NDArray[np.bool_]) -> bool:
     >>> is_threshold(a & b | a & c | b & c), is_threshold(a & (b | c)), is_threshold(a ^ b)
     (True, True, False)
     """
-    return _has_weights(column.tobytes(), int(column.size).bit_length() - 1)
+    return _is_known(column.tobytes(), int(column.size).bit_length() - 1)
 
 
-@cache
-def _has_weights(column: bytes, inputs: int) -> bool:
+@lru_cache(KEPT)
+def _is_known(column: bytes, inputs: int) -> bool:
+    true = np.frombuffer(column, dtype=bool)
+    if not _is_unate(true, inputs):
+        return False
+    # Of at most three inputs, every unate function is a threshold function.
+    return inputs <= UNATE_ENOUGH or _has_weights(true, inputs)
+
+
+def _is_unate(column: NDArray[np.bool_], inputs: int) -> bool:
+    """Whether no input raises the value in one row and lowers it in another, as a threshold function requires."""
+    table = column.reshape((2,) * inputs)
+    halves = (np.moveaxis(table, i, 0) for i in range(inputs))
+    return not any(bool((low & ~high).any() and (high & ~low).any()) for low, high in halves)
+
+
+def _has_weights(true: NDArray[np.bool_], inputs: int) -> bool:
     from scipy.optimize import linprog  # costs a noticeable part of importing the package
 
-    true = np.frombuffer(column, dtype=bool)
     if true.all() or not true.any():
         return True
     sides = np.where(true, 1.0, -1.0)[:, None]

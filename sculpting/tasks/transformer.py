@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..checks import check_counts, check_parameter_count, shown
+
 __all__ = ["NORMS", "Attention", "Block", "Transformer"]
 
 EMBEDDING = 0.5  # standard deviation of fresh embeddings
@@ -80,7 +82,8 @@ class Transformer(nn.Module):
     Raises
     ------
     ValueError
-        When ``width`` is no multiple of ``heads``, or there is no such norm.
+        When a size is no whole number of at least 1, ``width`` is no multiple of ``heads``, there is no such norm, or the model would have
+        more than 100 million weights.
 
     Examples
     --------
@@ -104,6 +107,17 @@ class Transformer(nn.Module):
         every: bool = False,
     ) -> None:
         super().__init__()
+        sizes = {
+            "tokens": tokens,
+            "length": length,
+            "outputs": outputs,
+            "width": width,
+            "heads": heads,
+            "neurons": neurons,
+            "layers": layers,
+        }
+        check_counts(**sizes)
+        check_parameter_count((tokens + length + outputs) * width + layers * (4 * width * width + 2 * width * neurons))
         self.every = every
         self.token, self.position = nn.Embedding(tokens, width), nn.Embedding(length, width)
         self.blocks = nn.ModuleList(Block(width, heads, neurons, norm, causal) for _ in range(layers))
@@ -127,6 +141,6 @@ class Transformer(nn.Module):
 def _norm(norm: str | None, width: int) -> nn.Module:
     if norm is None:
         return nn.Identity()
-    if norm not in NORMS:
-        raise ValueError(f"norm must be one of {sorted(NORMS)}, or None; got {norm!r}")
+    if not isinstance(norm, str) or norm not in NORMS:
+        raise ValueError(f"norm must be one of {sorted(NORMS)}, or None; got {shown(norm)}")
     return NORMS[norm](width, elementwise_affine=False)

@@ -16,28 +16,24 @@ For the published tasks the first three rules give the partitions by which the p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from functools import reduce
-from operator import or_
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .formulas import Formula, Literal
+from ..checks import check_layers
+from .gate_units import GateUnits, units_of
 from .gates import GateGraph
-from .threshold import LARGEST, all_rows, is_threshold
+from .unit_modules import Layered, Unit, groups_of, joined_modules, lone_readers
 
 if TYPE_CHECKING:
     import networkx as nx
 
 __all__ = ["layers_needed", "named_truth", "truth_graph"]
 
-Unit = tuple[int, str]  # layer and name of the value
-Column = NDArray[np.bool_]
-Function = Callable[[Mapping[str, Column]], Column]
-Units = dict[str, tuple[tuple[str, ...], Function]]  # what a unit reads, and its function of that
-Reads = dict[str, tuple[str, ...]]  # what a unit reads
+MOST_STEPS = 2_000_000  # to lay out a network: a few seconds
+UNIT = 20  # steps that a unit costs; a value that is looked at costs one
 OUTPUT = "output "  # prefix of the unit of an output, since an output may have the name of a gate
 
 
@@ -64,7 +60,8 @@ def truth_graph(gates: GateGraph, hidden_layers: int, *, inputs_apart: bool = Fa
     Raises
     ------
     ValueError
-        When ``hidden_layers`` is less than 1.
+        When ``hidden_layers`` is no whole number of at least 1, a gate has the name of a part of another, such as ``p+``, or the
+        network has too many units for a few seconds, more than 100,000.
 
     Examples
     --------
@@ -73,24 +70,24 @@ def truth_graph(gates: GateGraph, hidden_layers: int, *, inputs_apart: bool = Fa
     >>> truth.number_of_nodes(), truth.graph["y"].shape, truth.graph["users"]["p"]
     (6, (64, 3), (0, 1))
     """
-    if hidden_layers < 1:
-        raise ValueError(f"hidden_layers must be at least 1; got {hidden_layers}")
-    reads = _reads_of(gates)
-    network = _layout(reads, gates, hidden_layers)
-    groups = _groups(network)
+    hidden_layers = check_layers(hidden_layers)
+    units = units_of(gates)
+    rank = _ranks(gates, units)
+    network = _layout(units, gates, hidden_layers)
+    groups = groups_of(network)
     if not inputs_apart:
-        groups |= _lone_readers(network, groups)
-    members = _contracted(network, groups, hidden_layers + 1, () if inputs_apart else gates.inputs)
-    modules = sorted(set(members.values()), key=lambda module: min((layer, _rank(gates, name)) for layer, name in module))
+        groups |= lone_readers(network, groups)
+    members = joined_modules(network, groups, () if inputs_apart else gates.inputs)
+    modules = sorted(set(members.values()), key=lambda module: min((layer, rank[name]) for layer, name in module))
     truth = _with_table(gates)
     truth.graph["hidden_layers"] = hidden_layers
     for node, held in enumerate(modules):
         truth.add_node(
             node,
             name=f"T{node}",
-            inputs=tuple(i for i, name in enumerate(gates.inputs) if (0, name) in held),
-            outputs=tuple(i for i, name in enumerate(gates.outputs) if (hidden_layers + 1, OUTPUT + name) in held),
-            function=_function(gates, reads, set(held), network),
+            inputs=_positions(gates.inputs, (name for layer, name in held if layer == 0)),
+            outputs=_positions(gates.outputs, (name.removeprefix(OUTPUT) for layer, name in held if layer == hidden_layers + 1)),
+            function=_function(gates, units, sorted(held, key=lambda unit: (unit[0], rank[unit[1]])), held, network),
         )
     index = {module: node for node, module in enumerate(modules)}
     truth.add_edges_from((index[members[a]], index[members[b]]) for a, b in network.edges if members[a] != members[b])
@@ -112,31 +109,37 @@ def named_truth(gates: GateGraph) -> nx.DiGraph:
     """
     import networkx as nx
 
-    reads: Reads = {name: tuple(dict.fromkeys(formula.names())) for name, formula in gates.gates.items()}
-    own = [name for name, names in reads.items() if len(names) > 1]
+    reads = {name: tuple(dict.fromkeys(formula.names())) for name, formula in gates.gates.items()}
+    source = {name: name for name in gates.inputs}
+    for name, names in reads.items():
+        source[name] = name if len(names) > 1 else source[names[0]]
+    own = {name: formula for name, formula in gates.gates.items() if len(reads[name]) > 1}
     readers: dict[str, list[str]] = {}
     for name in own:
-        for read in dict.fromkeys(_source(reads, read) for read in reads[name]):
+        for read in dict.fromkeys(source[read] for read in reads[name]):
             readers.setdefault(read, []).append(name)
-    shown = {output: _source(reads, output) for output in gates.outputs}
+    shown: dict[str, list[int]] = {}  # the outputs that show a value
+    for place, output in enumerate(gates.outputs):
+        shown.setdefault(source[output], []).append(place)
     held: dict[tuple[str, ...], list[int]] = {}
     for i, name in enumerate(gates.inputs):
         if name in readers:
             held.setdefault(tuple(readers[name]), []).append(i)
-        elif name in shown.values():
+        elif name in shown:
             held[name,] = [i]
     truth = _with_table(gates)
     index: dict[str, int] = {}
+
+    def add(inputs: Sequence[int], function: str, *gate: str) -> None:
+        names = [gates.inputs[i] for i in inputs]
+        outputs = sorted(output for name in (*gate, *names) for output in shown.get(name, []))
+        index.update(dict.fromkeys(gate or names, len(truth)))
+        truth.add_node(len(truth), inputs=tuple(inputs), outputs=tuple(outputs), function=function)
+
     for inputs in (inputs for names, inputs in held.items() if len(names) > 1 or names[0] not in own):
-        index |= dict.fromkeys((gates.inputs[i] for i in inputs), len(truth))
-        outputs = tuple(o for o, name in enumerate(gates.outputs) if shown[name] in {gates.inputs[i] for i in inputs})
-        truth.add_node(len(truth), inputs=tuple(inputs), outputs=outputs, function=", ".join(gates.inputs[i] for i in inputs))
-    for name in own:
-        index[name] = len(truth)
-        inputs = held.get((name,), [])
-        values = {name, *(gates.inputs[i] for i in inputs)}
-        outputs = tuple(o for o, output in enumerate(gates.outputs) if shown[output] in values)
-        truth.add_node(len(truth), inputs=tuple(inputs), outputs=outputs, function=f"{name} = {gates.gates[name]}")
+        add(inputs, ", ".join(gates.inputs[i] for i in inputs))
+    for name, formula in own.items():
+        add(held.get((name,), []), f"{name} = {formula}", name)
     nx.set_node_attributes(truth, {node: f"T{node}" for node in truth}, "name")
     truth.add_edges_from((index[read], index[name]) for read, names in readers.items() if read in index for name in names)
     return truth
@@ -150,7 +153,7 @@ def layers_needed(gates: GateGraph) -> int:
     >>> [layers_needed(GateGraph.parse({"p": formula, "y": "p & c"})) for formula in ("a & b", "a ^ b")]
     [1, 2]
     """
-    level = _levels(_reads_of(gates), gates)
+    level = units_of(gates).level
     return max(1, max(level[output] for output in gates.outputs) - 1)
 
 
@@ -164,111 +167,38 @@ def _with_table(gates: GateGraph) -> nx.DiGraph:
     return nx.DiGraph(x=x, y=y, **names, gates={name: columns[name] for name in gates.gates}, users=gates.users())
 
 
-def _rank(gates: GateGraph, name: str) -> int:
-    names = [*gates.inputs, *gates.gates, *(OUTPUT + o for o in gates.outputs)]
-    return names.index(name) if name in names else len(names)
+def _ranks(gates: GateGraph, units: GateUnits) -> dict[str, int]:
+    """The order of all values: inputs, gates, outputs, then parts without a name in the order in which they were placed."""
+    names = (*gates.inputs, *gates.gates, *(OUTPUT + output for output in gates.outputs), *units.reads)
+    return {name: place for place, name in enumerate(dict.fromkeys(names))}
 
 
-def _reads_of(gates: GateGraph) -> Reads:
-    """The units that compute the gates: for each name what it reads.
-
-    An AND or an OR is one unit. An XOR is an OR of two ANDs. A part of a formula without a name of its own is no unit where what reads it
-    is a threshold function of the parts of the part, and comes a layer earlier so. A value that reads one other is that value.
-    """
-    units: Units = {}
-    reads: Reads = {}
-    level: dict[str, int] = dict.fromkeys(gates.inputs, 0)
-
-    def add(name: str, parents: tuple[str, ...], function: Function, parts: Sequence[str]) -> None:
-        """Place a unit, without those of its unnamed ``parts`` that it can do without."""
-        for some in ([part for part in parts if part in ors], [part for part in parts if part not in ors]):
-            merged = _merged(parents, function, {part: units[part] for part in some if part in units and part in parents})
-            if merged is not None and level_of(merged[0]) < level_of(parents):
-                parents, function = merged
-        units[name] = parents, function
-        reads[name] = parents
-        level[name] = level[_source(reads, parents[0])] if len(parents) == 1 else level_of(parents)
-
-    def level_of(parents: Sequence[str]) -> int:
-        return 1 + max(level[_source(reads, parent)] for parent in parents)
-
-    ors: set[str] = set()  # the ORs of XORs
-
-    def place(name: str, formula: Formula) -> None:
-        terms, parts = [], []
-        for i, term in enumerate(formula.terms):
-            if isinstance(term, Formula):
-                place(f"{name}.{i}", term)
-                parts.append(f"{name}.{i}")
-            terms.append((term.name, term.negated) if isinstance(term, Literal) else (f"{name}.{i}", False))
-        if formula.operator != "^":
-            fold = np.logical_or if formula.operator == "|" else np.logical_and
-            add(name, tuple(dict.fromkeys(term for term, _ in terms)), _folded(fold, terms, formula.negated), parts)
-            return
-        last = terms[0]
-        for i, other in enumerate(terms[1:], start=1):
-            target = name if i == len(terms) - 1 else f"{name}^{i}"
-            unnamed = [value for value, _ in (last, other) if value in parts or value in ors]
-            for sign, first in (("+", False), ("-", True)):
-                signed = [(last[0], last[1] ^ first), (other[0], other[1] ^ (not first))]
-                add(f"{target}{sign}", tuple(dict.fromkeys((last[0], other[0]))), _folded(np.logical_and, signed, False), unnamed)
-            either = [(f"{target}+", False), (f"{target}-", False)]
-            function = _folded(np.logical_or, either, formula.negated and target == name)
-            add(target, (f"{target}+", f"{target}-"), function, [])
-            if target not in gates.gates:
-                ors.add(target)
-            last = target, False
-
-    for name, formula in gates.gates.items():
-        place(name, formula)
-    return reads
+def _positions(names: Sequence[str], held: Iterable[str]) -> tuple[int, ...]:
+    """The places of some of the names, in ascending order."""
+    some = set(held)
+    return tuple(i for i, name in enumerate(names) if name in some) if some else ()
 
 
-def _folded(fold: Callable[..., Column], terms: Sequence[tuple[str, bool]], negated: bool) -> Function:
-    """An AND or an OR of values that may be negated."""
+class _Budget:
+    """Steps that may still be made."""
 
-    def function(columns: Mapping[str, Column]) -> Column:
-        value: Column = reduce(fold, (columns[name] ^ sign for name, sign in terms))
-        return value ^ negated
+    def __init__(self, gates: GateGraph, hidden_layers: int) -> None:
+        self.left = MOST_STEPS
+        self.text = (
+            f"the truth of {len(gates.gates)} gates at {hidden_layers} hidden layers must take at most {MOST_STEPS:,} steps to lay out; it "
+            "takes more. Give fewer gates or layers, or leave hidden_layers out for the gates as they are named"
+        )
 
-    return function
-
-
-def _merged(parents: tuple[str, ...], function: Function, parts: Units) -> tuple[tuple[str, ...], Function] | None:
-    """A unit that reads what its parts read in place of these; None where it has none, or would be no threshold function."""
-    if not parts:
-        return None
-    reads = tuple(dict.fromkeys(read for parent in parents for read in (parts[parent][0] if parent in parts else (parent,))))
-    if len(reads) > LARGEST:
-        return None
-
-    def whole(columns: Mapping[str, Column]) -> Column:
-        return function({**columns, **{part: of(columns) for part, (_, of) in parts.items()}})
-
-    return (reads, whole) if is_threshold(whole(dict(zip(reads, all_rows(len(reads)).T, strict=True)))) else None
+    def spend(self, steps: int) -> None:
+        self.left -= steps
+        if self.left < 0:
+            raise ValueError(self.text)
 
 
-def _source(reads: Reads, name: str) -> str:
-    """The value that a name stands for."""
-    while name in reads and len(reads[name]) == 1:
-        (name,) = reads[name]
-    return name
-
-
-def _levels(reads: Reads, gates: GateGraph) -> dict[str, int]:
-    """The layer on which each value can be at the earliest; that of the inputs is 0."""
-    level: dict[str, int] = dict.fromkeys(gates.inputs, 0)
-    for name, parents in reads.items():
-        level[name] = level[_source(reads, parents[0])] if len(parents) == 1 else 1 + max(level[_source(reads, p)] for p in parents)
-    return level
-
-
-def _layout(reads: Reads, gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
-    """The layered network: a graph over units ``(layer, value)``."""
-    import networkx as nx
-
-    level = _levels(reads, gates)
-    network = nx.DiGraph()
+def _layout(units: GateUnits, gates: GateGraph, hidden_layers: int) -> Layered:
+    """The layered network of units."""
+    level, budget, network = units.level, _Budget(gates, hidden_layers), Layered()
+    budget.spend(UNIT * hidden_layers)  # every layer has a unit
 
     def below_of(name: str, layer: int) -> list[Unit]:
         """The units on the layer below from which a unit on ``layer`` gets the value ``name``."""
@@ -279,102 +209,33 @@ def _layout(reads: Reads, gates: GateGraph, hidden_layers: int) -> nx.DiGraph:
             if level[value] < layer:
                 found[layer - 1, value] = None
             elif value not in seen:
-                todo += [_source(reads, parent) for parent in reversed(reads[value])]
+                todo += [units.source[parent] for parent in reversed(units.reads[value])]
             seen.add(value)
+        budget.spend(len(seen))
         return list(found)
 
     todo: list[Unit] = []
     for output in gates.outputs:
-        below = below_of(_source(reads, output), hidden_layers + 1)
-        network.add_edges_from((unit, (hidden_layers + 1, OUTPUT + output)) for unit in below)
+        below = below_of(units.source[output], hidden_layers + 1)
+        network.connect(below, (hidden_layers + 1, OUTPUT + output))
         todo += below
     while todo:
         layer, name = todo.pop()
-        if layer and not network.in_degree((layer, name)):
+        if layer and not network.below[layer, name]:
+            budget.spend(UNIT)
             below = below_of(name, layer)
-            network.add_edges_from((unit, (layer, name)) for unit in below)
+            network.connect(below, (layer, name))
             todo += below
     return network
 
 
-def _groups(network: nx.DiGraph) -> dict[Unit, frozenset[Unit]]:
-    """Rule 1, layer by layer; every output is a group of its own."""
-    import networkx as nx
-
-    layers: dict[int, list[Unit]] = {}
-    for unit in network:
-        layers.setdefault(unit[0], []).append(unit)
-    number = {unit: 1 << i for i, unit in enumerate(network)}
-    reach, support = dict.fromkeys(network, 0), dict.fromkeys(network, 0)  # sets of units as bits
-    for layer in sorted(layers):
-        for unit in layers[layer]:
-            support[unit] = reduce(or_, (support[below] for below in network.predecessors(unit)), 0 if layer else number[unit])
-    for layer in sorted(layers, reverse=True):
-        for unit in layers[layer]:
-            reach[unit] = reduce(or_, (reach[above] | number[above] for above in network.successors(unit)), 0)
-    alike = nx.Graph()
-    alike.add_nodes_from(network)
-    for units in layers.values():
-        first: dict[Hashable, Unit] = {}
-        for unit in units:
-            if reach[unit]:
-                alike.add_edge(unit, first.setdefault(reach[unit], unit))
-            for above in _bits(reach[unit]):
-                alike.add_edge(unit, first.setdefault((support[unit], above), unit))
-    return {unit: group for group in map(frozenset, nx.connected_components(alike)) for unit in group}
-
-
-def _lone_readers(network: nx.DiGraph, groups: Mapping[Unit, frozenset[Unit]]) -> dict[Unit, frozenset[Unit]]:
-    """Rule 5: the changed groups of the first hidden layer."""
-    lone = set()
-    for group in {groups[unit] for unit in network if unit[0] == 0}:
-        readers = {target for unit in group for target in network.successors(unit)}
-        lone |= readers if len(readers) == 1 and all(set(network.predecessors(reader)) <= group for reader in readers) else set()
-    changed: dict[Unit, frozenset[Unit]] = {}
-    for unit in lone:
-        rest = groups[unit] - lone
-        changed |= {unit: frozenset([unit])} | dict.fromkeys(rest, rest)
-    return changed
-
-
-def _bits(number: int) -> Iterator[int]:
-    """The bits that are set."""
-    while number:
-        yield (bit := number & -number)
-        number ^= bit
-
-
-def _contracted(
-    network: nx.DiGraph, groups: dict[Unit, frozenset[Unit]], last: int, inputs: Collection[str]
-) -> dict[Unit, frozenset[Unit]]:
-    """Rules 2 to 4, from the inputs upward; ``inputs`` are those that may join the only module that reads them."""
-    members = dict(groups)
-    for layer in range(1, last + 1):
-        for group in {groups[unit] for unit in network if unit[0] == layer}:
-            below = {members[source] for unit in group for source in network.predecessors(unit)}
-            private = {
-                module
-                for module in below
-                if len(names := {name for _, name in module}) == 1
-                and names <= set(inputs)
-                and all(target in module or target in group for unit in module for target in network.successors(unit))
-            }
-            joined = members[next(iter(group))].union(*private)
-            if len(rest := below - private or below) == 1:
-                (lower,) = rest
-                above = {groups[target] for unit in lower if unit[0] == layer - 1 for target in network.successors(unit)}
-                if layer == last or above == {group}:
-                    joined |= lower
-            members.update(dict.fromkeys(joined, joined))
-    return members
-
-
-def _function(gates: GateGraph, reads: Reads, held: set[Unit], network: nx.DiGraph) -> str:
+def _function(gates: GateGraph, units: GateUnits, ordered: Sequence[Unit], held: AbstractSet[Unit], network: Layered) -> str:
     """The formulas of the values that leave a module, or that its outputs show."""
     leaving: dict[str, None] = {}
-    for unit in sorted(held, key=lambda u: (u[0], _rank(gates, u[1]))):
-        if unit[1].startswith(OUTPUT):
-            leaving[_source(reads, unit[1].removeprefix(OUTPUT))] = None
-        elif not set(network.successors(unit)) <= held:
+    for unit in ordered:
+        feeds = set(network.above[unit])
+        if not feeds:
+            leaving[units.source[unit[1].removeprefix(OUTPUT)]] = None
+        elif not feeds <= held:
             leaving[unit[1]] = None
     return ", ".join(f"{name} = {gates.gates[name]}" if name in gates.gates else name for name in leaving)
