@@ -24,8 +24,8 @@ from ..study import run
 from ..tasks import EXEMPLARS, Task, boolean, boolean_tasks, from_file, named
 from ..tasks.by_name import MAKERS
 from ..tasks.own_files import FILES
+from ..tasks.task import MOST_LAYERS
 from .narrow_lm import narrow_lm
-from .size import MOST_LAYERS, check_size
 
 __all__ = ["draw_modules", "find_modules", "list_tasks", "narrow_lm", "run_study", "sculpt_task"]
 
@@ -50,7 +50,6 @@ def sculpt_task(options: argparse.Namespace) -> None:
 
     task = _task(options)
     threshold, hidden = _threshold(options.merge_threshold, task.image), _hidden(options, task)
-    check_size(hidden, task, options.seeds)
     model = task.model(width=hidden)
     truth = task.truth(hidden_layers=len(hidden)) if task.gates or task.structure else None
     folder = _folder(options, task)
@@ -112,9 +111,7 @@ def _hidden(options: argparse.Namespace, task: Task) -> list[int]:
     if width is None:
         width = math.prod(task.image) // 4 if task.image else WIDTH
     layers = LAYERS if options.layers is None else options.layers
-    if layers > MOST_LAYERS:
-        raise ValueError(f"--layers must be at most {MOST_LAYERS}; got {layers}")
-    return [width] * layers
+    return [width] * min(layers, MOST_LAYERS + 1)  # the task refuses more than it can build
 
 
 def _folder(options: argparse.Namespace, task: Task) -> Path:

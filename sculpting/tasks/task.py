@@ -27,7 +27,7 @@ from .truth import named_truth, truth_graph
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["SAMPLED", "TABLE", "Setting", "Task", "from_gates"]
+__all__ = ["MOST_LAYERS", "SAMPLED", "TABLE", "Setting", "Task", "from_gates"]
 
 
 MOST_LAYERS = 1_000
