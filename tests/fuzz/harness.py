@@ -15,12 +15,13 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["OUTCOMES", "Another", "Finding", "Reader", "counted", "outcomes"]
+__all__ = ["OUTCOMES", "Another", "Finding", "Reader", "Refused", "counted", "outcomes"]
 
 SECONDS = 10.0  # for one input
 MEMORY = 2**30  # bytes beyond what the process has at the start
@@ -29,6 +30,10 @@ OUTCOMES = ("right", "documented", "other", "hang", "another")
 
 class Another(AssertionError):  # noqa: N818 (an outcome)
     """The input was accepted, and the result is silently another than that of the intact input."""
+
+
+class Refused(Exception):  # noqa: N818 (an outcome)
+    """A command ended as documented, with one line and a status of its own."""
 
 
 def nothing() -> None:
@@ -51,6 +56,8 @@ class Reader:
         Those that the reader documents.
     warm : function, optional
         Imports and caches, made once before any child begins.
+    inputs : int
+        Of the default tests: fewer where one takes long.
     """
 
     name: str
@@ -58,6 +65,7 @@ class Reader:
     read: Callable[[Any], None]
     refused: tuple[type[Exception], ...] = (ValueError, TypeError)
     warm: Callable[[], None] = nothing
+    inputs: int = 200
 
 
 class Finding(NamedTuple):
@@ -97,7 +105,9 @@ class _Child:
 
 def outcomes(reader: Reader, seed: int, count: int, first: int = 0, *, seconds: float = SECONDS, memory: int = MEMORY) -> Iterator[Finding]:
     """What inputs ``first`` to ``first + count - 1`` of a seed give, in their order."""
-    reader.warm()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a warning is no fault, also where tests make errors of them
+        reader.warm()
     number, stop = first, first + count
     while number < stop:
         child = _begun(reader, seed, number, stop, memory)
@@ -140,6 +150,7 @@ def _begun(reader: Reader, seed: int, first: int, stop: int, memory: int) -> _Ch
         os.close(reading)
         _limit(memory)
         _silence()
+        warnings.simplefilter("ignore")
         for number in range(first, stop):
             start = time.monotonic()
             outcome, text = _one(reader, seed, number)

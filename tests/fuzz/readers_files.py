@@ -333,8 +333,8 @@ MODULE = makes(module_file, ("network", "units"), ("1",))
 RUN = makes(run_content, ("state",), ("4", "3"))
 
 READERS = [
-    Reader("checkpoint of sculpt", RUN, read_run, (ValueError, TypeError), warm),
-    Reader("the same, one bit flipped", make_flipped, read_run, (ValueError, TypeError), warm),
+    Reader("checkpoint of sculpt", RUN, read_run, (ValueError, TypeError), warm, inputs=50),
+    Reader("the same, one bit flipped", make_flipped, read_run, (ValueError, TypeError), warm, inputs=50),
     Reader("SparseNetwork.load", NETWORK, reads(SparseNetwork.load, chain_file, use_chain), (ValueError, TypeError), warm),
     Reader("SparseModule.load", MODULE, reads(SparseModule.load, module_file, use_module), (ValueError, TypeError), warm),
     Reader("checkpoint of language training", make_language, read_language, (ValueError, TypeError), warm),

@@ -179,4 +179,4 @@ def warm() -> None:
     read_model(nn.Sequential(nn.Linear(INPUTS, 2), nn.BatchNorm1d(2), nn.ReLU(), nn.Linear(2, 2)))
 
 
-READERS = [Reader(name="models of one's own", make=make, read=read, refused=(ValueError, TypeError), warm=warm)]
+READERS = [Reader(name="models of one's own", make=make, read=read, refused=(ValueError, TypeError), warm=warm, inputs=50)]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .harness import Another, Reader
+from .harness import Another, Reader, Refused
 from .mutations import flipped_bit, mutated_bytes, mutated_json, odd_json, odd_text, odd_values
 
 SETTINGS = {"steps": 60, "grid": [2.5, 1.0], "noise": None}
@@ -281,6 +281,8 @@ def run_line(arguments: list[str]) -> None:
     text = shown.getvalue()
     if status not in (0, 1, 2) or "Traceback" in text or (not usage and status and text.count("\n") != 1):
         raise AssertionError(f"status {status}: {text[-200:]}")
+    if status:
+        raise Refused(text)
 
 
 def warm() -> None:
@@ -297,10 +299,10 @@ def warm() -> None:
 
 
 READERS = [
-    Reader("study store", make_study, read_study, warm=warm),
+    Reader("study store", make_study, read_study, warm=warm, inputs=50),
     Reader("study store, one bit flipped", make_flipped_study, read_study, warm=warm),
     Reader("tables, Store.save", make_rows, read_rows, warm=warm),
     Reader("CSV, TSV, Parquet, NPZ, state_dict files of one's own", make_own, read_own, warm=warm),
-    Reader("sculpting modules, draw on mutated facts", make_facts, run_line, (), warm),
-    Reader("task names, command line", make_line, run_line, (), warm),
+    Reader("sculpting modules, draw on mutated facts", make_facts, run_line, (Refused,), warm, inputs=50),
+    Reader("task names, command line", make_line, run_line, (Refused,), warm, inputs=50),
 ]
