@@ -203,7 +203,7 @@ def _check_size(layout: Layout, rows: int) -> None:
     """Refuse rows that would take more memory than stated: inputs and targets as float32, and three times that while they are made."""
     if layout.m * len(layout.codes) > MOST_MEMBERS:
         raise ValueError(
-            f"m times the number of codes must be at most {MOST_MEMBERS:,}; got {layout.m:,} times {len(layout.codes):,}. Give fewer of them"
+            f"m times the number of codes must be at most {MOST_MEMBERS:,}; got {layout.m:,} times {len(layout.codes):,}. Give fewer"
         )
     size = 4 * rows * (layout.n + len(layout.controls) + (len(layout.codes) if layout.each else 1))
     if size > MOST_BYTES:
