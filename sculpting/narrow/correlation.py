@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import shown
+
 __all__ = ["ScoreCorrelation", "score_correlation"]
 
 
@@ -81,7 +83,10 @@ def score_correlation(a: NDArray[Any] | Sequence[ArrayLike], b: NDArray[Any] | S
 
 
 def _pooled(scores: NDArray[Any] | Sequence[ArrayLike], name: str) -> NDArray[np.float64]:
-    pooled = np.concatenate([np.ravel(part) for part in scores] or [np.empty(0)]).astype(np.float64)
+    try:
+        pooled = np.concatenate([np.ravel(part) for part in scores] or [np.empty(0)]).astype(np.float64)
+    except Exception as error:  # of NumPy, or of the user's class
+        raise TypeError(f"{name} must be arrays of scores, one for each layer of units; got {shown(scores)}") from error
     if not (np.isfinite(pooled) & (pooled >= 0)).all():
         raise ValueError(f"{name} must be finite scores of at least 0; got {pooled[~(np.isfinite(pooled) & (pooled >= 0))][0]}")
     return pooled

@@ -13,13 +13,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from ..checks import is_real, shown
 from ..data import Data, table_of
 from ..losses import LOSSES, Loss
 from ..mlp.batched_mlp import BatchedMLP
 from ..mlp.population import Population
 from ..surroundings import set_aside
 
-__all__ = ["distillation_loss", "distilled"]
+__all__ = ["check_mixing", "distillation_loss", "distilled"]
 
 
 def distillation_loss(loss: str, mixing: float, temperature: float) -> Loss:
@@ -56,12 +57,9 @@ def distillation_loss(loss: str, mixing: float, temperature: float) -> Loss:
     >>> at_teacher.item()
     0.0
     """
-    if loss not in _SOFT:
-        raise ValueError(f"distillation compares probabilities, so the loss must be one of {sorted(_SOFT)}; got {loss!r}")
-    if not 0 <= mixing <= 1:
-        raise ValueError(f"mixing must be the share of the teacher's outputs in the loss, in [0, 1]; got {mixing}")
-    if not 0 < temperature < float("inf"):
-        raise ValueError(f"temperature must be a positive number; got {temperature}")
+    if not isinstance(loss, str) or loss not in _SOFT:
+        raise ValueError(f"distillation compares probabilities, so the loss must be one of {sorted(_SOFT)}; got {shown(loss)}")
+    check_mixing(mixing, temperature)
     hard, (likely, divergence) = LOSSES[loss], _SOFT[loss]
 
     def slope(z: Tensor, y: Tensor) -> Tensor:
@@ -74,6 +72,14 @@ def distillation_loss(loss: str, mixing: float, temperature: float) -> Loss:
         return (1 - mixing) * hard.mean(z, targets) + mixing * temperature**2 * divergence(z / temperature, logits / temperature)
 
     return Loss(slope, lambda rows: hard.divisor(rows // 2), mean, lambda z, y: hard.accuracy(z, y.chunk(2, dim=-2)[0]))
+
+
+def check_mixing(mixing: float, temperature: float) -> None:
+    """Refuse a share or a temperature that is out of range."""
+    if not is_real(mixing) or not 0 <= mixing <= 1:
+        raise ValueError(f"mixing must be the share of the teacher's outputs in the loss, in [0, 1]; got {shown(mixing)}")
+    if not is_real(temperature) or not 0 < temperature < float("inf"):
+        raise ValueError(f"temperature must be a positive number; got {shown(temperature)}")
 
 
 @set_aside()

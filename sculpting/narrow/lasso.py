@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from ..checks import is_real, shown
 from ..engine import Hooks
 from .engines import engine_of
 
@@ -92,12 +93,12 @@ class Lasso:
     threshold: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.strength < float("inf"):
-            raise ValueError(f"strength must be a positive number; got {self.strength}")
-        if self.step not in STEPS:
-            raise ValueError(f"step must be one of {list(STEPS)}; got {self.step!r}")
-        if not 0 <= self.threshold < float("inf"):
-            raise ValueError(f"threshold must be a norm, at least 0; got {self.threshold}")
+        if not is_real(self.strength) or not 0 < self.strength < float("inf"):
+            raise ValueError(f"strength must be a positive number; got {shown(self.strength)}")
+        if not isinstance(self.step, str) or self.step not in STEPS:
+            raise ValueError(f"step must be one of {list(STEPS)}; got {shown(self.step)}")
+        if not is_real(self.threshold) or not 0 <= self.threshold < float("inf"):
+            raise ValueError(f"threshold must be a norm, at least 0; got {shown(self.threshold)}")
 
     def norms(self, population: Any) -> Tensor:
         """The norm of every group, ``(N, H)``; 0 for a dead unit."""

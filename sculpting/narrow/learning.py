@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ..checks import check_amounts, check_counts, is_real, shown
 from ..engine import Evaluation, Hooks
-from ..options import check_amounts, check_counts
 from ..schedule.acceptance import CLOSE
 from ..settings import RoundSettings
 from ..surroundings import set_aside
@@ -179,8 +179,8 @@ def _rates(learning_rate: Tensor | float, epsilon: float, key: Tensor, count: in
 
 def check_target(target: float | None) -> None:
     """Refuse a target that is not an accuracy."""
-    if target is not None and not 0 < target <= 1:
-        raise ValueError(f"target must be an accuracy in (0, 1]; got {target}")
+    if target is not None and not (is_real(target) and 0 < target <= 1):
+        raise ValueError(f"target must be an accuracy in (0, 1]; got {shown(target)}")
 
 
 def evaluate_in_parts(population: Any, data: Any, max_members: int | None = None) -> Evaluation:

@@ -5,7 +5,7 @@ R = seeds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from numbers import Integral
 from typing import Any
@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..options import check_counts, check_spread, device_of
+from ..checks import check_counts, listed, shown
+from ..options import check_members, check_spread, device_of
 from ..randomness import check_seed
 from ..surroundings import set_aside
 from ..tasks.task import Task
@@ -26,6 +27,8 @@ from .runs import Run, keys_of
 from .settings import NarrowSettings
 
 __all__ = ["narrow", "run_of"]
+
+MOST_SIZES = 10_000
 
 
 @set_aside()
@@ -102,7 +105,7 @@ def narrow(
     """
     names = {field.name for field in fields(NarrowSettings)}
     if unknown := sorted(settings.keys() - names):
-        raise TypeError(f"settings must be fields of NarrowSettings, {sorted(names)}; got {unknown[0]!r}")
+        raise TypeError(f"settings must be fields of NarrowSettings, {sorted(names)}; got {shown(unknown[0])}")
     known = NarrowSettings(**settings)
     return run_of(model, keep, forget, known, units=units, sparsity=sparsity, seeds=seeds, seed=seed, loss=loss, device=device).result()
 
@@ -123,12 +126,13 @@ def run_of(
     """What :func:`narrow` does, checked and not begun; its ``result()`` is that of ``narrow``."""
     several = isinstance(model, Sequence) and not isinstance(model, nn.Module)
     read = _read(model, several, seeds)
-    seeds, seed = seeds or read.count, check_seed(seed)
+    seeds, seed = int(seeds or read.count), check_seed(seed)
     tasks = _tasks(read, keep, forget, loss, seed)
     read = read.fitted(tasks[0])
     place = device_of(read.device if device is None else device)
     models = read.population(place)
     sizes = _sizes(engine_of(models).widths(models), settings, units, sparsity)
+    check_members(seeds * max(1, len(sizes)), ((), ()), models.values.shape[1])
     models = models.select(range(seeds) if several else [0] * seeds)
     numbers = [*range(seed, seed + seeds)]
     return Run(models, not several, read.facts, tasks, numbers, sizes, settings, keys_of(numbers, place))
@@ -148,6 +152,8 @@ def _read(model: Any, several: bool, seeds: int | None) -> ChainModels | ModuleM
 
 def _tasks(read: ChainModels | ModuleModels, keep: Any, forget: Any, loss: str | None, seed: int) -> list[Task]:
     """What to keep and to forget as tasks that fit the models and each other."""
+    if keep is None:
+        raise TypeError("keep must be a Task or data, see as_task; got None")
     tasks = [
         data if isinstance(data, Task) else read.task(data, loss=loss, test=0.0, seed=seed) for data in (keep, forget) if data is not None
     ]
@@ -175,7 +181,7 @@ def _sizes(
     """How many units are to be left, of layers that have ``widths`` units."""
     hidden, layers = sum(widths), len(widths)
     if units is not None and sparsity is not None:
-        raise ValueError(f"give units or sparsity, not both; got {units} and {sparsity}")
+        raise ValueError(f"give units or sparsity, not both; got {shown(units)} and {shown(sparsity)}")
     if units is None and sparsity is None and (settings.method != "group-lasso" or settings.capture_sizes):
         raise ValueError(f"method {settings.method!r} needs a size: give units, 1...{hidden}, or sparsity, in [0, 1)")
     sizes: list[Any]
@@ -183,12 +189,13 @@ def _sizes(
         gone = torch.floor(check_sparsity(0.0 if sparsity is None else sparsity).flatten() * hidden + TOLERANCE)
         sizes = [hidden - int(count) for count in gone]
     else:
-        sizes = list(units) if hasattr(units, "__len__") else [units]  # type: ignore[arg-type]
+        one = isinstance(units, Integral) or not isinstance(units, Iterable)
+        sizes = [units] if one else listed("units", units, MOST_SIZES, f"whole numbers in 1...{hidden}")
     least = layers if not settings.prunes or settings.scope == "layer" else 1
     wrong = [size for size in sizes if not isinstance(size, Integral) or not least <= int(size) <= hidden]
     if not sizes or wrong:
         raise ValueError(
             f"units must be whole numbers in {least}...{hidden}: a narrow network has at most the hidden units of its model"
-            f"{', and one in each layer' * (least > 1)}; got {wrong[0] if wrong else 'none'}"
+            f"{', and one in each layer' * (least > 1)}; got {shown(wrong[0]) if wrong else 'none'}"
         )
     return [int(size) for size in sizes]

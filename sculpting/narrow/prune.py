@@ -12,6 +12,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from ..checks import listed, shown
 from ..models.network import SparseNetwork
 from ..models.sparse_module import SparseModule
 from ..surroundings import set_aside
@@ -20,6 +21,7 @@ from .reading import Model, read_alone
 
 __all__ = ["TOLERANCE", "check_scope", "check_sparsity", "lowest", "lowest_of", "prune_units"]
 
+MOST_LAYERS = 100_000
 SCOPES = ("global", "layer")
 TOLERANCE = 1e-9  # of a count of units: 0.29 of 100 units are 29, though their product is a little less
 
@@ -121,7 +123,10 @@ def prune_units(
     """
     population, facts = read_alone(model, example, scores)
     engine = engine_of(population)
-    parts = [torch.as_tensor(part, dtype=torch.float64).cpu() for part in scores]
+    try:
+        parts = [torch.as_tensor(part, dtype=torch.float64).cpu() for part in listed("scores", scores, MOST_LAYERS, "arrays, one a layer")]
+    except (ValueError, RuntimeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"scores must be arrays of numbers, one for each layer of units; got {shown(scores)}") from error
     shapes, expected = [tuple(part.shape) for part in parts], [(width,) for width in engine.widths(population)]
     if shapes != expected:
         raise ValueError(f"scores must have shapes {expected}, one for each layer of units; got {shapes}")
@@ -132,13 +137,16 @@ def prune_units(
 
 def check_scope(scope: str) -> None:
     """Refuse a scope that is not known."""
-    if scope not in SCOPES:
-        raise ValueError(f"scope must be one of {list(SCOPES)}; got {scope!r}")
+    if not isinstance(scope, str) or scope not in SCOPES:
+        raise ValueError(f"scope must be one of {list(SCOPES)}; got {shown(scope)}")
 
 
 def check_sparsity(sparsity: Tensor | Sequence[float] | float) -> Tensor:
     """A sparsity or several, float64; refused outside [0, 1)."""
-    fractions = torch.as_tensor(sparsity, dtype=torch.float64).cpu()
+    try:
+        fractions = torch.as_tensor(sparsity, dtype=torch.float64).cpu()
+    except (TypeError, ValueError, RuntimeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"sparsity must be the fraction of units to remove, in [0, 1); got {shown(sparsity)}") from error
     wrong = fractions[~((fractions >= 0) & (fractions < 1))]
     if wrong.numel():
         raise ValueError(f"sparsity must be the fraction of units to remove, in [0, 1); got {float(wrong.flatten()[0])}")

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from numbers import Real
 
-from ..options import check_amounts, check_choice, check_counts
+from ..checks import check_amounts, check_choice, check_counts, check_flags, shown
+from .distillation import check_mixing
 from .lasso import Lasso
 from .learning import check_target
 from .prune import check_scope
@@ -86,15 +87,18 @@ class NarrowSettings:
     def __post_init__(self) -> None:
         check_choice("method", self.method, METHODS)
         optional = {name: getattr(self, name) for name in ("max_members", "scored_rows")}
-        stages = {name: getattr(self, name) or None for name in ("recovery_steps", "revival_steps")}
+        stages = {name: getattr(self, name) for name in ("recovery_steps", "revival_steps")}
+        stages = {name: None if isinstance(steps, int) and steps == 0 else steps for name, steps in stages.items()}
         counts = {name: count for name, count in (optional | stages).items() if count is not None}
         check_counts(steps=self.steps, batch_size=self.batch_size, check_every=self.check_every, **counts)
         check_amounts(input_noise=self.input_noise)
         if not isinstance(self.lasso, Lasso):
             raise TypeError(f"lasso must be a Lasso, such as Lasso(1.0); got {type(self.lasso).__name__}")
+        check_flags(capture_sizes=self.capture_sizes)
+        check_mixing(self.mixing, self.temperature)
         rate = self.learning_rate
         if isinstance(rate, bool) or not isinstance(rate, Real) or not 0 < rate < math.inf:
-            raise ValueError(f"learning_rate must be one positive number; got {rate!r}")
+            raise ValueError(f"learning_rate must be one positive number; got {shown(rate)}")
         check_scope(self.scope)
         check_target(self.target)
 

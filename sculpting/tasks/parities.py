@@ -28,6 +28,7 @@ from .task import Task
 __all__ = ["by_code", "cmsp", "codes_of"]
 
 MOST_BITS = 100_000
+MOST_MEMBERS = 2_000_000  # atomic tasks of codes
 MOST_BYTES = 2 * 10**9
 ROWS_OF_A_CODE = 2_000  # in each step, as published
 # The default settings, chosen on truth tables of Boolean gates, do not learn these tasks; docs/parities.md has the reasons.
@@ -202,6 +203,10 @@ def _layout(m: int, k: int, n: int | None, codes: Iterable[Iterable[int]] | None
 
 def _check_size(layout: Layout, rows: int) -> None:
     """Refuse rows that would take more memory than stated: inputs and targets as float32, and three times that while they are made."""
+    if layout.m * len(layout.codes) > MOST_MEMBERS:
+        raise ValueError(
+            f"m times the number of codes must be at most {MOST_MEMBERS:,}; got {layout.m:,} times {len(layout.codes):,}. Give fewer"
+        )
     size = 4 * rows * (layout.n + len(layout.controls) + (len(layout.codes) if layout.each else 1))
     if size > MOST_BYTES:
         raise ValueError(

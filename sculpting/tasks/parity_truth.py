@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..checks import check_layers
@@ -61,13 +63,16 @@ def cmsp_truth(layout: Layout, hidden_layers: int) -> nx.DiGraph:
     [((0, 2, 3), (), 'p0 = c0 & (b0_0 ^ b0_1)'), ((1, 4, 5), (), 'p1 = c1 & (b1_0 ^ b1_1)'), ((), (0,), 'parity = p0 ^ p1')]
     """
     parts = _inseparable(layout) if layout.each or check_layers(hidden_layers) > 1 else _joined(layout)
-    codes = layout.codes if layout.each else [tuple(range(layout.m))]
-    reads = [[p for p, part in enumerate(parts) if set(part) & set(code)] for code in codes]
+    codes = [set(code) for code in layout.codes] if layout.each else [set(range(layout.m))]
+    reads = [[p for p, part in enumerate(parts) if not code.isdisjoint(part)] for code in codes]
+    users = Counter(p for read in reads for p in read)
+    alike = _inseparable(layout)
     names = [f"p{'_'.join(map(str, part))}" for part in parts]
-    formulas = {name: _parity(layout, part) for name, part in zip(names, parts, strict=True)}
+    formulas = {name: _parity(layout, part, alike) for name, part in zip(names, parts, strict=True)}
     formulas |= {name: " ^ ".join(names[p] for p in read) for name, read in zip(layout.output_names, reads, strict=True)}
-    only = {read[0]: output for output, read in enumerate(reads) if len(read) == 1 and sum(read[0] in other for other in reads) == 1}
-    apart = [output for output in range(len(reads)) if output not in only.values()]
+    only = {read[0]: output for output, read in enumerate(reads) if len(read) == 1 and users[read[0]] == 1}
+    shown_there = set(only.values())
+    apart = [output for output in range(len(reads)) if output not in shown_there]
     modules: list[Module] = []
     for p, (name, part) in enumerate(zip(names, parts, strict=True)):
         shown = layout.output_names[only[p]] if p in only else name
@@ -82,10 +87,14 @@ def cmsp_truth(layout: Layout, hidden_layers: int) -> nx.DiGraph:
 
 def _inseparable(layout: Layout) -> list[Subset]:
     """Atomic tasks, grouped by the codes that they occur in; those in no code are left out."""
-    alike: dict[tuple[bool, ...], list[int]] = {}
-    for i in range(layout.m):
-        alike.setdefault(tuple(i in code for code in layout.codes), []).append(i)
-    return [tuple(part) for codes, part in alike.items() if any(codes)]
+    held: list[list[int]] = [[] for _ in range(layout.m)]  # the codes of each atomic task
+    for place, code in enumerate(layout.codes):
+        for i in code:
+            held[i].append(place)
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for i, places in enumerate(held):
+        alike.setdefault(tuple(places), []).append(i)
+    return [tuple(part) for places, part in alike.items() if places]
 
 
 def _joined(layout: Layout) -> list[Subset]:
@@ -100,7 +109,7 @@ def _joined(layout: Layout) -> list[Subset]:
 
 def _changing(layout: Layout, part: Subset) -> list[int]:
     """The control bits of a part that are not the same in every row."""
-    return [i for i in part if layout.controls and not all(i in code for code in layout.codes)]
+    return [] if layout.each else [i for i in part if not all(i in code for code in layout.codes)]
 
 
 def _inputs(layout: Layout, part: Subset) -> tuple[int, ...]:
@@ -108,11 +117,12 @@ def _inputs(layout: Layout, part: Subset) -> tuple[int, ...]:
     return (*_changing(layout, part), *(first + i * layout.k + j for i in part for j in range(layout.k)))
 
 
-def _parity(layout: Layout, part: Subset) -> str:
+def _parity(layout: Layout, part: Subset, inseparable: Sequence[Subset]) -> str:
     """The formula of the gated parity of a part, or of several, summed."""
     terms = []
-    for alike in _inseparable(layout):
-        if set(alike) <= set(part):
+    held = set(part)
+    for alike in inseparable:
+        if held.issuperset(alike):
             parity = " ^ ".join(name for i in alike for name in layout.block(i))
             terms.append(f"c{alike[0]} & ({parity})" if _changing(layout, alike) else parity)
     return terms[0] if len(terms) == 1 else " ^ ".join(f"({term})" for term in terms)

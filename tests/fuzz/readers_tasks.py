@@ -252,6 +252,10 @@ def _arrays(random: Random) -> list[Callable[[], Any]]:
     ]
 
 
+def _has_rows(part: Any) -> bool:
+    return isinstance(part, torch.Tensor) and not part.is_nested and part.ndim > 0
+
+
 def _data(random: Random, folder: Path) -> tuple[str, Any, dict[str, Any]]:
     kinds = _arrays(random)
     x, y = (random.choice(kinds[:2] if random.random() < 0.3 else kinds) for _ in range(2))
