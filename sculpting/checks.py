@@ -12,7 +12,8 @@ import numpy as np
 from torch import Tensor
 
 __all__ = [
-    "check_amounts", "check_choice", "check_counts", "check_flags", "check_layers", "check_parameter_count", "is_real", "listed", "shown",
+    "SHOWN", "check_amounts", "check_choice", "check_counts", "check_flags", "check_layers", "check_parameter_count", "is_real",
+    "listed", "shown",
 ]  # fmt: skip
 
 MOST_PARAMETERS = 100_000_000  # of a model; a float32 takes four bytes

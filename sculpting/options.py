@@ -30,6 +30,7 @@ EDGE_STEPS: tuple[float, ...] = (0.025, 0.02, 0.015, 0.01, 0.005)
 LARGE_UNIT_STEPS: tuple[float, ...] = (0.5, 0.2)
 LARGE_EDGE_STEPS: tuple[float, ...] = (0.02, 0.01)
 MOST_STEPS = 1_000  # first steps of units, and of edges
+MOST_ROWS = 10_000_000
 MOST_CHAINS = 1_000_000
 MOST_BYTES = 32 * 10**9
 BYTES_OF_WEIGHT = 16  # values and mask, and their copies while they are trained
@@ -141,6 +142,10 @@ def check_training(settings: TrainingSettings) -> None:
     check_flags(keep_last=settings.keep_last)
     optional = {name: getattr(settings, name) for name in ("steps", "batch_size", "rate_width")}
     check_counts(least_rows=settings.least_rows, **{name: value for name, value in optional.items() if value is not None})
+    if settings.least_rows > MOST_ROWS:
+        raise ValueError(
+            f"least_rows must be at most {MOST_ROWS:,}, rows of an epoch that are held in memory; got {shown(settings.least_rows)}"
+        )
     check_amounts(weight_decay=settings.weight_decay, input_noise=settings.input_noise, hidden_noise=settings.hidden_noise)
     if not is_real(settings.final_rate) or not 0 <= settings.final_rate <= 1:
         raise ValueError(f"final_rate must be a fraction of the learning rate, in [0, 1]; got {shown(settings.final_rate)}")

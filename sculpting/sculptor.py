@@ -198,15 +198,15 @@ def sculpt(
     return result_of(pruning, setup, given, set_by_dense=min_accuracy is None and not task.complete)
 
 
-def _checked(seeds: object, max_members: object, checkpoint: object, progress: object, keep: object, **flags: object) -> tuple[str, ...]:
-    """Refuse single arguments that do not fit; what to keep as a tuple."""
+def _checked(seeds: object, max_members: object, checkpoint: object, progress: object, keep: object, **flags: object) -> list[str]:
+    """Refuse single arguments that do not fit; what to keep as a list."""
     check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
     check_flags(**flags)
     if checkpoint is not None and not isinstance(checkpoint, (str, Path)):
         raise TypeError(f"checkpoint must be a path, or None for no checkpoint; got {shown(checkpoint)}")
     if not isinstance(progress, bool) and not callable(progress):
         raise TypeError(f"progress must be True, False or a function of (chains ended, all chains); got {shown(progress)}")
-    kept = (keep,) if isinstance(keep, str) else tuple(listed("keep", keep, MOST_KEPT, "a sequence of names"))
+    kept = [keep] if isinstance(keep, str) else listed("keep", keep, MOST_KEPT, "a sequence of names")
     if not all(isinstance(name, str) for name in kept):
         raise TypeError(f"keep must be a sequence of names, as text; got {shown(keep)}")
     return kept

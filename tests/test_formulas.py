@@ -50,7 +50,7 @@ def test_a_formula_means_what_it_means_in_python(text: str) -> None:
         ("()", r"'\)' must follow a name"),
         ("3b & a", "'3b' is none of these"),
         ("a and b", "'and' must follow an operator; write & for it"),
-        ("(a & " * 200 + "a" + " | b)" * 200, r"got '\(a & \(a .{52}\.\.\.' \(it has more than 100 formulas in one another"),
+        ("(a & " * 200 + "a" + " | b)" * 200, r"got '\(a & \(a .*\.\.\. \(it has more than 100 formulas in one another"),
     ],
 )
 def test_what_is_no_formula_is_refused(text: Any, reason: str) -> None:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ..checks import shown
+from ..checks import SHOWN, shown
 from ..surroundings import set_aside
 from .boolean_tables import boolean
 from .mnist import mnist_pair, mnist_xor
@@ -57,7 +57,7 @@ def named(text: str) -> Task:
     pairs = [_option(part, name, parameters) for part in options.split(",") if part]
     given = dict(pairs)
     if len(given) < len(pairs):
-        raise ValueError(f"options of task {name!r} must be given once each; got {shown(options)}")
+        raise ValueError(f"options of task {name!r} must be given once each; got {options[:SHOWN]}")
     needed = [key for key, p in parameters.items() if p.default is inspect.Parameter.empty]
     missing = [key for key in needed if key not in given]
     if missing:

@@ -15,6 +15,8 @@ from .threshold import LARGEST, all_rows, is_threshold
 
 __all__ = ["GateUnits", "units_of"]
 
+MOST_UNITS = 20_000  # of an AND or an OR one, of an XOR three for each term: a second or two
+
 Column = NDArray[np.bool_]
 Function = Callable[[Mapping[str, Column]], Column]  # of the columns of what a unit reads: no call goes deeper than that
 Term = tuple[str, bool]  # a value, and whether it is negated
@@ -48,10 +50,12 @@ class GateUnits:
         Raises
         ------
         ValueError
-            When a gate or an input has its name already.
+            When a gate or an input has its name already, or there are 20,000 units.
         """
         if name in self.level:
             raise ValueError(f"gates and inputs must not have the names of parts of other gates; got {name!r} for both. Rename it")
+        if len(self.reads) >= MOST_UNITS:
+            raise ValueError(f"gates must have at most {MOST_UNITS:,} parts for a ground truth; got more. Give fewer, or shorter formulas")
         alone = len(parents) == 1
         self.reads[name] = parents
         self.level[name] = self.level[self.source[parents[0]]] if alone else self.level_of(parents)

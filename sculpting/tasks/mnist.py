@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..checks import shown
+from ..checks import is_real, shown
 from ..randomness import check_seed
 from ..settings import DEFAULT_SCHEDULE, ScheduleSettings, TrainingSettings
 from ..surroundings import set_aside
@@ -190,7 +189,7 @@ def _check_count(name: str, count: int, least: int, why: str = "") -> None:
 
 def _check_size(size: int | None, side: int) -> int:
     allowed = [side, side // 2] if side % 2 == 0 else [side]
-    if size is not None and (not isinstance(size, Integral) or size not in allowed):
+    if size is not None and (not is_real(size) or size not in allowed):
         raise ValueError(f"size must be {' or '.join(map(str, allowed))} for images of {side} x {side} pixels; got {shown(size)}")
     return int(size or side)
 

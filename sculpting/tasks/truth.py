@@ -61,7 +61,7 @@ def truth_graph(gates: GateGraph, hidden_layers: int, *, inputs_apart: bool = Fa
     ------
     ValueError
         When ``hidden_layers`` is no whole number of at least 1, a gate has the name of a part of another, such as ``p+``, or the
-        network has too many units for a few seconds, more than 100,000.
+        gates have more than 20,000 parts, or the network would have more than about 100,000 units.
 
     Examples
     --------
