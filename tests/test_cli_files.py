@@ -167,7 +167,7 @@ def written(folder: Path) -> None:
         (["draw", "data.npz"], "data.npz must hold the matrices of a network; got x and y. `sculpting sculpt` takes those"),
         (["modules", "cube.npz"], "cube.npz must hold matrices (n_out, n_in) and, if any, as many biases; got w of shape (2, 2, 2)"),
         (["modules", "text.npz"], "text.npz is not a network"),
-        (["modules", "text.graphml"], "text.graphml is not a network: syntax error"),
+        (["modules", "text.graphml"], "text.graphml must be well-formed XML; got syntax error"),
         (["draw", "circle.graphml"], "circle.graphml is not a network: the graph must be layered; got one with a cycle"),
         (["modules", "text.json"], "text.json must hold a graph with nodes and links, as networkx.node_link_data gives it"),
         (["modules", "text.pt"], "text.pt must hold tensors only. Save model.state_dict()"),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from .clustering import MOST_COMPARED
 from .modules import detect_modules
 
 __all__ = ["ModuleDetector"]
@@ -44,6 +45,7 @@ class ModuleDetector(BaseEstimator):
         merge_threshold: float = 0.9,
         modularity_threshold: float = 0.2,
         reach: int | None = None,
+        max_units: int = MOST_COMPARED,
     ) -> None:
         self.method = method
         self.features = features
@@ -55,6 +57,7 @@ class ModuleDetector(BaseEstimator):
         self.merge_threshold = merge_threshold
         self.modularity_threshold = modularity_threshold
         self.reach = reach
+        self.max_units = max_units
 
     def fit(self, X: Any, y: None = None) -> ModuleDetector:  # noqa: N803
         """Find the modules of one network, as :func:`detect_modules` takes it; ``y`` is not used.

@@ -101,7 +101,7 @@ def to_onnx(network: SparseNetwork | SparseModule, path: str | Path, x: Any = No
     model: nn.Module
     inputs: tuple[Tensor, ...]
     if isinstance(network, SparseNetwork):
-        model, inputs = network.compact().model(), (torch.zeros(2, network.widths[0]),)
+        model, inputs = network.compact().model(), (torch.zeros(2, network.widths[0], dtype=torch.float32),)
     elif x is None:
         raise ValueError("x must be a few rows as for predict, since a module is exported by running it; got none")
     else:

@@ -85,7 +85,7 @@ def _one_hot(y: Tensor, outputs: int | None) -> Tensor:
             f"classes must be fewer than the rows, and their one-hot targets at most 4 GB; got {classes:,} classes and {len(y):,} rows. "
             "For counts and other numbers pass loss='mse'"
         )
-    return torch.zeros(len(y), classes).scatter_(1, y.unsqueeze(1), 1.0)
+    return torch.zeros(len(y), classes, dtype=torch.float32).scatter_(1, y.unsqueeze(1), 1.0)
 
 
 def _are_bits(y: Tensor) -> bool:

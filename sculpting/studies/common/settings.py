@@ -20,10 +20,10 @@ SEEDS = 4  # in a group: so many the published study has
 THRESHOLD, IMAGE_THRESHOLD = 0.9, 0.6  # of merging, as published for Boolean tasks and for MNIST
 PUBLISHED: dict[str, Any] = {"method": "published"}  # the detector of studies whose rows stand beside published ones
 # Arguments of `sculpt` that cells set themselves, or that decide no result; `regrow` decides none from fresh weights.
-# `keep` and `mixed_precision` are for modules that are no chain.
+# `keep` and `mixed_precision` are for modules that are no chain; `max_units` of detection only refuses.
 NO_MATTER = (
     "seeds", "training", "schedule", "device", "max_members", "progress", "checkpoint", "regrow", "test", "groups", "metric", "keep",
-    "mixed_precision",
+    "mixed_precision", "max_units",
 )  # fmt: skip
 
 
