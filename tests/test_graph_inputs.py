@@ -7,6 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -145,3 +146,21 @@ def test_a_single_matrix_may_mean_two_things(matrix: Any) -> None:
         detect_modules(matrix)
     with pytest.raises(ValueError, match=r"adjacency must be square, a row and a column for each unit; got shape \(2, 3\)"):
         LayeredGraph.from_adjacency(FIRST)
+
+
+class Failing:
+    """An object that cannot be read or shown."""
+
+    def __iter__(self) -> Any:
+        raise RuntimeError("an iterator that fails")
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_objects_that_fail_when_they_are_read_are_refused() -> None:
+    with pytest.raises(TypeError, match="widths must be positive integers; got Failing, which fails when it is read"):
+        LayeredGraph.from_adjacency([[0, 1], [0, 0]], Failing())  # type: ignore[arg-type]
+    graph = nx.DiGraph([((0, 0), (1, 0))], activations=Failing())
+    with pytest.raises(ValueError, match="a name must be a text; got Failing, which has none"):
+        as_graph(graph)

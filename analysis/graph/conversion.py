@@ -77,7 +77,7 @@ def networkx_fields(graph: nx.DiGraph) -> dict[str, Any]:
     for source, target, weight in edges:
         weights[layer_of[source]][position[source], position[target]] = weight
     biases = [np.array([finite(graph.nodes[n].get("bias", 0.0), f"the bias of {str(n)[:40]}") for n in nodes]) for nodes in layers[1:]]
-    activations = tuple(str(graph.graph["activations"]).split()) if "activations" in graph.graph else ()
+    activations = tuple(text_of(graph.graph["activations"]).split()) if "activations" in graph.graph else ()
     names = [_default_names(graph, nodes, prefix) for nodes, prefix in ((layers[0], "x"), (layers[-1], "y"))]
     return {
         "weights": tuple(weights),
@@ -131,7 +131,10 @@ def checked_widths(widths: Sequence[int], shape: tuple[int, ...], least: int = 1
     """
     if isinstance(widths, (str, bytes)) or not isinstance(widths, Iterable):
         raise TypeError(f"widths must be positive integers, the number of units in each layer; got {type(widths).__name__}")
-    found = list(islice(widths, shape[0] + 1))  # more cannot fit
+    try:
+        found = list(islice(widths, shape[0] + 1))  # more cannot fit
+    except Exception as error:  # of the user's class
+        raise TypeError(f"widths must be positive integers; got {type(widths).__name__}, which fails when it is read: {error}") from error
     if len(found) < least or not all(isinstance(width, Integral) and width > 0 for width in found):
         many = "two positive integers or more" if least == 2 else "positive integers"
         raise ValueError(f"widths must be {many}, the number of units in each layer; got {shown(found)}")
