@@ -33,7 +33,7 @@ def main() -> int:
     """Run all readers, or those whose name has a text; print faults, and write the table where a path is given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=20_000, help="of all readers together")
-    parser.add_argument("--seed", type=int, default=1_000_000, help="those below 1,000,000 were used for mending")
+    parser.add_argument("--seed", type=int, default=2_000_000, help="those below 2,000,000 were used for mending")
     parser.add_argument("--only", default="", help="readers whose name has this text")
     parser.add_argument("--out", type=Path, help="a file for the table")
     given = parser.parse_args()
