@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
-# Units of modules are found, text is read and estimators are called without arithmetic of their own: these tests would say the same.
-SAME = tests/test_units.py tests/test_removal.py tests/test_language_groups.py tests/test_language_removal.py tests/test_language_data.py \
-       tests/test_estimators.py
+# These find units, read texts and files, call interfaces, or stop runs: on another processor they would say the same.
+SAME = $(patsubst %,tests/test_%.py,units removal language_groups language_removal language_data estimators exchange cards docs \
+       fuzz files integrity store faults study_faults interrupts threads process_state dependencies bounded_tasks \
+       properties_sculpting)
 ENGINE = sculpting $(filter-out $(SAME), $(shell grep -lE '^ *(from|import) sculpting' tests/test_*.py))
 
 N ?= 20000
