@@ -63,9 +63,8 @@ def symmetric_merges(distances: Distances, linkage: str, sizes: NDArray[np.float
     >>> published_merges(row, "average").tolist()
     [[0.0, 1.0, 1.0, 2.0], [2.0, 4.0, 1.5, 3.0], [3.0, 5.0, 9.0, 4.0]]
     """
-    apart = (
-        distances.copy() if sizes is None else distances
-    )  # a cluster is stored at the place of one of its units; distances of the other places are infinite
+    # A cluster is stored at the place of one of its units; distances of the other places are infinite.
+    apart = distances.copy() if sizes is None else distances
     np.fill_diagonal(apart, np.inf)
     nearest = apart.min(axis=1)
     units = len(apart)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch.nn.utils import prune
 from ..files import written_whole
 from .chain import read_model
 from .network import SparseNetwork
+from .one_thread import exporting
 from .sparse_module import SparseModule
 
 __all__ = ["from_torch_prune", "to_onnx", "to_torch_prune"]
@@ -98,6 +98,11 @@ def to_onnx(network: SparseNetwork | SparseModule, path: str | Path, x: Any = No
     """
     if Path(path).suffix != ".onnx":
         raise ValueError(f"path must end in .onnx; got {str(path)!r}")
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ImportError('writing ONNX needs onnx and onnxscript. Install them: pip install "neural-sculpting[onnx]"') from error
     model: nn.Module
     inputs: tuple[Tensor, ...]
     if isinstance(network, SparseNetwork):
@@ -106,15 +111,9 @@ def to_onnx(network: SparseNetwork | SparseModule, path: str | Path, x: Any = No
         raise ValueError("x must be a few rows as for predict, since a module is exported by running it; got none")
     else:
         model, inputs = network.compact(x).module, network._inputs(x)
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ImportError('writing ONNX needs onnx and onnxscript. Install them: pip install "neural-sculpting[onnx]"') from error
     names = [f"x{i}" for i in range(len(inputs))] if len(inputs) > 1 else ["x"]
     rows = tuple({0: torch.export.Dim.DYNAMIC} for _ in inputs)
-    with written_whole(path) as part, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter, about its own future
+    with written_whole(path) as part, exporting():
         program = torch.onnx.export(
             model.eval(), inputs, dynamo=True, input_names=names, output_names=["y"], dynamic_shapes=rows, verbose=False
         )  # fmt: skip
