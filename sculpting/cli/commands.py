@@ -184,6 +184,6 @@ def run_study(options: argparse.Namespace) -> None:
     """Run a study, or go on with it, and print its summary."""
     study = STUDIES[options.study].study(**{name: getattr(options, name) for name in options.arguments})
     with cluster(options.cluster) if options.cluster else workers(options.jobs) as executor:
-        run(study, options.out, executor=executor, progress=not options.quiet, **({"altered": True} if options.altered else {}))
+        run(study, options.out, executor=executor, progress=not options.quiet, altered=options.altered)
     if not options.quiet:
         print(f"{(options.out / 'summary.md').read_text()}\nrows, summary and figures are in {options.out}")
