@@ -264,9 +264,9 @@ def test_a_study_gets_its_options(
     assert main(["study", *line.split(), "--cluster", "tcp://there:8786", "--out", "here", "--quiet"]) == 0
     assert capsys.readouterr().out == ""
     assert given == [
-        *(options, ("a study", Path(f"runs/study-{name}"), {"executor": 1, "progress": True})),
-        *(options, ("a study", Path("here"), {"executor": 3, "progress": False})),
-        *(options, ("a study", Path("here"), {"executor": "tcp://there:8786", "progress": False})),
+        *(options, ("a study", Path(f"runs/study-{name}"), {"executor": 1, "progress": True, "altered": False})),
+        *(options, ("a study", Path("here"), {"executor": 3, "progress": False, "altered": False})),
+        *(options, ("a study", Path("here"), {"executor": "tcp://there:8786", "progress": False, "altered": False})),
     ]
 
 
