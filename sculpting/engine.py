@@ -55,11 +55,19 @@ class Hooks:
         Called after every evaluation. ``members`` are the rows, in the whole population, of those trained together; ``population`` holds
         them as they are now; ``evaluation`` is theirs and ``steps`` counts the steps made. A true return value ends their round. When
         memory runs out, members are trained, and watched, again.
+    resume : function of (members, tensors), optional
+        Called before the first step with the state of those trained together: the tensors, by name, that their training goes on from. It
+        may set them in place to what ``save`` was given, and returns how many steps were made; 0 leaves them as they are.
+    save : function of (members, tensors, steps), optional
+        Called after every evaluation, after ``watch``, with the same state as it is now, which the next step changes. ``steps`` are those
+        of the whole round where the members have ended theirs.
     """
 
     before_step: Callable[[Any, Tensor], None] | None = None
     after_step: Callable[[Any, float], None] | None = None
     watch: Callable[[Tensor, Any, Evaluation, int], bool] | None = None
+    resume: Callable[[Tensor, Mapping[str, Tensor]], int] | None = None
+    save: Callable[[Tensor, Mapping[str, Tensor], int], None] | None = None
 
 
 NO_HOOKS = Hooks()

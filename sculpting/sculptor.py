@@ -17,7 +17,7 @@ from .checks import check_flags, listed, shown
 from .engine import M
 from .engines import setup_of
 from .metrics import Metric
-from .options import check_call, check_counts, check_members, device_of, settings_of, steps_of
+from .options import check_call, check_counts, check_members, check_path, device_of, settings_of, steps_of
 from .randomness import check_seed
 from .results import SculptResult, result_of
 from .schedule.acceptance import AcceptanceCriterion, PairedTest
@@ -202,8 +202,7 @@ def _checked(seeds: object, max_members: object, checkpoint: object, progress: o
     """Refuse single arguments that do not fit; what to keep as a list."""
     check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
     check_flags(**flags)
-    if checkpoint is not None and not isinstance(checkpoint, (str, Path)):
-        raise TypeError(f"checkpoint must be a path, or None for no checkpoint; got {shown(checkpoint)}")
+    check_path(checkpoint)
     if not isinstance(progress, bool) and not callable(progress):
         raise TypeError(f"progress must be True, False or a function of (chains ended, all chains); got {shown(progress)}")
     kept = [keep] if isinstance(keep, str) else listed("keep", keep, MOST_KEPT, "a sequence of names")

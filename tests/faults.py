@@ -23,8 +23,8 @@ __all__ = ["KINDS"]
 def of_sculpt(path: Path | None) -> str:
     from test_checkpoint import CALL, MODEL, TASK, facts
 
+    from sculpting import checkpoint_file as checkpoint
     from sculpting import sculpt
-    from sculpting.schedule import checkpoint
 
     checkpoint.SECONDS = 0.0
     return repr(facts(sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=path)))

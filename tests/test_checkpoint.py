@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load, save
 
 from sculpting import SculptResult, sculpt, tasks
-from sculpting.schedule import checkpoint
-from sculpting.schedule.checkpoint import digest
+from sculpting import checkpoint_file as checkpoint
+from sculpting.schedule.checkpoint import Checkpoint, digest
 from sculpting.schedule.rounds import Rounds
 from sculpting.tasks import Task
 
@@ -290,7 +290,7 @@ def test_an_old_checkpoint_of_networks_that_need_a_second_start_is_refused(tmp_p
     for width, bits, known in ((24, task, False), (10, tasks.from_gates({"y": "a | b"}), True)):
         path = tmp_path / f"run{width}"
         with monkeypatch.context() as patch:
-            patch.setattr(checkpoint, "VERSION", "2")
+            patch.setattr(Checkpoint, "VERSION", "2")
             patch.setattr(checkpoint, "call_digest", lambda facts, tensors: digest(before_second_starts(facts), tensors))
             left = iter(range(2))
 

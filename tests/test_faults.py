@@ -19,8 +19,8 @@ from test_checkpoint import CALL, MODEL, TASK, facts, stop_after
 from test_files import at_most, posix, refuse
 from test_language_training import SETTINGS, Stopped, losses, train, weights
 
+from sculpting import checkpoint_file as checkpoint
 from sculpting import sculpt
-from sculpting.schedule import checkpoint
 
 HERE = Path(__file__).parent
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,17 +21,10 @@ from ..settings import RoundSettings
 from ..surroundings import set_aside
 from .engines import engine_of
 from .lasso import Lasso
+from .results import Check
+from .resuming import SavedTraining
 
-__all__ = ["Check", "TrainingResult", "check_target", "evaluate_in_parts", "joined", "learn"]
-
-
-class Check(NamedTuple):
-    """A member's accuracy and loss on the validation rows after so many examples."""
-
-    member: int
-    examples: int
-    accuracy: float
-    loss: float
+__all__ = ["TrainingResult", "check_target", "evaluate_in_parts", "joined", "learn"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +74,7 @@ def learn(
     input_noise: float = 0.0,
     max_members: int | None = None,
     watch: Callable[[Tensor, Any, int], bool] | None = None,
+    saved: SavedTraining | None = None,
 ) -> TrainingResult:
     """Members trained by Adam at a constant rate until they reach an accuracy, or to the end.
 
@@ -107,6 +101,8 @@ def learn(
     watch : function of (members, networks, examples), optional
         Called after every evaluation in training, with members that are trained together: their rows in ``population``, the members as
         they are now, and the rows that they have consumed. When it returns true, their training ends.
+    saved : SavedTraining, optional
+        Of a checkpoint: where this training goes on from, and where it is kept after every evaluation.
 
     Raises
     ------
@@ -156,6 +152,7 @@ def learn(
 
     if len(going) and steps:
         hooks = replace(Hooks() if lasso is None else lasso.hooks, watch=note)
+        hooks = hooks if saved is None else saved.added_to(hooks, trained, going, seen)
         part, reached = engine.train(trained, data, settings, key[going], rates[going.cpu()], max_members, hooks)
         population = population.replaced(going, part)
         score = Evaluation(start.accuracy.index_copy(0, going, reached.accuracy), start.loss.index_copy(0, going, reached.loss))

@@ -201,7 +201,7 @@ class Stopped(Exception):  # noqa: N818 (not an error)
 @cache
 def run_file() -> tuple[bytes, Any]:
     """A checkpoint in the middle of a run, and what the run ends with."""
-    from sculpting.schedule import checkpoint
+    from sculpting import checkpoint_file as checkpoint
 
     model, path, left = TASK.model(width=6, hidden_layers=1), in_folder("run"), iter(range(4))
 
