@@ -53,7 +53,7 @@ CHAIN, MODULE = seeded(chain), seeded(Images)
 # Each has another state: captured networks, several teachers, a target that ends training, fresh rows, noise, buffers.
 RUNS: dict[str, dict[str, Any]] = {
     "captured": {"units": [10, 6], "capture_sizes": True, "lasso": Lasso(2.5)},
-    "dead units": {"lasso": Lasso(3.0)},
+    "dead units": {"lasso": Lasso(2.0)},
     "in parts": {"units": [8, 6], "method": "ablation", "max_members": 3, "input_noise": 0.1},
     "teachers": {"units": 8, "method": "distill", "target": 0.9},
     "scratch": {"units": [9, 5], "method": "scratch"},

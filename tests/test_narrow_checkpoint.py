@@ -55,10 +55,9 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(name: str, tmp_path: Pa
     whole, path = facts(narrowed(name)), tmp_path / "run"
     count = counted(monkeypatch, lambda: narrowed(name, path))
     assert count > 3
-    assert counted(monkeypatch, lambda: narrowed(name, path)) == 0  # a finished run is only read
-    assert facts(narrowed(name, path)) == whole
     found: list[str] = []
-    for last in {1, count // 2, count - 1}:
+    assert counted(monkeypatch, lambda: found.append(facts(narrowed(name, path)))) == 0  # a finished run is only read
+    for last in {count // 2} if name.startswith("module") else {1, count // 2, count - 1}:  # modules take seconds to read
         path.unlink()
         counted(monkeypatch, lambda: narrowed(name, path), last)
         assert counted(monkeypatch, lambda: found.append(facts(narrowed(name, path)))) == count - last  # none is trained twice

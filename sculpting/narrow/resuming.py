@@ -79,7 +79,8 @@ class NarrowCheckpoint(CheckpointFile):
 
     def hold(self) -> None:
         """Keep the state of all trainings, and write it where ten seconds have passed."""
-        tensors, trainings = {}, []
+        tensors: dict[str, Tensor] = {}
+        trainings = []
         for number, training in enumerate(self.trainings):
             trainings.append([{"members": members, "steps": group.steps} for members, group in training.groups.items()])
             for place, group in enumerate(training.groups.values()):
@@ -179,21 +180,21 @@ def _groups_of(state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[
     ValueError
         When a field is of another kind, or a tensor belongs to no group.
     """
-    trainings = state.get("trainings")
+    trainings: Any = state.get("trainings")
     if state.keys() != {"call", "trainings"} or not _are(trainings, list) or not all(_are(training, dict) for training in trainings):
         raise ValueError(f"its trainings must be lists of groups; got {trainings!r:.80}")
     found: list[Groups] = [{} for _ in trainings]
     parts: dict[tuple[str, str], dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
-        training, _, rest = name.partition(".")
+        where, _, rest = name.partition(".")
         place, _, own = rest.partition(".")
-        parts.setdefault((training, place), {})[own] = tensor
+        parts.setdefault((where, place), {})[own] = tensor
     for number, training in enumerate(trainings):
-        for place, group in enumerate(training):
+        for row, group in enumerate(training):
             members, steps = group.get("members"), group.get("steps")
             if group.keys() != {"members", "steps"} or not _are(members, int) or not members or not _are([steps], int) or steps < 1:
                 raise ValueError(f"its groups must have members and steps; got {group!r:.80}")
-            found[number][tuple(members)] = GroupState(steps, parts.pop((str(number), str(place)), {}))
+            found[number][tuple(members)] = GroupState(steps, parts.pop((str(number), str(row)), {}))
     if parts:
         raise ValueError(f"its tensors must be those of its groups; got {'.'.join(min(parts))[:80]!r}, too")
     return found

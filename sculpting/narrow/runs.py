@@ -162,7 +162,7 @@ class Run:
     def trained(self, small: Any) -> TrainingResult:
         """The small networks, trained until the target; by distillation, those of each teacher by themselves."""
         known, data, key = self.settings, self.data[0], self.keys["training"][self.rows]
-        options = {"steps": known.recovery_steps if known.prunes else known.steps, "target": known.target}
+        options: dict[str, Any] = {"steps": known.recovery_steps if known.prunes else known.steps, "target": known.target}
         if known.method != "distill":
             return self.train(small, data, key, **options)
         groups = (
