@@ -45,7 +45,7 @@ def check_kills(kinds: str, moments: int, seed: int) -> None:
 
 
 @posix
-@pytest.mark.parametrize("kinds", ["sculpt", "training,narrow_language"])  # importing takes longer than all the runs
+@pytest.mark.parametrize("kinds", ["sculpt,narrow", "training,narrow_language"])  # importing takes longer than all the runs
 def test_runs_that_are_killed_go_on_to_the_same_bits(kinds: str) -> None:
     assert {*kinds.split(",")} <= KINDS.keys()
     check_kills(kinds, 3, 0)
