@@ -24,6 +24,7 @@ __all__ = ["NarrowCheckpoint", "SavedTraining", "taken"]
 Groups = dict[tuple[int, ...], "GroupState"]  # by the rows of the members among those that are trained
 
 FIRST_EVALUATION = 0  # before any training, which is made again
+MOST_STEPS = 1 << 53
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +193,8 @@ def _groups_of(state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[
     for number, training in enumerate(trainings):
         for row, group in enumerate(training):
             members, steps = group.get("members"), group.get("steps")
-            if group.keys() != {"members", "steps"} or not _are(members, int) or not members or not _are([steps], int) or steps < 1:
+            counts = _are([steps], int) and 1 <= steps <= MOST_STEPS
+            if group.keys() != {"members", "steps"} or not _are(members, int) or not members or not counts:
                 raise ValueError(f"its groups must have members and steps; got {group!r:.80}")
             found[number][tuple(members)] = GroupState(steps, parts.pop((str(number), str(row)), {}))
     if parts:
