@@ -30,6 +30,11 @@ class Evaluation:
         """Bool ``(N,)``: more accurate, or as accurate with less loss."""
         return (self.accuracy > other.accuracy) | ((self.accuracy == other.accuracy) & (self.loss < other.loss))
 
+    @classmethod
+    def joined(cls, parts: Sequence[Evaluation]) -> Evaluation:
+        """The evaluations of several groups of members, one after another."""
+        return parts[0] if len(parts) == 1 else cls(torch.cat([part.accuracy for part in parts]), torch.cat([part.loss for part in parts]))
+
     def first_best(self, members: int) -> Tensor:
         """The position of each member's best among several evaluations, stored one after the other; ties go to the earliest."""
         accuracy = self.accuracy.view(-1, members).nan_to_num(nan=-torch.inf)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..engine import NO_HOOKS, Evaluation, Hooks
-from ..mlp.memory import NO_MEMORY, is_out_of_memory, keep_freed
+from ..mlp.memory import NO_MEMORY, in_groups_that_fit, keep_freed
 from ..randomness import fold
 from ..settings import RoundSettings
 from .architecture import Architecture
@@ -119,17 +119,11 @@ def train(
     groups = [part for rate in rates.unique() for part in torch.nonzero(rates == rate).flatten().split(most)]
     best, accuracy, loss = members, torch.empty(len(members), dtype=torch.float64), torch.empty(len(members), dtype=members.values.dtype)
     accuracy, loss = accuracy.to(members.device), loss.to(members.device)
-    while groups:
-        group = groups.pop()
-        try:
-            trained, evaluation = _train(members.select(group), rows, settings, float(rates[group[0]]), key, half, group, hooks)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            if len(group) == 1:
-                raise MemoryError(NO_MEMORY) from error
-            groups += group.split(-(-len(group) // 2))
-            continue
+
+    def of(group: Tensor) -> tuple[ModulePopulation, Evaluation]:
+        return _train(members.select(group), rows, settings, float(rates[group[0]]), key, half, group, hooks)
+
+    for group, (trained, evaluation) in in_groups_that_fit(of, groups, said=NO_MEMORY):
         best = best.replaced(group, trained)
         accuracy[group], loss[group] = evaluation.accuracy, evaluation.loss
     overflown = torch.nonzero(~best.values.isfinite().all(dim=1)).flatten()

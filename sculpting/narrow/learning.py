@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..checks import check_amounts, check_counts, is_real, shown
 from ..engine import Evaluation, Hooks
+from ..mlp.memory import in_groups_that_fit
 from ..schedule.acceptance import CLOSE
 from ..settings import RoundSettings
 from ..surroundings import set_aside
@@ -184,8 +185,8 @@ def evaluate_in_parts(population: Any, data: Any, max_members: int | None = None
     """Accuracy and loss of every member on the validation rows, no more members at once than fit into the free memory."""
     engine = engine_of(population)
     size = max_members or engine.fit(population, data)
-    parts = [engine.evaluate(population.select(rows), data) for rows in torch.arange(len(population)).split(size)]
-    return Evaluation(torch.cat([part.accuracy for part in parts]), torch.cat([part.loss for part in parts]))
+    groups = torch.arange(len(population)).split(size)
+    return Evaluation.joined([part for _, part in in_groups_that_fit(lambda rows: engine.evaluate(population.select(rows), data), groups)])
 
 
 def joined(results: Sequence[TrainingResult], rows: Sequence[Tensor]) -> TrainingResult:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..mlp.memory import in_groups_that_fit
 from ..randomness import fold, keys
 from ..tasks.task import Task
 from .capture import Capture
@@ -149,7 +150,9 @@ class Run:
         # Copies of one model have one score, unless it is random or they were trained apart.
         one = self.shared and method not in ("random", "group-lasso")
         score = self.engine.scores[SCORES[method]]
-        scores = score(models.select([0]) if one else models, data, self.keys["scores"]).expand(len(models), -1)
+        rows = torch.arange(1 if one else len(models))
+        parts = in_groups_that_fit(lambda some: score(models.select(some), data, self.keys["scores"][some]), [rows])
+        scores = torch.cat([part for _, part in parts]).expand(len(models), -1)
         small, widths = models.select(self.rows), self.engine.widths(models)
         layered = self.settings.scope == "layer"
         gone = [
