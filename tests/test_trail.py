@@ -14,9 +14,10 @@ from module_maps import SmallCNN
 from safetensors.torch import load, save
 from test_checkpoint import CALL, MODEL, TASK, at_every_round, rewritten, stop_after
 
-from sculpting import SculptResult, Trail, sculpt
+from sculpting import SculptResult, Trail, checkpoint_file, sculpt
 from sculpting.integrity import UNSIGNED, read_header, signed
-from sculpting.schedule import checkpoint, pruning_schedule
+from sculpting.schedule import pruning_schedule
+from sculpting.schedule.checkpoint import digest
 
 __all__ = ["at_every_round"]  # a fixture
 
@@ -138,7 +139,7 @@ def without(tensors: dict[str, torch.Tensor]) -> None:
 def test_a_run_that_goes_on_from_an_older_checkpoint_says_that_it_has_no_trails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = RUNS["both phases"]()
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "call_digest", checkpoint.digest)
+        patch.setattr(checkpoint_file, "call_digest", digest)
         stop_after(8, tmp_path / "run")
     rewritten(tmp_path / "run", "4", without)
     rest = sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=tmp_path / "run")

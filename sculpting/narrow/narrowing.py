@@ -124,7 +124,7 @@ def narrow(
     if checkpoint is None:
         return run.result()
     kept = NarrowCheckpoint(checkpoint, *_call(run))
-    with kept.written_on_interrupt():
+    with kept.written_on(KeyboardInterrupt):
         return replace(run, checkpoint=kept).result()
 
 
