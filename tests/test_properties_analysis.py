@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import matplotlib
+import matplotlib.pyplot as plt
 import networkx as nx
 import numpy as np
 import pytest
@@ -34,6 +34,14 @@ ARRAYS: st.SearchStrategy[Any] = st.one_of(
         np.full((2, 4), 1e308), np.array(["a"]), 1j, {}, {1}, b"x", nx.DiGraph(), nx.Graph([(0, 1)]), [np.ones((2, 4)), np.ones((1, 2))],
     ]),
 )  # fmt: skip
+FOUND = detect_modules(WEIGHTS)
+
+
+def few(count: Any) -> bool:
+    """Not a large number, which asks for as much work."""
+    return not isinstance(count, int) or count < 100
+
+
 CALLS: dict[str, Callable[[Any], Any]] = {
     "detect_modules": detect_modules,
     "detect_baseline": lambda v: analysis.detect_baseline(v, "leiden"),
@@ -48,6 +56,41 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "path_products": analysis.path_products,
     "carrying_units": analysis.carrying_units,
     "compare": lambda v: analysis.compare(detect_modules(WEIGHTS), v),
+    "lesions": lambda v: analysis.lesions(FOUND, v, random_sets=3),
+    "lesions-hierarchy": lambda v: analysis.lesions(v, ROWS, random_sets=3),
+    "lesions-y": lambda v: analysis.lesions(FOUND, ROWS, y=v, random_sets=3),
+    "lesions-sets": lambda v: analysis.lesions(FOUND, ROWS, random_sets=v if few(v) else 3, seed=v),
+    "importance": lambda v: analysis.importance(v, ROWS, repeats=2, samples=20),
+    "importance-x": lambda v: analysis.importance(WEIGHTS, v, repeats=2, samples=20),
+    "importance-y": lambda v: analysis.importance(WEIGHTS, ROWS, y=v, repeats=2, samples=20),
+    "importance-counts": lambda v: analysis.importance(WEIGHTS, ROWS, repeats=v if few(v) else 2, samples=v if few(v) else 20, seed=v),
+    "significance": lambda v: analysis.significance(v, nulls=3),
+    "significance-nulls": lambda v: analysis.significance(FOUND, nulls=v if few(v) else 3, null=v),
+    "stability": analysis.stability,
+    "stability-one": lambda v: analysis.stability([FOUND, v]),
+    "function_map": lambda v: analysis.function_map(FOUND, v),
+    "function_map-table": lambda v: analysis.function_map(FOUND, nx.DiGraph(x=v, y=TARGETS, gates={"p": v}, users={"p": v})),
+    "planted_hierarchy": lambda v: analysis.planted_hierarchy(v, units=30),
+    "planted_hierarchy-numbers": lambda v: analysis.planted_hierarchy([3, 2], units=v if few(v) else 30, cross_edges=v, skips=v, seed=v),
+    "rewired": analysis.rewired,
+    "rewired-seed": lambda v: analysis.rewired(WEIGHTS, seed=v),
+    "shuffled": analysis.shuffled,
+    "shuffled-seed": lambda v: analysis.shuffled(WEIGHTS, seed=v),
+    "bit_shares": lambda v: analysis.bit_shares(v, v),
+    "path_separation": lambda v: analysis.path_separation(WEIGHTS, v, v),
+    "draw": lambda v: analysis.draw(v),
+    "draw-title": lambda v: analysis.draw(FOUND, title=v, image=v, engine=v),
+    "success_bars": lambda v: analysis.success_bars({"a": {"b": v}}),
+    "success_bars-grid": analysis.success_bars,
+    "success_map": lambda v: analysis.success_map({"a": {"b": v}}),
+    "success_map-grid": analysis.success_map,
+    "success_lines": lambda v: analysis.success_lines({"a": v}, default=v),
+    "success_lines-values": analysis.success_lines,
+    "success_panels": analysis.success_panels,
+    "success_panels-one": lambda v: analysis.success_panels({"a": v}),
+    "score_scatter": lambda v: analysis.score_scatter({"a": (v, v)}),
+    "score_scatter-scores": analysis.score_scatter,
+    "rate": lambda v: analysis.Rate(v, v),
 }
 
 
@@ -57,8 +100,12 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 def test_odd_values_are_taken_or_refused_as_documented(name: str, value: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with contextlib.suppress(ValueError, TypeError):
+        try:
             CALLS[name](value)
+        except (ValueError, TypeError):
+            pass
+        finally:
+            plt.close("all")
 
 
 PLAIN: dict[str, Callable[[], Any]] = {
