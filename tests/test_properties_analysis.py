@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import warnings
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import matplotlib
@@ -14,9 +16,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 import analysis
-from analysis import LayeredGraph, UnitGraph, detect_modules
+from analysis import Hierarchy, LayeredGraph, UnitGraph, detect_modules
 
 WEIGHTS = [[[1.0, -2.0, 0.0, 1.0], [0.0, 1.0, 3.0, 0.0], [1.0, 0.0, 0.0, 1.0]], [[1.0, 0.0, 1.0], [0.5, 1.0, 0.0]]]
 ROWS = np.random.default_rng(0).normal(size=(12, 4))
@@ -106,6 +109,32 @@ def test_odd_values_are_taken_or_refused_as_documented(name: str, value: Any) ->
             pass
         finally:
             plt.close("all")
+
+
+@st.composite
+def hierarchies(draw: st.DrawFn) -> Hierarchy:
+    """Any partition of any small chain: units that nothing reads, modules of one unit, labels that do not follow the edges."""
+    widths = draw(st.lists(st.integers(1, 5), min_size=2, max_size=4))
+    numbers = st.sampled_from([0.0, 0.0, 1.0, -2.5, 1e-30, 1e30])
+    weights = [draw(arrays.arrays("f8", (b, a), elements=numbers)) for a, b in pairwise(widths)]
+    graph = LayeredGraph.from_weights(weights)
+    if draw(st.booleans()):
+        return detect_modules(graph)
+    labels = tuple(np.where(alive, draw(arrays.arrays("i8", len(alive), elements=st.integers(0, 3))), -1) for alive in graph.alive())
+    return Hierarchy(graph, labels, labels)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(found=hierarchies(), title=st.one_of(st.none(), st.text(max_size=20)), collapse=st.sampled_from([None, False, True]))
+def test_any_hierarchy_is_drawn_or_refused_as_documented(found: Hierarchy, title: str | None, collapse: bool | None) -> None:
+    with contextlib.suppress(ValueError):
+        ax = analysis.draw(found, title=title, collapse=collapse)
+        assert ax is not None
+        ax.figure.canvas.draw()  # texts are laid out only now
+        assert collapse or ax.patches or ax.collections or not any(alive.any() for alive in found.graph.alive())
+    plt.close("all")
+    assert str(found.to_networkx())
+    assert analysis.report_text(found)
 
 
 PLAIN: dict[str, Callable[[], Any]] = {
