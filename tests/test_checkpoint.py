@@ -161,6 +161,8 @@ def test_ctrl_c_in_the_dense_phase_keeps_its_rounds(name: str, tmp_path: Path, m
     whole, rounds = facts(result), made[0]
     dense = sum(record.phase == "dense" for record in result.rounds)
     assert dense > 3
+    slower = any(record.names[0].rate > 0 for record in result.rounds)
+    assert slower == (name == "second start")
     for stop in {2, dense // 2 + 1, dense}:
         path, made[0], last[0] = tmp_path / str(stop), 0, stop
         with pytest.raises(KeyboardInterrupt):

@@ -29,11 +29,13 @@ from sculpting.integrity import UNSIGNED, signed
 from sculpting.models.groups import units
 from sculpting.narrow.language.training import checkpointing
 from sculpting.narrow.resuming import NarrowCheckpoint
+from sculpting.schedule.rounds import Rounds
 
 __all__ = ["READERS"]
 
 TASK = tasks.from_gates({"y": "(a & b) | c"})
 CALL: dict[str, Any] = {"seeds": 2, "unit_steps": [0.5], "edge_steps": [0.1], "steps": 20, "progress": False}
+DENSE: dict[str, Any] = {"steps": 3, "dense_rounds": 2, "input_noise": 0.1}
 X = np.array([[0, 0, 0], [0, 1, 0], [1, 1, 0], [1, 0, 1]], dtype=np.float32)
 ODD = (torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.bool, torch.uint8)
 
@@ -224,13 +226,32 @@ def run_file() -> tuple[bytes, Any]:
 
 
 @cache
+def dense_file() -> tuple[bytes, Any]:
+    """The same of dense networks in training, of which some have a second start."""
+    path, left, attempt = in_folder("dense"), iter(range(5)), Rounds.attempt
+
+    def stopping(self: Any, *rest: Any) -> Any:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return attempt(self, *rest)
+
+    with mock.patch.object(Rounds, "attempt", stopping):
+        try:
+            ended(path, measured=False, **DENSE)
+            raise AssertionError("the run was to be stopped")
+        except KeyboardInterrupt:
+            pass
+    return path.read_bytes(), ended(path, measured=True, **DENSE)
+
+
+@cache
 def known_setup() -> Any:
     return setup_of(TASK.model(width=6, hidden_layers=1))
 
 
-def ended(path: Path, *, measured: bool) -> Any:
+def ended(path: Path, *, measured: bool, **changes: Any) -> Any:
     with mock.patch("sculpting.sculptor.setup_of", return_value=known_setup()):  # a model is traced for longer than its checkpoint is read
-        result = sculpt(TASK.model(width=6, hidden_layers=1), TASK, **CALL, checkpoint=path)
+        result = sculpt(TASK.model(width=6, hidden_layers=1), TASK, **CALL | changes, checkpoint=path)
     networks = [[part.tobytes() for part in (*n.weights, *n.biases)] for n in result.candidates]
     for network in result.candidates:
         stated, x = network.accuracy, TASK.x.numpy()
@@ -247,6 +268,16 @@ def read_run(given: tuple[Path, bool]) -> None:
     path, telling = given
     forged_digest = not telling and b'"digest"' in path.read_bytes()  # whoever writes one can state any accuracy
     if ended(path, measured=not forged_digest) != run_file()[1] and telling:
+        raise Another("a run went on to another result")
+
+
+def dense_content() -> bytes:
+    return dense_file()[0]
+
+
+def read_dense(given: tuple[Path, bool]) -> None:
+    path, telling = given
+    if ended(path, measured=False, **DENSE) != dense_file()[1] and telling:
         raise Another("a run went on to another result")
 
 
@@ -358,6 +389,7 @@ def warm() -> None:
         (run_content, read_run),
         (language_file, read_language),
         (narrow_content, read_narrow_run),
+        (dense_content, read_dense),
     ):
         path = in_folder("intact")
         path.write_bytes(file())
@@ -367,6 +399,7 @@ def warm() -> None:
 NETWORK = makes(chain_file, ("network",), ("1", "2"))
 MODULE = makes(module_file, ("network", "units"), ("1",))
 RUN = makes(run_content, ("state",), ("4", "3"))
+OF_DENSE = makes(dense_content, ("state",), ())
 NARROW = makes(narrow_content, ("state",), ())
 
 READERS = [
@@ -376,4 +409,5 @@ READERS = [
     Reader("SparseModule.load", MODULE, reads(SparseModule.load, module_file, use_module), (ValueError, TypeError), warm),
     Reader("checkpoint of language training", make_language, read_language, (ValueError, TypeError), warm),
     Reader("checkpoint of narrow", NARROW, read_narrow_run, (ValueError, TypeError), warm, inputs=50),
+    Reader("checkpoint of sculpt in the dense phase", OF_DENSE, read_dense, (ValueError, TypeError), warm, inputs=50),
 ]
