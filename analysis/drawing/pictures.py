@@ -160,10 +160,10 @@ def check_collapse(collapse: bool | None, suffix: str = "", engine: str = "nativ
     """Refuse groups of units where pixels are drawn or Graphviz draws, and a ``collapse`` that is no truth value."""
     if not (collapse is None or isinstance(collapse, bool)):
         raise ValueError(f"collapse must be True, False or None; got {collapse!r}")
-    if collapse and (engine == "graphviz" or suffix == ".dot" or image is not None):
-        what = f"image={image!r}" if image is not None else f"engine={engine!r} and a path that ends in {suffix!r}"
+    if collapse and (engine == "graphviz" or suffix == ".dot"):
         raise ValueError(
-            f'collapse=True must go with engine="native", no ".dot" file and no image; got {what}. Leave collapse out to draw each unit'
+            f'collapse=True must go with engine="native" and no ".dot" file; got engine={engine!r} and a path that ends in {suffix!r}. '
+            "Leave collapse out to draw each unit"
         )
 
 
