@@ -122,8 +122,11 @@ def collapsed(hierarchy: Hierarchy, pixels: bool = False) -> Groups:
 def _largest_modules(hierarchy: Hierarchy, labels: Labels) -> NDArray[np.int64]:
     """The modules that are shown, in their order."""
     count = len(hierarchy.modules)
-    present = np.stack([np.bincount(found[found >= 0], minlength=count) for found in labels])
-    units, layers = present.sum(axis=0), (present > 0).sum(axis=0)
+    units, layers = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    for found in labels:
+        present = np.bincount(found[found >= 0], minlength=count)
+        units += present
+        layers += present > 0
     order = np.lexsort((-_edges_of(hierarchy, labels), -units))
     order = order[units[order] > 0][:MOST_MODULES]
     if (units > 0).sum() > len(order) or layers.sum() > MOST_GROUPS:
