@@ -61,7 +61,7 @@ def test_blocks_are_found_by_their_fence() -> None:
 def test_the_gallery_has_every_example_with_its_title_and_finding() -> None:
     gallery = runpy.run_path(str(ROOT / "docs/gallery/make.py"))
     assert PAGES["docs/gallery.md"] == gallery["page"]()
-    assert sorted(gallery["ORDER"]) == sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
-    for name in gallery["ORDER"]:
+    assert sorted(gallery["names"]()) == sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+    for name in gallery["names"]():
         assert (ROOT / "docs/gallery" / f"{name}.svg").stat().st_size < 400_000
         assert (ROOT / "docs/gallery" / f"{name}.txt").read_text().strip()

@@ -71,6 +71,6 @@ def test_the_check_sees_what_is_wrong(tmp_path: Path) -> None:
 def test_every_page_is_in_the_navigation() -> None:
     text = (ROOT / "mkdocs.yml").read_text()
     pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
-    named = set(re.findall(r"(\S+\.md)$", text, re.MULTILINE))
+    named = set(re.findall(r"^ *- (?:[^:#\n]+: )?(\S+\.md)$", text, re.MULTILINE))
     notebooks = {f"notebooks/{path.stem}.md" for path in (ROOT / "docs" / "notebooks").glob("*.ipynb")}
     assert named == pages | notebooks

@@ -17,8 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "gallery"
-# From what is quickest to see to what takes most words.
-ORDER = (
+# From what is quickest to see to what takes most words; new examples come last until they have a place.
+FIRST = (
     "boolean_tasks", "own_network", "wine_beside_iris", "two_digits", "own_cnn", "two_sums", "parities", "narrowed_parities", "digit_xor",
     "paper_study",
 )  # fmt: skip
@@ -48,6 +48,11 @@ ENTRY = """
 """
 
 
+def names() -> list[str]:
+    """The examples in the order of the page."""
+    return [*FIRST, *sorted({path.stem for path in (ROOT / "examples").glob("*.py")} - set(FIRST))]
+
+
 def texts(name: str) -> tuple[str, str]:
     """The title of an example and its finding, from its docstring."""
     title, finding = (ast.get_docstring(ast.parse((ROOT / "examples" / f"{name}.py").read_text())) or "").split("\n\n", 1)
@@ -57,7 +62,7 @@ def texts(name: str) -> tuple[str, str]:
 def page() -> str:
     """The page of the gallery."""
     parts = []
-    for name in ORDER:
+    for name in names():
         title, finding = texts(name)
         heading = name.replace("_", " ").capitalize().replace("cnn", "CNN").replace("xor", "XOR")
         parts.append(ENTRY.format(heading=heading, title=title, finding=finding, alt=f"Picture made by examples/{name}.py", name=name))
@@ -81,6 +86,6 @@ def keep(name: str, folder: Path, printed: str) -> None:
 
 
 if __name__ == "__main__":
-    for each in ORDER if sys.argv[1:] == ["all"] else sys.argv[1:]:
+    for each in names() if sys.argv[1:] == ["all"] else sys.argv[1:]:
         run(each)
     (ROOT / "docs" / "gallery.md").write_text(page())
