@@ -12,9 +12,8 @@ FOLDER = Path(__file__).resolve().parents[1] / "docs" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
-@pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::RuntimeWarning", "ignore::ResourceWarning"
-)  # of Jupyter, not of the kernel
+# Warnings of Jupyter, which starts the kernel; the kernel has filters of its own.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning", "ignore::ResourceWarning")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_and_shows_what_is_committed(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(FOLDER.parents[1]))

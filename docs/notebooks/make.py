@@ -17,7 +17,9 @@ SECONDS = 600  # for each cell
 def executed(path: Path, folder: Path) -> Any:
     """The notebook, run in a folder by the interpreter that runs this, with nothing of the machine in it."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client.coalesce_streams = True  # what a cell prints is one output, however it arrives
+    client.execute()
     notebook.metadata = {
         "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
         "language_info": {"name": "python"},
