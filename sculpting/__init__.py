@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .study import Study as Study
     from .study import run as run
     from .tasks import Task as Task
+    from .trail import Trail as Trail
 else:  # loaded when they are first asked for: torch takes seconds, which `sculpting --help` need not wait for
     import importlib
 
@@ -56,6 +57,7 @@ else:  # loaded when they are first asked for: torch takes seconds, which `sculp
         "Study": ".study",
         "run": ".study",
         "Task": ".tasks",
+        "Trail": ".trail",
     }
     __all__ = ["tasks", *_MODULES]
 

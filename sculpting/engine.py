@@ -1,6 +1,6 @@
 """The protocol of an engine: what the schedule calls to train, evaluate, score, remove, select, join and export networks.
 
-N = members, items = hidden units or edges of a member.
+N = members, items = hidden units or edges of a member, E = its edges.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self, TypeVar
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 __all__ = ["NO_HOOKS", "Engine", "Evaluation", "Hooks", "Items", "Members", "Part", "Setup"]
@@ -87,6 +88,10 @@ class Members(Protocol):
         """The same members, those at ``rows`` replaced by the others."""
         ...
 
+    def live_edges(self) -> Tensor:
+        """Which edges have not been pruned: bool ``(N, E)``."""
+        ...
+
     def tensors(self) -> dict[str, Tensor]:
         """The tensors that a checkpoint stores, by name."""
         ...
@@ -155,4 +160,8 @@ class Engine(Protocol[M]):
 
     def export(self, members: M, facts: Sequence[dict[str, Any]]) -> Sequence[Any]:
         """Every member as a ``SparseNetwork`` or a ``SparseModule``; ``facts`` holds further attributes for each."""
+        ...
+
+    def by_weights(self, members: M, edges: Tensor) -> Sequence[tuple[NDArray[Any], ...]]:
+        """Numbers of edges ``(N, E)`` in the order of ``live_edges``, for every member as arrays in the shapes of its weights."""
         ...

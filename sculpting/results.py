@@ -14,11 +14,13 @@ from .engine import M, Setup
 from .frontier import Frontier, scores_of
 from .metrics import Figure, figure_of, metric_of
 from .models.network import by_edges
+from .schedule.accepted import Accepted, accepted_attempts
 from .schedule.chains import ChainState
 from .schedule.history import Attempt, RoundRecord
 from .schedule.pruning_schedule import PruningSchedule
 from .structure import card_of
 from .tasks.task import Task
+from .trail import Followed, Trail, trail_of
 
 __all__ = ["SculptResult", "StopReason", "result_of"]
 
@@ -62,6 +64,8 @@ class SculptResult:
     seeds : tuple of int
     task : Task, optional
         The data, with the validation rows that decided and the test rows, if any, that did not.
+    followed : tuple of Followed, or str
+        What :meth:`trail` needs of the candidates and the dense networks, or why there is none.
     """
 
     candidates: tuple[Any, ...]
@@ -71,6 +75,7 @@ class SculptResult:
     stop_reason: StopReason
     seeds: tuple[int, ...]
     task: Task | None = field(default=None, repr=False)
+    followed: tuple[Followed, ...] | str = field(default="it was put together without", repr=False)
 
     @cached_property
     def history(self) -> tuple[Attempt, ...]:
@@ -130,6 +135,34 @@ class SculptResult:
         word = "y" if len(scores) in (1, self.task.y.shape[1]) else "group "
         names = known if len(known) == len(scores) else [f"{word}{i}" for i in range(len(scores))]
         return {name: figure_of(each.unsqueeze(0), metric, rows) for name, each in zip(names, scores, strict=True)}
+
+    def trail(self, network: Any) -> Trail:
+        """The accepted attempts on the way to a candidate or a dense network, and in which of them each edge went.
+
+        Raises
+        ------
+        ValueError
+            When the network is none of this result, or the result has no trails: its chains have more than 2^27 edges in all, or it went
+            on from a checkpoint without trails.
+
+        Examples
+        --------
+        >>> from sculpting import sculpt, tasks
+        >>> task = tasks.from_gates({"y": "(a & b) | c"})
+        >>> result = sculpt(task.model(width=6, hidden_layers=1), task, seeds=1, unit_steps=[0.5], edge_steps=[0.05], progress=False)
+        >>> trail = result.trail(result.network)
+        >>> [attempt.phase for attempt in trail.attempts][:3], trail.attempts[0].density
+        (['dense', 'units', 'units'], 1.0)
+        >>> sum(int(mask.sum()) for mask in trail.masks(-1)) == result.network.edge_count
+        True
+        """
+        if isinstance(self.followed, str):
+            raise ValueError(f"this result has no trails: {self.followed}")
+        return trail_of(network, self.followed, self._accepted)
+
+    @cached_property
+    def _accepted(self) -> Accepted:
+        return accepted_attempts(self.rounds, self.min_accuracy)
 
     def frontier(self) -> Frontier:
         """The candidates that no other beats both in edges and on the validation rows, with their figures on the test rows.
@@ -231,7 +264,24 @@ def result_of(pruning: PruningSchedule[M], setup: Setup, task: Task, set_by_dens
         reason = StopReason.NOTHING_LEARNT if set_by_dense and only_dense else StopReason.NOTHING_ACCEPTED
     seeds = tuple(dict.fromkeys(network.origin["seed"] for network, _ in dense))
     networks = tuple(network for network, _ in dense)
-    return SculptResult(candidates, networks, tuple(rounds.history), rounds.criterion.min_accuracy, reason, seeds, task)
+    followed = pruning.unfollowed or tuple(
+        each
+        for state, of_state in ((pruning.state, found), (pruning.dense, dense))
+        for each in _followed(pruning, state, [network for network, _ in of_state])
+    )
+    return SculptResult(candidates, networks, tuple(rounds.history), rounds.criterion.min_accuracy, reason, seeds, task, followed)
+
+
+def _followed(pruning: PruningSchedule[M], state: ChainState[M] | None, networks: list[Any]) -> list[Followed]:
+    """What is known of the trails of these networks, one a chain."""
+    if state is None or state.survived is None or pruning.dense is None:
+        return []
+    dense = dict(zip(pruning.dense.names, pruning.dense.accuracy.tolist(), strict=True))
+    survived = pruning.rounds.engine.by_weights(state.members, state.survived)
+    return [
+        Followed(network, name, dense[name._replace(unit_step=None, edge_step=None)], counts)
+        for network, name, counts in zip(networks, state.names, survived, strict=True)
+    ]
 
 
 def _networks(pruning: PruningSchedule[M], state: ChainState[M] | None, setup: Setup, task: Task) -> list[tuple[Any, bool]]:

@@ -218,7 +218,8 @@ def test_the_checkpoint_of_another_call_is_refused(tmp_path: Path, change: dict[
         sculpt(MODEL, TASK, **{**CALL, **change}, progress=False, checkpoint=tmp_path / "run")
     with pytest.raises(ValueError, match="another call"):
         sculpt(TASK.model(11, 2), TASK, **CALL, progress=False, checkpoint=tmp_path / "run")
-    bits = (torch.rand(40, TASK.x.shape[1]), (torch.rand(40, TASK.y.shape[1]) > 0.5).float())
+    draw = torch.Generator().manual_seed(0)
+    bits = (torch.rand(40, TASK.x.shape[1], generator=draw), (torch.rand(40, TASK.y.shape[1], generator=draw) > 0.5).float())
     stop_after(2, tmp_path / "bits", data=bits, loss="bce", min_accuracy=0.1)
     with pytest.raises(ValueError, match="another call"):
         sculpt(MODEL, bits, **{**CALL, "min_accuracy": 0.1}, loss="mse", progress=False, checkpoint=tmp_path / "bits")

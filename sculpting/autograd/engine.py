@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..engine import Evaluation, Items, Part
 from ..models.sparse_module import SparseModule
 from ..settings import RoundSettings
-from .export import modules_of
+from .export import by_weights, modules_of
 from .memory import members_that_fit
 from .population import ModulePopulation
 from .rows import ModuleRows
@@ -94,6 +95,10 @@ class AutogradEngine:
         """Every member as a network; ``facts`` holds further attributes for each."""
         tokens = tuple(not part.is_floating_point() for part in self.rows.x)
         return modules_of(members, [{"tokens": tokens, **known} for known in facts])
+
+    def by_weights(self, members: ModulePopulation, edges: Tensor) -> list[tuple[NDArray[Any], ...]]:
+        """Numbers of edges ``(N, E)``, for every member as one array for each parameter that has edges, as ``UnitMap.edges`` has them."""
+        return by_weights(members, edges)
 
     def _able(self, members: ModulePopulation) -> Tensor:
         able = members.architecture.units.removable.to(members.device)

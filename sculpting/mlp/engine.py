@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import Data
@@ -20,7 +21,7 @@ from ..models.shape import Shape
 from ..settings import RoundSettings
 from .ablation import BLOCK
 from .batched_mlp import BatchedMLP
-from .export import networks_of
+from .export import by_weights, networks_of
 from .memory import members_that_fit
 from .packing import Packing, packings
 from .population import Population
@@ -104,6 +105,10 @@ class MLPEngine:
     def export(self, members: Population, facts: Sequence[dict[str, Any]]) -> list[SparseNetwork]:
         """Every member as a network; ``facts`` holds further attributes for each."""
         return networks_of(members, facts)
+
+    def by_weights(self, members: Population, edges: Tensor) -> list[tuple[NDArray[Any], ...]]:
+        """Numbers of edges ``(N, E)``, for every member as one array ``(n_out, n_in)`` for each layer of its weights."""
+        return by_weights(members, edges)
 
 
 def _unit_positions(packing: Packing, shape: Shape) -> Tensor:

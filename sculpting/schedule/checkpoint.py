@@ -197,5 +197,7 @@ def _take(name: str, state: ChainState[M] | None, tensors: dict[str, Tensor]) ->
     if state is None:
         return None
     parts = {**state.members.tensors(), "accuracy": state.accuracy, "accepted": state.accepted}
+    if state.survived is not None:
+        parts["survived"] = state.survived
     tensors |= {f"{name}.{part}": tensor for part, tensor in parts.items()}
     return state.names
