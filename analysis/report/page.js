@@ -93,7 +93,7 @@
       units.forEach((unit, i) => unit.classList.toggle("out", !stays(i)));
       edges.forEach((path, k) => path.classList.toggle("out", module !== null && !below.has(facts.edges[k][1]) && !above.has(facts.edges[k][0])));
       for (const name of all(".name")) name.classList.toggle("out", !stays(Number(name.dataset.unit)));
-      for (const each of all(".region, .node")) each.classList.toggle("out", module !== null && !kept.has(Number(each.dataset.module)));
+      for (const each of all(".region, .label, .node")) each.classList.toggle("out", module !== null && !kept.has(Number(each.dataset.module ?? each.dataset.label)));
       for (const line of all(".flow")) line.classList.toggle("out", module !== null && !(kept.has(Number(line.dataset.from)) && kept.has(Number(line.dataset.to))));
       for (const button of buttons) button.setAttribute("aria-pressed", String(module !== null && Number(button.dataset.module) === module));
       showAll.disabled = module === null;

@@ -26,10 +26,12 @@ LINE_CLASSES = {"edges": "of-module", "pixels": "of-module", "plain": "plain", "
 def network_svg(scene: Scene, gone: str, name: str) -> str:
     """The picture of a scene; ``gone`` are the edges and units that pruning removed, as elements, and ``name`` what a reader hears."""
     width, height = scene.size
+    boxes, labels = _regions(scene)
     parts = [
-        *_regions(scene),
+        *boxes,
         tag("g", gone, class_="gone") if gone else "",
         tag("g", _edges(scene), class_="edges"),
+        *labels,
         *_captions(scene),
         *_names(scene, scene.page.inputs, below=True),
         *_names(scene, scene.page.outputs, below=False),
@@ -40,8 +42,10 @@ def network_svg(scene: Scene, gone: str, name: str) -> str:
     return tag("svg", "\n".join(filter(None, parts)), class_="picture", viewBox=box, role="group", aria_label=name, style=style)
 
 
-def _regions(scene: Scene) -> list[str]:
-    page, found = scene.page, []
+def _regions(scene: Scene) -> tuple[list[str], list[str]]:
+    """The boxes of modules, which are buttons, and their labels, which stand before the edges."""
+    page = scene.page
+    boxes, labels = [], []
     for module, whole in zip(scene.groups.hierarchy.modules, scene.groups.whole.modules, strict=True):
         region = page.layout.regions.get(module.index)
         if region is None:
@@ -49,17 +53,17 @@ def _regions(scene: Scene) -> list[str]:
         left, bottom, right, top = page.box(region)
         x, y = scene.flip((left, top))
         box = tag("rect", x=number(x), y=number(y), width=number(right - left), height=number(top - bottom), rx=6)
+        said = f"Module M{module.index}: show it and its paths alone"
+        look = {"class_": "region", "role": "button", "tabindex": 0, "aria_pressed": "false", "style": tints(module.index)}
+        boxes.append(tag("g", box, **look, data_module=module.index, aria_label=said))
         below = page.label_below(region)
         free = below or region.highest == len(page.baselines) - 1
         first = right if free else min(page.place(unit)[0] for unit in module.units if page.layout.level[unit[0]] == region.highest)
         text = region_label(whole, first - left - LABEL_ROOM, right - left - LABEL_ROOM, bool(page.frames.maps))
-        place = scene.flip((left + 3, bottom + 4 if below else top - SMALL - 1))
-        label = tag("text", escape(text), x=number(place[0]), y=number(place[1]), font_size=SMALL) if text else ""
-        look = {"class_": "region", "role": "button", "tabindex": 0, "aria_pressed": "false", "data_module": module.index}
-        found.append(
-            tag("g", box + label, **look, aria_label=f"Module M{module.index}: show it and its paths alone", style=tints(module.index))
-        )
-    return found
+        x, y = scene.flip((left + 3, bottom + 4 if below else top - SMALL - 1))
+        look = {"class_": "label", "aria_hidden": "true", "font_size": SMALL, "style": tints(module.index)}
+        labels.append(tag("text", escape(text), x=number(x), y=number(y), **look, data_label=module.index) if text else "")
+    return boxes, labels
 
 
 def _edges(scene: Scene) -> str:
