@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 __all__ = ["card_of", "modules_of", "report_of"]
@@ -64,13 +65,13 @@ def _name(hierarchy: Any) -> str:
 
 
 def _rounds(result: Any, hierarchy: Any) -> Any:
-    """The trail of a network, or why the page has none."""
+    """The trail of a network, of one that is no chain without its edges, or why the page has none."""
     try:
         trail = result.trail(hierarchy.network)
     except ValueError as error:
         return str(error)
     shapes = [weights.T.shape for weights in getattr(hierarchy.graph, "weights", ())]
-    return trail if shapes == [part.shape for part in trail.removed_in] else "its network is no chain of layers of units."
+    return trail if shapes == [part.shape for part in trail.removed_in] else SimpleNamespace(attempts=trail.attempts, removed_in=())
 
 
 def _settings(result: Any, network: Any) -> dict[str, str]:

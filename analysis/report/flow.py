@@ -8,7 +8,7 @@ import networkx as nx
 import numpy as np
 
 from ..drawing.routes import curve
-from ..graph import UnitGraph
+from ..graph import Block, Layer, UnitGraph
 from ..hierarchy import Hierarchy, module_graph
 from ..layout import layered_layout
 from ..layout.rows import Edge, bundle_of
@@ -20,6 +20,7 @@ MOST_MODULES = 60  # in a graph that can be read
 STEP, RISE, HALF, HIGH = 36.0, 58.0, 19.0, 11.0  # points: a step of the layout, a row, half of the width and of the height of a node
 THIN, THICK = 1.0, 5.0  # width of a line with one edge, and with the most
 Place = tuple[float, float]
+Pair = tuple[int, int]
 
 
 def flow_svg(hierarchy: Hierarchy) -> str:
@@ -69,33 +70,38 @@ def _ranked(flow: nx.DiGraph) -> tuple[nx.DiGraph, dict[int, int]]:
     return forward, {m: rank for rank, generation in enumerate(nx.topological_generations(forward)) for m in generation}
 
 
-def _placed(forward: nx.DiGraph, ranks: dict[int, int]) -> tuple[dict[int, Place], dict[tuple[int, int], list[Place]]]:
+def _placed(forward: nx.DiGraph, ranks: dict[int, int]) -> tuple[dict[int, Place], dict[Pair, list[Place]]]:
     """The places of the modules, and the lines of the edges, which pass beside the modules between."""
-    rows: dict[int, list[int]] = defaultdict(list)
-    for module, rank in sorted(ranks.items()):
-        rows[rank].append(module)
-    if len(rows) == 1:
-        return {module: (HALF + 4 + i * 1.4 * STEP, HIGH + 4) for i, module in enumerate(rows[0])}, {}
-    unit = {module: (rank, i) for rank, modules in rows.items() for i, module in enumerate(modules)}
-    kinds = ["input", *["neuron"] * (len(rows) - 2), "output"]
-    sizes = [len(rows[rank]) for rank in range(len(rows))]
-    blocks: dict[tuple[int, int], np.ndarray] = {}
-    for a, b in forward.edges:
-        pair = ranks[a], ranks[b]
-        blocks.setdefault(pair, np.zeros((sizes[pair[0]], sizes[pair[1]])))[unit[a][1], unit[b][1]] = 1.0
-    graph = UnitGraph(
-        [(f"rank {i}", kind, size) for i, (kind, size) in enumerate(zip(kinds, sizes, strict=True))],
-        [(*pair, m) for pair, m in blocks.items()],
-    )
-    labels = tuple(np.array(rows[rank]) for rank in range(len(rows)))
-    alone = Hierarchy(graph, labels, labels)
+    if not forward.edges:
+        return {module: (HALF + 4 + i * 1.4 * STEP, HIGH + 4) for i, module in enumerate(sorted(ranks))}, {}
+    alone, units = _units(forward, ranks)
     layout = layered_layout(alone)
     left, top = min(x for x, _ in layout.positions.values()), layout.level[-1]
-    point = lambda level, x: ((x - left) * STEP + HALF + 4, (top - level) * RISE + HIGH + 4)  # noqa: E731
-    places = {m: point(layout.level[place[0]], layout.positions[place][0]) for m, place in unit.items()}
+
+    def point(level: int, x: float) -> Place:
+        return (x - left) * STEP + HALF + 4, (top - level) * RISE + HIGH + 4
+
+    places = {module: point(layout.level[unit[0]], layout.positions[unit][0]) for module, unit in units.items()}
     lines = {}
     for a, b in forward.edges:
-        bundle = bundle_of(alone, layout.level, Edge(unit[a], unit[b], 1.0, ""))
+        bundle = bundle_of(alone, layout.level, Edge(units[a], units[b], 1.0, ""))
         lane = [] if bundle is None else [point(level, x) for level, x, _ in layout.lanes.get(bundle, ())]
         lines[a, b] = curve([places[a], *lane, places[b]])
     return places, lines
+
+
+def _units(forward: nx.DiGraph, ranks: dict[int, int]) -> tuple[Hierarchy, dict[int, Pair]]:
+    """A hierarchy with a layer for each rank, in which every module is one unit, and these units."""
+    rows: dict[int, list[int]] = defaultdict(list)
+    for module, rank in sorted(ranks.items()):
+        rows[rank].append(module)
+    units = {module: (rank, i) for rank, modules in rows.items() for i, module in enumerate(modules)}
+    blocks: dict[Pair, np.ndarray] = {}
+    for a, b in forward.edges:
+        (low, i), (high, j) = units[a], units[b]
+        blocks.setdefault((low, high), np.zeros((len(rows[low]), len(rows[high]))))[i, j] = 1.0
+    kinds = ["input", *["neuron"] * (len(rows) - 2), "output"]
+    layers = tuple(Layer(f"rank {rank}", kind, len(rows[rank])) for rank, kind in enumerate(kinds))
+    labels = tuple(np.array(rows[rank]) for rank in range(len(rows)))
+    graph = UnitGraph(layers, tuple(Block(low, high, weights) for (low, high), weights in blocks.items()))
+    return Hierarchy(graph, labels, labels), units

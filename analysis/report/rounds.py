@@ -6,7 +6,7 @@ R = attempts that were accepted, in order; n_out, n_in = units after and before 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..graph import LayeredGraph
 from ..hierarchy import Hierarchy
 
-__all__ = ["MOST_EDGES", "Attempt", "Rounds", "checked_rounds", "edges_left", "first_shown", "presence"]
+__all__ = ["MOST_EDGES", "Attempt", "Rounds", "checked_rounds", "edges_left", "first_shown", "is_followed", "presence"]
 
 MOST_EDGES = 5000  # of the first round that is shown
 
@@ -37,7 +37,8 @@ class Rounds(Protocol):
     ----------
     attempts : sequence of R attempts
     removed_in : sequence of int arrays, one a weight layer, of shape (n_out, n_in)
-        The position in ``attempts`` of the one that removed the edge: R where the edge is still there, 0 where it never was.
+        The position in ``attempts`` of the one that removed the edge: R where the edge is still there, 0 where it never was. Empty where
+        the edges are not known; then the attempts alone are shown.
     """
 
     @property
@@ -60,6 +61,10 @@ def checked_rounds(rounds: Any, hierarchy: Hierarchy) -> Rounds | str:
         return rounds or ""
     if not (hasattr(rounds, "attempts") and hasattr(rounds, "removed_in")):
         raise TypeError(f"rounds must have attempts and removed_in, or be a text that says why there are none; got {type(rounds).__name__}")
+    if not len(rounds.attempts):
+        raise ValueError("rounds must have at least one attempt; got none. Give a text that says why there are none")
+    if not len(rounds.removed_in):
+        return rounds
     graph = hierarchy.graph
     if not isinstance(graph, LayeredGraph):
         raise ValueError(
@@ -67,13 +72,18 @@ def checked_rounds(rounds: Any, hierarchy: Hierarchy) -> Rounds | str:
         )
     found = [np.asarray(part) for part in rounds.removed_in]
     shapes, expected = [part.shape for part in found], [weights.T.shape for weights in graph.weights]
-    if shapes != expected or not len(rounds.attempts):
-        raise ValueError(f"rounds must have attempts, and removed_in of shapes {expected}; got {len(rounds.attempts)} and {shapes}")
+    if shapes != expected:
+        raise ValueError(f"rounds.removed_in must have the shapes {expected}, (n_out, n_in) of each weight layer; got {shapes}")
     last = len(rounds.attempts)
     lost = sum(int(((weights.T != 0) & (part != last)).sum()) for weights, part in zip(graph.weights, found, strict=True))
     if lost or any(part.min(initial=0) < 0 or part.max(initial=0) > last for part in found):
         raise ValueError(f"rounds.removed_in must be from 0 to {last}, and {last} for each edge of the network; got others at {lost} edges")
-    return rounds  # type: ignore[no-any-return]
+    return rounds
+
+
+def is_followed(rounds: Rounds | str) -> TypeGuard[Rounds]:
+    """Whether it is known which edges each round removed."""
+    return not isinstance(rounds, str) and len(rounds.removed_in) > 0
 
 
 def presence(rounds: Rounds, layer: int) -> NDArray[np.int64]:
@@ -90,8 +100,10 @@ def edges_left(rounds: Rounds) -> list[int]:
     >>> edges_left(SimpleNamespace(attempts=["dense", "units"], removed_in=[np.array([[0, 1, 2, 2]])]))
     [3, 2]
     """
-    counts = sum(np.bincount(np.asarray(part).ravel(), minlength=len(rounds.attempts) + 1) for part in rounds.removed_in)
-    return (counts[::-1].cumsum()[::-1][1:]).tolist()  # type: ignore[union-attr]
+    last = len(rounds.attempts)
+    counts = np.sum([np.bincount(np.asarray(part).ravel(), minlength=last + 1) for part in rounds.removed_in], axis=0)
+    left: list[int] = counts[::-1].cumsum()[::-1][1:].tolist()
+    return left
 
 
 def first_shown(rounds: Rounds) -> int:
