@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,7 +36,7 @@ def page_data(page: str) -> list[dict[str, Any]]:
 
 def chain(*widths: int) -> Any:
     """A chain of which the first units of each layer are one path, and its rounds: units 1 to the last go in round 1, 2, ..."""
-    weights = [np.zeros((b, a)) for a, b in zip(widths[:-1], widths[1:], strict=True)]
+    weights = [np.zeros((b, a)) for a, b in pairwise(widths)]
     removed = []
     for matrix in weights:
         matrix[0, 0] = 1.0
@@ -106,7 +107,7 @@ def test_rounds_must_be_those_of_the_network() -> None:
     wrong = SimpleNamespace(attempts=rounds.attempts, removed_in=tuple(np.ones_like(part) for part in rounds.removed_in))
     with pytest.raises(ValueError, match="and 3 for each edge of the network; got others at 2 edges"):
         report_html(found, rounds=wrong)
-    with pytest.raises(TypeError, match="rounds must have attempts and removed_in, or be a text .*; got int"):
+    with pytest.raises(TypeError, match=r"rounds must have attempts and removed_in, or be a text .*; got int"):
         report_html(found, rounds=3)
     with pytest.raises(ValueError, match="rounds must have at least one attempt"):
         report_html(found, rounds=SimpleNamespace(attempts=(), removed_in=()))

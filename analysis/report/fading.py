@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..drawing.names import one_line
+from ..drawing.page_layout import MARGIN
 from .markup import number, path, tag
 from .rounds import Rounds, first_shown, presence
 from .scene import Scene
@@ -67,17 +68,17 @@ def _lost_units(scene: Scene, there: list[NDArray[np.int64]], first: int, last: 
     lost: list[Ends] = []
     dots: list[str] = []
     page, graph = scene.page, scene.groups.whole.graph
-    xs = [page.place(unit)[0] for unit in page.layout.positions]
     number_of = len(scene.marks)
     for layer in range(len(there) + 1):
         until = np.max(
             [*(m.max(axis=0) for m in there[layer - 1 : layer] if layer), *(m.max(axis=1) for m in there[layer : layer + 1])], axis=0
         )
-        hidden = bool(scene.groups.members) or (layer == 0 and bool(page.frames.maps))
+        hidden = scene.in_groups or (layer == 0 and bool(page.frames.maps))
         units = [] if hidden else [i for i in np.flatnonzero(until > first).tolist() if scene.number_of(layer, i) < 0]
         taken = np.array([page.place(unit)[0] for unit in page.layout.positions if unit[0] == layer])
-        places = places_between((min(xs), max(xs)), taken, len(units), page.radius + CLEAR).tolist() if units else []
-        radius = min(LARGEST, 0.35 * (max(xs) - min(xs)) / max(1, len(units)))
+        left, right = _room(scene, len(units))
+        places = places_between((left, right), taken, len(units), page.radius + CLEAR).tolist() if units else []
+        radius = min(LARGEST, 0.35 * (right - left) / max(1, len(units)))
         y = scene.flip((0.0, page.baselines[layer]))[1]
         lost.append({unit: (number_of + k, (x, y)) for k, (unit, x) in enumerate(zip(units, places, strict=True))})
         number_of += len(units)
@@ -85,6 +86,16 @@ def _lost_units(scene: Scene, there: list[NDArray[np.int64]], first: int, last: 
             name = tag("title", escape(f"{one_line(graph.unit_name(layer, unit))}, removed by pruning"))
             dots.append(tag("circle", name, cx=number(x), cy=number(y), r=number(radius), data_until=min(int(until[unit]), last)))
     return lost, dots
+
+
+def _room(scene: Scene, count: int) -> tuple[float, float]:
+    """The ends of a row of removed units: as far apart as the units of the network, farther where there are many, inside the picture."""
+    page = scene.page
+    xs = [page.place(unit)[0] for unit in page.layout.positions]
+    middle, half = (min(xs) + max(xs)) / 2, (max(xs) - min(xs)) / 2
+    free = min(middle - page.left, page.width - MARGIN - middle) - LARGEST
+    half = max(half, min(free, CLEAR * count))
+    return middle - half, middle + half
 
 
 def _ends(scene: Scene, lost: list[Ends], layer: int, up: bool) -> Ends:
@@ -97,6 +108,6 @@ def _ends(scene: Scene, lost: list[Ends], layer: int, up: bool) -> Ends:
             if key[1] >= 0:
                 found[unit] = mark, scene.flip(scene.page.place(key))
             elif not up:
-                left, _, right, top = scene.page.frame(scene.marks[mark].module)
+                left, _, right, top = scene.page.frame(-1 - key[1])
                 found[unit] = mark, scene.flip(((left + right) / 2, top))
     return found

@@ -51,9 +51,9 @@ def path(points: Iterable[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{number(x)} {number(y)}" for x, y in points)
 
 
-def tints(module: int) -> str | None:
-    """The style that gives an element the two colours of a module; none for -1, which is no module."""
-    return "--tint:{};--rim:{}".format(*region_colours(module)) if module >= 0 else None
+def tints(module: int | None) -> str | None:
+    """The style that gives an element the two colours of a module, greys for the module None; none for -1, which is no module."""
+    return "--tint:{};--rim:{}".format(*region_colours(module)) if module is None or module >= 0 else None
 
 
 def definitions(facts: Iterable[tuple[str, Any]]) -> str:

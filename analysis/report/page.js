@@ -31,6 +31,8 @@
     const modules = all("[data-module]"), buttons = modules.filter((each) => each.hasAttribute("aria-pressed"));
     let alone = null;
 
+    const nameOf = (module) => (module >= 0 ? `Module M${module}` : module === -1 ? "No module" : "Smaller modules, drawn together");
+
     // What a unit or a module is, beside the picture.
     function describe(heading, lines, lists) {
       details.replaceChildren(element("h3", heading), ...lines.map((line) => element("p", line)));
@@ -49,19 +51,19 @@
       const found = facts.edges.filter((edge) => edge[from] === unit).sort((a, b) => Math.abs(b[2]) - Math.abs(a[2]));
       return found.map((edge) => {
         const [name, , module] = facts.units[edge[to]];
-        const value = edge[3] === "weight" ? edge[2].toFixed(3) : edge[3] === "edges" ? `${edge[2]} edges` : edge[3] === "pixels" ? `sum ${edge[2].toFixed(2)}` : edge[3];
+        const value = edge[3] === "weight" ? edge[2].toFixed(3) : edge[3] === "sum" || edge[3] === "pixels" ? `sum ${edge[2].toFixed(2)}` : edge[3];
         return [module < 0 ? name : `${name} (M${module})`, value, edge[3] !== "weight" ? "" : edge[2] < 0 ? "negative" : "positive"];
       });
     }
     function showUnit(i) {
       const [name, layer, module] = facts.units[i], inward = ends(i, 1, 0), outward = ends(i, 0, 1);
-      const where = module < 0 ? "No module" : `Module M${module}`;
+      const where = nameOf(module);
       describe(name, [`${layer} · ${where}`], [[`In: ${inward.length}`, inward], [`Out: ${outward.length}`, outward]]);
       trace((edge) => edge[0] === i || edge[1] === i);
       mark(module);
     }
     function showModule(module) {
-      describe(`Module M${module}`, facts.modules[module].map(([name, value]) => `${name}: ${value}`), []);
+      describe(nameOf(module), (facts.modules[module] ?? []).map(([name, value]) => `${name}: ${value}`), []);
       trace((edge) => facts.units[edge[0]][2] === module || facts.units[edge[1]][2] === module);
       mark(module);
     }
@@ -141,7 +143,7 @@
       unit.addEventListener("focus", () => showUnit(i));
       unit.addEventListener("blur", release);
       const module = facts.units[i][2];
-      unit.addEventListener("click", () => { if (module >= 0) isolate(alone === module ? null : module); });
+      unit.addEventListener("click", () => { if (module !== -1) isolate(alone === module ? null : module); });
       unit.addEventListener("keydown", (event) => {
         if (event.key.startsWith("Arrow")) {
           const next = step(i, event.key);
@@ -149,7 +151,7 @@
           units[next].tabIndex = 0;
           units[next].focus();
           event.preventDefault();
-        } else if ((event.key === "Enter" || event.key === " ") && module >= 0) {
+        } else if ((event.key === "Enter" || event.key === " ") && module !== -1) {
           isolate(alone === module ? null : module);
           event.preventDefault();
         }

@@ -127,7 +127,7 @@ def _controls(rounds: Rounds | str, scene: Scene | None) -> str:
     label = tag("label", f"<span>Rounds of pruning, from dense to sparse</span> {slider}")
     notes = [
         f"The slider begins with round {first + 1}, the first with at most {MOST_EDGES:,} edges." if first else "",
-        "Removed units are not drawn, since units are drawn in groups." if scene is not None and scene.groups.members else "",
+        "Removed units are not drawn, since units are drawn in groups." if scene is not None and scene.in_groups else "",
         "Edges of removed pixels are counted, and not drawn." if scene is not None and scene.page.frames.maps else "",
     ]
     note = " ".join(filter(None, notes))
@@ -141,11 +141,11 @@ def _legend(scene: Scene | None, rounds: Rounds | str) -> str:
     legend, frames = scene.page.legend, scene.page.frames
     symbols = {"line": "", "dashes": "dashes", "gate": "gate", "kernel": "kernel"}
     keys = [(f"{symbols[entry.symbol]} {KEYS.get(entry.color, '')}".strip(), entry.text) for entry in (*legend.lines, *legend.marks)]
-    keys += zip(("shades", ""), map_legend(frames), strict=False)
+    keys += zip(("shades", ""), map_legend(frames, legend.of_groups), strict=False)
     if is_followed(rounds):
         keys.append(("gone", "edge that pruning removes later"))
     items = [tag("li", tag("span", class_=f"key {key}".strip()) + escape(text)) for key, text in keys]
-    items += [tag("li", escape(note)) for note in (legend.note, frames.note) if note]
+    items += [tag("li", escape(note)) for note in (*legend.notes, frames.note) if note]
     return tag("ul", "".join(items), class_="legend", aria_label="Legend")
 
 

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from dataclasses import replace
 from html import escape
 
 import numpy as np
 
 from ..drawing.captions import short_captions
-from ..drawing.entries import has_image, is_gate
+from ..drawing.entries import has_image, is_gate, widest_link
 from ..drawing.images import counted, picture_of
-from ..drawing.page_layout import LABELLED, LINE, NEAR, SMALL, SMALLEST, Names, region_label, text_width
+from ..drawing.page_layout import LABELLED, LINE, NEAR, SMALL, SMALLEST, Names, region_label, rest_label, text_width
 from ..drawing.style import GROUP_WIDTHS, WIDTHS, crowd_of, opacity_of, widths_of
 from .kernels import kernel_picture
 from .markup import number, path, tag, tints
-from .scene import Line, Mark, Scene
+from .scene import NONE, REST, Line, Mark, Scene
 
 __all__ = ["network_svg"]
 
 TARGET = 10.0  # radius that can be pointed at, in points; half the distance of two units at most
 LABEL_ROOM = 5  # points beside the label of a module
-LINE_CLASSES = {"edges": "of-module", "pixels": "of-module", "plain": "plain", "carry": "rail"}
+LINE_CLASSES = {"sum": "of-module", "pixels": "of-module", "plain": "plain", "carry": "rail"}
 
 
 def network_svg(scene: Scene, gone: str, name: str) -> str:
@@ -44,26 +45,33 @@ def network_svg(scene: Scene, gone: str, name: str) -> str:
 
 def _regions(scene: Scene) -> tuple[list[str], list[str]]:
     """The boxes of modules, which are buttons, and their labels, which stand before the edges."""
-    page = scene.page
+    page, groups = scene.page, scene.groups
     boxes, labels = [], []
-    for module, whole in zip(scene.groups.hierarchy.modules, scene.groups.whole.modules, strict=True):
-        region = page.layout.regions.get(module.index)
+    for module in groups.hierarchy.modules:
+        region, number_of = page.layout.regions.get(module.index), groups.number(module.index)
         if region is None:
             continue
         left, bottom, right, top = page.box(region)
         x, y = scene.flip((left, top))
         box = tag("rect", x=number(x), y=number(y), width=number(right - left), height=number(top - bottom), rx=6)
-        said = f"Module M{module.index}: show it and its paths alone"
-        look = {"class_": "region", "role": "button", "tabindex": 0, "aria_pressed": "false", "style": tints(module.index)}
-        boxes.append(tag("g", box, **look, data_module=module.index, aria_label=said))
+        look = {"class_": "region", "role": "button", "tabindex": 0, "aria_pressed": "false", "style": tints(number_of)}
+        boxes.append(tag("g", box, **look, data_module=REST if number_of is None else number_of, aria_label=_offer(number_of)))
         below = page.label_below(region)
         free = below or region.highest == len(page.baselines) - 1
         first = right if free else min(page.place(unit)[0] for unit in module.units if page.layout.level[unit[0]] == region.highest)
-        text = region_label(whole, first - left - LABEL_ROOM, right - left - LABEL_ROOM, bool(page.frames.maps))
+        room = first - left - LABEL_ROOM, right - left - LABEL_ROOM
+        whole = None if number_of is None else groups.whole.modules[number_of]
+        text = rest_label(groups, *room) if whole is None else region_label(whole, *room, bool(page.frames.maps))
         x, y = scene.flip((left + 3, bottom + 4 if below else top - SMALL - 1))
-        look = {"class_": "label", "aria_hidden": "true", "font_size": SMALL, "style": tints(module.index)}
-        labels.append(tag("text", escape(text), x=number(x), y=number(y), **look, data_label=module.index) if text else "")
+        look = {"class_": "label", "aria_hidden": "true", "font_size": SMALL, "style": tints(number_of)}
+        place = {"x": number(x), "y": number(y), "data_label": REST if number_of is None else number_of}
+        labels.append(tag("text", escape(text), **look, **place) if text else "")
     return boxes, labels
+
+
+def _offer(module: int | None) -> str:
+    """What a screen reader says of a region."""
+    return f"{'Smaller modules' if module is None else f'Module M{module}'}: show with all paths through it, and nothing else"
 
 
 def _edges(scene: Scene) -> str:
@@ -71,11 +79,15 @@ def _edges(scene: Scene) -> str:
     weighed = [line for line in scene.lines if line.kind not in ("plain", "carry")]
     widths: dict[Line, float] = {}
     crowd = crowd_of(len(weighed))
-    for pixels in (True, False):  # sums of a map and single weights each have a scale
+    for pixels in (True, False):  # sums of a map and other lines each have a scale
         part = [line for line in weighed if (line.kind == "pixels") == pixels]
         weights = np.array([line.weight for line in part])
-        ends = GROUP_WIDTHS if scene.groups.members else WIDTHS
-        widths |= zip(part, widths_of(weights, float(np.abs(weights).max(initial=0.0)) or 1.0, crowd, ends).tolist(), strict=True)
+        widest = (
+            float(np.abs(weights).max(initial=0.0))
+            if pixels or not scene.in_groups
+            else widest_link(scene.groups, bool(scene.page.frames.maps))
+        )
+        widths |= zip(part, widths_of(weights, widest or 1.0, crowd, GROUP_WIDTHS if scene.in_groups else WIDTHS).tolist(), strict=True)
     opacity = number(opacity_of(crowd))
     return "".join(_edge(scene, line, widths.get(line), opacity) for line in scene.lines)
 
@@ -83,7 +95,7 @@ def _edges(scene: Scene) -> str:
 def _edge(scene: Scene, line: Line, width: float | None, opacity: str) -> str:
     sign = "negative" if line.weight < 0 else "positive"
     kind = LINE_CLASSES.get(line.kind, sign)
-    style = tints(scene.marks[line.source].module) if kind == "of-module" else None
+    style = _colours(scene.marks[line.source]) if kind == "of-module" else None
     wide = None if width is None else number(width)
     return tag("path", class_=f"edge {kind}", d=path(line.points), stroke_width=wide, stroke_opacity=wide and opacity, style=style)
 
@@ -107,9 +119,9 @@ def _names(scene: Scene, names: Names, below: bool) -> list[str]:
     for i, (unit, text) in enumerate(sorted(names.texts.items(), key=lambda item: page.layout.positions[item[0]])):
         shift = (i % names.rows) * LINE * names.size + (0 if names.upright else names.size / 2)
         x, y = scene.flip((page.place(unit)[0], edge + sign * shift))
-        number_of = scene.number_of(*unit)
+        number_of = scene.numbers[unit]
         turn = {"transform": f"rotate(-90 {number(x)} {number(y)})", "text_anchor": "end" if below else "start"} if names.upright else {}
-        look = {"class_": "name" if scene.marks[number_of].module >= 0 else "name lone", "font_size": names.size, "data_unit": number_of}
+        look = {"class_": "name" if scene.marks[number_of].module != NONE else "name lone", "font_size": names.size, "data_unit": number_of}
         found.append(tag("text", escape(text), x=number(x), y=number(y), aria_hidden="true", **look, **turn))
     return found
 
@@ -117,8 +129,9 @@ def _names(scene: Scene, names: Names, below: bool) -> list[str]:
 def _mark(scene: Scene, place: int) -> str:
     """A unit: a circle, a square of a gate, the kernel of a channel, a pill of a group, or the map of a module's pixels."""
     mark, page = scene.marks[place], scene.page
-    said = f"{mark.name}, {mark.layer}, {f'module M{mark.module}' if mark.module >= 0 else 'no module'}"
-    look = {"class_": "unit" if mark.module >= 0 else "unit lone", "role": "img", "tabindex": -1 if place else 0, "aria_label": said}
+    module = {NONE: "no module", REST: "smaller modules"}.get(mark.module, f"module M{mark.module}")
+    said = f"{mark.name}, {mark.layer}, {module}"
+    look = {"class_": "unit lone" if mark.module == NONE else "unit", "role": "img", "tabindex": -1 if place else 0, "aria_label": said}
     return tag("g", _map(scene, mark) if mark.unit[1] < 0 else _shape(scene, mark, min(TARGET, page.step / 2)), **look)
 
 
@@ -132,7 +145,7 @@ def _shape(scene: Scene, mark: Mark, reach: float) -> str:
         assert images is not None
         return target + kernel_picture(images, units[0], (x, y), half)
     if len(units) > 1:
-        return target + _box((x, y), (half, radius), rounding=radius) + _count((x, y), str(len(units)), half, radius)
+        return target + _box((x, y), (half, radius), rounding=radius) + _count((x, y), _short(len(units)), half, radius)
     if is_gate(groups, mark.unit):
         return target + _box((x, y), (radius, radius)) + _count((x, y), str(units[0]), radius, radius)
     return target + tag("circle", class_="dot", cx=number(x), cy=number(y), r=number(radius))
@@ -148,11 +161,21 @@ def _count(place: tuple[float, float], text: str, half: float, radius: float) ->
     return tag("text", text, class_="count", x=number(place[0]), y=number(place[1]), font_size=number(size), aria_hidden="true")
 
 
+def _short(units: int) -> str:
+    """A number that fits a mark: from 10,000 on in thousands."""
+    return str(units) if units < 10_000 else f"{units // 1000}k"
+
+
+def _colours(mark: Mark) -> str | None:
+    """The colours of the module of a mark, as a style."""
+    return tints(None if mark.module == REST else mark.module)
+
+
 def _map(scene: Scene, mark: Mark) -> str:
-    [pixels] = [one for one in scene.page.frames.maps if one.module == mark.module]
-    left, bottom, right, top = scene.page.frame(mark.module)
+    [pixels] = [one for one in scene.page.frames.maps if one.module == -1 - mark.unit[1]]
+    left, bottom, right, top = scene.page.frame(pixels.module)
     corner = scene.flip((left, top))
     box = {"x": number(corner[0]), "y": number(corner[1]), "width": number(right - left), "height": number(top - bottom)}
-    data = b64encode(picture_of(pixels, scene.page.frames.largest)).decode()
+    data = b64encode(picture_of(replace(pixels, module=mark.module), scene.page.frames.largest)).decode()
     image = tag("image", class_="map", href=f"data:image/png;base64,{data}", preserveAspectRatio="none", **box)
-    return image + tag("rect", class_="frame", style=tints(mark.module), **box) + tag("title", counted(pixels.count, "pixel"))
+    return image + tag("rect", class_="frame", style=_colours(mark), **box) + tag("title", counted(pixels.count, "pixel"))

@@ -9,25 +9,30 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..drawing.images import PixelMap, counted, weights_of_pixels
+from ..drawing.images import PixelMap, counted, pixel_maps, weights_of_pixels
 from ..drawing.names import full_name, one_line
 from ..drawing.page_layout import LINE, NO_FRAMES, SMALL, PageLayout, plan_page
 from ..drawing.placeholders import layout_with_maps
 from ..drawing.routes import route
 from ..hierarchy import Hierarchy
 from ..layout import layered_layout
-from ..layout.collapsing import Groups, as_groups, check_marks
+from ..layout.collapsing import as_groups, check_marks
+from ..layout.groups import Groups
 from ..layout.rows import drawn
 
-__all__ = ["Line", "Mark", "Scene", "scene_of"]
+__all__ = ["NONE", "REST", "Line", "Mark", "Scene", "scene_of"]
 
 Unit = tuple[int, int]
 Point = tuple[float, float]
+NONE, REST = -1, -2  # for a module: of an output that reads nothing, and of the small modules that are drawn together
 FAN = 0.4  # of the width of a map: how far from its middle lines begin
 
 
 class Mark(NamedTuple):
-    """A unit, a group of units or, with an index below 0, the map of a module's pixels."""
+    """A unit, a group of units or, with an index below 0, the map of a module's pixels.
+
+    ``unit`` is its position among the units of the picture, ``module`` the number in the whole hierarchy, ``NONE`` or ``REST``.
+    """
 
     unit: Unit
     name: str
@@ -36,7 +41,10 @@ class Mark(NamedTuple):
 
 
 class Line(NamedTuple):
-    """An edge between two marks, by their numbers. ``kind`` is ``"weight"``, ``"edges"``, ``"pixels"``, ``"plain"`` or ``"carry"``."""
+    """An edge between two marks, by their numbers.
+
+    ``kind`` is ``"weight"``, ``"sum"`` or ``"pixels"`` where ``weight`` is that of several, ``"plain"`` or ``"carry"`` where it has none.
+    """
 
     source: int
     target: int
@@ -60,21 +68,31 @@ class Scene:
         legend = LINE * SMALL * (self.page.legend.rows + bool(self.page.frames.maps))
         return self.page.width, self.page.height - legend
 
+    @property
+    def in_groups(self) -> bool:
+        """Whether units are drawn in groups, with links between them."""
+        return self.groups.links is not None
+
+    @cached_property
+    def numbers(self) -> dict[Unit, int]:
+        """The number of the mark of each unit of the picture."""
+        return {mark.unit: number for number, mark in enumerate(self.marks)}
+
     def flip(self, point: Point) -> Point:
         """A point of the page layout."""
         return point[0], self.page.height - point[1]
 
     def number_of(self, layer: int, index: int) -> int:
-        """The number of the mark that stands for a unit; -1 for one that is not drawn."""
-        return self._numbers.get((layer, index), -1)
+        """The number of the mark that stands for a unit of the network; -1 for one that is not drawn."""
+        return self._of_units.get((layer, index), -1)
 
     @cached_property
-    def _numbers(self) -> dict[Unit, int]:
-        found = {}
-        labels = self.groups.whole.labels
-        for number, (unit, *_, module) in enumerate(self.marks):
-            members = np.flatnonzero(labels[0] == module).tolist() if unit[1] < 0 else self.groups.units(unit)
-            found.update(dict.fromkeys(((unit[0], index) for index in members), number))
+    def _of_units(self) -> dict[Unit, int]:
+        found: dict[Unit, int] = {}
+        for number, mark in enumerate(self.marks):
+            layer, index = mark.unit
+            members = np.flatnonzero(self.groups.hierarchy.labels[0] == -1 - index).tolist() if index < 0 else self.groups.units(mark.unit)
+            found.update(dict.fromkeys(((layer, unit) for unit in members), number))
         return found
 
 
@@ -86,27 +104,34 @@ def scene_of(hierarchy: Hierarchy, maps: Sequence[PixelMap], collapse: bool | No
     TooLarge
         When there is more than a picture can hold.
     """
-    groups = as_groups(hierarchy, False if maps else collapse)
-    if not maps:
+    groups = as_groups(hierarchy, collapse, bool(maps))
+    if maps:
+        layout, frames = layout_with_maps(groups.hierarchy, pixel_maps(groups.hierarchy, maps[0].image))
+    else:
         check_marks(groups.hierarchy)
-    layout, frames = layout_with_maps(groups.hierarchy, maps) if maps else (layered_layout(groups.hierarchy), NO_FRAMES)
+        layout, frames = layered_layout(groups.hierarchy), NO_FRAMES
     page = plan_page(groups.hierarchy, layout, None, frames, groups)
-    marks = (*_map_marks(hierarchy, page), *(_mark(groups, unit) for unit in sorted(layout.positions)))
+    marks = (*_map_marks(groups, page), *(_mark(groups, unit) for unit in sorted(layout.positions)))
     numbers = {mark.unit: number for number, mark in enumerate(marks)}
-    lines = (*_map_lines(groups.hierarchy, page, numbers), *_lines(groups, page, numbers))
-    return Scene(groups, page, marks, lines)
+    return Scene(groups, page, marks, (*_map_lines(groups.hierarchy, page, numbers), *_lines(groups, page, numbers)))
+
+
+def _module(groups: Groups, module: int) -> int:
+    """The number of a module of the picture in the whole hierarchy, or ``NONE`` or ``REST``."""
+    number = groups.number(module) if module >= 0 else NONE
+    return REST if number is None else number
 
 
 def _mark(groups: Groups, unit: Unit) -> Mark:
     layer = one_line(groups.whole.graph.layers[unit[0]].name)
     units = groups.units(unit)
-    name = full_name(groups.whole, (unit[0], units[0])) if len(units) == 1 else f"{len(units)} units"
-    return Mark(unit, name, layer, int(groups.hierarchy.labels[unit[0]][unit[1]]))
+    name = full_name(groups.whole, (unit[0], units[0])) if len(units) == 1 else f"{len(units):,} units"
+    return Mark(unit, name, layer, _module(groups, int(groups.hierarchy.labels[unit[0]][unit[1]])))
 
 
-def _map_marks(hierarchy: Hierarchy, page: PageLayout) -> list[Mark]:
-    layer = one_line(hierarchy.graph.layers[0].name)
-    return [Mark((0, -1 - one.module), counted(one.count, "pixel"), layer, one.module) for one in page.frames.maps]
+def _map_marks(groups: Groups, page: PageLayout) -> list[Mark]:
+    layer = one_line(groups.whole.graph.layers[0].name)
+    return [Mark((0, -1 - one.module), counted(one.count, "pixel"), layer, _module(groups, one.module)) for one in page.frames.maps]
 
 
 def _lines(groups: Groups, page: PageLayout, numbers: dict[Unit, int]) -> list[Line]:
@@ -114,7 +139,7 @@ def _lines(groups: Groups, page: PageLayout, numbers: dict[Unit, int]) -> list[L
     for edge in drawn(groups.hierarchy):
         if page.frames.maps and edge.source[0] == 0:
             continue
-        kind = "carry" if edge.carry else "plain" if not edge.weighted else "edges" if groups.members else "weight"
+        kind = "carry" if edge.carry else "plain" if not edge.weighted else "weight" if groups.links is None else "sum"
         points = tuple((x, page.height - y) for x, y in route(groups.hierarchy, page, edge))
         found.append(Line(numbers[edge.source], numbers[edge.target], edge.weight, kind, points))
     return found
