@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -18,7 +21,7 @@ from .schedule.accepted import Accepted, accepted_attempts
 from .schedule.chains import ChainState
 from .schedule.history import Attempt, RoundRecord
 from .schedule.pruning_schedule import PruningSchedule
-from .structure import card_of
+from .structure import card_of, report_of
 from .tasks.task import Task
 from .trail import Followed, Trail, trail_of
 
@@ -188,6 +191,51 @@ class SculptResult:
             raise ValueError(f"there is no network to predict with: {self.stop_reason.value}")
         answers: NDArray[Any] = self.network.predict(x)
         return answers
+
+    def report(
+        self,
+        path: str | Path,
+        hierarchy: Any = None,
+        comparison: Any = None,
+        *,
+        detection: Mapping[str, Any] = MappingProxyType({}),
+        **options: Any,
+    ) -> Path:
+        """Write a page that shows modules, hierarchy and rounds of pruning, and switches between seeds; returns the path.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.html``, or in ``.txt`` for the text alone.
+        hierarchy : Hierarchy, optional
+            What is shown at first, such as ``detect_modules(result.network)``; the consensus of the candidates when left out. The page
+            can switch to the sparsest candidates of the other seeds, of up to eight seeds in all.
+        comparison : Comparison, optional
+            Of the hierarchy with a truth.
+        detection : mapping, optional
+            Settings of ``detect_modules``, for all networks that are looked at here.
+        **options
+            Of :func:`analysis.write_report`: ``title``, ``evidence``, ``image``, ``collapse``, ``candidates``, ``rounds`` and
+            ``settings``. ``title`` and ``image`` are those of the task when left out.
+
+        Raises
+        ------
+        ValueError
+            When nothing was accepted, or an option does not fit.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> from sculpting import sculpt, tasks
+        >>> task = tasks.from_gates({"y": "(a & b) | c"})
+        >>> result = sculpt(task.model(width=6, hidden_layers=1), task, seeds=2, unit_steps=[0.5], edge_steps=[0.05], progress=False)
+        >>> with TemporaryDirectory() as folder:
+        ...     "Rounds of pruning" in result.report(f"{folder}/report.html").read_text()
+        True
+        """
+        if not self.candidates:
+            raise ValueError(f"there is no network to report on: {self.stop_reason.value}")
+        return report_of(self, path, hierarchy, comparison, detection, options)
 
     def frame(self) -> Any:
         """One row a candidate, as a pandas data frame: edges, density, units, validation and test figures, and where it began.
