@@ -37,6 +37,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file= --strict --follow-imports=silent --cache-dir=.mypy_cache/strict tests/strict_user.py
 
 wheel: $(VENV)/.dev
 	rm -rf dist

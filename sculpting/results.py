@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .engine import M, Setup
 from .frontier import Frontier, scores_of
 from .metrics import Figure, figure_of, metric_of
-from .models.network import by_edges
+from .models.network import SparseNetwork, by_edges
 from .schedule.chains import ChainState
 from .schedule.history import Attempt, RoundRecord
 from .schedule.pruning_schedule import PruningSchedule
@@ -21,6 +21,9 @@ from .structure import card_of
 from .tasks.task import Task
 
 __all__ = ["SculptResult", "StopReason", "result_of"]
+
+# Or a SparseModule, as the model was: with a union of the two, a checker would ask every user of `weights` which one it is.
+Network: TypeAlias = SparseNetwork | Any
 
 
 class StopReason(Enum):
@@ -64,8 +67,8 @@ class SculptResult:
         The data, with the validation rows that decided and the test rows, if any, that did not.
     """
 
-    candidates: tuple[Any, ...]
-    dense: tuple[Any, ...] = field(repr=False)
+    candidates: tuple[Network, ...]
+    dense: tuple[Network, ...] = field(repr=False)
     rounds: tuple[RoundRecord, ...] = field(repr=False)
     min_accuracy: float
     stop_reason: StopReason
@@ -78,7 +81,7 @@ class SculptResult:
         return tuple(attempt for part in self.rounds for attempt in part.attempts(self.min_accuracy))
 
     @property
-    def network(self) -> Any:
+    def network(self) -> Network | None:
         """The sparsest accepted candidate, as published. None when nothing was accepted; ``stop_reason`` says why."""
         return self.candidates[0] if self.candidates else None
 
@@ -107,7 +110,7 @@ class SculptResult:
         """The mean of the same over the dense networks."""
         return self.tested(*self.dense)
 
-    def tested(self, *networks: Any) -> Figure | None:
+    def tested(self, *networks: Network) -> Figure | None:
         """The ``metric`` on the test rows, with its interval, of one network or in the mean of several; None without test rows."""
         if self.task is None or self.task.y_test is None or not networks:
             return None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analysis import Hierarchy as Hierarchy
 
 __all__ = ["card_of", "modules_of"]
 
 
-def modules_of(network: Any) -> Any:
+def modules_of(network: Any) -> Hierarchy:
     """The hierarchy of a network: see :func:`analysis.detect_modules`."""
     from analysis import detect_modules
 
