@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 from check_readme import blocks_of, differences
+
+from sculpting import SparseNetwork, cluster, tasks, to_onnx
+from sculpting.narrow.language import load_language
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRA = re.compile(r"neural-sculpting\[([\w,]+)\]|'\.\[([\w,]+)\]'")
+
+
+def exported(path: Path) -> None:
+    to_onnx(SparseNetwork((np.ones((1, 1)),), (np.zeros(1),), ("identity",)), path)
+
+
+def connected(path: Path) -> None:
+    with cluster("tcp://127.0.0.1:1"):
+        pass
 
 
 def release(version: str) -> tuple[int, ...]:
@@ -46,6 +62,24 @@ def test_extras_that_messages_and_pages_name_are_declared() -> None:
     named = {extra for path in paths for found in EXTRA.findall(path.read_text()) for extra in "".join(found).split(",")}
     assert len(named) > 4
     assert named <= set(PROJECT["optional-dependencies"])
+
+
+MISSING: list[tuple[str, str, Callable[[Path], object], str]] = [
+    ("onnx", "onnx", exported, "a.onnx"),
+    ("pandas", "parquet", lambda path: tasks.from_file(path, target="y"), "a.parquet"),
+    ("distributed", "cluster", connected, ""),
+    ("transformers", "lm", load_language, "model"),
+]
+
+
+@pytest.mark.parametrize(("package", "extra", "call", "name"), MISSING, ids=[extra for _, extra, _, _ in MISSING])
+def test_a_missing_extra_is_named(
+    package: str, extra: str, call: Callable[[Path], object], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    (tmp_path / name).touch()
+    with pytest.raises(ImportError, match=rf'pip install "neural-sculpting\[{extra}\]"'):
+        call(tmp_path / name)
 
 
 def test_the_check_of_the_readme_can_fail() -> None:
