@@ -8,7 +8,7 @@ from enum import Enum
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .engine import M, Setup
 from .frontier import Frontier, scores_of
 from .metrics import Figure, figure_of, metric_of
-from .models.network import by_edges
+from .models.network import SparseNetwork, by_edges
 from .schedule.accepted import Accepted, accepted_attempts
 from .schedule.chains import ChainState
 from .schedule.history import Attempt, RoundRecord
@@ -26,6 +26,9 @@ from .tasks.task import Task
 from .trail import Followed, Trail, trail_of
 
 __all__ = ["SculptResult", "StopReason", "result_of"]
+
+# Or a SparseModule, as the model was: with a union of the two, a checker would ask every user of `weights` which one it is.
+Network: TypeAlias = SparseNetwork | Any
 
 
 class StopReason(Enum):
@@ -71,8 +74,8 @@ class SculptResult:
         What :meth:`trail` needs of the candidates and the dense networks, or why there is none.
     """
 
-    candidates: tuple[Any, ...]
-    dense: tuple[Any, ...] = field(repr=False)
+    candidates: tuple[Network, ...]
+    dense: tuple[Network, ...] = field(repr=False)
     rounds: tuple[RoundRecord, ...] = field(repr=False)
     min_accuracy: float
     stop_reason: StopReason
@@ -86,7 +89,7 @@ class SculptResult:
         return tuple(attempt for part in self.rounds for attempt in part.attempts(self.min_accuracy))
 
     @property
-    def network(self) -> Any:
+    def network(self) -> Network | None:
         """The sparsest accepted candidate, as published. None when nothing was accepted; ``stop_reason`` says why."""
         return self.candidates[0] if self.candidates else None
 
@@ -115,7 +118,7 @@ class SculptResult:
         """The mean of the same over the dense networks."""
         return self.tested(*self.dense)
 
-    def tested(self, *networks: Any) -> Figure | None:
+    def tested(self, *networks: Network) -> Figure | None:
         """The ``metric`` on the test rows, with its interval, of one network or in the mean of several; None without test rows."""
         if self.task is None or self.task.y_test is None or not networks:
             return None

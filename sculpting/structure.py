@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analysis import Hierarchy as Hierarchy
 
 __all__ = ["card_of", "modules_of", "report_of"]
 
@@ -13,7 +16,7 @@ MOST_SEEDS = 8  # between which a report switches
 STEPS = {"unit_step": "unit step", "edge_step": "edge step", "learning_rate": "learning rate"}
 
 
-def modules_of(network: Any, **detection: Any) -> Any:
+def modules_of(network: Any, **detection: Any) -> Hierarchy:
     """The hierarchy of a network: see :func:`analysis.detect_modules`."""
     from analysis import detect_modules
 
