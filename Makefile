@@ -60,7 +60,7 @@ bench: $(VENV)/.core
 	$(BIN)/python benchmarks/detection.py
 
 docs: $(VENV)/.docs
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 $(VENV)/pyvenv.cfg:
 	$(PYTHON) -m venv $(VENV)

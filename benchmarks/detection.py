@@ -27,6 +27,7 @@ import numpy as np
 import scipy
 import sklearn
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import AgglomerativeClustering
 
@@ -34,6 +35,8 @@ from analysis import LayeredGraph, detect_modules
 from analysis.detection.criteria import best_count, candidate_counts, modularity_by_count
 from analysis.detection.distances import cosine_distances
 from analysis.detection.linkages import published_merges
+from analysis.graph import UnitGraph
+from analysis.graph.blocks import INPUT, OUTPUT, Block, Layer
 
 WIDE = (1568, 1568, 1568, 1568, 20)
 NARROW = (1568, 392, 392, 392, 3)
@@ -137,6 +140,11 @@ def survivors(widths: Sequence[int], density: float) -> list[NDArray[np.float64]
     return [w * b[:, None] * a for w, a, b in zip(weights, kept, kept[1:], strict=False)]
 
 
+def peak() -> float:
+    """The most memory that this process had, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "linux" else 1e9)
+
+
 MAKERS = {"uniform": uniform, "two halves": halves, "mostly dead": survivors}
 LARGE = [(WIDE, kind, density) for kind, density in (("uniform", 0.001), ("uniform", 0.005), ("two halves", 0.005), ("mostly dead", 0.0))]
 LARGE += [(NARROW, kind, density) for kind, density in (("uniform", 0.005), ("uniform", 0.05), ("two halves", 0.02), ("mostly dead", 0.0))]
@@ -149,10 +157,9 @@ def one_large(place: int, options: str) -> None:
     start = time.process_time()
     hierarchy = detect_modules(graph, **OPTIONS[options])
     spent = time.process_time() - start
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "linux" else 1e9)
     alive = "-".join(str(int(a.sum())) for a in graph.alive())
     name = "-".join(map(str, widths))
-    cells = name, kind, f"{graph.density:.4f}", alive, options, len(hierarchy.modules), f"{spent:.2f}", f"{memory:.2f}", LIMITS[widths]
+    cells = name, kind, f"{graph.density:.4f}", alive, options, len(hierarchy.modules), f"{spent:.2f}", f"{peak():.2f}", LIMITS[widths]
     print(f"| {' | '.join(map(str, cells))} |")
 
 
@@ -165,6 +172,53 @@ def large_networks() -> list[str]:
     ]
     for place, options in cases:
         command = [sys.executable, __file__, "--place", str(place), "--options", options]
+        lines.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+        print(lines[-1], flush=True)
+    return lines
+
+
+# --- Sparse networks of 100,000 units -----------------------------------------------------------------------------------------
+
+SPARSE_WIDTH, SPARSE_LAYERS, SPARSE_EDGES = 10_000, 10, 180_000
+SPARSE_LIMIT = "60 s, 2 GB"
+FORMS = ("chain", "UnitGraph")
+
+
+def sparse_weights() -> list[sparse.csr_array]:
+    """Random edges, 18 at a unit, as matrices of row = source; two at one place are one."""
+    rng, each = np.random.default_rng(0), SPARSE_EDGES // (SPARSE_LAYERS - 1)
+    shape = (SPARSE_WIDTH, SPARSE_WIDTH)
+    places = [(rng.integers(0, SPARSE_WIDTH, each), rng.integers(0, SPARSE_WIDTH, each)) for _ in range(SPARSE_LAYERS - 1)]
+    return [sparse.csr_array((rng.normal(size=each), place), shape=shape) for place in places]
+
+
+def unit_graph(weights: Sequence[sparse.csr_array]) -> UnitGraph:
+    """The same as layers and the blocks of edges between them."""
+    kinds = [INPUT, *["unit"] * (len(weights) - 1), OUTPUT]
+    layers = tuple(Layer(f"layer {place}", kind, SPARSE_WIDTH, ()) for place, kind in enumerate(kinds))
+    return UnitGraph(layers, tuple(Block(place, place + 1, weight, "weights") for place, weight in enumerate(weights)))
+
+
+def one_sparse(form: str) -> None:
+    """What the process for one form prints: a row of the table."""
+    weights = sparse_weights()
+    given: Any = weights if form == "chain" else unit_graph(weights)
+    start = time.process_time()
+    hierarchy = detect_modules(given)
+    spent = time.process_time() - start
+    cells = form, len(hierarchy.modules), f"{spent:.1f}", f"{peak():.2f}", SPARSE_LIMIT
+    print(f"| {' | '.join(map(str, cells))} |")
+
+
+def sparse_networks() -> list[str]:
+    lines = [
+        f"{SPARSE_WIDTH * SPARSE_LAYERS:,} units in {SPARSE_LAYERS} layers, {SPARSE_EDGES:,} random edges, sparse matrices:",
+        "",
+        "| given as | modules | s | peak GB | limit |",
+        "|---|---|---|---|---|",
+    ]
+    for form in FORMS:
+        command = [sys.executable, __file__, "--sparse", form]
         lines.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
         print(lines[-1], flush=True)
     return lines
@@ -212,13 +266,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", type=int, default=10_000)
     parser.add_argument("--place", type=int, help="one of the large networks, in this process")
+    parser.add_argument("--sparse", choices=FORMS, help="the sparse network of 100,000 units, in this process")
     parser.add_argument("--options", default="defaults", choices=OPTIONS)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/detection.md"))
     given = parser.parse_args()
     if given.place is not None:
         return one_large(given.place, given.options)
+    if given.sparse is not None:
+        return one_sparse(given.sparse)
     # First: a new process starts with the peak memory of the one that starts it.
-    large = large_networks()
+    large = [*large_networks(), "", *sparse_networks()]
     from engine import processor  # loads torch
 
     versions = f"Python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}, scikit-learn {sklearn.__version__}"

@@ -1,6 +1,6 @@
 """The protocol of an engine: what the schedule calls to train, evaluate, score, remove, select, join and export networks.
 
-N = members, items = hidden units or edges of a member.
+N = members, items = hidden units or edges of a member, E = its edges.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self, TypeVar
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 __all__ = ["NO_HOOKS", "Engine", "Evaluation", "Hooks", "Items", "Members", "Part", "Setup"]
@@ -28,6 +29,11 @@ class Evaluation:
     def better_than(self, other: Evaluation) -> Tensor:
         """Bool ``(N,)``: more accurate, or as accurate with less loss."""
         return (self.accuracy > other.accuracy) | ((self.accuracy == other.accuracy) & (self.loss < other.loss))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Evaluation]) -> Evaluation:
+        """The evaluations of several groups of members, one after another."""
+        return parts[0] if len(parts) == 1 else cls(torch.cat([part.accuracy for part in parts]), torch.cat([part.loss for part in parts]))
 
     def first_best(self, members: int) -> Tensor:
         """The position of each member's best among several evaluations, stored one after the other; ties go to the earliest."""
@@ -55,11 +61,19 @@ class Hooks:
         Called after every evaluation. ``members`` are the rows, in the whole population, of those trained together; ``population`` holds
         them as they are now; ``evaluation`` is theirs and ``steps`` counts the steps made. A true return value ends their round. When
         memory runs out, members are trained, and watched, again.
+    resume : function of (members, tensors), optional
+        Called before the first step with the state of those trained together: the tensors, by name, that their training goes on from. It
+        may set them in place to what ``save`` was given, and returns how many steps were made; 0 leaves them as they are.
+    save : function of (members, tensors, steps), optional
+        Called after every evaluation, after ``watch``, with the same state as it is now, which the next step changes. ``steps`` are those
+        of the whole round where the members have ended theirs.
     """
 
     before_step: Callable[[Any, Tensor], None] | None = None
     after_step: Callable[[Any, float], None] | None = None
     watch: Callable[[Tensor, Any, Evaluation, int], bool] | None = None
+    resume: Callable[[Tensor, Mapping[str, Tensor]], int] | None = None
+    save: Callable[[Tensor, Mapping[str, Tensor], int], None] | None = None
 
 
 NO_HOOKS = Hooks()
@@ -85,6 +99,10 @@ class Members(Protocol):
 
     def replaced(self, rows: Tensor, other: Self) -> Self:
         """The same members, those at ``rows`` replaced by the others."""
+        ...
+
+    def live_edges(self) -> Tensor:
+        """Which edges have not been pruned: bool ``(N, E)``."""
         ...
 
     def tensors(self) -> dict[str, Tensor]:
@@ -155,4 +173,8 @@ class Engine(Protocol[M]):
 
     def export(self, members: M, facts: Sequence[dict[str, Any]]) -> Sequence[Any]:
         """Every member as a ``SparseNetwork`` or a ``SparseModule``; ``facts`` holds further attributes for each."""
+        ...
+
+    def by_weights(self, members: M, edges: Tensor) -> Sequence[tuple[NDArray[Any], ...]]:
+        """Numbers of edges ``(N, E)`` in the order of ``live_edges``, for every member as arrays in the shapes of its weights."""
         ...

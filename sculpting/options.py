@@ -6,6 +6,7 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from .tasks.task import Task
 __all__ = [
     "EDGE_STEPS", "LARGE_EDGE_STEPS", "LARGE_UNIT_STEPS", "UNIT_STEPS",
     "check_accuracy", "check_amounts", "check_call", "check_choice", "check_counts", "check_finite", "check_inputs", "check_members",
-    "check_names", "check_parameters", "check_schedule", "check_spread", "check_training", "device_of",
+    "check_names", "check_parameters", "check_path", "check_schedule", "check_spread", "check_training", "device_of",
     "read_models", "settings_of", "steps_of",
 ]  # fmt: skip
 
@@ -35,6 +36,12 @@ MOST_CHAINS = 1_000_000
 MOST_BYTES = 32 * 10**9
 BYTES_OF_WEIGHT = 16  # values and mask, and their copies while they are trained
 LARGE = 20_000  # weights above which a model gets the smaller grid: its rounds take seconds, not milliseconds
+
+
+def check_path(checkpoint: object) -> None:
+    """Refuse a checkpoint that is no path."""
+    if checkpoint is not None and not isinstance(checkpoint, (str, Path)):
+        raise TypeError(f"checkpoint must be a path, or None for no checkpoint; got {shown(checkpoint)}")
 
 
 def read_models(model: nn.Module | Sequence[nn.Module]) -> list[Chain]:

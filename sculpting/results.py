@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import torch
@@ -14,11 +17,13 @@ from .engine import M, Setup
 from .frontier import Frontier, scores_of
 from .metrics import Figure, figure_of, metric_of
 from .models.network import SparseNetwork, by_edges
+from .schedule.accepted import Accepted, accepted_attempts
 from .schedule.chains import ChainState
 from .schedule.history import Attempt, RoundRecord
 from .schedule.pruning_schedule import PruningSchedule
-from .structure import card_of
+from .structure import card_of, report_of
 from .tasks.task import Task
+from .trail import Followed, Trail, trail_of
 
 __all__ = ["SculptResult", "StopReason", "result_of"]
 
@@ -65,6 +70,8 @@ class SculptResult:
     seeds : tuple of int
     task : Task, optional
         The data, with the validation rows that decided and the test rows, if any, that did not.
+    followed : tuple of Followed, or str
+        What :meth:`trail` needs of the candidates and the dense networks, or why there is none.
     """
 
     candidates: tuple[Network, ...]
@@ -74,6 +81,7 @@ class SculptResult:
     stop_reason: StopReason
     seeds: tuple[int, ...]
     task: Task | None = field(default=None, repr=False)
+    followed: tuple[Followed, ...] | str = field(default="it was put together without", repr=False)
 
     @cached_property
     def history(self) -> tuple[Attempt, ...]:
@@ -134,6 +142,34 @@ class SculptResult:
         names = known if len(known) == len(scores) else [f"{word}{i}" for i in range(len(scores))]
         return {name: figure_of(each.unsqueeze(0), metric, rows) for name, each in zip(names, scores, strict=True)}
 
+    def trail(self, network: Any) -> Trail:
+        """The accepted attempts on the way to a candidate or a dense network, and in which of them each edge went.
+
+        Raises
+        ------
+        ValueError
+            When the network is none of this result, or the result has no trails: its chains have more than 2^27 edges in all, or it went
+            on from a checkpoint without trails.
+
+        Examples
+        --------
+        >>> from sculpting import sculpt, tasks
+        >>> task = tasks.from_gates({"y": "(a & b) | c"})
+        >>> result = sculpt(task.model(width=6, hidden_layers=1), task, seeds=1, unit_steps=[0.5], edge_steps=[0.05], progress=False)
+        >>> trail = result.trail(result.network)
+        >>> [attempt.phase for attempt in trail.attempts][:3], trail.attempts[0].density
+        (['dense', 'units', 'units'], 1.0)
+        >>> sum(int(mask.sum()) for mask in trail.masks(-1)) == result.network.edge_count
+        True
+        """
+        if isinstance(self.followed, str):
+            raise ValueError(f"this result has no trails: {self.followed}")
+        return trail_of(network, self.followed, self._accepted)
+
+    @cached_property
+    def _accepted(self) -> Accepted:
+        return accepted_attempts(self.rounds, self.min_accuracy)
+
     def frontier(self) -> Frontier:
         """The candidates that no other beats both in edges and on the validation rows, with their figures on the test rows.
 
@@ -158,6 +194,51 @@ class SculptResult:
             raise ValueError(f"there is no network to predict with: {self.stop_reason.value}")
         answers: NDArray[Any] = self.network.predict(x)
         return answers
+
+    def report(
+        self,
+        path: str | Path,
+        hierarchy: Any = None,
+        comparison: Any = None,
+        *,
+        detection: Mapping[str, Any] = MappingProxyType({}),
+        **options: Any,
+    ) -> Path:
+        """Write a page that shows modules, hierarchy and rounds of pruning, and switches between seeds; returns the path.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.html``, or in ``.txt`` for the text alone.
+        hierarchy : Hierarchy, optional
+            What is shown at first, such as ``detect_modules(result.network)``; the consensus of the candidates when left out. The page
+            can switch to the sparsest candidates of the other seeds, of up to eight seeds in all.
+        comparison : Comparison, optional
+            Of the hierarchy with a truth.
+        detection : mapping, optional
+            Settings of ``detect_modules``, for all networks that are looked at here.
+        **options
+            Of :func:`analysis.write_report`: ``title``, ``evidence``, ``image``, ``collapse``, ``candidates``, ``rounds`` and
+            ``settings``. ``title`` and ``image`` are those of the task when left out.
+
+        Raises
+        ------
+        ValueError
+            When nothing was accepted, or an option does not fit.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> from sculpting import sculpt, tasks
+        >>> task = tasks.from_gates({"y": "(a & b) | c"})
+        >>> result = sculpt(task.model(width=6, hidden_layers=1), task, seeds=2, unit_steps=[0.5], edge_steps=[0.05], progress=False)
+        >>> with TemporaryDirectory() as folder:
+        ...     "Rounds of pruning" in result.report(f"{folder}/report.html").read_text()
+        True
+        """
+        if not self.candidates:
+            raise ValueError(f"there is no network to report on: {self.stop_reason.value}")
+        return report_of(self, path, hierarchy, comparison, detection, options)
 
     def frame(self) -> Any:
         """One row a candidate, as a pandas data frame: edges, density, units, validation and test figures, and where it began.
@@ -234,7 +315,24 @@ def result_of(pruning: PruningSchedule[M], setup: Setup, task: Task, set_by_dens
         reason = StopReason.NOTHING_LEARNT if set_by_dense and only_dense else StopReason.NOTHING_ACCEPTED
     seeds = tuple(dict.fromkeys(network.origin["seed"] for network, _ in dense))
     networks = tuple(network for network, _ in dense)
-    return SculptResult(candidates, networks, tuple(rounds.history), rounds.criterion.min_accuracy, reason, seeds, task)
+    followed = pruning.unfollowed or tuple(
+        each
+        for state, of_state in ((pruning.state, found), (pruning.dense, dense))
+        for each in _followed(pruning, state, [network for network, _ in of_state])
+    )
+    return SculptResult(candidates, networks, tuple(rounds.history), rounds.criterion.min_accuracy, reason, seeds, task, followed)
+
+
+def _followed(pruning: PruningSchedule[M], state: ChainState[M] | None, networks: list[Any]) -> list[Followed]:
+    """What is known of the trails of these networks, one a chain."""
+    if state is None or state.survived is None or pruning.dense is None:
+        return []
+    dense = dict(zip(pruning.dense.names, pruning.dense.accuracy.tolist(), strict=True))
+    survived = pruning.rounds.engine.by_weights(state.members, state.survived)
+    return [
+        Followed(network, name, dense[name._replace(unit_step=None, edge_step=None)], counts)
+        for network, name, counts in zip(networks, state.names, survived, strict=True)
+    ]
 
 
 def _networks(pruning: PruningSchedule[M], state: ChainState[M] | None, setup: Setup, task: Task) -> list[tuple[Any, bool]]:

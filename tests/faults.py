@@ -23,11 +23,21 @@ __all__ = ["KINDS"]
 def of_sculpt(path: Path | None) -> str:
     from test_checkpoint import CALL, MODEL, TASK, facts
 
+    from sculpting import checkpoint_file as checkpoint
     from sculpting import sculpt
-    from sculpting.schedule import checkpoint
 
     checkpoint.SECONDS = 0.0
     return repr(facts(sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=path)))
+
+
+def of_narrow(path: Path | None) -> str:
+    from narrow_runs import facts, narrowed
+
+    from sculpting import checkpoint_file
+
+    checkpoint_file.SECONDS = 0.0
+    kinds = ("captured", "in parts", "teachers")
+    return repr([facts(narrowed(kind, path and path.with_name(kind), steps=150)) for kind in kinds])
 
 
 def of_training(path: Path | None) -> str:
@@ -60,7 +70,9 @@ def groups(model: Any) -> Any:
     return KNOWN[key]
 
 
-KINDS: dict[str, Callable[[Path | None], str]] = {"sculpt": of_sculpt, "training": of_training, "narrow_language": of_narrow_language}
+KINDS: dict[str, Callable[[Path | None], str]] = {
+    "sculpt": of_sculpt, "narrow": of_narrow, "training": of_training, "narrow_language": of_narrow_language,
+}  # fmt: skip
 
 
 def begun(run: Callable[[Path | None], str], path: Path | None) -> tuple[int, int]:
@@ -93,8 +105,8 @@ def killed(run: Callable[[Path | None], str], path: Path, seconds: float) -> Non
 
 def prepare(kind: str) -> None:
     """Import and find once what the children need. No backward: autograd refuses to go on in a child after one."""
-    if kind == "sculpt":
-        of_sculpt(None)
+    if kind in ("sculpt", "narrow"):
+        KINDS[kind](None)
         return
     import accelerate  # noqa: F401
     import test_narrow_language  # noqa: F401

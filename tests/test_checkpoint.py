@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load, save
 
 from sculpting import SculptResult, sculpt, tasks
-from sculpting.schedule import checkpoint
-from sculpting.schedule.checkpoint import digest
+from sculpting import checkpoint_file as checkpoint
+from sculpting.schedule.checkpoint import Checkpoint, digest
 from sculpting.schedule.rounds import Rounds
 from sculpting.tasks import Task
 
@@ -218,7 +218,8 @@ def test_the_checkpoint_of_another_call_is_refused(tmp_path: Path, change: dict[
         sculpt(MODEL, TASK, **{**CALL, **change}, progress=False, checkpoint=tmp_path / "run")
     with pytest.raises(ValueError, match="another call"):
         sculpt(TASK.model(11, 2), TASK, **CALL, progress=False, checkpoint=tmp_path / "run")
-    bits = (torch.rand(40, TASK.x.shape[1]), (torch.rand(40, TASK.y.shape[1]) > 0.5).float())
+    draw = torch.Generator().manual_seed(0)
+    bits = (torch.rand(40, TASK.x.shape[1], generator=draw), (torch.rand(40, TASK.y.shape[1], generator=draw) > 0.5).float())
     stop_after(2, tmp_path / "bits", data=bits, loss="bce", min_accuracy=0.1)
     with pytest.raises(ValueError, match="another call"):
         sculpt(MODEL, bits, **{**CALL, "min_accuracy": 0.1}, loss="mse", progress=False, checkpoint=tmp_path / "bits")
@@ -290,7 +291,7 @@ def test_an_old_checkpoint_of_networks_that_need_a_second_start_is_refused(tmp_p
     for width, bits, known in ((24, task, False), (10, tasks.from_gates({"y": "a | b"}), True)):
         path = tmp_path / f"run{width}"
         with monkeypatch.context() as patch:
-            patch.setattr(checkpoint, "VERSION", "2")
+            patch.setattr(Checkpoint, "VERSION", "2")
             patch.setattr(checkpoint, "call_digest", lambda facts, tensors: digest(before_second_starts(facts), tensors))
             left = iter(range(2))
 

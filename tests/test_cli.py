@@ -64,6 +64,28 @@ def test_sculpt_reports(rule: str, tmp_path: Path, capsys: pytest.CaptureFixture
     assert ("support:" in shown) == (rule == "consensus")
 
 
+def test_report_writes_a_page_of_a_saved_network(sculpted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "network.safetensors"
+    file.write_bytes((sculpted / "network.safetensors").read_bytes())
+    assert main(["report", str(file)]) == 0
+    assert capsys.readouterr().out == f"wrote {tmp_path / 'network.html'}\n"
+    page = (tmp_path / "network.html").read_text()
+    assert "<h1>network</h1>" in page
+    assert "the report was made from the network alone" in page
+    assert "Against the truth" not in page
+    assert main(["report", str(file), "--task", "both", "--out", str(tmp_path / "b.html"), "--image", "2", "3"]) == 0
+    page = (tmp_path / "b.html").read_text()
+    assert all(part in page for part in ("Against the truth", "<h2>Chance</h2>", "accuracy lost without it", "computes", "<h2>Pixels</h2>"))
+    assert main(["report", str(file), "--out", str(tmp_path / "b.pdf")]) == 2
+    assert main(["report", str(file), "--task", "none"]) == 2
+
+
+def test_sculpt_writes_a_page_with_the_rounds(sculpted: Path) -> None:
+    page = (sculpted / "modules.html").read_text()
+    assert 'type="range"' in page
+    assert all(part in page for part in ("Against the truth", "<h2>Chance</h2>", "<dt>seeds</dt><dd>0</dd>", "<dt>PyTorch</dt>"))
+
+
 def test_modules_and_draw_read_a_saved_network(sculpted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = str(sculpted / "network.safetensors")
     assert main(["modules", file, "--task", "both"]) == 0

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
+import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from narrow_runs import facts as of_narrow
+from narrow_runs import narrowed
 from process_state import changes, state
 from test_process_state import CHAIN, CNN, QUICK, images, rows
 from torch import Tensor, nn
@@ -42,6 +45,62 @@ def test_an_interrupt_at_any_round_leaves_the_process_as_it_was() -> None:
             sculpt(CHAIN, rows(), **{**QUICK, "progress": counted})
         assert counted.calls == last
         assert changes(before, state()) == {}
+
+
+PHASES = {
+    "scoring and evaluating": ("sculpting.narrow.runs.evaluate_in_parts", (1, 3, 5)),
+    "training": ("sculpting.mlp.best_epoch.BestEpoch.take", (1, 4, 9, 14, 16)),
+    "keeping": ("sculpting.narrow.resuming.NarrowCheckpoint.hold", (1, 8, 15)),
+    "removing units": ("sculpting.narrow.runs.lowest_of", (1,)),
+}
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, place: str, last: int, run: Callable[[], Any]) -> None:
+    """Ctrl-C at one of the calls of a function."""
+    owner, _, name = place.rpartition(".")
+    calls, known = [0], pkgutil.resolve_name(place)
+
+    def stopping(*given: Any, **options: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == last:
+            raise KeyboardInterrupt
+        return known(*given, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pkgutil.resolve_name(owner), name, stopping)
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    assert calls[0] == last
+
+
+@pytest.mark.parametrize(("place", "last"), [(place, last) for place, calls in PHASES.values() for last in calls])
+def test_an_interrupt_in_any_phase_of_narrow(place: str, last: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, path = of_narrow(narrowed("dead units", units=8)), tmp_path / "run"
+    before = state()
+    interrupted(monkeypatch, place, last, lambda: narrowed("dead units", path, units=8))
+    assert changes(before, state()) == {}
+    assert of_narrow(narrowed("dead units", path, units=8)) == whole
+
+
+@pytest.mark.parametrize("last", [2, 9])
+def test_a_second_interrupt_while_the_checkpoint_is_written(last: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file of before stays whole, and nothing else is left."""
+    whole, path = of_narrow(narrowed("in parts")), tmp_path / "run"
+    interrupted(monkeypatch, PHASES["keeping"][0], 1, lambda: narrowed("in parts", path))
+    assert not path.exists()  # it came before anything was kept
+    interrupted(monkeypatch, PHASES["training"][0], 5, lambda: narrowed("in parts", path))
+    content, before = path.read_bytes(), state()
+    with monkeypatch.context() as patch:
+        patch.setattr("sculpting.files._set_mode", interrupting)
+        interrupted(monkeypatch, PHASES["training"][0], last, lambda: narrowed("in parts", path))
+    assert changes(before, state()) == {}
+    assert [*tmp_path.iterdir()] == [path]
+    assert path.read_bytes() == content
+    assert of_narrow(narrowed("in parts", path)) == whole
+
+
+def interrupting(*_: Any) -> None:
+    raise KeyboardInterrupt
 
 
 class Interrupted(nn.Module):

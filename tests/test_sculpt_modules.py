@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from sculpting import SculptResult, sculpt
-from sculpting.schedule import checkpoint
+from sculpting import checkpoint_file as checkpoint
 from sculpting.tasks import Task, from_gates
 
 QUICK: dict[str, Any] = {

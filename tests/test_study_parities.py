@@ -133,7 +133,7 @@ def test_a_killed_cell_goes_on_from_its_checkpoint(
 
     with monkeypatch.context() as patch:
         patch.setattr(sampled, "selected_of", killed)
-        patch.setattr("sculpting.schedule.checkpoint.SECONDS", 0.0)
+        patch.setattr("sculpting.checkpoint_file.SECONDS", 0.0)
         with pytest.raises(KeyboardInterrupt):
             work()
     checkpoint = checkpoint_of("test", "m2_k2_each_width16_depth2")

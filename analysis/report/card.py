@@ -12,7 +12,7 @@ from ..hierarchy import Hierarchy
 from ..texts import clean
 from .facts import facts_of, headline_of
 
-__all__ = ["MOST_EDGES", "MOST_UNITS", "report_card"]
+__all__ = ["MOST_EDGES", "MOST_UNITS", "report_card", "report_svg"]
 
 MOST_UNITS, MOST_EDGES = 150, 600  # of a network whose picture a card shows
 STYLE = "border: 1px solid #8884; border-radius: 8px; padding: 0.6em 0.8em; max-width: 44em"
@@ -31,10 +31,29 @@ def report_card(what: Any) -> str:
     if not isinstance(what, Hierarchy):
         return _framed(str(what))
     lines = [headline_of(what), *(f"{name}: {value}" for name, value in facts_of(what))]
-    units = sum(int((labels >= 0).sum()) for labels in what.labels)
-    if units > MOST_UNITS or what.graph.edge_count > MOST_EDGES:
+    if not _is_small(what):
         return _framed("\n".join([*lines, "too large for a picture in a card; draw() draws it"]))
     return _framed("\n".join(lines), what)
+
+
+def report_svg(hierarchy: Hierarchy) -> str | None:
+    """The picture that the card shows, as SVG; None where it shows none.
+
+    Examples
+    --------
+    >>> from analysis import detect_modules
+    >>> (report_svg(detect_modules([[[1.0, 1.0]]])) or "")[:4]
+    '<svg'
+    """
+    if not _is_small(hierarchy):
+        return None
+    svg = picture_bytes(paint(hierarchy, None, None, (), None), "svg").decode()
+    return svg[svg.index("<svg") :]
+
+
+def _is_small(hierarchy: Hierarchy) -> bool:
+    units = sum(int((labels >= 0).sum()) for labels in hierarchy.labels)
+    return units <= MOST_UNITS and hierarchy.graph.edge_count <= MOST_EDGES
 
 
 def _framed(text: str, hierarchy: Hierarchy | None = None) -> str:

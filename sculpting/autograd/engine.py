@@ -5,17 +5,19 @@ N = members, U = units, E = edges.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..engine import Evaluation, Items, Part
+from ..mlp.memory import in_groups_that_fit
 from ..models.sparse_module import SparseModule
 from ..settings import RoundSettings
-from .export import modules_of
+from .export import by_weights, modules_of
 from .memory import members_that_fit
 from .population import ModulePopulation
 from .rows import ModuleRows
@@ -23,6 +25,8 @@ from .scores import ModuleScore
 from .training import evaluate, outputs, train
 
 __all__ = ["AutogradEngine"]
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +62,12 @@ class AutogradEngine:
 
     def evaluate(self, members: ModulePopulation) -> Evaluation:
         """Accuracy and loss of every member on the validation rows."""
-        parts = [evaluate(part, self.rows) for part in self._parts(members)]
-        return Evaluation(*(torch.cat([getattr(part, name) for part in parts]) for name in ("accuracy", "loss")))
+        return Evaluation.joined(self._each(members, lambda part, rows: evaluate(part, self.rows)))
 
     def row_scores(self, members: ModulePopulation, part: Part = "validation") -> Tensor:
         """What each validation or training row adds to the metric of every member: float64 ``(N, K, S)``."""
         x, y = (self.rows.x, self.rows.y) if part == "training" else (self.rows.x_validation, self.rows.y_validation)
-        return torch.cat([self.rows.metric.rows(outputs(each, x), y) for each in self._parts(members)])
+        return torch.cat(self._each(members, lambda some, rows: self.rows.metric.rows(outputs(some, x), y)))
 
     def count(self, members: ModulePopulation, items: Items) -> tuple[Tensor, Tensor]:
         """How many items each member had before any pruning, and how many are left: int64 ``(N,)``, on the CPU.
@@ -80,10 +83,7 @@ class AutogradEngine:
     def score(self, members: ModulePopulation, items: Items, key: Tensor) -> Tensor:
         """The importance of every item: float32 ``(N, items)``, infinite for those that were pruned or that must stay."""
         alive = members.live_edges() if items == "edges" else members.alive() & self._able(members)
-        start, found = 0, []
-        for part in self._parts(members):
-            found.append(self.scores[items](part, self.rows, key[start : start + len(part)]).float())
-            start += len(part)
+        found = self._each(members, lambda part, rows: self.scores[items](part, self.rows, key[rows]).float())
         return torch.cat(found).masked_fill_(~alive, torch.inf)
 
     def remove(self, members: ModulePopulation, items: Items, removed: Tensor) -> ModulePopulation:
@@ -95,11 +95,19 @@ class AutogradEngine:
         tokens = tuple(not part.is_floating_point() for part in self.rows.x)
         return modules_of(members, [{"tokens": tokens, **known} for known in facts])
 
+    def by_weights(self, members: ModulePopulation, edges: Tensor) -> list[tuple[NDArray[Any], ...]]:
+        """Numbers of edges ``(N, E)``, for every member as one array for each parameter that has edges, as ``UnitMap.edges`` has them."""
+        return by_weights(members, edges)
+
     def _able(self, members: ModulePopulation) -> Tensor:
         able = members.architecture.units.removable.to(members.device)
         return able if self.kept is None else able & ~self.kept.to(members.device)
 
-    def _parts(self, members: ModulePopulation) -> list[ModulePopulation]:
-        """Members in parts that fit into memory."""
+    def _each(self, members: ModulePopulation, call: Callable[[ModulePopulation, Tensor], R]) -> list[R]:
+        """What a function gives of members in groups that fit into memory, and of their rows."""
         size = self.max_members or members_that_fit(len(members), members.architecture, self.rows, self.settings)
-        return [members] if size >= len(members) else [members.select(part) for part in torch.arange(len(members)).split(size)]
+
+        def of(rows: Tensor) -> R:
+            return call(members if len(rows) == len(members) else members.select(rows), rows)
+
+        return [found for _, found in in_groups_that_fit(of, torch.arange(len(members)).split(size))]

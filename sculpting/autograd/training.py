@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import torch
 from torch import Tensor
 
 from ..engine import NO_HOOKS, Evaluation, Hooks
-from ..mlp.memory import NO_MEMORY, is_out_of_memory, keep_freed
+from ..mlp.memory import NO_MEMORY, in_groups_that_fit, keep_freed
 from ..randomness import fold
 from ..settings import RoundSettings
 from .architecture import Architecture
@@ -118,17 +119,11 @@ def train(
     groups = [part for rate in rates.unique() for part in torch.nonzero(rates == rate).flatten().split(most)]
     best, accuracy, loss = members, torch.empty(len(members), dtype=torch.float64), torch.empty(len(members), dtype=members.values.dtype)
     accuracy, loss = accuracy.to(members.device), loss.to(members.device)
-    while groups:
-        group = groups.pop()
-        try:
-            trained, evaluation = _train(members.select(group), rows, settings, float(rates[group[0]]), key, half, group, hooks)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            if len(group) == 1:
-                raise MemoryError(NO_MEMORY) from error
-            groups += group.split(-(-len(group) // 2))
-            continue
+
+    def of(group: Tensor) -> tuple[ModulePopulation, Evaluation]:
+        return _train(members.select(group), rows, settings, float(rates[group[0]]), key, half, group, hooks)
+
+    for group, (trained, evaluation) in in_groups_that_fit(of, groups, said=NO_MEMORY):
         best = best.replaced(group, trained)
         accuracy[group], loss[group] = evaluation.accuracy, evaluation.loss
     overflown = torch.nonzero(~best.values.isfinite().all(dim=1)).flatten()
@@ -159,8 +154,15 @@ def _train(
         if frozen is not None:
             mask = mask.masked_fill(frozen, 0.0)
         decay, dropout_key = settings.weight_decay, fold(key, DROPOUT)
+
+        def state() -> dict[str, Tensor]:
+            own = {"values": values, "first": first, "second": second, **{f"buffer.{name}": part for name, part in buffers.items()}}
+            return own | best.tensors()
+
+        begun = 0 if hooks.resume is None else hooks.resume(group, state())
         architecture.module.train()
-        for step, (x, y) in enumerate(batches(rows, settings.batch_size, epochs, settings.input_noise, key)):
+        drawn_rows = islice(batches(rows, settings.batch_size, epochs, settings.input_noise, key), begun, None)
+        for step, (x, y) in enumerate(drawn_rows, start=begun):
             masks = drawn(architecture.masks_for(tuple(part[0] for part in x)), dropout_key, step, dtype)
             with torch.autocast("cuda", torch.bfloat16, enabled=half and values.device.type == "cuda"):
                 z, buffers = architecture.run(leaves, buffers, x, masks)
@@ -182,6 +184,8 @@ def _train(
                 ended = settings.target is not None and bool((best.top.accuracy >= settings.target).all())
                 if hooks.watch is not None:
                     ended |= hooks.watch(group, now, evaluation, step + 1)
+                if hooks.save is not None:
+                    hooks.save(group, state(), total if ended else step + 1)
                 if ended:
                     break
                 architecture.module.train()
@@ -199,6 +203,11 @@ class Best:
     def __post_init__(self) -> None:
         none = self.members.values.new_full((len(self.members),), torch.inf)
         self.top = Evaluation(-none.double(), none)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is known so far, by name. May be set in place before the first evaluation."""
+        best = {f"best.{name}": part for name, part in self.members.tensors().items() if name != "mask"}
+        return {**best, "accuracy": self.top.accuracy, "loss": self.top.loss}
 
     def take(self, members: ModulePopulation, rows: ModuleRows) -> Evaluation:
         """Add an evaluation of the members as they are now, which is returned."""

@@ -76,6 +76,10 @@ class BestEpoch:
         if self.waiting == self.together:
             self._evaluate(self.networks, self.taken)
 
+    def tensors(self) -> dict[str, Tensor]:
+        """What is known so far, by name; it is whole only where each evaluation is made at once. May be set in place before the first."""
+        return {"best": self.best, "accuracy": self.top.accuracy, "loss": self.top.loss}
+
     def finish(self) -> tuple[Tensor, Evaluation]:
         """Values and evaluation of the members at their best epoch, after the last call of :meth:`take`."""
         if self.waiting:

@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import Data
@@ -20,8 +21,8 @@ from ..models.shape import Shape
 from ..settings import RoundSettings
 from .ablation import BLOCK
 from .batched_mlp import BatchedMLP
-from .export import networks_of
-from .memory import members_that_fit
+from .export import by_weights, networks_of
+from .memory import in_groups_that_fit, members_that_fit
 from .packing import Packing, packings
 from .population import Population
 from .scores import ScoreFunction
@@ -59,17 +60,19 @@ class MLPEngine:
 
     def evaluate(self, members: Population) -> Evaluation:
         """Accuracy and loss of every member on the validation rows."""
-        return evaluate(members, self.data)
+        parts = in_groups_that_fit(lambda rows: evaluate(_some(members, rows), self.data), [torch.arange(len(members))])
+        return Evaluation.joined([part for _, part in parts])
 
     def row_scores(self, members: Population, part: Part = "validation") -> Tensor:
         """What each validation or training row adds to the metric of every member: float64 ``(N, K, S)``."""
         x, y = (self.data.x, self.data.y) if part == "training" else (self.data.x_validation, self.data.y_validation)
         floats = 2 * sum(members.shape.widths[1:]) * x.shape[1]
-        found = []
-        for values in members.values.split(max(1, BLOCK // floats)):
+
+        def scores(values: Tensor) -> Tensor:
             networks = BatchedMLP(members.shape, values)
-            found.append(self.data.metric.rows(networks.outputs(networks.forward(x)[0][-1]), y))
-        return torch.cat(found)
+            return self.data.metric.rows(networks.outputs(networks.forward(x)[0][-1]), y)
+
+        return torch.cat([part for _, part in in_groups_that_fit(scores, members.values.split(max(1, BLOCK // floats)))])
 
     def count(self, members: Population, items: Items) -> tuple[Tensor, Tensor]:
         """How many items each member had before any pruning, and how many are left: int64 ``(N,)``, on the CPU."""
@@ -84,16 +87,20 @@ class MLPEngine:
         """
         total = sum(members.shape.widths[1:-1]) if items == "units" else len(members.shape.weight_positions())
         found = torch.full((len(members), total), torch.inf, dtype=torch.float32, device=members.device)
+
+        def scores_of(packing: Packing) -> Tensor:
+            packed = packing.pack(members)
+            alive = torch.cat(packed.alive(), dim=1) if items == "units" else packed.live_edges()
+            scores = self.scores[items](packed, self.data.restricted_to(packing.inputs), key[packing.members]).float()
+            scores.masked_fill_(~alive, torch.inf)
+            if packing.places is None:
+                return scores
+            positions = _unit_positions(packing, members.shape) if items == "units" else _edge_positions(packing, members.shape)
+            return scores.new_full((len(scores), total), torch.inf).scatter_(1, positions, scores)
+
         for whole in packings(members):
             size = self.max_members or members_that_fit(len(whole.members), whole.shape, self.data, self.settings)
-            for packing in whole.split(size):
-                packed = packing.pack(members)
-                alive = torch.cat(packed.alive(), dim=1) if items == "units" else packed.live_edges()
-                scores = self.scores[items](packed, self.data.restricted_to(packing.inputs), key[packing.members]).float()
-                scores.masked_fill_(~alive, torch.inf)
-                if packing.places is not None:
-                    positions = _unit_positions(packing, members.shape) if items == "units" else _edge_positions(packing, members.shape)
-                    scores = scores.new_full((len(scores), total), torch.inf).scatter_(1, positions, scores)
+            for packing, scores in in_groups_that_fit(scores_of, whole.split(size), lambda packing: len(packing.members)):
                 found.index_copy_(0, packing.members, scores)
         return found
 
@@ -104,6 +111,15 @@ class MLPEngine:
     def export(self, members: Population, facts: Sequence[dict[str, Any]]) -> list[SparseNetwork]:
         """Every member as a network; ``facts`` holds further attributes for each."""
         return networks_of(members, facts)
+
+    def by_weights(self, members: Population, edges: Tensor) -> list[tuple[NDArray[Any], ...]]:
+        """Numbers of edges ``(N, E)``, for every member as one array ``(n_out, n_in)`` for each layer of its weights."""
+        return by_weights(members, edges)
+
+
+def _some(members: Population, rows: Tensor) -> Population:
+    """Some members; no copy where they are all."""
+    return members if len(rows) == len(members) else members.select(rows)
 
 
 def _unit_positions(packing: Packing, shape: Shape) -> Tensor:

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from numpy.typing import NDArray
+from torch import Tensor
+
 from ..models.network import SparseNetwork
 from .population import Population
 
-__all__ = ["network_of", "networks_of"]
+__all__ = ["by_weights", "network_of", "networks_of"]
 
 
 def network_of(population: Population, member: int, **facts: Any) -> SparseNetwork:
@@ -28,3 +31,14 @@ def networks_of(population: Population, facts: Sequence[dict[str, Any]]) -> list
             biases.append(matrix[:out, -1])
         found.append(SparseNetwork(tuple(weights), tuple(biases), population.shape.activations, **known))
     return found
+
+
+def by_weights(population: Population, edges: Tensor) -> list[tuple[NDArray[Any], ...]]:
+    """Numbers of edges ``(N, E)``, layer after layer, for every member as arrays ``(n_out, n_in)`` of its own widths."""
+    widths = [*pairwise(population.shape.widths)]
+    layers = [part.cpu().numpy() for part in edges.split([n_in * n_out for n_in, n_out in widths], dim=1)]
+    stacked = [part.reshape(-1, n_out, n_in) for part, (n_in, n_out) in zip(layers, widths, strict=True)]
+    return [
+        tuple(part[row, :out, :into] for part, (into, out) in zip(stacked, pairwise(own), strict=True))
+        for row, own in enumerate(population.own.tolist())
+    ]

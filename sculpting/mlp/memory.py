@@ -5,8 +5,10 @@ P = parameters of a member, S = rows of data, B = rows of a batch.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 
@@ -14,7 +16,7 @@ from ..data import Data
 from ..models.shape import Shape
 from ..settings import RoundSettings
 
-__all__ = ["NO_MEMORY", "bytes_of_member", "free_bytes", "is_out_of_memory", "keep_freed", "members_that_fit"]
+__all__ = ["NO_MEMORY", "bytes_of_member", "free_bytes", "in_groups_that_fit", "is_out_of_memory", "keep_freed", "members_that_fit"]
 
 SHARE = 0.5  # of the free memory that one round may take
 AMPLE = 1 << 27  # bytes below which free memory is not queried: a query takes as long as two steps of training
@@ -22,8 +24,11 @@ PARAMETER_COPIES = 14  # values, mask, gradient, moments, best, and their packed
 CACHE = 16 << 20  # bytes that a step of all members touches; with more, data leave the caches and steps took 1.1 to 1.7 times as long
 STEPPED_COPIES, ACTIVATION_COPIES = 5, 3  # values, gradient, its factors and two moments; sums, units and slopes
 NO_MEMORY = "a single network must fit into free memory while it is trained; it does not. Use a smaller model or batch_size, or fewer rows"
+NO_MEMORY_TO_EVALUATE = "a single network must fit into free memory while it is evaluated; it does not. Use a smaller model, or fewer rows"
 KEPT = 28 << 20  # bytes; glibc raises its thresholds for blocks of up to 32 MiB
 FLOAT = 4
+
+R = TypeVar("R")
 
 
 def bytes_of_member(shape: Shape, data: Data, settings: RoundSettings) -> int:
@@ -53,6 +58,50 @@ def members_that_fit(wanted: int, shape: Shape, data: Data, settings: RoundSetti
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether an error of torch means that an allocation failed, on a GPU or on the CPU."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error) or "not enough memory" in str(error)
+
+
+def in_groups_that_fit(
+    call: Callable[[Any], R], groups: Iterable[Any], count: Callable[[Any], int] = len, said: str = NO_MEMORY_TO_EVALUATE
+) -> Iterator[tuple[Any, R]]:
+    """Each group of members with what ``call`` gives for it, in their order; in halves where memory runs out.
+
+    Parameters
+    ----------
+    call : function of a group
+    groups : iterable of Tensor or Packing
+        Their method ``split(size)`` divides them.
+    count : function of a group
+        The number of its members.
+    said : str
+        What the error says where a single member does not fit.
+
+    Raises
+    ------
+    MemoryError
+        When a single member does not fit.
+
+    Examples
+    --------
+    >>> def squares(rows: torch.Tensor) -> list[int]:
+    ...     if len(rows) > 2:
+    ...         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+    ...     return (rows**2).tolist()
+    >>> [found for _, found in in_groups_that_fit(squares, [torch.arange(5)])]
+    [[0, 1], [4], [9, 16]]
+    """
+    waiting = [*groups][::-1]
+    while waiting:
+        group = waiting.pop()
+        try:
+            found = call(group)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if count(group) == 1:
+                raise MemoryError(said) from error
+            waiting += group.split(-(-count(group) // 2))[::-1]
+            continue
+        yield group, found
 
 
 @cache

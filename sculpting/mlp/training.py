@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Any
 
 import torch
@@ -182,7 +182,12 @@ def _train(
     if settings.hidden_noise:
         rows = data.x.shape[1] if data.sample is None else per_epoch * size
         noises = hidden_noise(packing.units, rows, size, epochs, settings.hidden_noise, key, last)
-    for step, ((x, y), noise) in enumerate(zip(drawn, noises, strict=False)):
+
+    def state() -> dict[str, Tensor]:
+        return {"values": values, "first": first, "second": second, **best.tensors()}
+
+    begun = 0 if hooks.resume is None else hooks.resume(packing.members, state())
+    for step, ((x, y), noise) in enumerate(islice(zip(drawn, noises, strict=False), begun, None), start=begun):
         networks.gradient(x, y, data.loss, factors(x.shape[-1]), matrices, noise)
         if hooks.before_step is not None:
             hooks.before_step(population, slopes)
@@ -200,6 +205,8 @@ def _train(
             if hooks.watch is not None:
                 with torch.inference_mode(False):  # tensors that it keeps must be ordinary ones
                     ended |= hooks.watch(packing.members, population, best.evaluation, step + 1)
+            if hooks.save is not None:
+                hooks.save(packing.members, state(), len(counts) if ended else step + 1)
             if ended:
                 break
     return best.finish()

@@ -1,6 +1,6 @@
 """Networks under a group lasso: the path on which each shrinks, and each as it first has so few units.
 
-N = members.
+N = members, n = members that are trained together, C = their evaluations, S = sizes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor
 from .lasso import Lasso
 from .learning import TrainingResult
 from .results import PathPoint
+from .resuming import taken
 
 __all__ = ["Capture"]
 
@@ -42,6 +43,31 @@ class Capture:
                 if live[row] <= size and (size, member) not in self.captured:
                     self.captured[size, member] = networks.select([row]), examples
         return bool(self.sizes) and all((size, member) in self.captured for size in self.sizes for member in members.tolist())
+
+    def tensors(self, members: Sequence[int]) -> dict[str, Tensor]:
+        """What was seen of members that are trained together, to be kept.
+
+        ``live (C, n)``, ``captured (S, n)``, the examples at which a member was, -1 where it was not, and the networks, size by size.
+        """
+        live = [[self.counts[member][examples] for member in members] for examples in self.counts[members[0]]]
+        pairs = [(size, member) for size in self.sizes for member in members]
+        examples = [self.captured[pair][1] if pair in self.captured else -1 for pair in pairs]
+        networks = [self.captured[pair][0].tensors() for pair in pairs if pair in self.captured]
+        found = {"live": torch.tensor(live), "captured": torch.tensor(examples, dtype=torch.int64).view(-1, len(members))}
+        return found | {f"captured.{name}": torch.cat([each[name] for each in networks]) for name in (networks[0] if networks else ())}
+
+    def restore(self, tensors: dict[str, Tensor], members: Sequence[int], networks: Any, examples: Sequence[int]) -> None:
+        """Take the same out of ``tensors``, for members that started as ``networks`` and were evaluated after ``examples``."""
+        live = taken(tensors, "live", torch.int64, (len(examples), len(members)))
+        captured = taken(tensors, "captured", torch.int64, (len(self.sizes), len(members)))
+        self.counts.update({member: dict(zip(examples, live[:, row].tolist(), strict=True)) for row, member in enumerate(members)})
+        there = torch.nonzero(captured >= 0)
+        if not len(there):
+            return
+        like = networks.select(there[:, 1])
+        found = like.restored({name: taken(tensors, f"captured.{name}", part.dtype, part.shape) for name, part in like.tensors().items()})
+        for number, (size, row) in enumerate(there.tolist()):
+            self.captured[self.sizes[size], members[row]] = found.select([number]), int(captured[size, row])
 
     def path(self, learnt: TrainingResult, seeds: Sequence[int]) -> list[PathPoint]:
         """Every check of each member, whose seeds are ``seeds``."""

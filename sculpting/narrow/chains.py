@@ -84,6 +84,9 @@ class ChainEngine:
             part = Shape(shape.widths[layer : layer + 3], shape.activations[layer : layer + 2])
             yield HiddenLayer(part, members.values[:, columns], members.mask[:, columns], bias)
 
+    def identity(self, members: Population) -> object:
+        return members.shape
+
     def rows(self, members: Population, task: Task) -> Data:
         return Data.of(task, members.device)
 

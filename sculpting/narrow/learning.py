@@ -9,29 +9,23 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..checks import check_amounts, check_counts, is_real, shown
 from ..engine import Evaluation, Hooks
+from ..mlp.memory import in_groups_that_fit
 from ..schedule.acceptance import CLOSE
 from ..settings import RoundSettings
 from ..surroundings import set_aside
 from .engines import engine_of
 from .lasso import Lasso
+from .results import Check
+from .resuming import SavedTraining
 
-__all__ = ["Check", "TrainingResult", "check_target", "evaluate_in_parts", "joined", "learn"]
-
-
-class Check(NamedTuple):
-    """A member's accuracy and loss on the validation rows after so many examples."""
-
-    member: int
-    examples: int
-    accuracy: float
-    loss: float
+__all__ = ["TrainingResult", "check_target", "evaluate_in_parts", "joined", "learn"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +75,7 @@ def learn(
     input_noise: float = 0.0,
     max_members: int | None = None,
     watch: Callable[[Tensor, Any, int], bool] | None = None,
+    saved: SavedTraining | None = None,
 ) -> TrainingResult:
     """Members trained by Adam at a constant rate until they reach an accuracy, or to the end.
 
@@ -107,6 +102,8 @@ def learn(
     watch : function of (members, networks, examples), optional
         Called after every evaluation in training, with members that are trained together: their rows in ``population``, the members as
         they are now, and the rows that they have consumed. When it returns true, their training ends.
+    saved : SavedTraining, optional
+        Of a checkpoint: where this training goes on from, and where it is kept after every evaluation.
 
     Raises
     ------
@@ -156,6 +153,7 @@ def learn(
 
     if len(going) and steps:
         hooks = replace(Hooks() if lasso is None else lasso.hooks, watch=note)
+        hooks = hooks if saved is None else saved.added_to(hooks, trained, going, seen)
         part, reached = engine.train(trained, data, settings, key[going], rates[going.cpu()], max_members, hooks)
         population = population.replaced(going, part)
         score = Evaluation(start.accuracy.index_copy(0, going, reached.accuracy), start.loss.index_copy(0, going, reached.loss))
@@ -187,8 +185,8 @@ def evaluate_in_parts(population: Any, data: Any, max_members: int | None = None
     """Accuracy and loss of every member on the validation rows, no more members at once than fit into the free memory."""
     engine = engine_of(population)
     size = max_members or engine.fit(population, data)
-    parts = [engine.evaluate(population.select(rows), data) for rows in torch.arange(len(population)).split(size)]
-    return Evaluation(torch.cat([part.accuracy for part in parts]), torch.cat([part.loss for part in parts]))
+    groups = torch.arange(len(population)).split(size)
+    return Evaluation.joined([part for _, part in in_groups_that_fit(lambda rows: engine.evaluate(population.select(rows), data), groups)])
 
 
 def joined(results: Sequence[TrainingResult], rows: Sequence[Tensor]) -> TrainingResult:

@@ -111,6 +111,11 @@ class ModuleEngine:
         for layer in members.architecture.groups:
             yield LayerOfUnits(layer, members, bias)
 
+    def identity(self, members: ModulePopulation) -> object:
+        """Not the code of a module's forward."""
+        known = members.architecture
+        return type(known.module).__qualname__, repr(known.module), [*known.shapes.items()], str(known.units)
+
     def rows(self, members: ModulePopulation, task: Task) -> ModuleRows:
         return ModuleRows.of(task, members.device, dtype=members.architecture.dtype)
 

@@ -6,16 +6,17 @@ R = seeds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..checks import check_counts, listed, shown
-from ..options import check_members, check_spread, device_of
-from ..randomness import check_seed
+from ..options import check_members, check_path, check_spread, device_of
+from ..randomness import check_seed, keys
 from ..surroundings import set_aside
 from ..tasks.task import Task
 from .engines import engine_of
@@ -23,12 +24,14 @@ from .given import ChainModels, ModuleModels
 from .prune import TOLERANCE, check_sparsity
 from .reading import Model, read_narrow
 from .results import NarrowResult
+from .resuming import NarrowCheckpoint
 from .runs import Run, keys_of
 from .settings import NarrowSettings
 
 __all__ = ["narrow", "run_of"]
 
 MOST_SIZES = 10_000
+IDENTIFYING = 64  # rows of a task that draws them, by which it is known again
 
 
 @set_aside()
@@ -43,6 +46,7 @@ def narrow(
     seed: int = 0,
     loss: str | None = None,
     device: str | torch.device | None = None,
+    checkpoint: str | Path | None = None,
     **settings: Any,
 ) -> NarrowResult:
     """Small networks that do what ``keep`` asks, made from a model that does more, and how much of the rest they forgot.
@@ -72,6 +76,10 @@ def narrow(
         for validation.
     device
         As for ``sculpt``.
+    checkpoint : str or Path, optional
+        A file that is written during training, at an evaluation, see ``check_every``, at most every ten seconds, and on Ctrl-C once
+        there was one. If it exists, the same call continues from it, on the same machine to the same result as without the interruption.
+        One that was changed since it was written is refused, and so is that of another call.
     **settings
         Fields of :class:`NarrowSettings`, such as ``method``, ``steps`` or ``target``.
 
@@ -82,7 +90,11 @@ def narrow(
     Raises
     ------
     TypeError, ValueError
-        Before any training, when an argument does not fit.
+        Before any training, when an argument does not fit, or the checkpoint is none of this call.
+    OSError
+        When the checkpoint cannot be written. That of before is then as it was.
+    MemoryError
+        When a single network does not fit into free memory. More are trained in smaller groups.
 
     Notes
     -----
@@ -107,7 +119,13 @@ def narrow(
     if unknown := sorted(settings.keys() - names):
         raise TypeError(f"settings must be fields of NarrowSettings, {sorted(names)}; got {shown(unknown[0])}")
     known = NarrowSettings(**settings)
-    return run_of(model, keep, forget, known, units=units, sparsity=sparsity, seeds=seeds, seed=seed, loss=loss, device=device).result()
+    check_path(checkpoint)
+    run = run_of(model, keep, forget, known, units=units, sparsity=sparsity, seeds=seeds, seed=seed, loss=loss, device=device)
+    if checkpoint is None:
+        return run.result()
+    kept = NarrowCheckpoint(checkpoint, *_call(run))
+    with kept.written_on(KeyboardInterrupt):
+        return replace(run, checkpoint=kept).result()
 
 
 def run_of(
@@ -136,6 +154,18 @@ def run_of(
     models = models.select(range(seeds) if several else [0] * seeds)
     numbers = [*range(seed, seed + seeds)]
     return Run(models, not several, read.facts, tasks, numbers, sizes, settings, keys_of(numbers, place))
+
+
+def _call(run: Run) -> tuple[object, list[Tensor]]:
+    """The facts and tensors that identify a call, for its checkpoint."""
+    facts = run.settings, run.shared, run.numbers, run.sizes, run.engine.identity(run.models), [task.loss for task in run.tasks]
+    tensors = [part.cpu() for part in run.models.tensors().values()]
+    for task in run.tasks:
+        parts = [task.x, task.y, task.x_validation, task.y_validation]
+        if task.sample is not None:
+            parts += task.sample(keys([0]), 0, IDENTIFYING)
+        tensors += [part for given in parts for part in (given if isinstance(given, tuple) else (given,))]
+    return facts, tensors
 
 
 def _read(model: Any, several: bool, seeds: int | None) -> ChainModels | ModuleModels:

@@ -78,6 +78,10 @@ class NarrowEngine(Protocol):
         """The groups, layer after layer."""
         ...
 
+    def identity(self, members: Any) -> object:
+        """What tells their architecture from another in the next process, too."""
+        ...
+
     def rows(self, members: Any, task: Task) -> Any:
         """The rows of a task as the members take them, where they are."""
         ...

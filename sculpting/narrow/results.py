@@ -8,7 +8,16 @@ from typing import NamedTuple
 from ..models.network import SparseNetwork
 from ..models.sparse_module import SparseModule
 
-__all__ = ["NarrowResult", "Narrowed", "PathPoint", "Stage"]
+__all__ = ["Check", "NarrowResult", "Narrowed", "PathPoint", "Stage"]
+
+
+class Check(NamedTuple):
+    """A member's accuracy and loss on the validation rows after so many examples."""
+
+    member: int
+    examples: int
+    accuracy: float
+    loss: float
 
 
 class Stage(NamedTuple):

@@ -6,14 +6,15 @@ R = seeds, N = members (sizes x seeds, size by size), H = units of a model that 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..mlp.memory import in_groups_that_fit
 from ..randomness import fold, keys
 from ..tasks.task import Task
 from .capture import Capture
@@ -22,6 +23,7 @@ from .learning import TrainingResult, evaluate_in_parts, joined, learn
 from .protocol import NarrowEngine
 from .prune import lowest_of
 from .results import Narrowed, NarrowResult, PathPoint, Stage
+from .resuming import NarrowCheckpoint
 from .settings import SCORES, NarrowSettings
 from .shares import shares_of
 
@@ -57,6 +59,8 @@ class Run:
     settings : NarrowSettings
     keys : mapping of str to Tensor of shape (R, 2)
         As those of ``keys_of``.
+    checkpoint : NarrowCheckpoint, optional
+        Where the trainings are kept, and go on from.
     """
 
     models: Any
@@ -69,6 +73,7 @@ class Run:
     keys: Mapping[str, Tensor]
     history: list[Stage] = field(default_factory=list)
     path: list[PathPoint] = field(default_factory=list)
+    checkpoint: NarrowCheckpoint | None = None
 
     @property
     def rows(self) -> Tensor:
@@ -132,7 +137,7 @@ class Run:
         """The models under the group lasso."""
         known = self.settings
         capture = Capture(known.lasso, self.sizes if known.capture_sizes else [])
-        learnt = self.train(self.models, self.data[0], self.keys["group-lasso"], steps=known.steps, lasso=known.lasso, watch=capture.watch)
+        learnt = self.train(self.models, self.data[0], self.keys["group-lasso"], steps=known.steps, lasso=known.lasso, capture=capture)
         self.path.extend(capture.path(learnt, self.numbers))
         return capture, learnt
 
@@ -145,7 +150,9 @@ class Run:
         # Copies of one model have one score, unless it is random or they were trained apart.
         one = self.shared and method not in ("random", "group-lasso")
         score = self.engine.scores[SCORES[method]]
-        scores = score(models.select([0]) if one else models, data, self.keys["scores"]).expand(len(models), -1)
+        rows = torch.arange(1 if one else len(models))
+        parts = in_groups_that_fit(lambda some: score(models.select(some), data, self.keys["scores"][some]), [rows])
+        scores = torch.cat([part for _, part in parts]).expand(len(models), -1)
         small, widths = models.select(self.rows), self.engine.widths(models)
         layered = self.settings.scope == "layer"
         gone = [
@@ -158,7 +165,7 @@ class Run:
     def trained(self, small: Any) -> TrainingResult:
         """The small networks, trained until the target; by distillation, those of each teacher by themselves."""
         known, data, key = self.settings, self.data[0], self.keys["training"][self.rows]
-        options = {"steps": known.recovery_steps if known.prunes else known.steps, "target": known.target}
+        options: dict[str, Any] = {"steps": known.recovery_steps if known.prunes else known.steps, "target": known.target}
         if known.method != "distill":
             return self.train(small, data, key, **options)
         groups = (
@@ -170,11 +177,12 @@ class Run:
             parts.append(self.train(small.select(rows), taught, key[rows], **options))
         return joined(parts, groups)
 
-    @property
-    def train(self) -> Callable[..., TrainingResult]:
+    def train(self, members: Any, rows: Any, key: Tensor, *, capture: Capture | None = None, **options: Any) -> TrainingResult:
         """``learn``, with what all trainings have in common."""
         names = ("batch_size", "learning_rate", "check_every", "input_noise", "max_members")
-        return partial(learn, **{name: getattr(self.settings, name) for name in names})
+        saved = None if self.checkpoint is None else self.checkpoint.training(capture)
+        watch = None if capture is None else capture.watch
+        return learn(members, rows, key, watch=watch, saved=saved, **{name: getattr(self.settings, name) for name in names}, **options)
 
     def note(self, phase: str, population: Any, examples: Tensor) -> None:
         """Add the units, examples and accuracies of all members to the history."""

@@ -1,12 +1,12 @@
 """Chains of attempts: their names, their state, and their proposals.
 
-N = chains, one member of the population each.
+N = chains, one member of the population each; E = edges of a member.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple
 
 import torch
@@ -39,20 +39,22 @@ class ChainState(Generic[M]):
     """State of chains: the last accepted network of each, or its first network while none was accepted.
 
     ``accuracy (N,)`` is that of the networks, ``accepted (N,)`` says whether they were accepted, and ``names`` holds one name a chain.
+    ``survived``, int16 ``(N, E)`` or None, counts the networks that had an edge: the dense one and each that was accepted after it. As
+    edges never come back, it is also the position of the network that first lacked the edge.
     """
 
     members: M
     accuracy: Tensor
     accepted: Tensor
     names: list[ChainName]
+    survived: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.names)
 
     def select(self, chains: Tensor) -> ChainState[M]:
         """A copy of some chains."""
-        names = [self.names[i] for i in chains.tolist()]
-        return ChainState(self.members.select(chains), self.accuracy[chains], self.accepted[chains], names)
+        return self._taken(chains, [self.names[i] for i in chains.tolist()])
 
     def joined(self, other: ChainState[M]) -> ChainState[M]:
         """These chains, then the others."""
@@ -61,19 +63,31 @@ class ChainState(Generic[M]):
             torch.cat([self.accuracy, other.accuracy]),
             torch.cat([self.accepted, other.accepted]),
             self.names + other.names,
+            None if self.survived is None or other.survived is None else torch.cat([self.survived, other.survived]),
         )
 
     def replaced(self, chains: Tensor, new: ChainState[M]) -> ChainState[M]:
         """The same chains, with a new state for some of them."""
         names = dict(enumerate(self.names)) | dict(zip(chains.tolist(), new.names, strict=True))
         accuracy, accepted = self.accuracy.index_copy(0, chains, new.accuracy), self.accepted.index_copy(0, chains, new.accepted)
-        return ChainState(self.members.replaced(chains, new.members), accuracy, accepted, [*names.values()])
+        survived = self.survived
+        if survived is not None:
+            survived = survived.index_add(0, chains.to(survived.device), new.members.live_edges().to(survived.dtype))
+        return ChainState(self.members.replaced(chains, new.members), accuracy, accepted, [*names.values()], survived)
+
+    def followed(self) -> ChainState[M]:
+        """The same chains, whose edges are counted from these networks on."""
+        return replace(self, survived=self.members.live_edges().short())
 
     def branched(self, kind: str, steps: Sequence[float]) -> ChainState[M]:
         """Every chain once for each step; ``kind`` is ``"unit_step"`` or ``"edge_step"``."""
         rows = torch.arange(len(self)).repeat_interleave(len(steps))
         names = [ChainName(**{**name._asdict(), kind: float(step)}) for name in self.names for step in steps]
-        return ChainState(self.members.select(rows), self.accuracy[rows], self.accepted[rows], names)
+        return self._taken(rows, names)
+
+    def _taken(self, rows: Tensor, names: list[ChainName]) -> ChainState[M]:
+        survived = None if self.survived is None else self.survived.index_select(0, rows.to(self.survived.device))
+        return ChainState(self.members.select(rows), self.accuracy[rows], self.accepted[rows], names, survived)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from .rounds import Rounds
 
 __all__ = ["DENSE_ROUNDS", "DENSE_ROUNDS_UNKNOWN", "PruningSchedule"]
 
+MOST_FOLLOWED = 2**27  # edges of all chains together, whose counts so take 256 MB at most
 DENSE_ROUNDS, DENSE_ROUNDS_UNKNOWN = 10, 50  # with a known min_accuracy, and without, when networks are trained while they improve
 
 
@@ -35,6 +36,8 @@ class PruningSchedule(Generic[M]):
         The dense networks from which all chains start.
     done : ChainState or None
         The chains of unit pruning that have ended, where there are no edge steps.
+    unfollowed : str
+        Why it is not counted how long edges survived, or nothing where it is.
     """
 
     rounds: Rounds[M]
@@ -45,6 +48,7 @@ class PruningSchedule(Generic[M]):
     edges: Pruning[M] = field(init=False)
     dense: ChainState[M] | None = None
     done: ChainState[M] | None = None
+    unfollowed: str = ""
 
     def __post_init__(self) -> None:
         engine, settings = self.rounds.engine, self.settings
@@ -86,6 +90,7 @@ class PruningSchedule(Generic[M]):
         criterion = self.rounds.criterion
         asked = criterion.known
         self.dense = dense_networks(self.rounds, members, names, self.dense_rounds, trained=trained, restart=self.restarts)
+        self._follow()
         if not asked:
             scores = fit = None
             if criterion.test is not None:
@@ -119,6 +124,17 @@ class PruningSchedule(Generic[M]):
         elif ready is not None:
             self.done = ready if self.done is None else self.done.joined(ready)
         return True
+
+    def _follow(self) -> None:
+        """Count from the dense networks on how long edges survive, if there are not too many."""
+        assert self.dense is not None
+        followed, networks = self.dense.followed(), len(self.dense)
+        assert followed.survived is not None
+        edges = followed.survived.shape[1] * (networks + self.chains(networks))
+        if edges <= MOST_FOLLOWED:
+            self.dense = followed
+        else:
+            self.unfollowed = f"its chains have {edges:,} edges in all, of which at most {MOST_FOLLOWED:,} are followed"
 
     def _branch(self, phase: Pruning[M], state: ChainState[M]) -> None:
         kind, steps = ("unit_step", self.unit_steps) if phase is self.units else ("edge_step", self.edge_steps)

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..engine import M
 from ..integrity import is_number
 from .acceptance import CLOSE
+from .accepted import PRUNED, accepted_attempts, attempts_of, check_survived
 from .chains import ChainName, ChainState, as_percent, chain_keys
 from .pruning import Pruning
 from .pruning_schedule import PruningSchedule
@@ -83,6 +84,7 @@ def restore(
         else:
             reader.phase(schedule.units if phase == "units" else schedule.edges, expected)
     _check_history(schedule, read)
+    _check_survived(schedule)
     if unknown := tensors.keys() - reader.seen:
         raise ValueError(f"its tensors must be those of its chains; got {min(unknown)[:80]!r}, too")
     if not proven:
@@ -136,6 +138,23 @@ def _check_history(schedule: PruningSchedule[M], read: Mapping[str, list[ChainNa
     for phase, name in found:
         if _key(name._replace(rate=0)) not in keys[phase] or name.rate >= len(schedule.rounds.rates):
             raise ValueError(f"its rounds must be of the chains and learning rates of this call; got {name!r:.200} in phase {phase}")
+
+
+def _check_survived(schedule: PruningSchedule[M]) -> None:
+    """Refuse counts of survived networks that the history denies. Where there are none, the schedule says so."""
+    assert schedule.dense is not None
+    if schedule.dense.survived is None:
+        schedule.unfollowed = "its run went on from a checkpoint that does not have it"
+    accepted = accepted_attempts(schedule.rounds.history, schedule.rounds.criterion.min_accuracy)
+    dense = dict(zip(schedule.dense.names, schedule.dense.accuracy.tolist(), strict=True))
+    states = {(): schedule.dense, PRUNED[:1]: schedule.units.state, PRUNED: schedule.edges.state, PRUNED[:2]: schedule.done}
+    for phases, state in states.items():
+        if state is None:
+            continue
+        if (state.survived is None) != (schedule.dense.survived is None):
+            raise ValueError("the edges that its chains lost must be there for all chains or none; got some")
+        attempts = [attempts_of(name, dense[name._replace(unit_step=None, edge_step=None)], accepted, phases) for name in state.names]
+        check_survived(state, attempts, schedule.rounds.engine.count(state.members, "edges")[0].tolist())
 
 
 class _Reader:
@@ -200,8 +219,15 @@ class _Reader:
         criterion = self.schedule.rounds.criterion
         if criterion.test is None and not torch.equal(accepted, accuracy >= criterion.min_accuracy - CLOSE):
             raise ValueError(f"the accepted networks of {name} must be those with an accuracy of {criterion.min_accuracy:g}; got others")
-        self.states[name] = ChainState(own.restored(parts), accuracy, accepted, names)
+        members = own.restored(parts)
+        self.states[name] = ChainState(members, accuracy, accepted, names, self.survived(f"{name}.survived", members))
         return self.states[name]
+
+    def survived(self, name: str, members: Any) -> Tensor | None:
+        """How long edges survived. Checkpoints have it from version 5 on, but not of the largest networks."""
+        if name not in self.tensors:
+            return None
+        return self.take(name, torch.int16, members.live_edges().shape).to(members.device)
 
     def phase(self, phase: Pruning[Any], names: list[ChainName] | None) -> None:
         """Restore a phase: the state of its chains, if any began, and their counters."""

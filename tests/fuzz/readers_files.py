@@ -15,6 +15,8 @@ from unittest import mock
 import numpy as np
 import torch
 from module_maps import SmallCNN
+from narrow_runs import facts as narrow_facts
+from narrow_runs import narrowed
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -26,6 +28,7 @@ from sculpting.engines import setup_of
 from sculpting.integrity import UNSIGNED, signed
 from sculpting.models.groups import units
 from sculpting.narrow.language.training import checkpointing
+from sculpting.narrow.resuming import NarrowCheckpoint
 
 __all__ = ["READERS"]
 
@@ -133,7 +136,7 @@ def forged(random: Random, content: bytes, fields: tuple[str, ...], older: tuple
             changed_tensor(random, tensors)
     if random.random() < 0.1:
         metadata[random.choice([*metadata])] = odd_text(random).encode(errors="ignore").decode()
-    if random.random() < 0.5:
+    if older and random.random() < 0.5:
         metadata["version"] = random.choice(older)
         del metadata["digest"]
         return save(tensors, metadata)
@@ -201,7 +204,7 @@ class Stopped(Exception):  # noqa: N818 (not an error)
 @cache
 def run_file() -> tuple[bytes, Any]:
     """A checkpoint in the middle of a run, and what the run ends with."""
-    from sculpting.schedule import checkpoint
+    from sculpting import checkpoint_file as checkpoint
 
     model, path, left = TASK.model(width=6, hidden_layers=1), in_folder("run"), iter(range(4))
 
@@ -251,6 +254,38 @@ def make_flipped(random: Random, folder: Path) -> tuple[Path, bool]:
     path = folder / "file"
     path.write_bytes(flipped_bit(random, run_content()))
     return path, True
+
+
+# Checkpoints of narrow
+
+
+@cache
+def narrow_file() -> tuple[bytes, str]:
+    """A checkpoint in the middle of a run, and what the run ends with."""
+    path, left, hold = in_folder("narrow"), iter(range(4)), NarrowCheckpoint.hold
+
+    def stopping(self: NarrowCheckpoint) -> None:
+        hold(self)
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    with mock.patch.object(NarrowCheckpoint, "hold", stopping):
+        try:
+            narrowed("captured", path)
+            raise AssertionError("the run was to be stopped")
+        except KeyboardInterrupt:
+            pass
+    return path.read_bytes(), narrow_facts(narrowed("captured", path))
+
+
+def narrow_content() -> bytes:
+    return narrow_file()[0]
+
+
+def read_narrow_run(given: tuple[Path, bool]) -> None:
+    path, telling = given
+    if narrow_facts(narrowed("captured", path)) != narrow_file()[1] and telling:
+        raise Another("a run went on to another result")
 
 
 # Checkpoints of language training
@@ -322,6 +357,7 @@ def warm() -> None:
         (module_file, READERS[3].read),
         (run_content, read_run),
         (language_file, read_language),
+        (narrow_content, read_narrow_run),
     ):
         path = in_folder("intact")
         path.write_bytes(file())
@@ -331,6 +367,7 @@ def warm() -> None:
 NETWORK = makes(chain_file, ("network",), ("1", "2"))
 MODULE = makes(module_file, ("network", "units"), ("1",))
 RUN = makes(run_content, ("state",), ("4", "3"))
+NARROW = makes(narrow_content, ("state",), ())
 
 READERS = [
     Reader("checkpoint of sculpt", RUN, read_run, (ValueError, TypeError), warm, inputs=50),
@@ -338,4 +375,5 @@ READERS = [
     Reader("SparseNetwork.load", NETWORK, reads(SparseNetwork.load, chain_file, use_chain), (ValueError, TypeError), warm),
     Reader("SparseModule.load", MODULE, reads(SparseModule.load, module_file, use_module), (ValueError, TypeError), warm),
     Reader("checkpoint of language training", make_language, read_language, (ValueError, TypeError), warm),
+    Reader("checkpoint of narrow", NARROW, read_narrow_run, (ValueError, TypeError), warm, inputs=50),
 ]

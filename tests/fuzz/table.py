@@ -15,8 +15,9 @@ __all__ = ["main", "readers"]
 
 HEADER = """# Mutated inputs
 
-Made by `make fuzz N={count} SEED={seed}` on {day}; {seconds:g} s and {memory} GiB for each input, in a process of its own where one
-fails. *Documented*: the exception that the docstring names. *Other*: any other exception, or a process that died.
+Made by `make fuzz N={count} SEED={seed}` on {day}; {seconds:g} s and {memory} GiB for each input. A child process reads one
+after another; where one hangs or the child dies, another child goes on with the next. *Documented*: the
+exception that the docstring names. *Other*: any other exception, or a child that died.
 
 | reader | inputs | right | documented error | other exceptions | hangs | silently another |
 |---|---|---|---|---|---|---|

@@ -1,0 +1,113 @@
+"""What pruning removed: units at free places of their layers, and edges, gathered by the round that removed them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..drawing.names import one_line
+from ..drawing.page_layout import MARGIN
+from .markup import number, path, tag
+from .rounds import Rounds, first_shown, presence
+from .scene import Scene
+
+__all__ = ["gone_elements", "places_between"]
+
+LARGEST = 2.6  # radius of a removed unit, in points
+CLEAR = 3.0  # points between a removed unit and a circle
+Point = tuple[float, float]
+Ends = dict[int, tuple[int, Point]]  # for each unit of a layer what it is drawn as, and where
+
+
+def gone_elements(scene: Scene, rounds: Rounds) -> str:
+    """Paths and circles with ``data-until``, the first round in which they are not there.
+
+    Removed units have places of their own where single units are drawn; groups and maps stand for units of modules alone. What is left
+    of the network but drawn nowhere, at units without a module, is there up to the last round but one.
+    """
+    last, first = len(rounds.attempts) - 1, first_shown(rounds)
+    there = [presence(rounds, layer) for layer in range(len(rounds.removed_in))]
+    lost, dots = _lost_units(scene, there, first, last)
+    kept = {(line.source, line.target) for line in scene.lines}
+    strokes: dict[int, list[str]] = defaultdict(list)
+    for layer, until in enumerate(there):
+        below, above = (_ends(scene, lost, i, up=i > layer) for i in (layer, layer + 1))
+        found: dict[tuple[int, int], tuple[int, Point, Point]] = {}
+        for a, b in np.argwhere(until > first).tolist():
+            if a in below and b in above and (key := (below[a][0], above[b][0])) not in kept:
+                stays = min(int(until[a, b]), last)
+                found[key] = max(stays, found.get(key, (0,))[0]), below[a][1], above[b][1]
+        for stays, start, end in found.values():
+            strokes[stays].append(path([start, end]))
+    lines = (tag("path", d="".join(parts), data_until=until, data_count=len(parts)) for until, parts in sorted(strokes.items()))
+    return "".join([*lines, *dots])
+
+
+def places_between(ends: tuple[float, float], taken: NDArray[np.float64], count: int, clear: float) -> NDArray[np.float64]:
+    """Evenly spread places on a line, away from those that are taken as long as there is room.
+
+    Examples
+    --------
+    >>> places_between((0.0, 10.0), np.array([5.0]), 2, 1.0).tolist()
+    [0.0, 10.0]
+    """
+    slots = np.linspace(*ends, count)
+    for more in (1, 2, 4):
+        slots = np.linspace(*ends, more * count + len(taken) + 1)
+        slots = slots[(np.abs(slots[:, None] - taken) >= clear).all(axis=1)]
+        if len(slots) >= count:
+            return slots[np.linspace(0, len(slots) - 1, count).round().astype(int)]
+    return np.linspace(*ends, count)
+
+
+def _lost_units(scene: Scene, there: list[NDArray[np.int64]], first: int, last: int) -> tuple[list[Ends], list[str]]:
+    """For each layer the removed units that are shown, and their circles."""
+    lost: list[Ends] = []
+    dots: list[str] = []
+    page, graph = scene.page, scene.groups.whole.graph
+    number_of = len(scene.marks)
+    for layer in range(len(there) + 1):
+        until = np.max(
+            [*(m.max(axis=0) for m in there[layer - 1 : layer] if layer), *(m.max(axis=1) for m in there[layer : layer + 1])], axis=0
+        )
+        hidden = scene.in_groups or (layer == 0 and bool(page.frames.maps))
+        units = [] if hidden else [i for i in np.flatnonzero(until > first).tolist() if scene.number_of(layer, i) < 0]
+        taken = np.array([page.place(unit)[0] for unit in page.layout.positions if unit[0] == layer])
+        left, right = _room(scene, len(units))
+        places = places_between((left, right), taken, len(units), page.radius + CLEAR).tolist() if units else []
+        radius = min(LARGEST, 0.35 * (right - left) / max(1, len(units)))
+        y = scene.flip((0.0, page.baselines[layer]))[1]
+        lost.append({unit: (number_of + k, (x, y)) for k, (unit, x) in enumerate(zip(units, places, strict=True))})
+        number_of += len(units)
+        for unit, x in zip(units, places, strict=True):
+            name = tag("title", escape(f"{one_line(graph.unit_name(layer, unit))}, removed by pruning"))
+            dots.append(tag("circle", name, cx=number(x), cy=number(y), r=number(radius), data_until=min(int(until[unit]), last)))
+    return lost, dots
+
+
+def _room(scene: Scene, count: int) -> tuple[float, float]:
+    """The ends of a row of removed units: as far apart as the units of the network, farther where there are many, inside the picture."""
+    page = scene.page
+    xs = [page.place(unit)[0] for unit in page.layout.positions]
+    middle, half = (min(xs) + max(xs)) / 2, (max(xs) - min(xs)) / 2
+    free = min(middle - page.left, page.width - MARGIN - middle) - LARGEST
+    half = max(half, min(free, CLEAR * count))
+    return middle - half, middle + half
+
+
+def _ends(scene: Scene, lost: list[Ends], layer: int, up: bool) -> Ends:
+    """What the units of a layer are drawn as; lines end at the upper side of a map."""
+    found = dict(lost[layer])
+    for unit in range(scene.groups.whole.graph.widths[layer]):
+        mark = scene.number_of(layer, unit)
+        if mark >= 0:
+            key = scene.marks[mark].unit
+            if key[1] >= 0:
+                found[unit] = mark, scene.flip(scene.page.place(key))
+            elif not up:
+                left, _, right, top = scene.page.frame(-1 - key[1])
+                found[unit] = mark, scene.flip(((left + right) / 2, top))
+    return found
