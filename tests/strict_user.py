@@ -20,10 +20,16 @@ from analysis import LayeredGraph, UnitGraph, compare, consensus, detect_modules
 from sculpting import SculptResult, SparseModule, SparseNetwork, sculpt, tasks
 
 
+def told(event: sculpting.RoundEvent) -> None:
+    assert_type(event.attempts, tuple[sculpting.Attempt, ...])
+
+
 def sculpted(task: sculpting.Task) -> SculptResult:
     training = sculpting.TrainingSettings(steps=200)
     schedule = sculpting.ScheduleSettings(unit_steps=(0.5,))
-    result = sculpt(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), task, seeds=2, training=training, schedule=schedule)
+    result = sculpt(
+        nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), task, seeds=2, training=training, schedule=schedule, callback=told
+    )
     assert_type(result, SculptResult)
     several = [task.model(width=8), task.model(8, 2)]
     return sculpt(several, (np.eye(4), np.eye(4)), metric=sculpting.group_accuracy(2), progress=False)
@@ -41,7 +47,9 @@ def results(result: SculptResult) -> None:
     assert_type(result.predict(np.zeros((1, 4))), NDArray[Any])
     assert result.network is not None, result.stop_reason.value
     detect_modules(result.network).draw("modules.svg")
+    assert_type(result.report("report.html"), Path)
     for network in result.candidates:
+        assert_type(result.trail(network), sculpting.Trail)
         if isinstance(network, SparseNetwork):
             assert_type(network.weights, tuple[NDArray[np.float32], ...])
         assert_type(result.tested(network), sculpting.Figure | None)
@@ -90,7 +98,7 @@ def hierarchies(found: analysis.Hierarchy, task: sculpting.Task) -> None:
     assert_type(analysis.draw(found, "modules.svg"), Axes | None)
     assert_type(analysis.report_text(found), str)
     assert_type(analysis.report_html(found), str)
-    analysis.write_report(found, "report.html")
+    analysis.write_report(found, "report.html", candidates=[analysis.Candidate("seed 0", found)])
     comparison = compare(found, task.truth(hidden_layers=2))
     assert_type(comparison, analysis.Comparison)
     assert_type(comparison.score, float)
