@@ -74,4 +74,4 @@ $(VENV)/.test $(VENV)/.dev $(VENV)/.docs: $(VENV)/.%: $(VENV)/pyvenv.cfg pyproje
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-lowest dist build runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest dist build site runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -93,7 +93,9 @@ class _Sculpted(BaseEstimator):
         check_counts(**{f"hidden_layer_sizes[{i}]": size for i, size in enumerate(sizes)})
         widths, layers = [inputs, *sizes, outputs], list[nn.Module]()
         for before, after in pairwise(widths):
-            layers += [nn.Linear(before, after), ACTIVATIONS[self.activation].module()]
+            layers += [nn.utils.skip_init(nn.Linear, before, after), ACTIVATIONS[self.activation].module()]
+        for parameter in nn.ModuleList(layers).parameters():
+            nn.init.zeros_(parameter)  # ``sculpt`` draws them, and the generator of torch is the caller's
         return nn.Sequential(*layers[:-1])
 
     def _seed(self) -> int:

@@ -33,8 +33,8 @@ def sculpted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_tasks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tasks"]) == 0
     lines = capsys.readouterr().out.strip().split("\n")
-    assert len(lines) == 42
-    assert lines[-1].strip() == "random-gates:seed=,[levels=]"
+    assert len(lines) == 45
+    assert lines[-1].strip() == "expression-parity:[digits=],[operators=]"
     assert "cmsp:m=,k=,[n=],[codes=],[outputs=],[rows=],[seed=]" in [line.strip() for line in lines]
     assert "6,3,3,3      both               64 rows   6 inputs   3 outputs" in lines
 
@@ -260,6 +260,8 @@ def test_python_m_sculpting_is_the_same_command() -> None:
         ("nonlocality --full --widths 64 128 --seeds 15 --no-lasso", {"size": "full", "widths": [64, 128], "seeds": 15, "lasso": False}),
         ("side-by-side", {"sets": None, "data_dir": None}),
         ("side-by-side --sets wine+iris wine+mnist --data-dir d", {"sets": ["wine+iris", "wine+mnist"], "data_dir": Path("d")}),
+        ("known-structure", {"kinds": None}),
+        ("known-structure --kinds scenes comparisons", {"kinds": ["scenes", "comparisons"]}),
         ("even-digits", {"protocol": "reduced", "source": "mnist", "data_dir": None}),
         ("even-digits --full --source digits --data-dir d", {"protocol": "full", "source": "digits", "data_dir": Path("d")}),
     ],

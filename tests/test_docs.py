@@ -18,6 +18,12 @@ BLOCK = re.compile(
 )
 SLOW = {"docs/clusters.md", "docs/module-studies.md", "docs/side-by-side.md"}  # a study of a task, a transformer, four seeds on real data
 ELSEWHERE = {"README.md": "test_examples.py", "docs/language.md": "test_study_language.py", "docs/narrow.md": "test_narrow_any.py"}
+SAYS = {  # what a page says of its code
+    "docs/index.md": "verdict: exact(.*\n)+2 modules in a network of widths 4-8-2",
+    "docs/modules.md": "verdict: exact",
+    "docs/own-function.md": "verdict: exact",
+    "docs/detection.md": "2 modules",
+}
 NOT_RUN = ["needs a SLURM cluster", "needs a Kubernetes cluster"]
 
 
@@ -35,10 +41,11 @@ RUN = [page for page in PAGES if program(page) and page not in ELSEWHERE]
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.slow] if page in SLOW else []) for page in RUN])
-def test_the_blocks_of_a_page_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_blocks_of_a_page_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     with mpl.rc_context(), torch.random.fork_rng():
         exec(compile(program(page), page, "exec"), {"__name__": "__main__"})
+    assert re.search(SAYS.get(page, ""), capsys.readouterr().out)
 
 
 def test_what_is_not_run_here_is_known() -> None:

@@ -6,17 +6,20 @@ import contextlib
 import random
 import warnings
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import matplotlib
+import matplotlib.pyplot as plt
 import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 import analysis
-from analysis import LayeredGraph, UnitGraph, detect_modules
+from analysis import Hierarchy, LayeredGraph, UnitGraph, detect_modules
 
 WEIGHTS = [[[1.0, -2.0, 0.0, 1.0], [0.0, 1.0, 3.0, 0.0], [1.0, 0.0, 0.0, 1.0]], [[1.0, 0.0, 1.0], [0.5, 1.0, 0.0]]]
 ROWS = np.random.default_rng(0).normal(size=(12, 4))
@@ -34,6 +37,14 @@ ARRAYS: st.SearchStrategy[Any] = st.one_of(
         np.full((2, 4), 1e308), np.array(["a"]), 1j, {}, {1}, b"x", nx.DiGraph(), nx.Graph([(0, 1)]), [np.ones((2, 4)), np.ones((1, 2))],
     ]),
 )  # fmt: skip
+FOUND = detect_modules(WEIGHTS)
+
+
+def few(count: Any) -> bool:
+    """Not a large number, which asks for as much work."""
+    return not isinstance(count, int) or count < 100
+
+
 CALLS: dict[str, Callable[[Any], Any]] = {
     "detect_modules": detect_modules,
     "detect_baseline": lambda v: analysis.detect_baseline(v, "leiden"),
@@ -48,6 +59,41 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "path_products": analysis.path_products,
     "carrying_units": analysis.carrying_units,
     "compare": lambda v: analysis.compare(detect_modules(WEIGHTS), v),
+    "lesions": lambda v: analysis.lesions(FOUND, v, random_sets=3),
+    "lesions-hierarchy": lambda v: analysis.lesions(v, ROWS, random_sets=3),
+    "lesions-y": lambda v: analysis.lesions(FOUND, ROWS, y=v, random_sets=3),
+    "lesions-sets": lambda v: analysis.lesions(FOUND, ROWS, random_sets=v if few(v) else 3, seed=v),
+    "importance": lambda v: analysis.importance(v, ROWS, repeats=2, samples=20),
+    "importance-x": lambda v: analysis.importance(WEIGHTS, v, repeats=2, samples=20),
+    "importance-y": lambda v: analysis.importance(WEIGHTS, ROWS, y=v, repeats=2, samples=20),
+    "importance-counts": lambda v: analysis.importance(WEIGHTS, ROWS, repeats=v if few(v) else 2, samples=v if few(v) else 20, seed=v),
+    "significance": lambda v: analysis.significance(v, nulls=3),
+    "significance-nulls": lambda v: analysis.significance(FOUND, nulls=v if few(v) else 3, null=v),
+    "stability": analysis.stability,
+    "stability-one": lambda v: analysis.stability([FOUND, v]),
+    "function_map": lambda v: analysis.function_map(FOUND, v),
+    "function_map-table": lambda v: analysis.function_map(FOUND, nx.DiGraph(x=v, y=TARGETS, gates={"p": v}, users={"p": v})),
+    "planted_hierarchy": lambda v: analysis.planted_hierarchy(v, units=30),
+    "planted_hierarchy-numbers": lambda v: analysis.planted_hierarchy([3, 2], units=v if few(v) else 30, cross_edges=v, skips=v, seed=v),
+    "rewired": analysis.rewired,
+    "rewired-seed": lambda v: analysis.rewired(WEIGHTS, seed=v),
+    "shuffled": analysis.shuffled,
+    "shuffled-seed": lambda v: analysis.shuffled(WEIGHTS, seed=v),
+    "bit_shares": lambda v: analysis.bit_shares(v, v),
+    "path_separation": lambda v: analysis.path_separation(WEIGHTS, v, v),
+    "draw": lambda v: analysis.draw(v),
+    "draw-title": lambda v: analysis.draw(FOUND, title=v, image=v, engine=v),
+    "success_bars": lambda v: analysis.success_bars({"a": {"b": v}}),
+    "success_bars-grid": analysis.success_bars,
+    "success_map": lambda v: analysis.success_map({"a": {"b": v}}),
+    "success_map-grid": analysis.success_map,
+    "success_lines": lambda v: analysis.success_lines({"a": v}, default=v),
+    "success_lines-values": analysis.success_lines,
+    "success_panels": analysis.success_panels,
+    "success_panels-one": lambda v: analysis.success_panels({"a": v}),
+    "score_scatter": lambda v: analysis.score_scatter({"a": (v, v)}),
+    "score_scatter-scores": analysis.score_scatter,
+    "rate": lambda v: analysis.Rate(v, v),
 }
 
 
@@ -57,8 +103,38 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 def test_odd_values_are_taken_or_refused_as_documented(name: str, value: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with contextlib.suppress(ValueError, TypeError):
+        try:
             CALLS[name](value)
+        except (ValueError, TypeError):
+            pass
+        finally:
+            plt.close("all")
+
+
+@st.composite
+def hierarchies(draw: st.DrawFn) -> Hierarchy:
+    """Any partition of any small chain: units that nothing reads, modules of one unit, labels that do not follow the edges."""
+    widths = draw(st.lists(st.integers(1, 5), min_size=2, max_size=4))
+    numbers = st.sampled_from([0.0, 0.0, 1.0, -2.5, 1e-30, 1e30])
+    weights = [draw(arrays.arrays("f8", (b, a), elements=numbers)) for a, b in pairwise(widths)]
+    graph = LayeredGraph.from_weights(weights)
+    if draw(st.booleans()):
+        return detect_modules(graph)
+    labels = tuple(np.where(alive, draw(arrays.arrays("i8", len(alive), elements=st.integers(0, 3))), -1) for alive in graph.alive())
+    return Hierarchy(graph, labels, labels)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(found=hierarchies(), title=st.one_of(st.none(), st.text(max_size=20)), collapse=st.sampled_from([None, False, True]))
+def test_any_hierarchy_is_drawn_or_refused_as_documented(found: Hierarchy, title: str | None, collapse: bool | None) -> None:
+    with contextlib.suppress(ValueError):
+        ax = analysis.draw(found, title=title, collapse=collapse)
+        assert ax is not None
+        ax.figure.canvas.draw()  # texts are laid out only now
+        assert collapse or ax.patches or ax.collections or not any(alive.any() for alive in found.graph.alive())
+    plt.close("all")
+    assert str(found.to_networkx())
+    assert analysis.report_text(found)
 
 
 PLAIN: dict[str, Callable[[], Any]] = {

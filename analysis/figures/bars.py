@@ -74,6 +74,8 @@ def success_bars(
 
     Raises
     ------
+    TypeError
+        When rates are no dict of ``Rate``, or none of such dicts.
     ValueError
         When groups differ in their series, ``lenient`` or ``published`` have names that ``rates`` does not have, or ``lenient`` has fewer
         successes or other trials.

@@ -11,7 +11,7 @@ from ..drawing.colours import INK, POSITIVE
 from ..drawing.letters import FONT
 from ..drawing.page_layout import SMALL, SMALLEST
 from ..evidence import Rate
-from .paper import LENIENT, LETTERS, NOT_RUN, STRICT, Grid, axes_of, check_lenient, check_rates, letter, rate_axis
+from .paper import LENIENT, LETTERS, NOT_RUN, STRICT, Grid, axes_of, check_lenient, check_named, check_rates, letter, rate_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,6 +53,8 @@ def success_lines(
 
     Raises
     ------
+    TypeError
+        When rates are no dict of ``Rate``.
     ValueError
         When ``default`` is not one of the values, or ``lenient`` has values that ``rates`` does not have, fewer successes or other trials.
 
@@ -62,6 +64,7 @@ def success_lines(
     >>> [text.get_text() for text in ax.texts], ax.lines[0].get_ydata().round(2).tolist()
     (['5/6', '6/6'], [0.83, 1.0])
     """
+    check_named("rates", rates)
     if not rates:
         raise ValueError("rates must have at least one value; got none")
     if default is not None and default not in rates:
@@ -95,6 +98,8 @@ def success_panels(rates: Grid, *, defaults: Mapping[str, str] | None = None, le
 
     Raises
     ------
+    TypeError
+        When rates are no dict of ``Rate``.
     ValueError
         When there is no parameter, or ``defaults`` or ``lenient`` name another one; and as for :func:`success_lines`.
 
@@ -107,6 +112,8 @@ def success_panels(rates: Grid, *, defaults: Mapping[str, str] | None = None, le
     """
     from matplotlib.figure import Figure
 
+    for name, given in (("rates", rates), ("defaults", defaults or {}), ("lenient", lenient or {})):
+        check_named(name, given)
     unknown = [name for name in (*(defaults or {}), *(lenient or {})) if name not in rates]
     if not rates or unknown:
         raise ValueError(

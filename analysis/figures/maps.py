@@ -46,6 +46,8 @@ def success_map(
 
     Raises
     ------
+    TypeError
+        When rates are no dict of ``Rate``, or none of such dicts.
     ValueError
         When rows differ in their columns, or ``published`` has names that ``rates`` does not have.
 

@@ -60,9 +60,9 @@ def shades() -> Colormap:
 
 def check_grid(rates: Grid) -> list[str]:
     """The columns of a grid, the same in every row."""
+    check_rates("rates", rates)
     if not rates or not all(rates.values()):
         raise ValueError(f"rates must have at least one group of at least one rate; got {dict(rates)}")
-    check_rates("rates", rates)
     names = {row: list(columns) for row, columns in rates.items()}
     first, columns = next(iter(names.items()))
     for row, others in names.items():
@@ -74,9 +74,17 @@ def check_grid(rates: Grid) -> list[str]:
     return columns
 
 
+def check_named(name: str, given: Any) -> None:
+    """Refuse what is no mapping, such as a list of values without names."""
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{name} must be a dict by name; got {type(given).__name__}")
+
+
 def check_rates(name: str, grid: Grid) -> None:
     """Refuse values that are not a ``Rate``, such as a fraction, which has no number of trials."""
+    check_named(name, grid)
     for row, columns in grid.items():
+        check_named(f"{name}[{row!r}]", columns)
         for column, rate in columns.items():
             if rate is not None and not isinstance(rate, Rate):
                 raise TypeError(

@@ -13,7 +13,7 @@ from ..drawing.colours import FAINT, INK, NEGATIVE, POSITIVE
 from ..drawing.letters import FONT
 from ..drawing.page_layout import SMALLEST
 from ..texts import clean
-from .paper import axes_of, letter
+from .paper import axes_of, check_named, letter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,6 +61,8 @@ def score_scatter(
 
     Raises
     ------
+    TypeError
+        When ``scores`` is no dict.
     ValueError
         When there is no series or more than two, or scores are negative, not finite, or of different numbers of units.
 
@@ -70,6 +72,7 @@ def score_scatter(
     >>> ax.collections[0].get_offsets().tolist(), [text.get_text() for text in ax.get_legend().get_texts()]
     ([[0.1, 0.1], [0.2, 0.3]], ['first order: 2 units, 1 more with a 0'])
     """
+    check_named("scores", scores)
     if not 1 <= len(scores) <= len(LOOKS):
         raise ValueError(f"scores must be of one or two series, since more would hide one another; got {list(scores)}")
     pairs = {name: _pair(name, *pair) for name, pair in scores.items()}
