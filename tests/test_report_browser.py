@@ -230,9 +230,11 @@ def test_texts_have_contrast(page: Any, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
-    page.locator(".picture .region").first.focus()
     for name in ("seed 0", "seed 1"):
         page.get_by_role("radio", name=name).check()
+        page.locator(".network:visible").get_by_role("img", name="h2.1, hidden 2").focus()  # has weights of both signs
+        assert page.locator(".details:visible .negative").count() > 0
+        assert page.locator(".details:visible .positive").count() > 0
         found = page.evaluate(CONTRAST)
         assert len(found) > 60
         assert [each for each in found if each[0] < LOWEST] == []

@@ -67,25 +67,37 @@ def _lost_units(scene: Scene, there: list[NDArray[np.int64]], first: int, last: 
     """For each layer the removed units that are shown, and their circles."""
     lost: list[Ends] = []
     dots: list[str] = []
-    page, graph = scene.page, scene.groups.whole.graph
-    number_of = len(scene.marks)
+    key = len(scene.marks)
     for layer in range(len(there) + 1):
-        until = np.max(
-            [*(m.max(axis=0) for m in there[layer - 1 : layer] if layer), *(m.max(axis=1) for m in there[layer : layer + 1])], axis=0
-        )
-        hidden = scene.in_groups or (layer == 0 and bool(page.frames.maps))
+        until = _last_seen(there, layer)
+        hidden = scene.in_groups or (layer == 0 and bool(scene.page.frames.maps))
         units = [] if hidden else [i for i in np.flatnonzero(until > first).tolist() if scene.number_of(layer, i) < 0]
-        taken = np.array([page.place(unit)[0] for unit in page.layout.positions if unit[0] == layer])
-        left, right = _room(scene, len(units))
-        places = places_between((left, right), taken, len(units), page.radius + CLEAR).tolist() if units else []
-        radius = min(LARGEST, 0.35 * (right - left) / max(1, len(units)))
-        y = scene.flip((0.0, page.baselines[layer]))[1]
-        lost.append({unit: (number_of + k, (x, y)) for k, (unit, x) in enumerate(zip(units, places, strict=True))})
-        number_of += len(units)
-        for unit, x in zip(units, places, strict=True):
-            name = tag("title", escape(f"{one_line(graph.unit_name(layer, unit))}, removed by pruning"))
-            dots.append(tag("circle", name, cx=number(x), cy=number(y), r=number(radius), data_until=min(int(until[unit]), last)))
+        places, radius = _places(scene, layer, len(units))
+        lost.append({unit: (key + k, place) for k, (unit, place) in enumerate(zip(units, places, strict=True))})
+        key += len(units)
+        for unit, (x, y) in zip(units, places, strict=True):
+            name = one_line(scene.groups.whole.graph.unit_name(layer, unit))
+            look = {"cx": number(x), "cy": number(y), "r": number(radius), "data_until": min(int(until[unit]), last)}
+            dots.append(tag("circle", tag("title", escape(f"{name}, removed by pruning")), **look))
     return lost, dots
+
+
+def _last_seen(there: list[NDArray[np.int64]], layer: int) -> NDArray[np.int64]:
+    """For each unit of a layer the number of rounds after which it still had an edge."""
+    below = [part.max(axis=0) for part in there[layer - 1 : layer]] if layer else []
+    above = [part.max(axis=1) for part in there[layer : layer + 1]]
+    found: NDArray[np.int64] = np.max([*below, *above], axis=0)
+    return found
+
+
+def _places(scene: Scene, layer: int, count: int) -> tuple[list[Point], float]:
+    """Places for removed units in the row of their layer, and their radius."""
+    page = scene.page
+    left, right = _room(scene, count)
+    taken = np.array([page.place(unit)[0] for unit in page.layout.positions if unit[0] == layer])
+    y = scene.flip((0.0, page.baselines[layer]))[1]
+    xs = places_between((left, right), taken, count, page.radius + CLEAR).tolist() if count else []
+    return [(x, y) for x in xs], min(LARGEST, 0.35 * (right - left) / max(1, count))
 
 
 def _room(scene: Scene, count: int) -> tuple[float, float]:

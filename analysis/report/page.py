@@ -73,7 +73,7 @@ def report_html(
         When ``hierarchy`` is not a hierarchy, ``title`` not a string, ``comparison`` no comparison, or ``evidence`` no mapping; when
         candidates are not a name with a hierarchy, or rounds are neither rounds nor a text.
     ValueError
-        When ``image`` does not have one pixel for each input, ``collapse=True`` is used with it, or rounds are not those of the network.
+        When ``image`` does not have one pixel for each input, or rounds are not those of the network.
 
     Examples
     --------
