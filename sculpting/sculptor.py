@@ -126,7 +126,7 @@ def sculpt(
         a round of 60 steps differed by 7e-7, those of 300 steps by as much as weights are large (by 3e-13 in float64). So with another
         number, candidates may be other networks, with other edges.
     checkpoint : str or Path, optional
-        A file that is written between rounds, at most every ten seconds, and on Ctrl-C once the dense networks are trained. If it exists,
+        A file that is written between rounds, at most every ten seconds, and on Ctrl-C after the first round. If it exists,
         the same call continues from it, on the same machine to the same result as without the interruption. One that was changed since it
         was written is refused.
     progress : bool or callable
@@ -195,7 +195,7 @@ def sculpt(
         contextlib.nullcontext() if kept is None else kept.written_on(KeyboardInterrupt),
     ):
         if kept is None or not kept.read(pruning, population, names):
-            pruning.begin(population, names, trained=initial == "model")
+            pruning.begin(population, names, initial == "model", None if kept is None else kept.hold_training)
             if kept is not None:
                 kept.hold(pruning)
         while pruning.advance():

@@ -132,6 +132,44 @@ def test_ctrl_c_writes_a_checkpoint_in_the_first_seconds_too(tmp_path: Path, mon
         assert facts(sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=path)) == whole
 
 
+X = torch.rand(60, 3, generator=torch.Generator().manual_seed(0))
+DENSE: dict[str, tuple[Any, Any, dict[str, Any]]] = {  # each has another course of dense training
+    "until accepted": (MODEL, TASK, {**CALL, "steps": 5, "restart_rate": None, "dense_rounds": 6}),
+    "second start": (MODEL, TASK, {**CALL, "steps": 5, "dense_rounds": 2, "input_noise": 0.1}),
+    "while it gains": (
+        torch.nn.Sequential(torch.nn.Linear(3, 6), torch.nn.ReLU(), torch.nn.Linear(6, 1)),
+        (X, X.sum(dim=1)),
+        {"seeds": 2, "unit_steps": [0.5], "edge_steps": [0.1], "steps": 20},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DENSE)
+def test_ctrl_c_in_the_dense_phase_keeps_its_rounds(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "SECONDS", 1e6)
+    model, data, call = DENSE[name]
+    attempt, made, last = Rounds.attempt, [0], [10**9]
+
+    def interrupted(self: Any, proposals: Any, noise: float = 1.0) -> Any:
+        made[0] += 1
+        if made[0] == last[0]:
+            raise KeyboardInterrupt
+        return attempt(self, proposals, noise)
+
+    monkeypatch.setattr(Rounds, "attempt", interrupted)
+    result = sculpt(model, data, **call, progress=False)
+    whole, rounds = facts(result), made[0]
+    dense = sum(record.phase == "dense" for record in result.rounds)
+    assert dense > 3
+    for stop in {2, dense // 2 + 1, dense}:
+        path, made[0], last[0] = tmp_path / str(stop), 0, stop
+        with pytest.raises(KeyboardInterrupt):
+            sculpt(model, data, **call, progress=False, checkpoint=path)
+        made[0], last[0] = 0, 10**9
+        assert facts(sculpt(model, data, **call, progress=False, checkpoint=path)) == whole
+        assert made[0] == rounds - stop + 1  # no round is trained twice
+
+
 def test_ctrl_c_goes_on_where_no_checkpoint_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError("no space left")
@@ -139,6 +177,7 @@ def test_ctrl_c_goes_on_where_no_checkpoint_can_be_written(tmp_path: Path, monke
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(checkpoint, "SECONDS", 1e6)
     monkeypatch.setattr(checkpoint, "write_file", full)
     with pytest.raises(KeyboardInterrupt) as caught:
         sculpt(MODEL, TASK, **CALL, progress=stop, checkpoint=tmp_path / "run")

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..engine import M
 from ..randomness import fold, keys
 
-__all__ = ["PHASES", "ChainName", "ChainState", "Proposal", "as_percent", "chain_keys", "round_keys"]
+__all__ = ["PHASES", "ChainName", "ChainState", "Proposal", "as_percent", "chain_keys", "round_keys", "taken_apart"]
 
 PHASES = ("dense", "units", "retrain", "edges")
 
@@ -125,3 +125,14 @@ def chain_keys(members: M, names: Sequence[ChainName]) -> Tensor:
 def round_keys(key: Tensor, phase: str, number: Tensor) -> Tensor:
     """Keys of a round, from the keys of the chains, the phase and the number of attempts that each chain has made in it."""
     return fold(key, len(PHASES) * number + PHASES.index(phase))
+
+
+def taken_apart(name: str, state: ChainState[M] | None, tensors: dict[str, Tensor]) -> list[ChainName] | None:
+    """The names of chains; the rest of their state is added to ``tensors``."""
+    if state is None:
+        return None
+    parts = {**state.members.tensors(), "accuracy": state.accuracy, "accepted": state.accepted}
+    if state.survived is not None:
+        parts["survived"] = state.survived
+    tensors |= {f"{name}.{part}": tensor for part, tensor in parts.items()}
+    return state.names

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from ..checkpoint_file import CheckpointFile, Held
 from ..engine import M
-from .chains import ChainName, ChainState
+from .chains import ChainName, taken_apart
+from .dense import DenseTraining
 from .pruning_schedule import PruningSchedule
 from .restoring import COUNTERS, restore
+from .restoring_dense import held_training, restore_training
 
 __all__ = ["Checkpoint", "digest"]
 
@@ -47,8 +49,8 @@ class Checkpoint(CheckpointFile):
         names: dict[str, list[ChainName] | None] = {}
         for name, phase in (("units", schedule.units), ("edges", schedule.edges)):
             tensors |= {f"{name}.{counter}": getattr(phase, counter).clone() for counter in COUNTERS}  # a round changes them in place
-            names[name] = _take(f"{name}.state", phase.state, tensors)
-        names |= {name: _take(name, getattr(schedule, name), tensors) for name in ("dense", "done")}
+            names[name] = taken_apart(f"{name}.state", phase.state, tensors)
+        names |= {name: taken_apart(name, getattr(schedule, name), tensors) for name in ("dense", "done")}
         criterion = schedule.rounds.criterion
         test = criterion.test
         if test is not None and test.reference is not None and test.fit is not None:
@@ -56,8 +58,13 @@ class Checkpoint(CheckpointFile):
         rounds = [vars(record) for record in schedule.rounds.history]
         self.held = Held({"min_accuracy": criterion.min_accuracy, **names, "rounds": rounds}, tensors)
 
+    def hold_training(self, training: DenseTraining[M]) -> None:
+        """Keep the state of dense networks in training, and write it where ten seconds have passed."""
+        self.held = held_training(training)
+        self.write()
+
     def read(self, schedule: PruningSchedule[M], like: M, names: Sequence[ChainName]) -> bool:
-        """Restore all chains from the file; False when there is none.
+        """Restore all chains from the file; False when there is none, or the dense networks are still to be trained further.
 
         ``like`` holds the dense networks before training, and ``names`` theirs.
 
@@ -74,6 +81,9 @@ class Checkpoint(CheckpointFile):
             tensors = {_renamed(name): tensor for name, tensor in tensors.items()}
         restarts = schedule.restarts  # before the criterion is restored
         try:
+            if version == self.VERSION and "training" in state:
+                schedule.training = restore_training(schedule, like, names, state, tensors)
+                return False
             restore(schedule, like, names, state, tensors, percent=version == "1", proven=version == self.VERSION)
         except ValueError as error:
             raise self.not_whole(error) from error
@@ -104,14 +114,3 @@ def _renamed(name: str) -> str:
     for before, after in FIRST_NAMES.items():
         name = name.replace(before, after)
     return name
-
-
-def _take(name: str, state: ChainState[M] | None, tensors: dict[str, Tensor]) -> list[ChainName] | None:
-    """The names of chains; the rest of their state is added to ``tensors``."""
-    if state is None:
-        return None
-    parts = {**state.members.tensors(), "accuracy": state.accuracy, "accepted": state.accepted}
-    if state.survived is not None:
-        parts["survived"] = state.survived
-    tensors |= {f"{name}.{part}": tensor for part, tensor in parts.items()}
-    return state.names

@@ -5,22 +5,146 @@ N = members.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Generic
 
 import torch
+from torch import Tensor
 
-from ..engine import M
+from ..engine import Evaluation, M
 from .chains import ChainName, ChainState, Proposal
 from .rounds import Rounds
 
-__all__ = ["dense_networks"]
+__all__ = ["DenseTraining", "dense_networks"]
 
 PATIENCE = 3  # rounds without a gain
 STAGES = (0.0, 0.5, 1.0)  # of a second start: fractions of the usual noise
 STAGE_ROUNDS = 2  # rounds of a stage at most, as a multiple of those of the first start
 
 
-def dense_networks(rounds: Rounds[M], members: M, names: list[ChainName], most: int, *, trained: bool, restart: bool) -> ChainState[M]:
+@dataclass(eq=False)
+class DenseTraining(Generic[M]):
+    """Dense networks in training, round by round. All that changes between rounds is in attributes that a checkpoint can hold.
+
+    Attributes
+    ----------
+    rounds : Rounds
+    first : Proposal
+        The networks before training.
+    most : int
+        Rounds of the first start at most.
+    restart : bool
+        Whether those that are not accepted have a second start.
+    state : ChainState or None
+        The networks now; None before the first round.
+    stage, number : int
+        The stage of the second start, 0 for the first start, and the rounds that were made in it.
+    going, below : ChainState and Tensor, or None
+        Those that have a second start, and their positions in ``state``.
+    best, top, misses : ChainState, Evaluation and Tensor, or None
+        Where ``min_accuracy`` is not known: the networks at their best round, their evaluation, and the rounds since, ``(N,)``.
+    """
+
+    rounds: Rounds[M]
+    first: Proposal[M]
+    most: int
+    restart: bool
+    state: ChainState[M] | None = None
+    stage: int = 0
+    number: int = 0
+    going: ChainState[M] | None = None
+    below: Tensor | None = None
+    best: ChainState[M] | None = None
+    top: Evaluation | None = None
+    misses: Tensor | None = None
+
+    @property
+    def networks(self) -> ChainState[M]:
+        """What training has given."""
+        found = self.state if self.best is None else self.best
+        assert found is not None
+        return found
+
+    @property
+    def stages(self) -> tuple[float, ...]:
+        """The noise of each stage of the second start."""
+        return STAGES if self.rounds.noisy else STAGES[-1:]
+
+    def advance(self) -> bool:
+        """Train one round; False where there is none left to train."""
+        if self.state is None:
+            self.state, self.number = self.rounds.attempt([self.first])[0], 1
+            if not self.rounds.criterion.known:
+                self.best, self.top = self.state, self.rounds.engine.evaluate(self.state.members)
+                self.misses = torch.zeros(len(self.state), dtype=torch.int64)
+            return True
+        if self.best is not None:
+            return self._while_it_gains(self.state, self.best)
+        return self._first_start(self.state) if self.stage == 0 else self._second_start(self.state)
+
+    def _while_it_gains(self, state: ChainState[M], best: ChainState[M]) -> bool:
+        assert self.misses is not None
+        assert self.top is not None
+        going = torch.nonzero(self.misses < PATIENCE).flatten()
+        if self.number >= self.most or not len(going):
+            return False
+        state = state.replaced(going, self._further(state.select(going), self.number))
+        evaluation = self.rounds.engine.evaluate(state.members)
+        better = evaluation.better_than(self.top)
+        gained = torch.nonzero(better.cpu()).flatten()
+        misses = self.misses.index_add(0, going, torch.ones_like(going)).index_fill(0, gained, 0)
+        self.state, self.number, self.misses = state, self.number + 1, misses
+        self.best, self.top = best.replaced(gained, state.select(gained)), self.top.updated(better, evaluation)
+        return True
+
+    def _first_start(self, state: ChainState[M]) -> bool:
+        below = torch.nonzero(~state.accepted).flatten()
+        if len(below) and self.number < self.most:
+            self.state, self.number = state.replaced(below, self._further(state.select(below), self.number)), self.number + 1
+            return True
+        if not len(below) or not self.restart:
+            return False
+        slower = len(self.rounds.rates) // 2
+        names = [state.names[i]._replace(rate=state.names[i].rate + slower) for i in below.tolist()]
+        self.going, self.below = replace(state.select(below), members=self.first.members.select(below), names=names), below
+        self._next_stage(self.going)
+        return self._second_start(state)
+
+    def _second_start(self, state: ChainState[M]) -> bool:
+        """A round of the stage, or of the first that has one after it; members that do not pass a stage stay as they were before it."""
+        while self.stage <= len(self.stages):
+            assert self.going is not None
+            assert self.below is not None
+            wanting, before = torch.nonzero(~self.going.accepted).flatten(), self.most + (self.stage - 1) * STAGE_ROUNDS * self.most
+            if len(wanting) and self.number < STAGE_ROUNDS * self.most:
+                trained = self._further(self.going.select(wanting), before + self.number, self.stages[self.stage - 1])
+                self.going, self.number = self.going.replaced(wanting, trained), self.number + 1
+                return True
+            passed = torch.nonzero(self.going.accepted).flatten()
+            going, self.below = self.going.select(passed), self.below[passed]
+            self.state = state = state.replaced(self.below, going)
+            self._next_stage(going)
+        return False
+
+    def _next_stage(self, going: ChainState[M]) -> None:
+        self.going, self.stage, self.number = replace(going, accepted=torch.zeros_like(going.accepted)), self.stage + 1, 0
+
+    def _further(self, state: ChainState[M], number: int, noise: float = 1.0) -> ChainState[M]:
+        return self.rounds.attempt([Proposal.unpruned(state.members, state.names, "dense", number)], noise)[0]
+
+
+def dense_networks(
+    rounds: Rounds[M],
+    members: M,
+    names: list[ChainName],
+    most: int,
+    *,
+    trained: bool,
+    restart: bool,
+    under_way: DenseTraining[M] | None = None,
+    after_round: Callable[[DenseTraining[M]], None] | None = None,
+) -> ChainState[M]:
     """The dense networks: unchanged when they are trained already, otherwise after as many rounds as needed.
 
     A member is trained until it is accepted, for ``most`` rounds at most. With ``restart`` those that were not accepted start again from
@@ -31,58 +155,14 @@ def dense_networks(rounds: Rounds[M], members: M, names: list[ChainName], most: 
 
     Where ``min_accuracy`` is not known yet, a member is trained until three rounds in a row have neither raised its accuracy nor lowered
     its loss at the same accuracy; it is then returned at its best round.
+
+    Training that is ``under_way`` goes on; ``after_round`` is called with it after every round.
     """
     first = Proposal.unpruned(members, names, "dense")
     if trained:
         return rounds.given(first)
-    state = rounds.attempt([first])[0]
-    if not rounds.criterion.known:
-        return _while_it_gains(rounds, state, most)
-    state = _until_accepted(rounds, state, range(1, most))
-    return _started_again(rounds, first, state, most) if restart and not bool(state.accepted.all()) else state
-
-
-def _until_accepted(rounds: Rounds[M], state: ChainState[M], numbers: range, noise: float = 1.0) -> ChainState[M]:
-    for number in numbers:
-        below = torch.nonzero(~state.accepted).flatten()
-        if not len(below):
-            break
-        state = state.replaced(below, _further(rounds, state.select(below), number, noise))
-    return state
-
-
-def _started_again(rounds: Rounds[M], first: Proposal[M], state: ChainState[M], most: int) -> ChainState[M]:
-    """The members, those that were not accepted after a second start; each as it was after the last stage that it passed."""
-    below = torch.nonzero(~state.accepted).flatten()
-    slower = len(rounds.rates) // 2
-    names = [state.names[i]._replace(rate=state.names[i].rate + slower) for i in below.tolist()]
-    going, number = replace(state.select(below), members=first.members.select(below), names=names), most
-    for noise in STAGES if rounds.noisy else STAGES[-1:]:
-        unproven = replace(going, accepted=torch.zeros_like(going.accepted))
-        trained = _until_accepted(rounds, unproven, range(number, number + STAGE_ROUNDS * most), noise)
-        passed = torch.nonzero(trained.accepted).flatten()
-        going, below, number = trained.select(passed), below[passed], number + STAGE_ROUNDS * most
-        state = state.replaced(below, going)
-    return state
-
-
-def _while_it_gains(rounds: Rounds[M], state: ChainState[M], most: int) -> ChainState[M]:
-    best, top = state, rounds.engine.evaluate(state.members)
-    misses = torch.zeros(len(state), dtype=torch.int64)
-    for number in range(1, most):
-        going = torch.nonzero(misses < PATIENCE).flatten()
-        if not len(going):
-            break
-        state = state.replaced(going, _further(rounds, state.select(going), number))
-        evaluation = rounds.engine.evaluate(state.members)
-        better = evaluation.better_than(top)
-        top = top.updated(better, evaluation)
-        gained = torch.nonzero(better.cpu()).flatten()
-        best = best.replaced(gained, state.select(gained))
-        misses[going] += 1
-        misses[gained] = 0
-    return best
-
-
-def _further(rounds: Rounds[M], state: ChainState[M], number: int, noise: float = 1.0) -> ChainState[M]:
-    return rounds.attempt([Proposal.unpruned(state.members, state.names, "dense", number)], noise)[0]
+    training = under_way or DenseTraining(rounds, first, most, restart)
+    while training.advance():
+        if after_round is not None:
+            after_round(training)
+    return training.networks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic
 
@@ -11,7 +11,7 @@ import torch
 from ..engine import M
 from ..settings import ScheduleSettings
 from .chains import ChainName, ChainState, Proposal
-from .dense import dense_networks
+from .dense import DenseTraining, dense_networks
 from .pruning import Pruning
 from .rounds import Rounds
 
@@ -34,6 +34,8 @@ class PruningSchedule(Generic[M]):
     units, edges : Pruning
     dense : ChainState or None
         The dense networks from which all chains start.
+    training : DenseTraining or None
+        That of a checkpoint, which :meth:`begin` goes on with.
     done : ChainState or None
         The chains of unit pruning that have ended, where there are no edge steps.
     unfollowed : str
@@ -48,6 +50,7 @@ class PruningSchedule(Generic[M]):
     edges: Pruning[M] = field(init=False)
     dense: ChainState[M] | None = None
     done: ChainState[M] | None = None
+    training: DenseTraining[M] | None = None
     unfollowed: str = ""
 
     def __post_init__(self) -> None:
@@ -81,15 +84,20 @@ class PruningSchedule(Generic[M]):
         """Whether dense networks that are not accepted have a second start."""
         return self.settings.restart_rate is not None and self.rounds.criterion.known
 
-    def begin(self, members: M, names: list[ChainName], trained: bool) -> None:
-        """Train the dense networks and start the chains of the first phase from them.
+    def begin(
+        self, members: M, names: list[ChainName], trained: bool, after_round: Callable[[DenseTraining[M]], None] | None = None
+    ) -> None:
+        """Train the dense networks and start the chains of the first phase from them. Training that is under way goes on.
 
         Where ``min_accuracy`` is not known, the dense networks set it. Where none of them beats the best constant prediction, no chain is
         started.
         """
         criterion = self.rounds.criterion
         asked = criterion.known
-        self.dense = dense_networks(self.rounds, members, names, self.dense_rounds, trained=trained, restart=self.restarts)
+        self.dense = dense_networks(
+            self.rounds, members, names, self.dense_rounds, trained=trained, restart=self.restarts, under_way=self.training,
+            after_round=after_round,
+        )  # fmt: skip
         self._follow()
         if not asked:
             scores = fit = None

@@ -20,7 +20,7 @@ from .pruning import Pruning
 from .pruning_schedule import PruningSchedule
 from .records import names_of, record_of
 
-__all__ = ["COUNTERS", "restore"]
+__all__ = ["COUNTERS", "Reader", "dense_names", "restore"]
 
 # The counters of a phase, with their dtypes. All are of shape (N,), but for the key, which is (N, 2).
 COUNTERS = {
@@ -65,7 +65,7 @@ def restore(
     """
     if not isinstance(state, dict) or state.keys() != FIELDS:
         raise ValueError(f"its state must have the fields {sorted(FIELDS)}; got {sorted(state)!r:.200}")
-    reader = _Reader(schedule, like, names, tensors, percent)
+    reader = Reader(schedule, like, names, tensors, percent)
     reader.criterion(state["min_accuracy"])
     if not isinstance(state["rounds"], list):
         raise ValueError(f"its rounds must be a list; got {state['rounds']!r:.80}")
@@ -73,7 +73,7 @@ def restore(
     read = {name: None if state[name] is None else names_of(state[name], percent) for name in ("dense", "units", "edges", "done")}
     if read["dense"] is None:
         raise ValueError("its dense networks must be there; got none")
-    schedule.dense = reader.chains("dense", _dense_names(schedule, names, read["dense"], asked=reader.asked))
+    schedule.dense = reader.chains("dense", dense_names(schedule, names, read["dense"], asked=reader.asked))
     for phase, expected in _expected(schedule, read, reader.reported()).items():
         if [_key(name) for name in expected or ()] != [_key(name) for name in read[phase] or ()] or (expected is None) != (
             read[phase] is None
@@ -95,7 +95,7 @@ def _key(name: ChainName) -> Key:
     return name.seed, as_percent(name.unit_step), as_percent(name.edge_step), name.model, name.rate
 
 
-def _dense_names(schedule: PruningSchedule[M], names: Sequence[ChainName], read: list[ChainName], *, asked: bool) -> list[ChainName]:
+def dense_names(schedule: PruningSchedule[M], names: Sequence[ChainName], read: list[ChainName], *, asked: bool) -> list[ChainName]:
     """The names of the dense networks: those of the call, at another learning rate after a second start."""
     slower = len(schedule.rounds.rates) // 2 if schedule.settings.restart_rate is not None and asked else 0
     rates = [{name.rate, name.rate + slower} for name in names]
@@ -157,7 +157,7 @@ def _check_survived(schedule: PruningSchedule[M]) -> None:
         check_survived(state, attempts, schedule.rounds.engine.count(state.members, "edges")[0].tolist())
 
 
-class _Reader:
+class Reader:
     """Takes the tensors of a checkpoint, and notes which were taken."""
 
     def __init__(
@@ -203,8 +203,8 @@ class _Reader:
         found: list[int] = torch.nonzero(flags).flatten().tolist()
         return found
 
-    def chains(self, name: str, names: list[ChainName]) -> ChainState[Any]:
-        """The state of chains with these names."""
+    def chains(self, name: str, names: list[ChainName], *, judged: bool = True) -> ChainState[Any]:
+        """The state of chains with these names; not ``judged`` while their networks are not yet those that count."""
         slower = len(self.schedule.rounds.rates) // 2
         rates = ((name.rate, name.rate - slower) for name in names)
         rows = [
@@ -214,10 +214,10 @@ class _Reader:
         parts = {part: self.take(f"{name}.{part}", tensor.dtype, tensor.shape) for part, tensor in own.tensors().items()}
         accuracy = self.take(f"{name}.accuracy", torch.float64, (len(names),))
         accepted = self.take(f"{name}.accepted", torch.bool, (len(names),))
-        if not all(bool(torch.isfinite(part[accepted]).all()) for part in (*parts.values(), accuracy)):
+        if judged and not all(bool(torch.isfinite(part[accepted]).all()) for part in (*parts.values(), accuracy)):
             raise ValueError(f"the accepted networks of {name} must have finite parameters and accuracies; got others")
         criterion = self.schedule.rounds.criterion
-        if criterion.test is None and not torch.equal(accepted, accuracy >= criterion.min_accuracy - CLOSE):
+        if judged and criterion.test is None and not torch.equal(accepted, accuracy >= criterion.min_accuracy - CLOSE):
             raise ValueError(f"the accepted networks of {name} must be those with an accuracy of {criterion.min_accuracy:g}; got others")
         members = own.restored(parts)
         self.states[name] = ChainState(members, accuracy, accepted, names, self.survived(f"{name}.survived", members))
