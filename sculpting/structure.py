@@ -25,7 +25,8 @@ def modules_of(network: Any, **detection: Any) -> Hierarchy:
 
 def card_of(what: Any, network: Any = None) -> str:
     """HTML for notebooks: the text of an object, and the modules of a network where it is small enough to be drawn."""
-    from analysis.report.card import MOST_EDGES, report_card
+    from analysis.layout.collapsing import MOST_EDGES
+    from analysis.report.card import report_card
 
     text = report_card(what)
     # Of a larger network not even the modules are looked for: a notebook shows what it has at once.

@@ -118,7 +118,7 @@ def draw(
     check_hierarchy(hierarchy)
     suffix, title = _check(path, ax, engine), checked_title(title)
     maps = _maps(hierarchy, path, engine, image)
-    check_collapse(collapse, suffix, engine, image)
+    check_collapse(collapse, suffix, engine)
     if engine == "graphviz":
         assert path is not None
         if suffix != ".dot":
@@ -161,8 +161,8 @@ def _maps(hierarchy: Hierarchy, path: str | Path | None, engine: str, image: tup
     return pixel_maps(hierarchy, image)
 
 
-def check_collapse(collapse: bool | None, suffix: str = "", engine: str = "native", image: tuple[int, int] | None = None) -> None:
-    """Refuse groups of units where Graphviz draws, and a ``collapse`` that is no truth value; an ``image`` goes with any."""
+def check_collapse(collapse: bool | None, suffix: str = "", engine: str = "native") -> None:
+    """Refuse groups of units where Graphviz draws, and a ``collapse`` that is no truth value."""
     if not (collapse is None or isinstance(collapse, bool)):
         raise ValueError(f"collapse must be True, False or None; got {collapse!r}")
     if collapse and (engine == "graphviz" or suffix == ".dot"):

@@ -86,7 +86,7 @@ def report_html(
     """
     check_hierarchy(hierarchy)
     check_parts(comparison, evidence)
-    check_collapse(collapse, image=image)
+    check_collapse(collapse)
     shown = _shown(hierarchy, candidates, rounds)
     panels = [
         panel_of(one, i, image, collapse, evidence if one.hierarchy is hierarchy else NOTHING, len(shown) > 1)
