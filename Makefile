@@ -8,12 +8,15 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 SAME = $(patsubst %,tests/test_%.py,units removal language_groups language_removal language_data estimators exchange cards docs \
        fuzz files integrity store faults study_faults interrupts threads process_state dependencies bounded_tasks \
        properties_sculpting)
+# What is run with the lowest versions: every part once, without the extras.
+CORE = $(patsubst %,tests/test_%.py,sculpt sculpt_modules sparse_module units reading_models network checkpoint estimators exchange \
+       narrow graph unit_graph detection detection_options hierarchy consensus comparison truth_table evidence drawing figures)
 ENGINE = sculpting $(filter-out $(SAME), $(shell grep -lE '^ *(from|import) sculpting' tests/test_*.py))
 
 N ?= 20000
 SEED ?= 2000000
 
-.PHONY: demo test test-slow test-portable fuzz check wheel bench docs clean
+.PHONY: demo test test-slow test-portable test-lowest fuzz check wheel bench docs clean
 
 demo: $(VENV)/.core
 	$(BIN)/sculpting demo
@@ -33,15 +36,23 @@ test-portable: $(VENV)/.test
 	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST) $(ENGINE)
 	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE $(PYTEST) $(ENGINE)
 
+# With the lowest versions that pyproject.toml admits, on Python 3.11.
+test-lowest:
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --constraint constraints-lowest.txt . pytest pytest-xdist hypothesis pandas
+	.venv-lowest/bin/python -m pytest --numprocesses auto --dist worksteal $(CORE)
+
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file= --strict --follow-imports=silent --cache-dir=.mypy_cache/strict tests/strict_user.py
 
 wheel: $(VENV)/.dev
 	rm -rf dist
 	$(BIN)/python -m build --wheel --outdir dist .
 	$(BIN)/python tests/check_wheel.py dist/*.whl
+	$(BIN)/python tests/check_readme.py dist/*.whl
 
 bench: $(VENV)/.core
 	$(BIN)/python benchmarks/foundation.py
@@ -49,7 +60,7 @@ bench: $(VENV)/.core
 	$(BIN)/python benchmarks/detection.py
 
 docs: $(VENV)/.docs
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 $(VENV)/pyvenv.cfg:
 	$(PYTHON) -m venv $(VENV)
@@ -63,4 +74,4 @@ $(VENV)/.test $(VENV)/.dev $(VENV)/.docs: $(VENV)/.%: $(VENV)/pyvenv.cfg pyproje
 	touch $@
 
 clean:
-	rm -rf $(VENV) dist build runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest dist build site runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

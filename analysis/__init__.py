@@ -34,7 +34,8 @@ from .graph import path_separation as path_separation
 from .hierarchy import VIEWS
 from .hierarchy import Hierarchy as Hierarchy
 from .hierarchy import Module as Module
-from .report import report_card, report_frame
+from .report import Candidate as Candidate
+from .report import report_card, report_frame, report_svg
 from .report import report_html as report_html
 from .report import report_text as report_text
 from .report import write_report as write_report
@@ -46,4 +47,4 @@ from .truth import compare as compare
 from .truth import function_map as function_map
 from .truth import planted_hierarchy as planted_hierarchy
 
-VIEWS.update(draw=draw, text=report_text, page=report_html, frame=report_frame, card=report_card)
+VIEWS.update(draw=draw, text=report_text, page=report_html, report=write_report, frame=report_frame, card=report_card, svg=report_svg)

@@ -10,13 +10,14 @@ import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from numbers import Real
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .detection import detect_modules
 from .detection.alive import alive_wiring
+from .detection.kinds import Candidates, DetectionOptions
 from .evidence import wilson
 from .graph import AnyGraph, Wiring, as_graph, needed_levels, network_of, several_networks
 from .hierarchy import Hierarchy, first_appearance
@@ -32,13 +33,13 @@ Size = Callable[[AnyGraph, int, int], float]
 
 
 def consensus(
-    candidates: Any,
+    candidates: Candidates,
     *,
     x: ArrayLike | None = None,
     halving: float = 0.2,
     unit_cost: float = 2.0,
     level_cost: float = 8.0,
-    **detection: Any,
+    **detection: Unpack[DetectionOptions],
 ) -> Hierarchy:
     """The module structure that most seeds agree on; seeds with smaller networks have more votes.
 
@@ -95,14 +96,14 @@ def consensus(
     >>> len(found.modules), found.support
     (1, 1.0)
     """
-    candidates = getattr(candidates, "candidates", candidates)
-    if not isinstance(candidates, Iterable):
-        raise TypeError(f"candidates must be several networks, such as result.candidates; got {type(candidates).__name__}")
-    networks = list(candidates)
+    given: Any = getattr(candidates, "candidates", candidates)
+    if not isinstance(given, Iterable):
+        raise TypeError(f"candidates must be several networks, such as result.candidates; got {type(given).__name__}")
+    networks = list(given)
     if not networks:
         raise ValueError("consensus needs at least one candidate; got none. Nothing was accepted: see the result's stop_reason")
     if several_networks(networks) is None:
-        got = f"{type(candidates).__name__} of {type(networks[0]).__name__}"
+        got = f"{type(given).__name__} of {type(networks[0]).__name__}"
         raise TypeError(f"candidates must be several networks, such as result.candidates; got {got}. Give one network in a list")
     networks = [network_of(network) for network in networks]
     if not isinstance(halving, Real) or not halving > 0:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["VIEWS", "Hierarchy", "Module", "check_hierarchy", "module_graph"]
 
-# The functions that draw and print a hierarchy: "draw", "text", "page", "card" and "frame". They import the class, which cannot import
+# The functions that draw and print a hierarchy: "draw", "text", "page", "report", "card",
+# "svg" and "frame". They import the class, which cannot import
 # them; `analysis/__init__` registers them here.
 VIEWS: dict[str, Callable[..., Any]] = {}
 
@@ -170,11 +171,21 @@ class Hierarchy:
         """Draw the hierarchy and return the axes: :func:`analysis.drawing.draw`, which has the options."""
         return VIEWS["draw"](self, path, **options)
 
+    def report(self, path: str | Path, comparison: Any = None, **options: Any) -> Path:
+        """Write the report and return the path: :func:`analysis.write_report`, which has the options."""
+        written: Path = VIEWS["report"](self, path, comparison, **options)
+        return written
+
     def __str__(self) -> str:
         return str(VIEWS["text"](self))
 
     def _repr_html_(self) -> str:
         return str(VIEWS["card"](self))
+
+    def _repr_svg_(self) -> str | None:
+        # Of an output with HTML and a picture a notebook shows one, the HTML if it can; the picture is for what cannot, such as LaTeX.
+        picture: str | None = VIEWS["svg"](self)
+        return picture
 
 
 def module_graph(hierarchy: Hierarchy) -> nx.DiGraph:

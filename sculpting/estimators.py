@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from itertools import pairwise
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -27,6 +27,9 @@ from .options import check_choice, check_counts
 from .results import SculptResult
 from .sculptor import sculpt
 from .structure import modules_of
+
+if TYPE_CHECKING:
+    from .structure import Hierarchy
 
 __all__ = ["SculptedClassifier", "SculptedRegressor"]
 
@@ -112,7 +115,7 @@ class _Sculpted(BaseEstimator):
         return found
 
     @property
-    def hierarchy_(self) -> Any:
+    def hierarchy_(self) -> Hierarchy:
         """The modules of ``network_``: see :func:`analysis.detect_modules`."""
         check_is_fitted(self)
         return modules_of(self.network_)

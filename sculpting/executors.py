@@ -140,7 +140,7 @@ def cluster(address: str) -> Iterator[Executor]:
     try:
         from distributed import Client
     except ImportError as error:
-        raise ImportError(f"a cluster needs Dask ({error}); in a clone of this library, pip install '.[cluster]'") from error
+        raise ImportError(f'a cluster needs Dask ({error}). Install it: pip install "neural-sculpting[cluster]"') from error
     _check_address(address)
     try:
         client = Client(address, timeout=PATIENCE, set_as_default=False)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import torch
 from numpy.typing import NDArray
@@ -13,16 +16,19 @@ from numpy.typing import NDArray
 from .engine import M, Setup
 from .frontier import Frontier, scores_of
 from .metrics import Figure, figure_of, metric_of
-from .models.network import by_edges
+from .models.network import SparseNetwork, by_edges
 from .schedule.accepted import Accepted, accepted_attempts
 from .schedule.chains import ChainState
 from .schedule.history import Attempt, RoundRecord
 from .schedule.pruning_schedule import PruningSchedule
-from .structure import card_of
+from .structure import card_of, report_of
 from .tasks.task import Task
 from .trail import Followed, Trail, trail_of
 
 __all__ = ["SculptResult", "StopReason", "result_of"]
+
+# Or a SparseModule, as the model was: with a union of the two, a checker would ask every user of `weights` which one it is.
+Network: TypeAlias = SparseNetwork | Any
 
 
 class StopReason(Enum):
@@ -68,8 +74,8 @@ class SculptResult:
         What :meth:`trail` needs of the candidates and the dense networks, or why there is none.
     """
 
-    candidates: tuple[Any, ...]
-    dense: tuple[Any, ...] = field(repr=False)
+    candidates: tuple[Network, ...]
+    dense: tuple[Network, ...] = field(repr=False)
     rounds: tuple[RoundRecord, ...] = field(repr=False)
     min_accuracy: float
     stop_reason: StopReason
@@ -83,7 +89,7 @@ class SculptResult:
         return tuple(attempt for part in self.rounds for attempt in part.attempts(self.min_accuracy))
 
     @property
-    def network(self) -> Any:
+    def network(self) -> Network | None:
         """The sparsest accepted candidate, as published. None when nothing was accepted; ``stop_reason`` says why."""
         return self.candidates[0] if self.candidates else None
 
@@ -112,7 +118,7 @@ class SculptResult:
         """The mean of the same over the dense networks."""
         return self.tested(*self.dense)
 
-    def tested(self, *networks: Any) -> Figure | None:
+    def tested(self, *networks: Network) -> Figure | None:
         """The ``metric`` on the test rows, with its interval, of one network or in the mean of several; None without test rows."""
         if self.task is None or self.task.y_test is None or not networks:
             return None
@@ -188,6 +194,51 @@ class SculptResult:
             raise ValueError(f"there is no network to predict with: {self.stop_reason.value}")
         answers: NDArray[Any] = self.network.predict(x)
         return answers
+
+    def report(
+        self,
+        path: str | Path,
+        hierarchy: Any = None,
+        comparison: Any = None,
+        *,
+        detection: Mapping[str, Any] = MappingProxyType({}),
+        **options: Any,
+    ) -> Path:
+        """Write a page that shows modules, hierarchy and rounds of pruning, and switches between seeds; returns the path.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.html``, or in ``.txt`` for the text alone.
+        hierarchy : Hierarchy, optional
+            What is shown at first, such as ``detect_modules(result.network)``; the consensus of the candidates when left out. The page
+            can switch to the sparsest candidates of the other seeds, of up to eight seeds in all.
+        comparison : Comparison, optional
+            Of the hierarchy with a truth.
+        detection : mapping, optional
+            Settings of ``detect_modules``, for all networks that are looked at here.
+        **options
+            Of :func:`analysis.write_report`: ``title``, ``evidence``, ``image``, ``collapse``, ``candidates``, ``rounds`` and
+            ``settings``. ``title`` and ``image`` are those of the task when left out.
+
+        Raises
+        ------
+        ValueError
+            When nothing was accepted, or an option does not fit.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> from sculpting import sculpt, tasks
+        >>> task = tasks.from_gates({"y": "(a & b) | c"})
+        >>> result = sculpt(task.model(width=6, hidden_layers=1), task, seeds=2, unit_steps=[0.5], edge_steps=[0.05], progress=False)
+        >>> with TemporaryDirectory() as folder:
+        ...     "Rounds of pruning" in result.report(f"{folder}/report.html").read_text()
+        True
+        """
+        if not self.candidates:
+            raise ValueError(f"there is no network to report on: {self.stop_reason.value}")
+        return report_of(self, path, hierarchy, comparison, detection, options)
 
     def frame(self) -> Any:
         """One row a candidate, as a pandas data frame: edges, density, units, validation and test figures, and where it began.

@@ -2,22 +2,95 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["card_of", "modules_of"]
+if TYPE_CHECKING:
+    from analysis import Hierarchy as Hierarchy
+
+__all__ = ["card_of", "modules_of", "report_of"]
+
+MOST_SEEDS = 8  # between which a report switches
+STEPS = {"unit_step": "unit step", "edge_step": "edge step", "learning_rate": "learning rate"}
 
 
-def modules_of(network: Any) -> Any:
+def modules_of(network: Any, **detection: Any) -> Hierarchy:
     """The hierarchy of a network: see :func:`analysis.detect_modules`."""
     from analysis import detect_modules
 
-    return detect_modules(network)
+    return detect_modules(network, **detection)
 
 
 def card_of(what: Any, network: Any = None) -> str:
     """HTML for notebooks: the text of an object, and the modules of a network where it is small enough to be drawn."""
-    from analysis.report.card import MOST_EDGES, report_card
+    from analysis.layout.collapsing import MOST_EDGES
+    from analysis.report.card import report_card
 
     text = report_card(what)
     # Of a larger network not even the modules are looked for: a notebook shows what it has at once.
     return text if network is None or network.edge_count > MOST_EDGES else text + report_card(modules_of(network))
+
+
+def report_of(
+    result: Any, path: str | Path, hierarchy: Any, comparison: Any, detection: Mapping[str, Any], options: Mapping[str, Any]
+) -> Path:
+    """Write the report of a result: see :meth:`SculptResult.report`."""
+    from analysis import consensus, write_report
+
+    found = consensus(result.candidates, **detection) if hierarchy is None else hierarchy
+    task = result.task
+    known = {} if task is None else {"title": f"Task {task.name}", "image": task.image}
+    settings = {**_settings(result, found.network), **options.get("settings", {})}
+    shown = {**known, "candidates": _candidates(result, found, detection), **options, "settings": settings}
+    return write_report(found, path, comparison, **shown)
+
+
+def _candidates(result: Any, found: Any, detection: Mapping[str, Any]) -> list[Any]:
+    """The hierarchy that is shown, and those of the sparsest networks of the other seeds, each with its rounds."""
+    from analysis import Candidate
+
+    first: dict[Any, Any] = {_seed(found.network): found}
+    for network in result.candidates:  # the sparsest first
+        if len(first) < MOST_SEEDS and _seed(network) not in first:
+            first[_seed(network)] = modules_of(network, **detection)
+    return [Candidate(_name(each), each, _rounds(result, each)) for each in first.values()]
+
+
+def _seed(network: Any) -> Any:
+    return (getattr(network, "origin", None) or {}).get("seed")
+
+
+def _name(hierarchy: Any) -> str:
+    seed = _seed(hierarchy.network)
+    by = " (consensus)" if hierarchy.support is not None else ""
+    return f"{'network' if seed is None else f'seed {seed}'}{by}, {hierarchy.graph.edge_count} edges"
+
+
+def _rounds(result: Any, hierarchy: Any) -> Any:
+    """The trail of a network, of one that is no chain without its edges, or why the page has none."""
+    try:
+        trail = result.trail(hierarchy.network)
+    except ValueError as error:
+        return str(error)
+    shapes = [weights.T.shape for weights in getattr(hierarchy.graph, "weights", ())]
+    return trail if shapes == [part.shape for part in trail.removed_in] else SimpleNamespace(attempts=trail.attempts, removed_in=())
+
+
+def _settings(result: Any, network: Any) -> dict[str, str]:
+    """What the result knows of how it came about, in words."""
+    import torch
+
+    accepted = sum(attempt.accepted for attempt in result.history)
+    origin = getattr(network, "origin", None) or {}
+    return {
+        **({} if result.task is None else {"task": result.task.name}),
+        "seeds": ", ".join(map(str, result.seeds)),
+        "candidates": f"{len(result.candidates):,}",
+        "rounds": f"{len(result.history):,}, of which {accepted:,} were accepted",
+        f"accepted from {result.metric}": f"{result.min_accuracy:.4f}",
+        **{words: f"{origin[name]:g}" for name, words in STEPS.items() if isinstance(origin.get(name), (int, float))},
+        "stopped": result.stop_reason.value,
+        "PyTorch": torch.__version__,
+    }

@@ -15,7 +15,9 @@ def problems(names: list[str], sources: set[str]) -> list[str]:
 
 def main(wheel: str) -> int:
     root = Path(__file__).resolve().parents[1]
-    sources = {str(p.relative_to(root)) for package in ("sculpting", "analysis") for p in (root / package).rglob("*.py")}
+    kinds = (".py", ".html", ".css", ".js")
+    paths = (p for package in ("sculpting", "analysis") for p in (root / package).rglob("*") if p.suffix in kinds)
+    sources = {str(p.relative_to(root)) for p in paths}
     with zipfile.ZipFile(wheel) as archive:
         found = problems(archive.namelist(), sources | {f"{package}/py.typed" for package in ("sculpting", "analysis")})
     sys.stdout.write("\n".join(found) + "\n" if found else f"{wheel}: exactly sculpting and analysis\n")

@@ -13,6 +13,7 @@ from quick import QUICK
 
 import sculpting
 from analysis import compare, detect_modules
+from analysis.layout import collapsing
 from sculpting import SparseNetwork, tasks
 
 
@@ -44,13 +45,16 @@ def test_networks_hierarchies_and_comparisons_have_cards(result: Any) -> None:
     assert not pictures(comparison._repr_html_())
 
 
-def test_large_networks_are_described_and_not_drawn() -> None:
+def test_large_networks_are_drawn_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     weights = np.random.default_rng(0).normal(size=(40, 40)).astype(np.float32)
     network = SparseNetwork((weights, weights[:1]), (np.zeros(40), np.zeros(1)), ("relu", "identity"))
-    assert not pictures(network._repr_html_())
-    card = detect_modules(network)._repr_html_()
-    assert "too large for a picture in a card; draw() draws it" in card
-    assert not pictures(card)
+    assert not pictures(network._repr_html_())  # not even its modules are looked for
+    hierarchy = detect_modules(network)
+    [svg] = pictures(hierarchy._repr_html_())
+    assert "units drawn as" in "".join(svg.itertext())
+    monkeypatch.setattr(collapsing, "LIMITS", (1, 1, 1, 1))
+    assert "there is more to draw than fits a picture" in hierarchy._repr_html_()
+    assert hierarchy._repr_svg_() is None
 
 
 def test_names_cannot_add_markup() -> None:

@@ -33,8 +33,8 @@ def sculpted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_tasks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tasks"]) == 0
     lines = capsys.readouterr().out.strip().split("\n")
-    assert len(lines) == 42
-    assert lines[-1].strip() == "random-gates:seed=,[levels=]"
+    assert len(lines) == 45
+    assert lines[-1].strip() == "expression-parity:[digits=],[operators=]"
     assert "cmsp:m=,k=,[n=],[codes=],[outputs=],[rows=],[seed=]" in [line.strip() for line in lines]
     assert "6,3,3,3      both               64 rows   6 inputs   3 outputs" in lines
 
@@ -62,6 +62,28 @@ def test_sculpt_reports(rule: str, tmp_path: Path, capsys: pytest.CaptureFixture
     ):
         assert part in shown
     assert ("support:" in shown) == (rule == "consensus")
+
+
+def test_report_writes_a_page_of_a_saved_network(sculpted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "network.safetensors"
+    file.write_bytes((sculpted / "network.safetensors").read_bytes())
+    assert main(["report", str(file)]) == 0
+    assert capsys.readouterr().out == f"wrote {tmp_path / 'network.html'}\n"
+    page = (tmp_path / "network.html").read_text()
+    assert "<h1>network</h1>" in page
+    assert "the report was made from the network alone" in page
+    assert "Against the truth" not in page
+    assert main(["report", str(file), "--task", "both", "--out", str(tmp_path / "b.html"), "--image", "2", "3"]) == 0
+    page = (tmp_path / "b.html").read_text()
+    assert all(part in page for part in ("Against the truth", "<h2>Chance</h2>", "accuracy lost without it", "computes", "<h2>Pixels</h2>"))
+    assert main(["report", str(file), "--out", str(tmp_path / "b.pdf")]) == 2
+    assert main(["report", str(file), "--task", "none"]) == 2
+
+
+def test_sculpt_writes_a_page_with_the_rounds(sculpted: Path) -> None:
+    page = (sculpted / "modules.html").read_text()
+    assert 'type="range"' in page
+    assert all(part in page for part in ("Against the truth", "<h2>Chance</h2>", "<dt>seeds</dt><dd>0</dd>", "<dt>PyTorch</dt>"))
 
 
 def test_modules_and_draw_read_a_saved_network(sculpted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -238,6 +260,8 @@ def test_python_m_sculpting_is_the_same_command() -> None:
         ("nonlocality --full --widths 64 128 --seeds 15 --no-lasso", {"size": "full", "widths": [64, 128], "seeds": 15, "lasso": False}),
         ("side-by-side", {"sets": None, "data_dir": None}),
         ("side-by-side --sets wine+iris wine+mnist --data-dir d", {"sets": ["wine+iris", "wine+mnist"], "data_dir": Path("d")}),
+        ("known-structure", {"kinds": None}),
+        ("known-structure --kinds scenes comparisons", {"kinds": ["scenes", "comparisons"]}),
         ("even-digits", {"protocol": "reduced", "source": "mnist", "data_dir": None}),
         ("even-digits --full --source digits --data-dir d", {"protocol": "full", "source": "digits", "data_dir": Path("d")}),
     ],

@@ -110,7 +110,7 @@ def test_a_cluster_without_dask_is_one_line(tmp_path: Path, monkeypatch: pytest.
     assert main(["study", "parities", "--cluster", "tcp://127.0.0.1:1", "--out", str(tmp_path / "out")]) == 2
     shown = capsys.readouterr().err
     assert "a cluster needs Dask" in shown
-    assert "pip install '.[cluster]'" in shown
+    assert 'pip install "neural-sculpting[cluster]"' in shown
     assert shown.count("\n") == 1
     assert not (tmp_path / "out").exists()
 

@@ -192,7 +192,7 @@ def test_sixteen_outputs_are_named_in_readable_size():
 
 def test_names_without_room_are_left_out_and_counted():
     wide = hierarchy([np.ones((2, 400)), np.eye(2)], ([0] * 400, [0] * 2, [0, 0]))
-    texts = [text.get_text() for text in draw(wide).texts]
+    texts = [text.get_text() for text in draw(wide, collapse=False).texts]
     assert "x0" not in texts
     assert {"y0", "M0: 400 inputs, 2 hidden, 2 outputs"} <= set(texts)
 
@@ -351,11 +351,12 @@ def test_importing_loads_no_matplotlib_and_drawing_no_figure_of_pyplot():
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
-def test_large_networks_come_out():
+@pytest.mark.parametrize("collapse", [None, False])
+def test_large_networks_come_out(collapse):
     rng = np.random.default_rng(0)
     first = rng.normal(size=(40, 500)) * (rng.random((40, 500)) < 0.05)
     case = hierarchy([first, np.kron(np.eye(2), np.ones((5, 20)))], (np.arange(500) % 2, np.arange(40) // 20, np.arange(10) // 5))
-    ax = draw(case)
+    ax = draw(case, collapse=collapse)
     assert max(ax.figure.get_size_inches()) < 12
     _check_texts(ax)
 

@@ -69,6 +69,7 @@ def test_a_module_has_masks_on_its_pruned_parameters(module: tuple[Any, torch.Te
 
 @pytest.mark.filterwarnings("ignore")
 def test_what_is_left_is_written_as_onnx(network: SparseNetwork, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
     path = to_onnx(network, tmp_path / "n.onnx")
     x = np.array([[0, 0, 1], [1, 1, 0], [1, 0, 0], [0, 0, 0], [1, 1, 1]], dtype=np.float32)
     wanted = network.model()(torch.from_numpy(x)).detach().numpy()
@@ -78,6 +79,7 @@ def test_what_is_left_is_written_as_onnx(network: SparseNetwork, tmp_path: Path)
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_module_is_written_as_onnx(module: tuple[Any, torch.Tensor], tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
     network, x = module
     path = to_onnx(network, tmp_path / "n.onnx", x[:4])
     np.testing.assert_allclose(run(path, x.numpy()), network.model()(x).detach().numpy(), rtol=1e-4, atol=1e-4)
@@ -86,6 +88,7 @@ def test_a_module_is_written_as_onnx(module: tuple[Any, torch.Tensor], tmp_path:
 def test_bad_arguments_are_refused(network: SparseNetwork, module: tuple[Any, torch.Tensor], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"path must end in \.onnx; got 'n\.pt'"):
         to_onnx(network, "n.pt")
+    pytest.importorskip("onnxscript")
     with pytest.raises(ValueError, match="x must be a few rows as for predict"):
         to_onnx(module[0], tmp_path / "n.onnx")
     with pytest.raises(ValueError, match="at least one hidden layer"):

@@ -234,7 +234,7 @@ def test_labels_speak_of_pixels_and_shrink_with_the_room():
 
 def test_maps_are_as_large_where_layers_are_wide():
     for hidden in (5, 100):
-        for _, _, width, height in _frames(draw(planted(hidden=hidden), image=(14, 28))).values():
+        for _, _, width, height in _frames(draw(planted(hidden=hidden), image=(14, 28), collapse=False)).values():
             assert 120 < width < 200
             assert width == pytest.approx(2 * height)
 
@@ -343,16 +343,16 @@ def test_report_html_shows_every_map():
     section = page[page.index("<h2>Pixels</h2>") :]
     assert "22 of 24 read, of an image 4 high and 6 wide" in section
     assert re.findall(r'<tr data-module="(\d+)"', section) == [str(m) for m in range(11)]
-    assert '<th scope="row">M4</th><td>1</td><td>0 to 0</td><td>4 to 4</td><td>0.00</td><td>1.00</td>' in section
+    [row] = re.findall(r"<tr[^>]*>(<th[^>]*>M4<.*?)</tr>", section)
+    assert re.sub(r"<img[^>]*>|<[^>]+>", "|", row).replace("||", "|").split("|")[1:-2] == ["M4", "1", "0 to 0", "4 to 4", "0.00", "1.00"]
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', section)
     maps = pixel_maps(case, (4, 6))
     for one, data in zip(maps, pictures, strict=True):
         assert b64decode(data) == picture_of(one, 220.0)
     assert section.count('style="width: 14rem"') == 11
     assert 'style="width: 8rem"' in report_html(pixels_alone(), image=(5, 4))
-    assert "^(module|label|units|pixels|edges)-" in section
     assert report_html(case, image=(4, 6)) == page
-    assert {"pixels-0", "pixels-9"} <= set(re.findall(r'id="([^"]+)"', page))
+    assert len(re.findall(r"<image ", page)) == 8  # in the picture
 
 
 def test_picture_of_a_map_has_a_dot_for_each_pixel():

@@ -493,7 +493,7 @@ def test_lowest_ranks_units_of_a_module_in_the_order_of_its_map() -> None:
 
 
 def test_the_example_of_the_documentation_runs() -> None:
-    page = (Path(__file__).parents[1] / "docs/any-network.md").read_text()
+    page = (Path(__file__).parents[1] / "docs/narrow.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", page[page.index("## Narrow any module") :], flags=re.DOTALL)
     known: dict[str, Any] = {}
     with torch.random.fork_rng():

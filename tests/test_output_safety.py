@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import networkx as nx
+import numpy as np
 import pytest
 
 from analysis import Hierarchy, LayeredGraph, UnitGraph, detect_modules, report_html, report_text, score_scatter, write_report
@@ -65,9 +68,29 @@ def test_a_page_has_no_script_but_its_own() -> None:
             tags.feed(page)
             assert "\0" not in page
             pages.append(tags.found)
-        assert pages[0].count("script") == pages[1].count("script") == 1
+        assert pages[0].count("script") == pages[1].count("script") == 2  # the data and the code
         assert "b" not in pages[0]
         assert "img" not in pages[0]
+
+
+@pytest.mark.filterwarnings("ignore:no installed font")
+def test_what_a_page_says_of_candidates_rounds_and_settings_is_text() -> None:
+    bad = "</script><script>alert(1)</script><!--"
+    graph = LayeredGraph.from_weights([[[1.0, 1.0]], [[1.0]]], input_names=(bad, "<img src=x onerror=alert(1)>"), output_names=("y'\"",))
+    found = detect_modules(graph)
+    rounds = SimpleNamespace(
+        attempts=(SimpleNamespace(phase=bad, density=1.0, accuracy=float("nan")),),
+        removed_in=tuple(np.ones(weights.T.shape, int) for weights in graph.weights),
+    )
+    candidates = [(bad, found, rounds), (f"{bad}2", detect_modules(graph), bad)]
+    page = report_html(found, title=bad, evidence={bad: bad}, candidates=candidates, settings={bad: bad})
+    tags = Tags()
+    tags.feed(page)
+    assert tags.found.count("script") == page.count("<script") == 2
+    assert not {"img", "b"} & set(tags.found)
+    data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+    assert data[0]["units"][0][0] == bad
+    assert data[0]["rounds"] == [[bad, 3, 1.0, None]]
 
 
 @pytest.mark.filterwarnings("ignore:no installed font")

@@ -149,7 +149,7 @@ def test_parquet_is_read_by_pandas(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(ValueError, match=r"must be a Parquet file; got no magic bytes"):
         tables.read_parquet(path)
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"needs pandas and pyarrow. Install neural-sculpting\[parquet\], or write the table as CSV"):
+    with pytest.raises(ImportError, match=r'needs pandas and pyarrow: pip install "neural-sculpting\[parquet\]"'):
         tables.read_parquet(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from types import SimpleNamespace
 from xml.etree import ElementTree
@@ -45,7 +46,7 @@ def test_a_module_of_inputs_alone_is_explained():
     case = hierarchy([np.ones((2, 2)), np.eye(2)], ([0, 0], [1, 2], [1, 2]))
     line = "M0: inputs x0, x1; hidden units none, since its inputs are read by units of other modules; reads from no module"
     assert line in report_text(case).splitlines()
-    assert "<td>none, since its inputs are read by units of other modules</td>" in report_html(case)
+    assert ">none, since its inputs are read by units of other modules</td>" in report_html(case)
 
 
 def test_html_is_self_contained_and_escapes_names():
@@ -60,19 +61,28 @@ def test_html_is_self_contained_and_escapes_names():
     assert "&lt;b&gt;&amp;" in page
     assert "found &lt;all&gt; &amp; more" in page
     assert "Against the truth: not exact" in page
-    assert "<h2>Chance &amp; more</h2>\n<pre>p &lt; 1</pre>" in page
+    assert '<h2>Chance &amp; more</h2>\n<pre tabindex="0">p &lt; 1</pre>' in page
     assert "Against the truth: another valid decomposition" in report_html(case, Verdict(False, valid=True))
-    assert page.count("<script>") == 1
+    assert page.count("<script") == page.count("</script>") == 2  # the data and the code
 
 
-def test_html_rows_find_their_elements():
-    page = report_html(five_modules())
+def test_the_picture_has_an_element_for_each_unit_edge_and_module_in_the_order_of_the_data():
+    case = five_modules()
+    page = report_html(case)
     svg = ElementTree.fromstring(page[page.index("<svg") : page.index("</svg>") + len("</svg>")])
-    ids = {element.get("id") for element in svg.iter()}
-    rows = re.findall(r'data-module="(\d+)"', page)
-    assert rows == [str(m) for m in range(5)]
-    assert all({f"module-{m}", f"units-{m}", f"label-{m}"} <= ids for m in rows)
+    kinds = [(element.get("class") or "").split() for element in svg.iter()]
+    [data] = page_data(page)
+    assert sum("unit" in kind for kind in kinds) == len(data["units"]) == sum((labels >= 0).sum() for labels in case.labels)
+    assert sum("edge" in kind for kind in kinds) == len(data["edges"]) == case.graph.edge_count
+    assert re.findall(r'class="region"[^>]*data-module="(\d+)"', page) == [str(m) for m in range(5)]
+    assert re.findall(r'<tr data-module="(\d+)"', page) == [str(m) for m in range(5)]
+    signs = [kind[1] for kind in kinds if "edge" in kind]
+    assert signs == ["negative" if weight < 0 else "positive" for _, _, weight, _ in data["edges"]]
     assert "Against" not in page
+
+
+def page_data(page):
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
 
 
 def test_only_hierarchies_have_a_report(tmp_path):

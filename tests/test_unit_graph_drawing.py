@@ -25,7 +25,8 @@ from analysis.drawing.entries import legend_of
 from analysis.drawing.marks import mark_of
 from analysis.drawing.page_layout import plan_page
 from analysis.layout import layered_layout
-from analysis.layout.collapsing import Groups, as_groups, collapsed
+from analysis.layout.collapsing import as_groups, collapsed
+from analysis.layout.groups import Groups
 from analysis.layout.rows import drawn
 from analysis.report import report_html
 
@@ -196,7 +197,7 @@ def test_edges_without_weights_are_dashed_and_do_not_set_the_widths_of_others() 
     assert np.concatenate(widths).max() > 1
 
 
-def test_groups_hold_every_unit_once_and_count_the_edges_between_them() -> None:
+def test_groups_hold_every_unit_once_and_sum_the_weights_between_them() -> None:
     case = large()
     groups = as_groups(case)
     assert groups.members
@@ -206,9 +207,12 @@ def test_groups_hold_every_unit_once_and_count_the_edges_between_them() -> None:
     coarse = groups.hierarchy
     for (layer, index), members in groups.members.items():
         assert {int(case.labels[layer][unit]) for unit in members} == {int(coarse.labels[layer][index])}
+    assert groups.links is not None
+    assert groups.links.drawn == groups.links.all == sum(1 for _ in drawn(coarse))
+    assert groups.links.drawn_edges == groups.links.all_edges == sum(1 for _ in drawn(case))
     for weighted in (True, False):
-        counts = sum(edge.weight for edge in drawn(coarse) if edge.weighted is weighted)
-        assert counts == sum(1 for edge in drawn(case) if edge.weighted is weighted)
+        sums = sum(edge.weight for edge in drawn(coarse) if edge.weighted is weighted)
+        assert sums == pytest.approx(sum(abs(edge.weight) for edge in drawn(case) if edge.weighted is weighted))
     assert [m.index for m in coarse.modules] == [m.index for m in case.modules]
     assert groups.hierarchy.graph.depths == case.graph.depths
 
@@ -221,8 +225,8 @@ def test_large_graphs_are_drawn_as_groups_and_it_is_said() -> None:
     texts = [text.get_text() for text in ax.texts]  # type: ignore[union-attr]
     groups = as_groups(case)
     assert f"{living:,} units drawn as {len(groups.members):,} groups of one module in one layer" in texts
-    largest = max(int(edge.weight) for edge in drawn(groups.hierarchy) if edge.weighted)
-    assert f"up to {largest} edges, in the colour of the module they leave" in texts
+    largest = max(edge.weight for edge in drawn(groups.hierarchy) if edge.weighted)
+    assert f"summed |weight| of edges, up to {largest:.3g}, in the colour of the module they leave" in texts
     assert not any("groups of one module" in text.get_text() for text in draw(case, collapse=False).texts)  # type: ignore[union-attr]
     sizes = [str(len(members)) for members in groups.members.values() if len(members) > 1]
     assert all(texts.count(size) >= sizes.count(size) for size in sizes)
@@ -240,14 +244,15 @@ def test_labels_of_modules_count_units_and_not_groups() -> None:
     assert "M0: 3 inputs, 20 hidden, 1 output" in [text.get_text() for text in ax.texts]  # type: ignore[union-attr]
 
 
-def test_chains_are_grouped_only_when_asked_for() -> None:
+def test_chains_are_grouped_as_other_graphs_are() -> None:
     rng = np.random.default_rng(0)
     labels = (np.arange(200) % 2, np.arange(10) % 2, np.array([-1, 0]))
     from analysis import LayeredGraph
 
     case = Hierarchy(LayeredGraph.from_weights([rng.normal(size=(10, 200)), rng.normal(size=(2, 10))]), labels, labels)
-    assert not as_groups(case).members
-    groups = as_groups(case, collapse=True)
+    assert not as_groups(case, collapse=False).members
+    groups = as_groups(case)
+    assert groups.members == as_groups(case, collapse=True).members
     assert {unit: len(members) for unit, members in groups.members.items()} == {
         (0, 0): 100, (0, 1): 100, (1, 0): 5, (1, 1): 5, (2, 0): 1, (2, 1): 1,
     }  # fmt: skip
@@ -261,7 +266,7 @@ def test_a_layer_without_units_of_modules_has_no_group() -> None:
     labels = (np.array([-1, -1]), np.array([-1, -1]), np.array([-1]))
     groups = collapsed(Hierarchy(graph, labels, labels))
     assert (groups.hierarchy.graph.widths, groups.members) == ((1, 1, 1), {(2, 0): (0,)})
-    assert groups.note == "1 unit drawn as 1 group of one module in one layer"
+    assert groups.notes == ()
     assert draw(Hierarchy(graph, labels, labels), collapse=True) is not None
 
 
@@ -269,7 +274,7 @@ def test_the_legend_says_only_what_is_there() -> None:
     case = CASES["residual"]()
     legend = legend_of(Groups(case, case))
     assert [entry.text for entry in legend.lines] == ["positive weight", "negative weight", "carried on"]
-    assert (legend.marks, legend.note, legend.rows) == ((), "", 1)
+    assert (legend.marks, legend.notes, legend.rows) == ((), (), 1)
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png", "pdf", "html"])
@@ -304,7 +309,5 @@ def test_errors_say_what_to_do(tmp_path: Path) -> None:
         ValueError, match=r"collapse=True must go with engine=\"native\".*got engine='native' and a path that ends in '.dot'"
     ):
         draw(case, tmp_path / "a.dot", collapse=True)
-    with pytest.raises(ValueError, match=r"no image; got image=\(2, 3\). Leave collapse out to draw each unit"):
-        draw(case, image=(2, 3), collapse=True)
-    with pytest.raises(ValueError, match=r"no image; got image=\(2, 3\)"):
-        report_html(case, image=(2, 3), collapse=True)
+    with pytest.raises(ValueError, match=r"collapse must be True, False or None; got 1"):
+        report_html(case, collapse=1)  # type: ignore[arg-type]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Any, cast
+from typing import Any, Unpack, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from .clustering import MOST_COMPARED, cluster_units
 from .criteria import CRITERIA
 from .distances import DISTANCES
 from .features import path_features, reached_by_some
+from .kinds import DetectionOptions, Network, OneNetwork, Weights
 from .linkages import LINKAGES, TIES
 from .merging import merge_clusters
 from .readers import lone_readers
@@ -39,6 +40,10 @@ CHOICES = {
 }
 
 
+@overload
+def detect_modules(network: OneNetwork, **options: Unpack[DetectionOptions]) -> Hierarchy: ...
+@overload
+def detect_modules(network: Iterable[Network | Weights], **options: Unpack[DetectionOptions]) -> list[Hierarchy]: ...
 def detect_modules(
     network: Any,
     *,
@@ -53,7 +58,7 @@ def detect_modules(
     modularity_threshold: float = 0.2,
     reach: int | None = None,
     max_units: int = MOST_COMPARED,
-) -> Any:
+) -> Hierarchy | list[Hierarchy]:
     """The modules of a sparse network and the edges between them; for several networks, a list.
 
     Parameters

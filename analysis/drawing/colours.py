@@ -10,18 +10,21 @@ INK, FAINT = "#1a1a1a", "#6b6b6b"
 # Paul Tol's light scheme without its grey; neighbours in the list differ in hue and in lightness.
 HUES = ("#77AADD", "#EE8866", "#EEDD88", "#44BB99", "#FFAABB", "#BBCC33", "#99DDFF", "#AAAA00")
 TINTS = (0.42, 0.22, 0.62)  # how much of the hue a region keeps; the rest is white
+REST = 0.15, 0.75  # how much of the grey of texts the region of no module and its border keep
 BORDER = 0.72  # how much of the hue a border keeps; the rest is ink
 PALE, DEEP = 0.65, 0.2  # how much of the hue the lightest and the darkest pixel keep; half-way it is the border's colour
 
 
-def region_colours(module: int) -> tuple[str, str]:
-    """The fill and border colours of a module's region; they repeat after 24 modules.
+def region_colours(module: int | None) -> tuple[str, str]:
+    """The fill and border colours of a module's region; they repeat after 24 modules. They are greys for the module None.
 
     Examples
     --------
     >>> region_colours(0)
     ('#c6dbf1', '#5d82a6')
     """
+    if module is None:
+        return _mix(FAINT, "#ffffff", REST[0]), _mix(FAINT, "#ffffff", REST[1])
     hue, tint = HUES[module % len(HUES)], TINTS[module // len(HUES) % len(TINTS)]
     return _mix(hue, "#ffffff", tint), _mix(hue, INK, BORDER)
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..graph.blocks import UNWEIGHTED
-from ..layout.collapsing import Groups
+from ..layout.groups import Groups
 from ..layout.rows import drawn
 from .captions import HEADS, units_in_words
 from .colours import FAINT, INK, NEGATIVE, POSITIVE
-from .images import counted
 from .style import PALE
 
-__all__ = ["Entry", "Legend", "has_image", "is_gate", "legend_of"]
+__all__ = ["Entry", "Legend", "has_image", "is_gate", "legend_of", "widest_link"]
 
 
 @dataclass(frozen=True)
@@ -40,13 +39,16 @@ class Legend:
         The lowest row.
     marks : tuple of Entry
         The row above: what only graphs of units have; may be empty.
-    note : str
-        The text above both; may be empty.
+    notes : tuple of str
+        Lines above both; may be empty.
+    of_groups : bool
+        Whether lines are links between groups of units.
     """
 
     lines: tuple[Entry, ...] = SIGNS
     marks: tuple[Entry, ...] = ()
-    note: str = ""
+    notes: tuple[str, ...] = ()
+    of_groups: bool = False
 
     @property
     def plain(self) -> bool:
@@ -56,18 +58,29 @@ class Legend:
     @property
     def rows(self) -> int:
         """The number of rows."""
-        return 1 + bool(self.marks) + bool(self.note)
+        return 1 + bool(self.marks) + len(self.notes)
 
 
-def legend_of(groups: Groups) -> Legend:
-    """The legend of what is drawn."""
+def legend_of(groups: Groups, pixels: bool = False) -> Legend:
+    """The legend of what is drawn; with ``pixels`` without the lines of maps."""
     hierarchy = groups.hierarchy
     carries = any(block.kind in ("carry", "carried") for block in hierarchy.graph.blocks)
     first: tuple[Entry, ...] = NORMS if any(block.kind in OF_SEVERAL for block in hierarchy.graph.blocks) else SIGNS
-    if groups.members:
-        largest = max((int(edge.weight) for edge in drawn(hierarchy) if edge.weighted), default=0)
-        first = (Entry(f"up to {counted(largest, 'edge')}, in the colour of the module they leave", color=FAINT),)
-    return Legend((*first, RAIL) if carries else first, _marks(groups), groups.note)
+    if groups.links is not None:
+        text = f"summed |weight| of edges, up to {_number(widest_link(groups, pixels))}{' or more' if groups.rest else ''}"
+        first = (Entry(f"{text}, in the colour of the module they leave", color=FAINT),)
+    return Legend((*first, RAIL) if carries else first, _marks(groups), groups.notes, groups.links is not None)
+
+
+def widest_link(groups: Groups, pixels: bool = False) -> float:
+    """The summed |weight| of the widest line: the largest, without links inside the rest where there are others; 0 without any."""
+    found = [edge for edge in drawn(groups.hierarchy) if edge.weighted and not (pixels and edge.source[0] == 0)]
+    shown = [edge.weight for edge in found if not groups.within_rest(edge.source, edge.target)]
+    return max(shown or [edge.weight for edge in found], default=0.0)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if 1000 <= value < 1e6 else f"{value:.3g}"
 
 
 def is_gate(groups: Groups, unit: tuple[int, int]) -> bool:

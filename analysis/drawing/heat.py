@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..hierarchy import Hierarchy
+from ..layout.groups import Groups
 from .colours import FAINT, INK, region_colours, shades
 from .images import PixelMap, weights_of_pixels
 from .page_layout import BESIDE, LABELLED, LINE, MARGIN, NEAR, SMALL, SYMBOL, PageLayout, legend_width, map_legend, text_width
-from .style import EDGES, TEXTS, UNITS, crowd_of, opacity_of, widths_of, write
+from .style import EDGES, GROUP_WIDTHS, TEXTS, UNITS, WIDTHS, crowd_of, opacity_of, widths_of, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,22 +22,23 @@ FAN = 0.8  # fraction of the upper edge from which lines start
 DOTS = 5  # of the legend, from light to dark
 
 
-def paint_maps(page: PageLayout, ax: Axes, scale: float) -> None:
+def paint_maps(groups: Groups, page: PageLayout, ax: Axes, scale: float) -> None:
     """Draw the maps, frames with their pixels, and the note on maps that are left out."""
     for pixels in page.frames.maps:
-        _paint_map(pixels, page, ax, scale)
+        _paint_map(groups, pixels, page, ax, scale)
     if page.frames.note:
         lefts, _, rights, _ = zip(*(page.frame(one.module) for one in page.frames.maps), strict=True)
         place = (min(lefts) + max(rights)) / 2, page.baselines[0] - LABELLED - NEAR
         write(ax, place, page.frames.note, SMALL * scale, ha="center", va="top", color=FAINT)
 
 
-def paint_map_lines(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: float) -> None:
+def paint_map_lines(groups: Groups, page: PageLayout, ax: Axes, scale: float) -> None:
     """Draw the lines from maps to units, with the sum of |weight| as width, in the colour of the module for either sign."""
     from matplotlib.collections import LineCollection
 
     if not page.frames.maps:
         return
+    hierarchy = groups.hierarchy
     weights = weights_of_pixels(hierarchy)
     sums = {one.module: weights[hierarchy.labels[0] == one.module].sum(axis=0) for one in page.frames.maps}
     largest = max((float(row.max()) for row in sums.values()), default=1.0)
@@ -46,11 +47,12 @@ def paint_map_lines(hierarchy: Hierarchy, page: PageLayout, ax: Axes, scale: flo
         targets = np.array([page.place((1, unit)) for unit in np.flatnonzero(row).tolist()])
         lines = np.stack([_starts(targets[:, 0], page.frame(module)), targets], axis=1)
         readers = hierarchy.labels[1][row > 0]
-        widths = widths_of(row[row > 0], largest, crowd) * scale
+        widths = widths_of(row[row > 0], largest, crowd, WIDTHS if groups.links is None else GROUP_WIDTHS) * scale
         for reader in np.unique(readers).tolist():
             own = readers == reader
-            bundle = LineCollection(lines[own], linewidths=widths[own], gid=f"edges-{module}-{reader}-pixels", zorder=EDGES)
-            bundle.set(color=region_colours(module)[1], alpha=opacity_of(crowd), capstyle="round")
+            name = f"edges-{groups.name(module)}-{groups.name(reader)}-pixels"
+            bundle = LineCollection(lines[own], linewidths=widths[own], gid=name, zorder=EDGES)
+            bundle.set(color=region_colours(groups.number(module))[1], alpha=opacity_of(crowd), capstyle="round")
             ax.add_collection(bundle, autolim=False)
 
 
@@ -58,7 +60,7 @@ def paint_map_legend(page: PageLayout, ax: Axes, scale: float) -> None:
     """Draw the legend of shades and lines, above the legend of the other edges."""
     from matplotlib.lines import Line2D
 
-    texts = map_legend(page.frames)
+    texts = map_legend(page.frames, page.legend.of_groups)
     x, y = (page.width - legend_width(texts)) / 2, MARGIN + SMALL / 2 + LINE * SMALL
     for i, text in enumerate(texts):
         if i == 0:
@@ -78,20 +80,22 @@ def _starts(x: NDArray[np.float64], frame: Box) -> NDArray[np.float64]:
     return np.column_stack([(left + right) / 2 + offsets * shrink, np.full(len(x), top)])
 
 
-def _paint_map(pixels: PixelMap, page: PageLayout, ax: Axes, scale: float) -> None:
+def _paint_map(groups: Groups, pixels: PixelMap, page: PageLayout, ax: Axes, scale: float) -> None:
     from matplotlib.collections import PolyCollection
     from matplotlib.patches import Rectangle
 
     left, bottom, right, top = page.frame(pixels.module)
     rows, columns = np.nonzero(pixels.weights)
-    colors = shades(pixels.module, pixels.weights[rows, columns] / page.frames.largest)
+    colors = shades(groups.number(pixels.module), pixels.weights[rows, columns] / page.frames.largest)
     side = (right - left) / pixels.weights.shape[1]
     corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * side
     places = np.stack([left + columns * side, top - (rows + 1) * side], axis=1)
     squares = PolyCollection(places[:, None] + corners, facecolors=colors, edgecolors=colors, linewidths=SEAM * scale, zorder=UNITS)
-    squares.set_gid(f"pixels-{pixels.module}")
-    frame = Rectangle((left, bottom), right - left, top - bottom, fc="white", ec=region_colours(pixels.module)[1], lw=0.6 * scale)
-    frame.set(gid=f"pixels-{pixels.module}-frame", zorder=UNITS)
+    name = f"pixels-{groups.name(pixels.module)}"
+    squares.set_gid(name)
+    border = region_colours(groups.number(pixels.module))[1]
+    frame = Rectangle((left, bottom), right - left, top - bottom, fc="white", ec=border, lw=0.6 * scale)
+    frame.set(gid=f"{name}-frame", zorder=UNITS)
     ax.add_patch(frame)
     ax.add_collection(squares, autolim=False)
 

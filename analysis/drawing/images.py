@@ -38,6 +38,12 @@ class PixelMap:
     weights: NDArray[np.float64]
 
     @property
+    def image(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self.weights.shape
+        return height, width
+
+    @property
     def count(self) -> int:
         """The number of pixels that are read."""
         return int(np.count_nonzero(self.weights))

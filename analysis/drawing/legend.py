@@ -1,4 +1,4 @@
-"""The legend: lines, marks, and the note on what is drawn together."""
+"""The legend: lines, marks, and the notes on what is drawn together and left out."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ def paint_legend(page: PageLayout, ax: Axes, scale: float) -> None:
     if legend.marks:
         _paint_row(legend.marks, ((page.width - entries_width(legend.marks)) / 2, y), ax, scale)
         y += LINE * SMALL
-    if legend.note:
-        write(ax, (page.width / 2, y), legend.note, SMALL * scale, ha="center", va="center_baseline", color=FAINT, gid="note")
+    for number, note in enumerate(reversed(legend.notes)):
+        name = {"gid": f"note-{len(legend.notes) - number}"}
+        write(ax, (page.width / 2, y), note, SMALL * scale, ha="center", va="center_baseline", color=FAINT, **name)
+        y += LINE * SMALL
 
 
 def _paint_row(entries: Sequence[Entry], place: tuple[float, float], ax: Axes, scale: float, step: float = 0.0) -> None:

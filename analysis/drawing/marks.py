@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..layout.collapsing import Groups
+from ..layout.groups import Groups
 from .colours import FAINT, INK, signed_shades
 from .entries import has_image, is_gate
 from .page_layout import SMALLEST, PageLayout, text_width
@@ -38,9 +38,10 @@ def paint_units(groups: Groups, page: PageLayout, ax: Axes, scale: float) -> Non
         width = min(0.8, 0.2 * page.radius) * scale
         marks = [mark_of(groups, unit, page) for unit in units]
         collection = PatchCollection(marks, facecolor="white", linewidth=width, zorder=UNITS, **look)
-        collection.set_gid(f"units-{module}" if module >= 0 else "units-none")
+        name = f"units-{groups.name(module)}" if module >= 0 else "units-none"
+        collection.set_gid(name)
         ax.add_collection(collection, autolim=False)
-        _paint_kernels(groups, [unit for unit in units if has_image(groups, unit)], f"units-{module}-kernels", page, ax, scale)
+        _paint_kernels(groups, [unit for unit in units if has_image(groups, unit)], f"{name}-kernels", page, ax, scale)
         for unit in units:
             _paint_text(groups, unit, page, ax, scale)
 
@@ -73,7 +74,7 @@ def _paint_text(groups: Groups, unit: Unit, page: PageLayout, ax: Axes, scale: f
     """The number of units of a group, and that of a gate."""
     units = groups.units(unit)
     if len(units) > 1:
-        text, half = str(len(units)), page.half
+        text, half = _count(len(units)), page.half
     elif is_gate(groups, unit):
         text, half = str(units[0]), page.radius
     else:
@@ -81,6 +82,11 @@ def _paint_text(groups: Groups, unit: Unit, page: PageLayout, ax: Axes, scale: f
     size = min(SMALLEST, 1.2 * page.radius, TEXT_ROOM * 2 * half / text_width(text, 1.0))
     color = INK if groups.hierarchy.labels[unit[0]][unit[1]] >= 0 else FAINT
     write(ax, page.place(unit), text, size * scale, ha="center", va="center_baseline", color=color)
+
+
+def _count(units: int) -> str:
+    """A number that fits a mark: from 10,000 on in thousands."""
+    return str(units) if units < 10_000 else f"{units // 1000}k"
 
 
 def _paint_kernels(groups: Groups, units: Sequence[Unit], gid: str, page: PageLayout, ax: Axes, scale: float) -> None:

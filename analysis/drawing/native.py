@@ -11,12 +11,14 @@ import numpy as np
 from ..graph import LayeredGraph
 from ..hierarchy import Hierarchy
 from ..layout import layered_layout
-from ..layout.collapsing import Groups, as_groups, check_marks
+from ..layout.collapsing import as_groups, check_marks
+from ..layout.groups import Groups
 from ..layout.rows import Edge, drawn
 from .captions import full_caption, short_captions
 from .colours import FAINT, INK, NEGATIVE, POSITIVE, region_colours
+from .entries import widest_link
 from .heat import paint_map_legend, paint_map_lines, paint_maps
-from .images import PixelMap
+from .images import PixelMap, pixel_maps
 from .legend import paint_legend
 from .letters import note_boxes
 from .marks import paint_units
@@ -28,11 +30,14 @@ from .page_layout import (
     NEAR,
     NO_FRAMES,
     SMALL,
+    SMALLEST,
     TEXT,
     Names,
     PageLayout,
     plan_page,
     region_label,
+    rest_label,
+    text_width,
 )
 from .placeholders import layout_with_maps
 from .routes import route
@@ -52,14 +57,17 @@ def paint(hierarchy: Hierarchy, ax: Axes | None, title: str | None, maps: Sequen
     If there are ``maps``, they are drawn instead of the inputs. The names of elements (``gid``) are ``module-<m>``, ``label-<m>``,
     ``units-<m>``, ``pixels-<m>``, ``edges-<m>-<n>`` from module m to module n, and ``name-<layer>-<index>`` for names that are
     shortened; their ``label`` is the whole name. Edges that carry units on are ``carried``, those without weights
-    ``edges-<m>-<n>-unweighted``, kernels ``units-<m>-kernels``, captions ``caption-<level>``, and what is drawn together is in ``note``.
+    ``edges-<m>-<n>-unweighted``, kernels ``units-<m>-kernels``, captions ``caption-<level>``, and what is drawn together or left out is in
+    ``note-<line>``. Modules that are drawn together are the module ``rest``.
     """
     from matplotlib.figure import Figure
 
     title = title and cut(one_line(title), LONGEST_TITLE)
-    groups = as_groups(hierarchy, False if maps else collapse)
+    groups = as_groups(hierarchy, collapse, bool(maps))
     hierarchy = groups.hierarchy
-    if not maps:
+    if maps:
+        maps = pixel_maps(hierarchy, maps[0].image)
+    else:
         check_marks(hierarchy)
     layout, frames = layout_with_maps(hierarchy, maps) if maps else (layered_layout(hierarchy), NO_FRAMES)
     page = plan_page(hierarchy, layout, title, frames, groups)
@@ -71,9 +79,9 @@ def paint(hierarchy: Hierarchy, ax: Axes | None, title: str | None, maps: Sequen
     ax.set_axis_off()
     _paint_regions(groups, page, ax, scale)
     _paint_edges(groups, page, ax, scale)
-    paint_map_lines(hierarchy, page, ax, scale)
+    paint_map_lines(groups, page, ax, scale)
     paint_units(groups, page, ax, scale)
-    paint_maps(page, ax, scale)
+    paint_maps(groups, page, ax, scale)
     _paint_names(hierarchy, page, ax, scale)
     _paint_captions(hierarchy, page, ax, scale)
     paint_legend(page, ax, scale)
@@ -94,28 +102,33 @@ def _scale(ax: Axes, page: PageLayout) -> float:
 def _paint_regions(groups: Groups, page: PageLayout, ax: Axes, scale: float) -> None:
     from matplotlib.patches import FancyBboxPatch
 
-    for module, whole in zip(groups.hierarchy.modules, groups.whole.modules, strict=True):
+    for module in groups.hierarchy.modules:
+        number = groups.number(module.index)
         if module.index not in page.layout.regions:
             continue
         left, bottom, right, top = page.box(page.layout.regions[module.index])
-        fill, border = region_colours(module.index)
+        fill, border = region_colours(number)
         round_box = f"round,pad=0,rounding_size={min(6.0, 0.3 * page.step):.3f}"
         box = FancyBboxPatch(
             (left, bottom), right - left, top - bottom, boxstyle=round_box, fc=fill, ec=border, lw=min(0.7, 0.1 * page.step) * scale
         )
-        box.set(gid=f"module-{module.index}", zorder=REGIONS)
+        box.set(gid=f"module-{groups.name(module.index)}", zorder=REGIONS)
         ax.add_patch(box)
         region = page.layout.regions[module.index]
         below = page.label_below(region)
         # Edges leave regions in the middle of the network at the top, and would run behind a long label.
         free = below or region.highest == len(page.baselines) - 1
         first = right if free else min(page.place(unit)[0] for unit in module.units if page.layout.level[unit[0]] == region.highest)
-        label = region_label(whole, first - left - (3 if free else 5), right - left - 3, bool(page.frames.maps))
+        room = first - left - (3 if free else 5), right - left - 3
+        pixels, size = bool(page.frames.maps), SMALL
+        label = rest_label(groups, *room) if number is None else region_label(groups.whole.modules[number], *room, pixels)
+        if not label and number is not None and text_width(f"M{number}", SMALLEST, bold=True) <= room[1]:
+            label, size = f"M{number}", SMALLEST
         y, va = (bottom + 2.5, "bottom") if below else (top - 2.5, "top")
         back = {"boxstyle": "square,pad=0.08", "fc": fill, "ec": "none"}  # no edges behind the letters
-        style = {"ha": "left", "va": va, "color": INK, "weight": "bold", "gid": f"label-{module.index}", "bbox": back}
+        style = {"ha": "left", "va": va, "color": INK, "weight": "bold", "gid": f"label-{groups.name(module.index)}", "bbox": back}
         if label:
-            write(ax, (left + 2.5, y), label, SMALL * scale, **style)
+            write(ax, (left + 2.5, y), label, size * scale, **style)
 
 
 def _paint_edges(groups: Groups, page: PageLayout, ax: Axes, scale: float) -> None:
@@ -133,16 +146,19 @@ def _paint_edges(groups: Groups, page: PageLayout, ax: Axes, scale: float) -> No
             bundles[_modules(hierarchy, edge)].append((edge.weight, line))
         else:
             unweighted[_modules(hierarchy, edge)].append(line)
-    largest = max((abs(weight) for bundle in bundles.values() for weight, _ in bundle), default=1.0)
+    if groups.links is None:
+        largest = max((abs(weight) for bundle in bundles.values() for weight, _ in bundle), default=1.0)
+    else:
+        largest = widest_link(groups, bool(page.frames.maps)) or 1.0
     crowd = crowd_of(sum(map(len, bundles.values())))
     for (a, b), bundle in sorted(bundles.items()):
         weights = np.array([weight for weight, _ in bundle])
-        widths = widths_of(weights, largest, crowd, GROUP_WIDTHS if groups.members else WIDTHS) * scale
-        colors = [region_colours(a)[1]] if groups.members else np.where(weights > 0, POSITIVE, NEGATIVE).tolist()
+        widths = widths_of(weights, largest, crowd, WIDTHS if groups.links is None else GROUP_WIDTHS) * scale
+        colors = np.where(weights > 0, POSITIVE, NEGATIVE).tolist() if groups.links is None else [region_colours(groups.number(a))[1]]
         look = {"color": colors, "alpha": opacity_of(crowd), "capstyle": "round"}
-        _add_lines(ax, [ends for _, ends in bundle], widths, f"edges-{a}-{b}", EDGES, **look)
+        _add_lines(ax, [ends for _, ends in bundle], widths, _id_of(groups, a, b), EDGES, **look)
     for (a, b), lines in sorted(unweighted.items()):
-        _add_lines(ax, lines, RAIL * scale, f"edges-{a}-{b}-unweighted", EDGES, color=FAINT, linestyle=DASHES)
+        _add_lines(ax, lines, RAIL * scale, f"{_id_of(groups, a, b)}-unweighted", EDGES, color=FAINT, linestyle=DASHES)
     if rails:
         _add_lines(ax, rails, RAIL * scale, "carried", RAILS, color=PALE)
 
@@ -153,6 +169,10 @@ def _add_lines(ax: Axes, lines: Sequence[Line], widths: Any, gid: str, zorder: f
     collection = LineCollection(lines, linewidths=widths, zorder=zorder, gid=gid)
     collection.set(**look)
     ax.add_collection(collection, autolim=False)
+
+
+def _id_of(groups: Groups, a: int, b: int) -> str:
+    return f"edges-{groups.name(a)}-{groups.name(b)}"
 
 
 def _modules(hierarchy: Hierarchy, edge: Edge) -> tuple[int, int]:

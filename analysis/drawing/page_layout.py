@@ -12,7 +12,7 @@ import numpy as np
 from ..graph import LayeredGraph
 from ..hierarchy import Hierarchy, Module
 from ..layout import Layout, Region
-from ..layout.collapsing import Groups
+from ..layout.groups import Groups
 from ..layout.rows import Bundle
 from .captions import short_captions, short_layers
 from .entries import Entry, Legend, legend_of
@@ -108,7 +108,7 @@ def plan_page(
     hierarchy: Hierarchy, layout: Layout, title: str | None, frames: Frames = NO_FRAMES, groups: Groups | None = None
 ) -> PageLayout:
     """The layout of a page on which everything has room. Where ``groups`` are drawn, the hierarchy and its layout are theirs."""
-    legend = legend_of(groups or Groups(hierarchy, hierarchy))
+    legend = legend_of(groups or Groups(hierarchy, hierarchy), bool(frames.maps))
     lanes = [x + 0.3 for lane in layout.lanes.values() for _, x, _ in lane]
     extent = max([x + 0.55 for x, _ in layout.positions.values()] + [r.right for r in layout.regions.values()] + lanes)
     step = min(STEP, WIDEST / extent)
@@ -116,9 +116,9 @@ def plan_page(
     captions = max(text_width(line, SMALL) for caption in short_captions(hierarchy, layout) for line in caption.split("\n"))
     left = MARGIN + max(captions + 8, inputs.overhang, outputs.overhang)
     needed = left + extent * step + max(MARGIN, inputs.overhang, outputs.overhang)
-    texts = text_width(title or "", TEXT, bold=True), text_width(frames.note, SMALL), text_width(legend.note, SMALL)
+    texts = text_width(title or "", TEXT, bold=True), *(text_width(line, SMALL) for line in (frames.note, *legend.notes))
     entries = entries_width(legend.lines, legend.plain), entries_width(legend.marks)
-    width = max(needed, max(*entries, *texts, legend_width(map_legend(frames))) + 2 * MARGIN)
+    width = max(needed, max(*entries, *texts, legend_width(map_legend(frames, legend.of_groups))) + 2 * MARGIN)
     rises = (np.array(layout.rows) - 1) * step
     if frames.maps:
         rises[0] = max(0.0, frames.size[1] * step - 2 * radius_at(step))
@@ -144,9 +144,9 @@ def radius_at(step: float) -> float:
     return min(5.0, 0.34 * step)
 
 
-def map_legend(frames: Frames) -> tuple[str, ...]:
+def map_legend(frames: Frames, of_groups: bool = False) -> tuple[str, ...]:
     """The texts of the legend of maps: of shades, and of lines."""
-    texts = f"summed |weight| of a pixel, up to {frames.largest:.3g}", "summed |weight| from a map to a unit"
+    texts = f"summed |weight| of a pixel, up to {frames.largest:.3g}", f"summed |weight| from a map to a {'group' if of_groups else 'unit'}"
     return texts if frames.maps else ()
 
 
@@ -166,6 +166,17 @@ def region_label(module: Module, room: float, width: float, pixels: bool = False
     choices = [(f"M{module.index}: {', '.join(parts)}", room), (f"M{module.index}", width)]
     if pixels and module.inputs:
         choices.insert(1, (f"M{module.index}: {parts[0]}", room))
+    return _fitting(choices)
+
+
+def rest_label(groups: Groups, room: float, width: float) -> str:
+    """The label of the modules that are drawn together, as for one of them."""
+    units = groups.rest_units
+    return _fitting([(f"rest: {groups.rest:,} modules, {units:,} units", room), (f"rest: {groups.rest:,} modules", room), ("rest", width)])
+
+
+def _fitting(choices: Sequence[tuple[str, float]]) -> str:
+    """The first text that has room, in bold letters."""
     return next((text for text, points in choices if text_width(text, SMALL, bold=True) <= points), "")
 
 

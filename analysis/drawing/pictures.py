@@ -53,10 +53,9 @@ def draw(
         Height and width of the image, if the inputs are its pixels, row by row from the top left. The pixels of a module are then drawn as
         a map of the image instead of one circle each; see the notes. Not available with ``engine="graphviz"`` or ``.dot``.
     collapse : bool, optional
-        Whether to draw the units of one module in one layer as one mark with their number. When left out, this is done for a
-        :class:`UnitGraph` with more than 150 units of modules, and for a chain with more than 1,000, 10,000 edges, or 300,000 pairs of
-        units in neighbouring layers.
-        ``engine="graphviz"`` and ``.dot`` have each unit.
+        Whether to draw the units of one module in one layer as one mark with their number; see the notes. When left out, this is done
+        for more than 150 units or 600 edges of modules; elsewhere only outputs that read nothing are one mark, where there are several.
+        False draws each unit. ``engine="graphviz"`` and ``.dot`` have each unit.
 
     Returns
     -------
@@ -68,8 +67,8 @@ def draw(
         When ``hierarchy`` is not a hierarchy, ``ax`` not axes, ``path`` no path, or ``title`` not a string.
     ValueError
         When the suffix or engine is unknown, ``engine="graphviz"`` is used without a path or with an ``ax``, ``image`` does not have one
-        pixel for each input or is used with Graphviz, ``collapse=True`` is used with ``image`` or Graphviz, or there are more than 1,500
-        units or groups of units, 300,000 pairs of them in neighbouring layers, 10,000 edges or 300 modules to draw.
+        pixel for each input or is used with Graphviz, ``collapse=True`` is used with Graphviz, or there are more than 1,500 units or
+        groups of units, 300,000 pairs of them in neighbouring layers, 10,000 edges or 300 modules to draw.
     RuntimeError
         When ``engine="graphviz"`` does not find the program ``dot``.
 
@@ -94,8 +93,14 @@ def draw(
     in its layer. Edges without a weight are dashed: products of two units, gates, and units that are mixed by a rotation. Edges that
     carry units on are grey rails.
 
-    Groups of units are pills with the number of units. The width of a line between two groups is the number of edges, and its colour
-    that of the module that it leaves.
+    Groups of units are pills with the number of units. The width of a line between two groups is the sum of |weight| over the edges, and
+    its colour that of the module that it leaves. Pixels that maps show do not count as units, and a line from a map counts as one edge;
+    edges that carry units on do not count.
+
+    Of more than 24 modules the 24 with the most units are shown (of equal ones those with the most edges), in deep networks fewer, so that
+    there are at most 300 groups. The units of the others are grey groups, one in each layer: the rest. Of the links between groups the 150
+    strongest are drawn, and of each group the strongest that enters it and that leaves it. Lines in the picture say what is drawn together
+    and what is left out.
 
     Of names longer than 28 characters the middle is left out; an SVG has the whole name as a title, which its viewer shows under the
     pointer. Letters that the usual font lacks are drawn in an installed font that has them.
@@ -113,7 +118,7 @@ def draw(
     check_hierarchy(hierarchy)
     suffix, title = _check(path, ax, engine), checked_title(title)
     maps = _maps(hierarchy, path, engine, image)
-    check_collapse(collapse, suffix, engine, image)
+    check_collapse(collapse, suffix, engine)
     if engine == "graphviz":
         assert path is not None
         if suffix != ".dot":
@@ -156,14 +161,14 @@ def _maps(hierarchy: Hierarchy, path: str | Path | None, engine: str, image: tup
     return pixel_maps(hierarchy, image)
 
 
-def check_collapse(collapse: bool | None, suffix: str = "", engine: str = "native", image: tuple[int, int] | None = None) -> None:
-    """Refuse groups of units where pixels are drawn or Graphviz draws, and a ``collapse`` that is no truth value."""
+def check_collapse(collapse: bool | None, suffix: str = "", engine: str = "native") -> None:
+    """Refuse groups of units where Graphviz draws, and a ``collapse`` that is no truth value."""
     if not (collapse is None or isinstance(collapse, bool)):
         raise ValueError(f"collapse must be True, False or None; got {collapse!r}")
-    if collapse and (engine == "graphviz" or suffix == ".dot" or image is not None):
-        what = f"image={image!r}" if image is not None else f"engine={engine!r} and a path that ends in {suffix!r}"
+    if collapse and (engine == "graphviz" or suffix == ".dot"):
         raise ValueError(
-            f'collapse=True must go with engine="native", no ".dot" file and no image; got {what}. Leave collapse out to draw each unit'
+            f'collapse=True must go with engine="native" and no ".dot" file; got engine={engine!r} and a path that ends in {suffix!r}. '
+            "Leave collapse out to draw each unit"
         )
 
 

@@ -117,9 +117,10 @@ def stored_matrix(weights: Any, name: str) -> sp.csr_array:
     ValueError
         When they are no matrix, or not finite.
     """
-    matrix = sp.coo_array(weights if sp.issparse(weights) else checked_array(weights, name))
-    if matrix.ndim != 2 or max(matrix.shape) > MOST_UNITS:
-        raise ValueError(f"{name} must be a matrix, a row for each unit of the source; got shape {matrix.shape}")
+    given = weights if sp.issparse(weights) else checked_array(weights, name)  # SciPy before 1.13 makes one row of a vector
+    if given.ndim != 2 or max(given.shape) > MOST_UNITS:
+        raise ValueError(f"{name} must be a matrix, a row for each unit of the source; got shape {given.shape}")
+    matrix = sp.coo_array(given)
     # Converted to floats before duplicate entries are added up: small integer types would overflow.
     found = sp.csr_array((checked_array(matrix.data, name), (matrix.row, matrix.col)), shape=matrix.shape)
     found.sum_duplicates()

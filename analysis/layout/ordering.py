@@ -15,7 +15,7 @@ Matrices = Sequence[NDArray]
 Cost = tuple[float, ...]
 
 EVALUATIONS = 6000  # orders of the groups that are tried, at most
-CELLS = 200_000_000  # matrix entries read, at most: large networks get fewer evaluations and so a bounded time
+CELLS = 100_000_000  # matrix entries read, at most: large networks get fewer evaluations and so a bounded time
 SWEEPS = 8
 
 

@@ -23,10 +23,11 @@ def write_report(
     evidence: Mapping[str, Any] = NOTHING,
     *,
     image: tuple[int, int] | None = None,
+    **options: Any,
 ) -> Path:
     """Write the report to ``path``, with suffix ``.html`` or ``.txt``, and return the path.
 
-    The other parameters are those of :func:`report_html`.
+    The other parameters are those of :func:`report_html`; a text has no ``collapse``, ``candidates``, ``rounds`` and ``settings``.
 
     Raises
     ------
@@ -49,5 +50,5 @@ def write_report(
     if suffix not in (".html", ".txt"):
         raise ValueError(f"path must end in .html or .txt; got {str(path)!r}")
     if suffix == ".html":
-        return write_file(path, report_html(hierarchy, comparison, title, evidence, image=image).encode())
+        return write_file(path, report_html(hierarchy, comparison, title, evidence, image=image, **options).encode())
     return write_file(path, f"{report_text(hierarchy, comparison, evidence, image=image)}\n".encode())

@@ -1,26 +1,29 @@
-"""The report as one HTML page, with the picture."""
+"""The report as one HTML page, with pictures that can be explored and no need of a network."""
 
 from __future__ import annotations
 
-from base64 import b64encode
+import platform
 from collections.abc import Mapping, Sequence
+from functools import cache
 from html import escape
+from importlib import metadata, resources
+from string import Template
 from typing import Any
 
-from ..drawing.encoding import picture_bytes
-from ..drawing.images import PixelMap, largest_weight, picture_of, pixel_maps
-from ..drawing.native import paint
+import numpy as np
+
+from ..drawing.names import one_line
 from ..drawing.pictures import check_collapse
 from ..hierarchy import Hierarchy, check_hierarchy
-from ..layout.collapsing import TooLarge
 from ..texts import checked_title, clean
-from .facts import COLUMNS, PIXEL_COLUMNS, TITLE, facts_of, headline_of, pixel_headline, pixel_row, rows_of
-from .templates import PAGE, PIXELS
+from .facts import TITLE
+from .markup import definitions, script_data, tag
+from .panel import Candidate, panel_of
 from .text import NOTHING, check_parts
 
 __all__ = ["report_html"]
 
-MAP_WIDTH, MAP_HEIGHT = 14.0, 10.0  # largest size of a map in the table of pixels, in rem
+SHOWN = "this network"  # the name of the hierarchy itself, where other candidates are given and it is none of them
 
 
 def report_html(
@@ -31,10 +34,14 @@ def report_html(
     *,
     image: tuple[int, int] | None = None,
     collapse: bool | None = None,
+    candidates: Sequence[Candidate] = (),
+    rounds: Any = None,
+    settings: Mapping[str, Any] = NOTHING,
 ) -> str:
-    """The report as one self-contained HTML page: picture, facts and a table of modules.
+    """The report as one self-contained HTML page: picture, rounds of pruning, hierarchy, tables and settings.
 
-    Pointing at a module highlights its units and edges. Where a hierarchy is too large to draw, the page says so in place of the picture.
+    Pointing at a unit shows its weights, a click on a module it and its paths alone; a slider goes through the rounds of pruning, and a
+    switch to the other candidates. Where a hierarchy is too large to draw, the page says so in place of the picture.
 
     Parameters
     ----------
@@ -44,19 +51,29 @@ def report_html(
     title : str
         Of the page.
     evidence : mapping of str to object, optional
-        Headings with objects whose text is added, a section for each.
+        Headings with objects whose text is added, a section for each. What ``function_map`` and ``lesions`` say of single modules is in
+        the table of modules too, and the p-value of ``significance`` among the facts.
     image : (int, int), optional
         As for :func:`report_text`. The section shows the maps of all modules, the picture those of the largest, as in
         :func:`~analysis.drawing.draw`.
     collapse : bool, optional
         As for :func:`~analysis.drawing.draw`.
+    candidates : sequence of Candidate, optional
+        The networks that the page can switch to. One whose hierarchy is ``hierarchy`` itself is shown at first, and has its evidence;
+        otherwise ``hierarchy`` stands before them.
+    rounds : Rounds or str, optional
+        The rounds of pruning that led to the network, for ``hierarchy`` itself where it is none of the candidates: any object with
+        ``attempts`` and ``removed_in``, see :class:`Candidate`. A text says why there are none.
+    settings : mapping of str to object, optional
+        What the foot of the page says before the versions.
 
     Raises
     ------
     TypeError
-        When ``hierarchy`` is not a hierarchy, ``title`` not a string, ``comparison`` no comparison, or ``evidence`` no mapping.
+        When ``hierarchy`` is not a hierarchy, ``title`` not a string, ``comparison`` no comparison, or ``evidence`` no mapping; when
+        candidates are not a name with a hierarchy, or rounds are neither rounds nor a text.
     ValueError
-        When ``image`` does not have one pixel for each input, or ``collapse=True`` is used with it.
+        When ``image`` does not have one pixel for each input, or rounds are not those of the network.
 
     Examples
     --------
@@ -64,63 +81,68 @@ def report_html(
     >>> from analysis import LayeredGraph
     >>> labels = (np.array([0, 0]), np.array([0]))
     >>> page = report_html(Hierarchy(LayeredGraph.from_weights([[[1.0, 1.0]]]), labels, labels), title="a < b")
-    >>> "<h1>a &lt; b</h1>" in page, "http://" in page.split("<svg")[0]
+    >>> "<h1>a &lt; b</h1>" in page, "http" in page
     (True, False)
     """
     check_hierarchy(hierarchy)
     check_parts(comparison, evidence)
-    check_collapse(collapse, image=image)
-    maps = () if image is None else pixel_maps(hierarchy, image)
+    check_collapse(collapse)
+    shown = _shown(hierarchy, candidates, rounds)
+    panels = [
+        panel_of(one, i, image, collapse, evidence if one.hierarchy is hierarchy else NOTHING, len(shown) > 1)
+        for i, one in enumerate(shown)
+    ]
     fields = {
         "title": escape(checked_title(title) or ""),
-        "headline": escape(headline_of(hierarchy)),
-        "picture": _picture(hierarchy, maps, collapse),
-        "facts": "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts_of(hierarchy)),
-        "head": _html_head(COLUMNS),
-        "rows": "\n".join(_html_row(m.index, row) for m, row in zip(hierarchy.modules, rows_of(hierarchy), strict=True)),
-        "pixels": "" if image is None else _html_pixels(maps, image),
-        "comparison": "" if comparison is None else _html_comparison(comparison),
+        "style": Template(_part("page.css")).substitute(dark=_part("dark.css")),
+        "script": _part("page.js"),
+        "choice": _choice(shown),
+        "networks": "\n".join(panel.html for panel in panels),
+        "comparison": "" if comparison is None else _comparison(comparison),
         "evidence": "\n".join(_section(heading, what) for heading, what in evidence.items()),
+        "settings": definitions([*((one_line(str(name)), one_line(str(value))) for name, value in settings.items()), *_versions()]),
+        "data": script_data([panel.data for panel in panels]),
     }
-    return clean(PAGE.substitute(fields))
+    return clean(Template(_part("page.html")).substitute(fields))
 
 
-def _picture(hierarchy: Hierarchy, maps: Sequence[PixelMap], collapse: bool | None) -> str:
-    try:
-        ax = paint(hierarchy, None, None, maps, collapse)
-    except TooLarge as error:
-        return f"<p>{escape(str(error))}</p>"
-    svg = picture_bytes(ax, "svg").decode()
-    return svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{escape(headline_of(hierarchy))}"', 1)
+def _shown(hierarchy: Hierarchy, candidates: Sequence[Candidate], rounds: Any) -> list[Candidate]:
+    """The networks of the page, that of the hierarchy first."""
+    found = [Candidate(*one) for one in candidates]
+    for one in found:
+        if not isinstance(one.name, str) or not isinstance(one.hierarchy, Hierarchy):
+            raise TypeError(f"candidates must be names with hierarchies; got {type(one.name).__name__} and {type(one.hierarchy).__name__}")
+    first = [one for one in found if one.hierarchy is hierarchy][:1] or [Candidate(SHOWN, hierarchy, rounds)]
+    return first + [one for one in found if one.hierarchy is not hierarchy]
 
 
-def _html_head(columns: Sequence[str]) -> str:
-    return "".join(f'<th scope="col">{column}</th>' for column in columns)
+@cache
+def _part(name: str) -> str:
+    return (resources.files(__package__) / name).read_text(encoding="utf-8").strip()
 
 
-def _html_row(module: int, cells: Sequence[str], last: str = "") -> str:
-    head, *rest = map(escape, cells)
-    row = "".join(f"<td>{c or '–'}</td>" for c in rest)
-    return f'<tr data-module="{module}" tabindex="0"><th scope="row">{head}</th>{row}{last}</tr>'
+def _choice(shown: Sequence[Candidate]) -> str:
+    if len(shown) < 2:
+        return ""
+    options = [
+        f'<label><input type="radio" name="network" value="{i}"{" checked" if i == 0 else ""}> {escape(one_line(one.name))}</label>'
+        for i, one in enumerate(shown)
+    ]
+    return tag("fieldset", tag("legend", "Network") + "".join(options), class_="choice")
 
 
-def _html_pixels(maps: Sequence[PixelMap], image: tuple[int, int]) -> str:
-    width = min(MAP_WIDTH, MAP_HEIGHT * image[1] / image[0])
-    rows = []
-    for one in maps:
-        data = b64encode(picture_of(one, largest_weight(maps))).decode()
-        alt = f"Where the pixels of M{one.module} are"
-        picture = f'<td><img class="map" style="width: {width:.3g}rem" alt="{alt}" src="data:image/png;base64,{data}"></td>'
-        rows.append(_html_row(one.module, pixel_row(one), picture))
-    return PIXELS.substitute(
-        headline=pixel_headline(maps, image), head=_html_head((*PIXEL_COLUMNS, "summed |weight|")), rows="\n".join(rows)
-    )
-
-
-def _html_comparison(comparison: Any) -> str:
+def _comparison(comparison: Any) -> str:
     verdict = "exact" if comparison.exact else "another valid decomposition" if comparison.valid else "not exact"
     return _section(f"Against the truth: {verdict}", comparison)
 
 
 def _section(heading: str, what: Any) -> str:
-    return f"<h2>{escape(str(heading))}</h2>\n<pre>{escape(str(what))}</pre>"
+    return f'<h2>{escape(one_line(str(heading)))}</h2>\n<pre tabindex="0">{escape(str(what))}</pre>'
+
+
+def _versions() -> list[tuple[str, str]]:
+    try:
+        own = [("neural-sculpting", metadata.version("neural-sculpting"))]
+    except metadata.PackageNotFoundError:  # used from a folder
+        own = []
+    return [*own, ("Python", platform.python_version()), ("NumPy", np.__version__)]

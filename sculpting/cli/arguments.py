@@ -108,6 +108,12 @@ def _parser(studies: bool) -> argparse.ArgumentParser:
     draw.add_argument("--out", type=Path, help="picture to write: .svg, .png, .pdf, .html or .dot (default: FILE with .svg)")
     draw.set_defaults(run="draw_modules")
 
+    report = parsers.add_parser("report", help="write a page that shows the modules of a saved network, to explore in a browser")
+    _add_saved(report)
+    report.add_argument("--task", help="compare with the ground truth of this task, and test the modules on its data")
+    report.add_argument("--out", type=Path, help="page to write: .html, or .txt for the text alone (default: FILE with .html)")
+    report.set_defaults(run="report_modules")
+
     language = parsers.add_parser("narrow-lm", help="narrow a language model to one domain of text")
     _add_language(language)
     language.set_defaults(run="narrow_lm")

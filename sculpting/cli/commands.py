@@ -27,7 +27,7 @@ from ..tasks.own_files import FILES
 from ..tasks.task import MOST_LAYERS
 from .narrow_lm import narrow_lm
 
-__all__ = ["draw_modules", "find_modules", "list_tasks", "narrow_lm", "run_study", "sculpt_task"]
+__all__ = ["draw_modules", "find_modules", "list_tasks", "narrow_lm", "report_modules", "run_study", "sculpt_task"]
 
 WIDTH, LAYERS = 24, 2
 
@@ -46,7 +46,7 @@ def list_tasks(options: argparse.Namespace) -> None:
 
 def sculpt_task(options: argparse.Namespace) -> None:
     """Sculpt a task; write its network, picture and report, and print the report."""
-    from analysis import compare, report_text, write_report
+    from analysis import compare, report_text
 
     task = _task(options)
     threshold, hidden = _threshold(options.merge_threshold, task.image), _hidden(options, task)
@@ -66,7 +66,7 @@ def sculpt_task(options: argparse.Namespace) -> None:
     found.draw(folder / "modules.svg", image=task.image)
     written = [
         folder / "modules.svg",
-        write_report(found, folder / "modules.html", comparison, f"Task {task.name}", evidence, image=task.image),
+        result.report(folder / "modules.html", found, comparison, detection={"merge_threshold": threshold}, evidence=evidence),
         found.network.save(folder / "network.safetensors"),
         found.write_graphml(folder / "network.graphml"),
     ]
@@ -147,6 +147,24 @@ def draw_modules(options: argparse.Namespace) -> None:
         image = None  # Graphviz draws no maps of pixels
     detect_modules(network, merge_threshold=threshold).draw(out, image=image)
     print(f"wrote {out}")
+
+
+def report_modules(options: argparse.Namespace) -> None:
+    """Write the report of a saved network; with a task, also what its data say of the modules."""
+    from analysis import compare, detect_modules, write_report
+
+    network, image, threshold = _saved(options)
+    out = options.out or options.file.with_suffix(".html")
+    found = detect_modules(network, merge_threshold=threshold)
+    settings = {"file": options.file.name, "merge threshold": f"{threshold:g}"}
+    if not options.task:
+        print(f"wrote {write_report(found, out, title=options.file.stem, image=image, settings=settings)}")
+        return
+    task = named(options.task)
+    truth = task.truth(len(found.graph.widths) - 2) if task.gates or task.structure else None
+    comparison = None if truth is None else compare(found, truth)
+    evidence = evidence_of(found, task, truth, 0, threshold)
+    print(f"wrote {write_report(found, out, comparison, f'Task {task.name}', evidence, image=image, settings=settings)}")
 
 
 def _saved(options: argparse.Namespace) -> tuple[Any, tuple[int, int] | None, float]:

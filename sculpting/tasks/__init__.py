@@ -8,6 +8,7 @@ from .by_name import named as named
 from .cnn import ConvolutionalNetwork as ConvolutionalNetwork
 from .colours import colour_digits as colour_digits
 from .colours import colour_xor as colour_xor
+from .expressions import expression_parity as expression_parity
 from .gates import GateGraph as GateGraph
 from .known_sets import known_set as known_set
 from .mnist import mnist_pair as mnist_pair
@@ -23,6 +24,8 @@ from .parities import codes_of as codes_of
 from .programs import CompiledProgram as CompiledProgram
 from .programs import compiled as compiled
 from .random_hierarchies import random_gates as random_gates
+from .scenes import sprite_scenes as sprite_scenes
+from .sensors import sensor_fusion as sensor_fusion
 from .sums import composition as composition
 from .sums import shared_step as shared_step
 from .sums import two_sums as two_sums

@@ -9,9 +9,12 @@ from typing import Any
 from ..checks import SHOWN, shown
 from ..surroundings import set_aside
 from .boolean_tables import boolean
+from .expressions import expression_parity
 from .mnist import mnist_pair, mnist_xor
 from .parities import cmsp
 from .random_hierarchies import random_gates
+from .scenes import sprite_scenes
+from .sensors import sensor_fusion
 from .task import Task
 
 __all__ = ["MAKERS", "named"]
@@ -21,12 +24,15 @@ MAKERS: dict[str, Callable[..., Task]] = {
     "mnist-xor": mnist_xor,
     "cmsp": cmsp,
     "random-gates": random_gates,
+    "sensor-fusion": sensor_fusion,
+    "sprite-scenes": sprite_scenes,
+    "expression-parity": expression_parity,
 }
 
 
 @set_aside()
 def named(text: str) -> Task:
-    """The task of a name: one of the published Boolean tasks, or ``mnist-pair``, ``mnist-xor``, ``cmsp`` or ``random-gates`` with options.
+    """The task of a name: one of the published Boolean tasks, or another such as ``mnist-pair`` or ``cmsp``, with options.
 
     Parameters
     ----------

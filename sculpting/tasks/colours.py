@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["colour_digits", "colour_xor"]
 
 CHANNELS = ("red", "green")
-# docs/any-network.md has the reasons.
+# docs/module-studies.md has the reasons.
 TRAINING = TrainingSettings(steps=300, batch_size=32, learning_rate=0.02, rate_width=None, weight_decay=5e-4, keep_last=True)
 SCHEDULE = ScheduleSettings(unit_steps=(), edge_steps=(0.3,), edge_tries=8, dense_rounds=14, tolerance=0.01, confidence=0.5)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["composition", "shared_step", "two_sums"]
 
 MOST_ROWS = 100_000
-# docs/any-network.md has the reasons.
+# docs/module-studies.md has the reasons.
 TRAINING = TrainingSettings(steps=200, batch_size=64, learning_rate=0.01, rate_width=None, weight_decay=1e-5, keep_last=True)
 SCHEDULE = ScheduleSettings(unit_steps=(), edge_steps=(0.3,), edge_tries=2, dense_rounds=10, restart_rate=None)
 

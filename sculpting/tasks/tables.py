@@ -63,7 +63,7 @@ def read_parquet(path: str | Path) -> dict[str, NDArray[Any]]:
         import pandas
     except ImportError as error:
         raise ImportError(
-            f"reading {path} needs pandas and pyarrow. Install neural-sculpting[parquet], or write the table as CSV"
+            f'reading {path} needs pandas and pyarrow: pip install "neural-sculpting[parquet]". Or write the table as CSV'
         ) from error
     try:
         frame = pandas.read_parquet(path)

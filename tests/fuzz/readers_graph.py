@@ -215,7 +215,7 @@ def read_names(given: tuple[list[str], list[str], Path]) -> None:
         path = folder / f"out.{kind}"
         if kind == "html":
             page = report_html(found, title=names[5])
-            if page.count("<script") != 1 or "\0" in page:
+            if page.count("<script") != 2 or "\0" in page:  # the data and the code
                 raise Another("a name is code in the page")
         elif kind == "graphml":
             read_graph_file(found.write_graphml(path))

@@ -52,7 +52,7 @@ def module_cell(task: Task, model: nn.Module, groups: int, first: int, name: str
     checkpoints = {seed: checkpoint_of(study, f"{name}_{seed}") for seed in seeds[::each]}
     results = [sculpt(model, task, seeds=each, seed=seed, checkpoint=path, progress=False) for seed, path in checkpoints.items()]
     candidates = by_edges([network for result in results for network in result.candidates])
-    dense = [network for result in results for network in result.dense]
+    dense: list[Any] = [network for result in results for network in result.dense]
     selected = [selected_of(candidates, part, rule, {}) for part in (seeds, *(range(s, s + 1) for s in seeds)) for rule in RULES]
     rows = [{**facts, **one.columns, **_columns(task, groups, dense, one), "support": one.found and one.found.support} for one in selected]
     found = selected[0].found

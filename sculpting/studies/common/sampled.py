@@ -24,7 +24,15 @@ __all__ = ["key_of_study", "sampled_cell"]
 
 
 def sampled_cell(
-    task: Task, width: int, depth: int, name: str, study: str, describe: Callable[[SculptResult, Selected], Row], **detection: Any
+    task: Task,
+    width: int,
+    depth: int,
+    name: str,
+    study: str,
+    describe: Callable[[SculptResult, Selected], Row],
+    *,
+    first: int = 0,
+    **detection: Any,
 ) -> CellResult:
     """A row for all four seeds and for each alone, by consensus and by the sparsest candidate.
 
@@ -41,6 +49,8 @@ def sampled_cell(
         The :func:`key_of_study`.
     describe : callable
         The columns between ``units`` and ``support``.
+    first : int
+        The first of the four seeds.
     **detection
         Passed on to ``consensus`` and ``detect_modules``.
 
@@ -51,10 +61,9 @@ def sampled_cell(
         the seeds; of a cell that was killed they are at least those of all its rounds of training.
     """
     start, checkpoint = time.perf_counter(), checkpoint_of(study, name)
-    result = sculpt(task.model(width, depth), task, seeds=SEEDS, checkpoint=checkpoint, progress=False)
-    selected = [
-        selected_of(result.candidates, seeds, rule, detection) for size in (SEEDS, 1) for seeds in groups_of(SEEDS, size) for rule in RULES
-    ]
+    result = sculpt(task.model(width, depth), task, seeds=SEEDS, seed=first, checkpoint=checkpoint, progress=False)
+    groups = [range(first + group[0], first + group[-1] + 1) for size in (SEEDS, 1) for group in groups_of(SEEDS, size)]
+    selected = [selected_of(result.candidates, seeds, rule, detection) for seeds in groups for rule in RULES]
     rows = [{**one.columns, **describe(result, one), "support": one.found and one.found.support} for one in selected]
     found = selected[0].found
     files = {} if found is None else {network_file(name): network_bytes(found.network)}
