@@ -36,6 +36,7 @@ WEIGHTS = [[[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]
 BITS = np.array([[a, b, c, d] for a in (0, 1) for b in (0, 1) for c in (0, 1) for d in (0, 1)], dtype=float)
 TARGETS = np.stack([BITS[:, 0] * BITS[:, 1], BITS[:, 2] * BITS[:, 3]], axis=1)
 DIGITS = np.stack(np.divmod(np.tile(np.arange(64), 2), 8), axis=1)
+SMALL = {"rows": 100, "validation": 100, "test": 100}
 RATES = {"use 1": {"2 layers": Rate(7, 12), "3 layers": Rate(0, 12)}}
 TASK = tasks.from_gates({"y": "(a & b) | c"})
 
@@ -53,6 +54,11 @@ def result() -> Any:
 
 def network() -> Any:
     return result().candidates[0]
+
+
+def used(folder: Path) -> None:
+    found = result()
+    str(found), found.predict(TASK.x), found.history, found.trail(network()), found.report(folder / "report.html")
 
 
 def truth() -> nx.DiGraph:
@@ -113,7 +119,7 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     "sculpting.read_model": lambda _: sculpting.read_model(CHAIN),
     "sculpting.SculptedClassifier": lambda _: fitted(sculpting.SculptedClassifier),
     "sculpting.SculptedRegressor": lambda _: fitted(sculpting.SculptedRegressor),
-    "sculpting.SculptResult": lambda _: (str(result()), result().predict(TASK.x), result().history, result().trail(network())),
+    "sculpting.SculptResult": used,
     "sculpting.Frontier": lambda _: str(sculpting.Frontier.of(result().candidates, result().dense, TASK)),
     "sculpting.SparseNetwork": lambda folder: saved(network(), folder),
     "sculpting.SparseModule": lambda folder: saved(pruned(), folder),
@@ -146,6 +152,9 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     "sculpting.tasks.random_gates": lambda _: tasks.random_gates(0),
     "sculpting.tasks.composition": lambda _: tasks.composition(),
     "sculpting.tasks.shared_step": lambda _: tasks.shared_step(),
+    "sculpting.tasks.sprite_scenes": lambda _: tasks.sprite_scenes(**SMALL),
+    "sculpting.tasks.expression_parity": lambda _: tasks.expression_parity(),
+    "sculpting.tasks.sensor_fusion": lambda _: tasks.sensor_fusion(3, **SMALL),
     "sculpting.tasks.two_sums": lambda _: tasks.two_sums(3),
     "sculpting.tasks.Task": lambda _: (TASK.model(6, 1), TASK.truth(1), TASK.constant_accuracy()),
     "sculpting.tasks.from_gates": lambda _: tasks.from_gates({"y": "a & b"}),
@@ -208,7 +217,8 @@ LEFT_OUT = {
             "sculpting.tasks.CompiledProgram", "sculpting.narrow.ScoreCorrelation", "sculpting.narrow.TrainingResult",
             "sculpting.narrow.UnitScores", "sculpting.narrow.Narrowed", "sculpting.narrow.NarrowResult", "sculpting.narrow.NarrowSettings",
             "sculpting.models.UnitMap", "sculpting.models.Shape", "analysis.Importance", "analysis.Lesions", "analysis.Rate",
-            "analysis.Significance", "analysis.Stability", "analysis.Block", "analysis.Layer", "analysis.Module", "analysis.Boundary",
+            "analysis.Significance", "analysis.Candidate",
+            "analysis.Stability", "analysis.Block", "analysis.Layer", "analysis.Module", "analysis.Boundary",
             "analysis.Comparison", "analysis.FunctionMap", "analysis.TruthTable",
         ],
         VALUES,
