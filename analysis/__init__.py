@@ -1,8 +1,9 @@
 """Modules and hierarchy of sparse networks: detection, consensus, comparison with the truth, evidence and pictures."""
 
+from typing import TYPE_CHECKING
+
 from .consensus import consensus as consensus
 from .detection import BASELINES as BASELINES
-from .detection import ModuleDetector as ModuleDetector
 from .detection import detect_baseline as detect_baseline
 from .detection import detect_modules as detect_modules
 from .drawing import draw as draw
@@ -46,5 +47,22 @@ from .truth import TruthTable as TruthTable
 from .truth import compare as compare
 from .truth import function_map as function_map
 from .truth import planted_hierarchy as planted_hierarchy
+
+if TYPE_CHECKING:
+    from .detection.detector import ModuleDetector as ModuleDetector
+else:
+
+    def __getattr__(name: str) -> object:
+        """The estimator, when it is first asked for: scikit-learn takes a second, which few callers need."""
+        if name != "ModuleDetector":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .detection.detector import ModuleDetector
+
+        globals()[name] = ModuleDetector
+        return ModuleDetector
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), "ModuleDetector"})
+
 
 VIEWS.update(draw=draw, text=report_text, page=report_html, report=write_report, frame=report_frame, card=report_card, svg=report_svg)

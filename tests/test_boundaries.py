@@ -178,6 +178,15 @@ def test_a_hierarchy_is_printed_and_drawn_where_only_its_module_is_imported() ->
     assert run(code).strip() == "2 modules in a network of widths 2-1 M0"
 
 
+def test_importing_analysis_loads_nothing_that_few_callers_need() -> None:
+    shown = "print(*(m in sys.modules for m in ('sklearn', 'scipy.stats', 'pandas', 'matplotlib', 'igraph')))"
+    assert set(run(f"import sys, analysis; {shown}").split()) == {"False"}
+    detected = "analysis.detect_modules([[[1.0, 1.0]]])"
+    assert set(run(f"import sys, analysis; {detected}; {shown}").split()) == {"False"}
+    code = "import sys, analysis; print(analysis.ModuleDetector.__name__, 'ModuleDetector' in dir(analysis), hasattr(analysis, 'Detector'))"
+    assert run(code).split() == ["ModuleDetector", "True", "False"]
+
+
 def test_importing_has_no_effects() -> None:
     code = (
         # scikit-learn sets two variables of OpenMP when it is imported

@@ -2,5 +2,4 @@
 
 from .baselines import BASELINES as BASELINES
 from .baselines import detect_baseline as detect_baseline
-from .detector import ModuleDetector as ModuleDetector
 from .modules import detect_modules as detect_modules

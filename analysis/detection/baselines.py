@@ -16,7 +16,6 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 from scipy.sparse.csgraph import connected_components, laplacian
-from sklearn.cluster import k_means
 
 from ..graph import as_graph, network_of
 from ..hierarchy import Hierarchy
@@ -135,6 +134,8 @@ def _spectral(units: int, edges: NDArray[np.int64], seed: int) -> ArrayLike:
 
 def _cut(affinity: sp.csr_array, total: float, seed: int) -> NDArray[np.int64]:
     """The normalised cut of largest modularity of one connected component; ``total`` is the sum of degrees of the whole graph."""
+    from sklearn.cluster import k_means  # loads a second of modules, which few callers need
+
     best = np.zeros(affinity.shape[0], dtype=np.int64)
     largest = _modularity(affinity, best, total)
     embedding = _embedding(affinity)

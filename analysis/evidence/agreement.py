@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import adjusted_rand_score
 
 from ..hierarchy import Hierarchy, check_hierarchy, first_appearance
 from ..tables import table
@@ -126,6 +125,8 @@ def _agreement(names: tuple[str, ...], labels: Sequence[NDArray[np.int64]]) -> A
 
 
 def _rand_index(labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    from sklearn.metrics import adjusted_rand_score  # loads a second of modules, which few callers need
+
     # The index is slow and most groupings are equal: it is computed once for each pair of different groupings.
     alone = np.where(labels < 0, labels.max() + 1 + np.arange(labels.shape[1]), labels)
     kinds, kind = np.unique([first_appearance([row])[0] for row in alone], axis=0, return_inverse=True)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import ttest_ind
 
 from .arrays import near_one
 from .reading import chain_of
@@ -110,6 +109,8 @@ def path_separation(network: Any, input_groups: Groups, output_groups: Groups) -
     >>> found.statistic.round(3).tolist()
     [4.243, 4.243]
     """
+    from scipy.stats import ttest_ind  # loads a second of modules, which few callers need
+
     products = path_products(network)
     _check_groups(products.shape, input_groups, output_groups)
     pairs = [(products[np.ix_(i, o)], np.delete(products[list(i)], o, axis=1)) for i, o in zip(input_groups, output_groups, strict=True)]

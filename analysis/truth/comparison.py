@@ -11,7 +11,6 @@ from typing import Any
 import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import adjusted_rand_score
 
 from ..graph import LayeredGraph
 from ..hierarchy import VIEWS, Hierarchy, Module, check_hierarchy, first_appearance, module_graph
@@ -283,6 +282,8 @@ def _check_order(found: Hierarchy, truth: nx.DiGraph) -> None:
 
 
 def _grouping(labels: NDArray[np.int64], groups: Sequence[tuple[int, ...]]) -> Grouping:
+    from sklearn.metrics import adjusted_rand_score  # loads a second of modules, which few callers need
+
     expected = np.full(len(labels), -1)
     for i, group in enumerate(groups):
         expected[list(group)] = i

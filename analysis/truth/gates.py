@@ -10,7 +10,6 @@ from typing import Any
 import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.linear_model import LogisticRegression
 
 from ..evidence.silencing import silenced
 from ..graph import chain_of
@@ -189,6 +188,8 @@ def best_readout(values: ArrayLike, bits: ArrayLike) -> float:
     if len(directions) > 1:
         shares = np.concatenate([no / no.sum(), yes / yes.sum()])
         sides = np.repeat([0, 1], len(patterns))[shares > 0]
+        from sklearn.linear_model import LogisticRegression  # loads a second of modules, which few callers need
+
         model = LogisticRegression(C=SEPARABLE, max_iter=10_000)
         model.fit(np.tile(patterns, (2, 1))[shares > 0], sides, sample_weight=shares[shares > 0])
         directions.append(model.decision_function(patterns).round(ROUNDING))
