@@ -15,6 +15,7 @@ from sculpting.studies.boolean.cells import boolean_cell
 from sculpting.studies.curriculum.cells import curriculum_cell
 from sculpting.studies.digits.cells import digits_cell
 from sculpting.studies.even_digits.cells import even_cell, teacher_name
+from sculpting.studies.known_structure.cells import known_cell
 from sculpting.studies.nonlocality.cells import nonlocality_cell
 from sculpting.studies.parities.cells import parities_cell
 from sculpting.studies.sensitivity.cells import sensitivity_cell
@@ -97,3 +98,10 @@ def test_side_by_side() -> None:
     rows = side_by_side_cell(["wine", "iris"], None, 1, 2, study="test").rows
     known = committed("side-by-side", sets="wine+iris", joint="", depth=1, split=2)
     check(rows, known, lambda row: [row[name] for name in ("seeds", "seed", "rule", "apart", "modules_right", "verdict")])
+
+
+def test_known_structure() -> None:
+    """Verdicts of a sampled task."""
+    rows = known_cell("two-sensors-and", "its name", 2, 3, study="test").rows
+    known = committed("known-structure", kind="two-sensors-and", sample=3)
+    check(rows, known, lambda row: [row[name] for name in ("seeds", "seed", "rule", "verdict", "modules_right", "modules", "outside")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +21,8 @@ from sculpting.studies.common import sampled
 from sculpting.studies.common.sampled import selected_of
 from sculpting.studies.common.selection import RULES, accuracies_on_test
 from sculpting.studies.known_structure import cells as study_cells
-from sculpting.studies.known_structure.cells import KINDS, SAMPLES, cells_of, known_cell, task_of, width_of
+from sculpting.studies.known_structure.cells import KINDS, SAMPLES, TABLES, cells_of, known_cell, task_of, width_of
+from sculpting.studies.known_structure.report import known_summary
 
 COLUMNS = [
     "kind", "task", "depth", "sample", "seeds", "seed", "rule", "density", "edges", "units", "verdict", "reason", "score", "modules_right",
@@ -100,6 +103,7 @@ def test_the_cells_have_samples_that_differ_and_widths_by_the_rule() -> None:
     assert not torch.equal(task_of("scenes", 1).x, task_of("scenes", 2).x)
     assert [width_of(task_of(kind, 1)) for kind in ("two-sensors", "scenes", "comparisons")] == [24, 25, 24]
     for kind in KINDS:
+        assert (kind in TABLES) is task_of(kind, 1).complete
         truth = task_of(kind, 1).truth(2)
         assert max(len(path) for a in truth for b in truth for path in _paths(truth, a, b)) <= 2
 
@@ -108,6 +112,27 @@ def _paths(truth: Any, a: Any, b: Any) -> list[Any]:
     import networkx as nx
 
     return [[a]] if a == b else list(nx.all_simple_paths(truth, a, b))
+
+
+def test_the_committed_rows_are_of_the_settings_and_cells_of_today() -> None:
+    folder = Path(__file__).parents[1] / "docs" / "known-structure"
+    made = json.loads((folder / "study.json").read_text())["settings"]
+    assert made == json.loads(json.dumps(known_structure.study([]).settings))
+    with (folder / "rows.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [*rows[0]] == COLUMNS
+    assert {(row["kind"], row["task"].lstrip("'"), int(row["sample"])) for row in rows} == {
+        (cell["kind"], cell["task"], cell["sample"]) for cell in cells_of(KINDS).values()
+    }
+    page = folder.with_suffix(".md").read_text()
+    summary = known_summary([_typed(row) for row in rows])
+    assert all(line in page for line in summary.split("\n") if line.startswith("|"))
+
+
+def _typed(row: dict[str, str]) -> Any:
+    """A row of the file with numbers in place of their texts."""
+    words = ("kind", "task", "rule", "units", "verdict", "reason", "chance")
+    return {name: text if name in words else None if text == "" else json.loads(text.lower()) for name, text in row.items()}
 
 
 def test_kinds_that_the_study_lacks_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,6 +167,7 @@ def test_the_study_reports_kinds_and_every_cell(
         "| all | 6 | 6 exact | 1.00 | 21/24 (0.69-0.96) |",
         "| scenes | 2 | exact | 1.00 | 3/3 | 0.010 | more than chance | 0.50 | 20 | 6 | 0.950 | 0.900 (0.826-0.945) | 0.980 | ",
         " | 3 exact, 1 mixed | 40 |",
+        "| comparisons | 2 | exact | 1.00 | 3/3 | 0.010 | more than chance | 0.50 | 20 | 6 | 0.950 | 0.900 | 0.980 | 4 exact | 40 |",
         "0.07 hours of one core.",
     ):
         assert part in shown

@@ -113,7 +113,7 @@ def _columns(terms: list[tuple[int, str, int]], digits: int, operators: str) -> 
 
 
 def _check(digits: object, operators: object) -> None:
-    if not isinstance(digits, Integral) or isinstance(digits, bool) or not 2 <= digits <= MOST_DIGITS:
+    if not isinstance(digits, Integral) or isinstance(digits, bool) or not 2 <= int(digits) <= MOST_DIGITS:
         raise ValueError(f"digits must be a whole number of 2 to {MOST_DIGITS}; got {shown(digits)}")
     known = isinstance(operators, str) and 0 < len(operators) == len(set(operators)) and set(operators) <= set(OPERATORS)
     if not known:

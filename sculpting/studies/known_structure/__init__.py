@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ...study import Study
-from ...tasks import expression_parity, sensor_fusion, sprite_scenes
+from ...tasks import Task, expression_parity, sensor_fusion, sprite_scenes
 from ...tasks.task import SAMPLED
 from ..common.command import Command
 from ..common.sampled import key_of_study
@@ -16,7 +16,11 @@ from .report import known_report
 
 __all__ = ["COMMAND", "study"]
 
-MAKERS = {"sensor-fusion": sensor_fusion, "sprite-scenes": sprite_scenes, "expression-parity": expression_parity}
+MAKERS: dict[str, Callable[..., Task]] = {
+    "sensor-fusion": sensor_fusion,
+    "sprite-scenes": sprite_scenes,
+    "expression-parity": expression_parity,
+}
 
 
 def study(kinds: Sequence[str] | None = None) -> Study:

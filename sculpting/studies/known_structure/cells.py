@@ -20,7 +20,7 @@ from ..common.sampled import sampled_cell
 from ..common.selection import Selected
 from ..common.settings import SEEDS
 
-__all__ = ["KINDS", "NULLS", "RIGHT", "SAMPLES", "WIDTH", "cell_name", "cells_of", "known_cell", "task_of", "width_of"]
+__all__ = ["KINDS", "NULLS", "RIGHT", "SAMPLES", "TABLES", "WIDTH", "cell_name", "cells_of", "known_cell", "task_of", "width_of"]
 
 # What makes the task of a sample. Expressions are complete tables: only the seeds of their networks differ.
 KINDS: dict[str, Callable[[int], Task]] = {
@@ -32,6 +32,7 @@ KINDS: dict[str, Callable[[int], Task]] = {
     "sums-and-products": lambda _: expression_parity(),
     "comparisons": lambda _: expression_parity(3, "<="),
 }
+TABLES = ("sums-and-products", "comparisons")
 SAMPLES = (1, 2, 3)  # settings and recipes were looked at on sample 0 alone
 WIDTH, DEPTH = 24, 2  # units of a hidden layer, and hidden layers: as many as the deepest truth has levels of modules
 NULLS = 200

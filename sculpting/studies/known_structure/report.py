@@ -11,7 +11,7 @@ from ...study import Read
 from ..common.reporting import consensus_rows, draw_found, hours, spread, with_interval
 from ..common.settings import SEEDS
 from ..common.success_rates import rate_of, table
-from .cells import KINDS, cell_name, task_of
+from .cells import KINDS, TABLES, cell_name, task_of
 
 __all__ = ["known_report", "known_summary"]
 
@@ -87,11 +87,13 @@ def _cell_line(rows: Sequence[Row], row: Row) -> list[str]:
 
 
 def _worst(row: Row) -> str:
-    """The accuracy of the worst output with its interval."""
+    """The accuracy of the worst output, with its interval where rows are a sample."""
     from analysis import Rate
 
     if row["worst_accuracy"] is None:
         return ""
+    if row["kind"] in TABLES:
+        return f"{row['worst_accuracy']:.3f}"
     low, high = Rate(round(row["worst_accuracy"] * row["test_rows"]), row["test_rows"]).interval
     return f"{row['worst_accuracy']:.3f} ({low:.3f}-{high:.3f})"
 
