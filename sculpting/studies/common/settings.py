@@ -23,7 +23,7 @@ PUBLISHED: dict[str, Any] = {"method": "published"}  # the detector of studies w
 # `keep` and `mixed_precision` are for modules that are no chain; `max_units` of detection only refuses.
 NO_MATTER = (
     "seeds", "training", "schedule", "device", "max_members", "progress", "checkpoint", "regrow", "test", "groups", "metric", "keep",
-    "mixed_precision", "max_units",
+    "mixed_precision", "max_units", "callback",
 )  # fmt: skip
 
 
