@@ -115,7 +115,7 @@ def resculpt(
     >>> model = before.model(width=6, hidden_layers=2)
     >>> result = sculpt(model, before, seeds=1, unit_steps=[0.5], edge_steps=[0.05], progress=False)
     >>> found = resculpt(result, after, seeds=2, progress=False)
-    >>> found.status.name, [found.name_of(unit) for unit in found.part]
+    >>> found.status.name, [found.name_of((3, output)) for output in found.wrong]
     ('ONE_PART', ['z'])
 
     Notes
