@@ -35,7 +35,7 @@ class ModuleChange:
     overlap : float
         The Jaccard index of the units of both, in [0, 1].
     units : tuple of str
-        The units that changed, came or went.
+        Its units that changed, came or went.
     """
 
     status: str
@@ -53,6 +53,8 @@ class Changes:
     ----------
     modules : tuple of ModuleChange
         By the modules of before, and then those that are born.
+    units : tuple of str
+        All units that changed, came or went, whatever the modules are.
     drift : float
         1 - (edges that are in both with the same weight) / (edges that are in either), in [0, 1].
     null_drift : float
@@ -62,14 +64,15 @@ class Changes:
     """
 
     modules: tuple[ModuleChange, ...]
+    units: tuple[str, ...]
     drift: float
     null_drift: float
     p_value: float
 
     @property
     def named(self) -> tuple[ModuleChange, ...]:
-        """The modules that are not kept."""
-        return tuple(module for module in self.modules if module.status != "kept")
+        """The modules of which a unit changed, came or went; others may be regrouped all the same."""
+        return tuple(module for module in self.modules if module.units)
 
     def __str__(self) -> str:
         rows = [each.status for each in self.modules]
@@ -88,7 +91,8 @@ def changes(before: Hierarchy, after: Hierarchy, *, threshold: float = 0.3, rena
     networks", ASONAM 2010, who match every pair above a threshold, without the assignment.
 
     A unit changed when its bias or one of its incoming weights differs, other than weights from changed units of other modules: a unit
-    that only adapts to another module is not changed itself. A matched module is kept where no unit of it changed, came or went.
+    that only adapts to another module is not changed itself. So did a unit that only one of the networks has; inputs never do. A matched
+    module is kept where no unit of it changed, although other units may be counted to it: ``overlap`` shows it.
 
     Parameters
     ----------
@@ -124,7 +128,7 @@ def changes(before: Hierarchy, after: Hierarchy, *, threshold: float = 0.3, rena
     modules = _modules(old, new, changed, threshold)
     drift = _drift(old.edges, new.edges)
     null = _null(old, new, renamings, seed)
-    return Changes(tuple(modules), drift, float(null.mean()), float((1 + (null <= drift + 1e-12).sum()) / (1 + len(null))))
+    return Changes(tuple(modules), _names(changed), drift, float(null.mean()), float((1 + (null <= drift + 1e-12).sum()) / (1 + len(null))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +139,7 @@ class _Side:
     biases: dict[Any, float]
     edges: Edges
     layers: list[list[Any]]
+    inputs: set[int]
     hidden: set[int]
 
     @classmethod
@@ -150,7 +155,7 @@ class _Side:
         first = len(units) - len(biases)  # a chain has none for its inputs
         own = {u: float(b) for us, bs in zip(units[first:], biases, strict=True) for u, b in zip(us, bs, strict=True)}
         hidden = set(range(len(units))) - {*graph.inputs, *graph.outputs}
-        return cls(labels, own, edges, units, hidden)
+        return cls(labels, own, edges, units, {*graph.inputs}, hidden)
 
     def into(self) -> dict[Any, dict[Any, float]]:
         """The incoming weights of every unit, by their source."""
@@ -161,11 +166,11 @@ class _Side:
 
 
 def _changed_units(old: _Side, new: _Side) -> set[Any]:
-    """Units of both networks, in either alive, that changed, and those that are alive in one only."""
+    """Units that changed, and those that are alive in one network only; inputs have nothing that could change."""
     into = [side.into() for side in (old, new)]
     changed: set[Any] = set()
     for layer in range(len(old.layers)):  # sources first
-        for unit in dict.fromkeys([*old.layers[layer], *new.layers[layer]]):
+        for unit in dict.fromkeys([*old.layers[layer], *new.layers[layer]]) if layer not in new.inputs else ():
             there = (unit in old.labels, unit in new.labels)
             if not any(there):
                 continue
@@ -186,6 +191,9 @@ def _together(source: Any, unit: Any, old: _Side, new: _Side) -> bool:
 
 
 def _modules(old: _Side, new: _Side, changed: set[Any], threshold: float) -> list[ModuleChange]:
+    def of_pair(units: set[Any], others: set[Any]) -> tuple[str, ...]:
+        return _names(changed & (units | (others - old.labels.keys())))
+
     before, after = (_members(side) for side in (old, new))
     jaccard = np.array([[len(b & a) / len(b | a) for a in after] for b in before]).reshape(len(before), len(after))
     close = jaccard > threshold
@@ -195,17 +203,17 @@ def _modules(old: _Side, new: _Side, changed: set[Any], threshold: float) -> lis
     for b, units in enumerate(before):
         pieces = [int(a) for a in np.flatnonzero(close[b])]
         if len(pieces) > 1:
-            found += [ModuleChange("split", b, a, float(jaccard[b, a]), _names((units ^ after[a]) | (changed & units))) for a in pieces]
+            found += [ModuleChange("split", b, a, float(jaccard[b, a]), of_pair(units, after[a])) for a in pieces]
         elif b in partner or pieces:
             a = partner.get(b, pieces[0] if pieces else -1)
             merged = int(close[:, a].sum()) > 1
-            differ = (units ^ after[a]) | (changed & (units | after[a]))
+            differ = of_pair(units, after[a])
             status = "merged" if merged else "changed" if differ else "kept"
-            found.append(ModuleChange(status, b, a, float(jaccard[b, a]), _names(differ)))
+            found.append(ModuleChange(status, b, a, float(jaccard[b, a]), differ))
         else:
-            found.append(ModuleChange("dead", b, None, 0.0, _names(units)))
+            found.append(ModuleChange("dead", b, None, 0.0, _names(changed & units)))
     known = {each.after for each in found}
-    return found + [ModuleChange("born", None, a, 0.0, _names(units)) for a, units in enumerate(after) if a not in known]
+    return found + [ModuleChange("born", None, a, 0.0, _names(changed & units)) for a, units in enumerate(after) if a not in known]
 
 
 def _members(side: _Side) -> list[set[Any]]:

@@ -5,6 +5,7 @@ from . import (
     convolutions,
     curriculum,
     digits,
+    drift,
     even_digits,
     functions,
     language,
@@ -30,4 +31,5 @@ STUDIES = {
     "transformers": transformers.COMMAND,
     "convolutions": convolutions.COMMAND,
     "language": language.COMMAND,
+    "drift": drift.COMMAND,
 }
