@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from sculpting import ResculptResult, ResculptStatus, SparseNetwork, resculpt, sculpt, tasks
+from sculpting import ResculptResult, ResculptStatus, SparseNetwork, group_accuracy, resculpt, sculpt, tasks
 from sculpting.resculpting.criteria import criterion_of, wrong_outputs
 from sculpting.resculpting.parts import Part, Wiring, all_within, everything, pairs_of, parts_of
 
@@ -197,6 +197,32 @@ def test_sampled_data_keep_the_bits_of_what_is_frozen_through_standardising() ->
     assert same_elsewhere(found, set(found.part) | {(2, 1)})
     assert (found.network.predict(x) == y).mean() > 0.97
     assert found.min_accuracy == pytest.approx(0.975)  # two rows of 80 may always be lost
+
+
+def test_real_values_are_learnt_again_in_their_own_units() -> None:
+    x = sampled()
+    values = replace(signs(), loss="mse", metric="R2")  # y0 = x0 + x1 - 5, y1 = x2 - x3 - 2
+    y = np.stack([x[:, 0] + x[:, 1] - 5, 40 * np.abs(x[:, 2] - x[:, 3] - 2) + 100], axis=1)
+    found = resculpt(values, (x, y), min_accuracy=0.95, steps=200, progress=False)
+    assert found.status is ResculptStatus.ONE_PART
+    assert found.wrong == (1,)
+    assert same_elsewhere(found, set(found.part) | {(2, 1)})
+    residual = (found.network.predict(x) - y) ** 2
+    assert (1 - residual.mean(axis=0) / y.var(axis=0)).min() > 0.9
+
+
+def test_groups_of_outputs_are_wrong_one_by_one() -> None:
+    x, bits = sampled(), signs()
+    pairs = np.zeros((4, 6))
+    pairs[[0, 1]] = [bits.weights[1][0], -bits.weights[1][0]]
+    pairs[[2, 3]] = [bits.weights[1][1], -bits.weights[1][1]]
+    groups = replace(bits, weights=(bits.weights[0], pairs), biases=(bits.biases[0], np.zeros(4)), metric="group accuracy")
+    y = np.stack([x[:, 0] + x[:, 1] > 5, x[:, 2] - x[:, 3] > 2], axis=1)
+    turned = np.stack([y[:, 0], ~y[:, 0], ~y[:, 1], y[:, 1]], axis=1).astype(int)
+    found = resculpt(groups, (x, turned), metric=group_accuracy(2), progress=False)
+    assert found.wrong == (2, 3)
+    assert found.status is ResculptStatus.ONE_PART
+    assert same_elsewhere(found, set(found.part) | {(2, 2), (2, 3)})
 
 
 def test_classes_are_one_wrong_part_and_groups_each_their_own() -> None:
