@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from ..checks import check_counts, listed, shown
 from ..data import Data
 from ..engines import setup_of
+from ..metrics import metric_of
 from ..mlp.population import Population
 from ..mlp.setup import ChainSetup
 from ..mlp.training import gradient
@@ -208,7 +209,8 @@ def _result(
     before = call.before
     units = {"status": status.name, "part": [list(unit) for unit in found.growth.part.units]}
     facts = {
-        "head": before.head, "accuracy": found.accuracy, "loss": call.task.loss, "metric": before.metric,
+        "head": before.head, "accuracy": found.accuracy, "loss": call.task.loss,
+        "metric": metric_of(call.task.metric, call.task.loss).name,
         "input_names": before.input_names, "output_names": before.output_names,
         "origin": {**before.origin, **call.task.origin, "resculpted": units},
     }  # fmt: skip

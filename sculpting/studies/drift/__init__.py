@@ -16,7 +16,7 @@ __all__ = ["COMMAND", "study"]
 def study() -> Study:
     """The study of tasks that change.
 
-    Four published tasks and six random hierarchies of gates are learnt, and one thing is changed in each: the operators of an inner gate
+    Three published tasks and five random hierarchies of gates are learnt, and one thing is changed in each: the operators of an inner gate
     or of an output, an input of a gate, a gate that a reader no longer reads, a level that is added before an output, an output that is
     added, or nothing. The consensus network of four seeds goes on by ``resculpt``; beside it the new task is sculpted anew from four
     seeds. The truth is the gate whose formula was changed.

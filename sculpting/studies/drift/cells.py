@@ -21,8 +21,8 @@ from .edits import ADDED, Edit, edits_of
 
 __all__ = ["BATCHES", "BATCH_ROWS", "RATE", "REFERENCE_ROWS", "SPARE_UNITS", "STARTS", "WIDTH", "base_of", "cells_of", "drift_cell"]
 
-PUBLISHED = ((6, 3, 3, 3), (4, 1, 2, 2), (8, 2, 2), (7, 3, 2, 2))
-RANDOM, MOST_INPUTS = 6, 8  # random hierarchies of two levels: the first so many with at most 8 inputs
+PUBLISHED = ((6, 3, 3, 3), (4, 1, 2, 2), (7, 3, 2, 2))
+RANDOM, MOST_INPUTS = 5, 7  # random hierarchies of two levels: the first so many with at most 7 inputs
 WIDTH, FEWEST_LAYERS = 24, 2
 STARTS, SPARE_UNITS = 8, (0, 1, 2, 4)
 RATE, REFERENCE_ROWS, BATCH_ROWS, BATCHES, NOISE = 0.01, 512, 64, 100, 0.1  # of the monitor; noise on the inputs of its rows
