@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .results import SculptResult as SculptResult
     from .results import StopReason as StopReason
     from .schedule.history import Attempt as Attempt
+    from .schedule.history import RoundEvent as RoundEvent
     from .sculptor import sculpt as sculpt
     from .settings import ScheduleSettings as ScheduleSettings
     from .settings import TrainingSettings as TrainingSettings
@@ -59,6 +60,7 @@ else:  # loaded when they are first asked for: torch takes seconds, which `sculp
         "SculptResult": ".results",
         "StopReason": ".results",
         "Attempt": ".schedule.history",
+        "RoundEvent": ".schedule.history",
         "sculpt": ".sculptor",
         "ScheduleSettings": ".settings",
         "TrainingSettings": ".settings",

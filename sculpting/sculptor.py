@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from .results import SculptResult, result_of
 from .schedule.acceptance import AcceptanceCriterion, PairedTest
 from .schedule.chains import ChainName, as_percent
 from .schedule.checkpoint import Checkpoint
+from .schedule.history import RoundEvent
 from .schedule.pruning_schedule import PruningSchedule
 from .schedule.rounds import Rounds
 from .settings import ScheduleSettings, TrainingSettings
@@ -35,6 +37,7 @@ MOST_KEPT = 10_000  # names of units
 SMALL = 2_000_000  # parameters of all members together, below which one thread is faster than several
 
 Progress = bool | Callable[[int, int], None]
+Callback = Callable[[RoundEvent], object]
 
 
 @set_aside()
@@ -60,6 +63,7 @@ def sculpt(
     max_members: int | None = None,
     checkpoint: str | Path | None = None,
     progress: Progress = True,
+    callback: Callback | None = None,
     **settings: Any,
 ) -> SculptResult:
     """Train networks on data and prune them, units first and then edges, for as long as the accuracy holds.
@@ -127,6 +131,9 @@ def sculpt(
         was written is refused.
     progress : bool or callable
         True for a progress bar, False for none, or a function that is called as ``progress(chains ended, all chains)``.
+    callback : function, optional
+        Called with a :class:`RoundEvent` after every training round. What it raises ends the run; once the dense networks are trained, the
+        checkpoint has this round too. A run that goes on from a checkpoint does not send the rounds of before again.
     **settings
         Single fields of ``TrainingSettings`` and ``ScheduleSettings`` by their names, such as ``steps=300``, ``learning_rate=0.03`` and
         ``unit_steps=(0.5, 0.2)``.
@@ -159,7 +166,8 @@ def sculpt(
     edge pruning must be accepted too, ties between scores never prune more than asked, only accepted networks are returned, and dense
     networks that are not accurate enough have a second start.
     """
-    seed, keep = check_seed(seed), _checked(seeds, max_members, checkpoint, progress, keep, regrow=regrow, mixed_precision=mixed_precision)
+    flags = {"regrow": regrow, "mixed_precision": mixed_precision}
+    seed, keep = check_seed(seed), _checked(seeds, max_members, checkpoint, progress, callback, keep, **flags)
     setup = setup_of(model)
     setup, given = setup.task(data, loss=loss, validation=validation, test=test, groups=groups, metric=metric, seed=seed)
     training, schedule = settings_of(given, training, schedule, settings, inspect.signature(sculpt).parameters)
@@ -177,13 +185,14 @@ def sculpt(
     engine: Any = setup.engine(task, training, schedule, place, max_members)
     rounds = Rounds(engine, criterion, _rates(training, schedule), noisy=bool(training.input_noise or training.hidden_noise))
     pruning = PruningSchedule(rounds, schedule, *first_steps)
+    rounds.after_dense = tell = _teller(callback, pruning, pruning.chains(len(names)))
     of_model = setup.identity(population)
     kept = None if checkpoint is None else Checkpoint(checkpoint, *_call(pruning, names, of_model, task, training, initial))
     with (
         torch.inference_mode(),
         _threads(len(names) * max(1, len(pruning.unit_steps)) * setup.size(population)),
         _bar(progress, pruning.chains(len(names))) as report,
-        contextlib.nullcontext() if kept is None else kept.written_on_interrupt(),
+        contextlib.nullcontext() if kept is None else kept.written_on(KeyboardInterrupt),
     ):
         if kept is None or not kept.read(pruning, population, names):
             pruning.begin(population, names, trained=initial == "model")
@@ -193,12 +202,16 @@ def sculpt(
             if kept is not None:
                 kept.hold(pruning)
             report(pruning.ended)
+            with contextlib.nullcontext() if kept is None else kept.written_on(BaseException):
+                tell()
             if kept is not None:
                 kept.write()
     return result_of(pruning, setup, given, set_by_dense=min_accuracy is None and not task.complete)
 
 
-def _checked(seeds: object, max_members: object, checkpoint: object, progress: object, keep: object, **flags: object) -> list[str]:
+def _checked(
+    seeds: object, max_members: object, checkpoint: object, progress: object, callback: object, keep: object, **flags: object
+) -> list[str]:
     """Refuse single arguments that do not fit; what to keep as a list."""
     check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
     check_flags(**flags)
@@ -206,6 +219,8 @@ def _checked(seeds: object, max_members: object, checkpoint: object, progress: o
         raise TypeError(f"checkpoint must be a path, or None for no checkpoint; got {shown(checkpoint)}")
     if not isinstance(progress, bool) and not callable(progress):
         raise TypeError(f"progress must be True, False or a function of (chains ended, all chains); got {shown(progress)}")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be a function of a RoundEvent, or None; got {shown(callback)}")
     kept = [keep] if isinstance(keep, str) else listed("keep", keep, MOST_KEPT, "a sequence of names")
     if not all(isinstance(name, str) for name in kept):
         raise TypeError(f"keep must be a sequence of names, as text; got {shown(keep)}")
@@ -266,6 +281,20 @@ def _identity(metric: Any) -> object:
 def _threads(parameters: int) -> contextlib.AbstractContextManager[None]:
     """One thread for small networks: on tiny batches two were measured up to 40 times slower when anything else ran."""
     return one_thread() if parameters < SMALL else contextlib.nullcontext()
+
+
+def _teller(callback: Callback | None, pruning: PruningSchedule[M], chains: int) -> Callable[[], None]:
+    """A function that calls the callback with the last round."""
+
+    def tell() -> None:
+        if callback is None:
+            return
+        rounds = pruning.rounds
+        last = [*itertools.takewhile(lambda record: record.number == rounds.number, reversed(rounds.history))]
+        attempts = tuple(attempt for record in reversed(last) for attempt in record.attempts(rounds.criterion.min_accuracy))
+        callback(RoundEvent(rounds.number, attempts, pruning.ended, chains))
+
+    return tell
 
 
 @contextlib.contextmanager

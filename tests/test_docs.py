@@ -9,7 +9,7 @@ import matplotlib as mpl
 import pytest
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-RUN = [("usage.md", "Notebooks, scikit-learn, torch and ONNX")]
+RUN = [("usage.md", "Follow a run"), ("usage.md", "Notebooks, scikit-learn, torch and ONNX")]
 
 
 def blocks(page: str, heading: str) -> list[str]:

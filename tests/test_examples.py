@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 FINDINGS = {
+    "follow_a_run": r"units: density 0\.0\d+ after round \d+, .*\nedges: density 0\.0[12]\d* after round",
     "digit_xor": r"M0: \d+ pixels left, 0 right(.*\n)+M1: 0 pixels left, \d+ right",
     "narrowed_parities": r"narrowed, sculpted: left out c0, c1, c2, b2_0, b2_1; modules those of the task",
     "parities": r"groups b0_0 b0_1 \| b1_0 b1_1, left out d0, d1;.*\n.*groups b0_0 b0_1 \| b1_0 b1_1, left out d0, d1;",

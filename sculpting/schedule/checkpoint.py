@@ -92,15 +92,15 @@ class Checkpoint:
             self._write_held()
 
     @contextmanager
-    def written_on_interrupt(self) -> Iterator[None]:
-        """A context in which Ctrl-C writes the state that is held, and then goes on."""
+    def written_on(self, kind: type[BaseException]) -> Iterator[None]:
+        """A context in which exceptions of a kind, such as that of Ctrl-C, write the state that is held, and then go on."""
         try:
             yield
-        except KeyboardInterrupt as interrupt:
+        except kind as raised:
             try:
                 self._write_held()
             except (OSError, ValueError) as error:
-                interrupt.add_note(f"The checkpoint was not written: {error}")
+                raised.add_note(f"The checkpoint was not written: {error}")
             raise
 
     def read(self, schedule: PruningSchedule[M], like: M, names: Sequence[ChainName]) -> bool:

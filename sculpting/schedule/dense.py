@@ -34,7 +34,7 @@ def dense_networks(rounds: Rounds[M], members: M, names: list[ChainName], most: 
     """
     first = Proposal.unpruned(members, names, "dense")
     if trained:
-        return rounds.judge(first, members, rounds.engine.evaluate(members), 0.0)
+        return rounds.given(first)
     state = rounds.attempt([first])[0]
     if not rounds.criterion.known:
         return _while_it_gains(rounds, state, most)

@@ -13,7 +13,7 @@ from .history import RoundRecord
 __all__ = ["names_of", "record_of"]
 
 FIELDS = {field.name for field in fields(RoundRecord)}
-LATER = {"reserve", "accepted"}  # fields that not every version has
+LATER = {"reserve", "accepted", "number"}  # fields that not every version has
 WITH_STEPS = {"dense": (False, False), "units": (True, False), "retrain": (True, False)}  # of edges the unit step depends on the call
 
 
@@ -50,6 +50,7 @@ def record_of(record: Any, percent: bool) -> RoundRecord:
         "accuracy": _is_column(found.accuracy, size, unknown=True),
         "seconds": is_number(found.seconds, 0, 1e12),
         "reserve": is_number(found.reserve, 0, 1e300),
+        "number": isinstance(found.number, int) and is_number(found.number, 0, 1e12),
         "accepted": found.accepted is None or _is_flags(found.accepted, size),
     }
     for name, fits in columns.items():

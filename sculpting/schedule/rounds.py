@@ -6,7 +6,7 @@ N = chains.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic
 
@@ -34,6 +34,8 @@ class Rounds(Generic[M]):
     noisy : bool
         Whether training has any noise.
     history : list of RoundRecord
+    after_dense : function, optional
+        Called after every round of dense networks.
     """
 
     engine: Engine[M]
@@ -41,13 +43,19 @@ class Rounds(Generic[M]):
     rates: Tensor
     noisy: bool = True
     history: list[RoundRecord] = field(default_factory=list)
+    after_dense: Callable[[], None] | None = None
+
+    @property
+    def number(self) -> int:
+        """How many rounds there were."""
+        return self.history[-1].number if self.history else 0
 
     def attempt(self, proposals: Sequence[Proposal[M]], noise: float = 1.0) -> list[ChainState[M]]:
         """Train one round of all proposals together and judge each. A chain's attempts do not depend on the other chains.
 
         ``noise`` is the fraction of the usual noise in this round.
         """
-        start = time.perf_counter()
+        start, number = time.perf_counter(), self.number + 1
         members = proposals[0].members
         for proposal in proposals[1:]:
             members = members.joined(proposal.members)
@@ -56,19 +64,33 @@ class Rounds(Generic[M]):
         trained, found = self.engine.train(members, key, rates, noise)
         rows = torch.arange(len(members)).split([len(proposal.names) for proposal in proposals])
         seconds = (time.perf_counter() - start) / len(members)
-        return [
-            self.judge(proposal, trained.select(r), Evaluation(found.accuracy[r], found.loss[r]), seconds)
+        states = [
+            self.judge(proposal, trained.select(r), Evaluation(found.accuracy[r], found.loss[r]), seconds, number)
             for proposal, r in zip(proposals, rows, strict=True)
         ]
+        self._tell(proposals[0].phase)
+        return states
 
-    def judge(self, proposal: Proposal[M], members: M, evaluation: Evaluation, seconds: float) -> ChainState[M]:
+    def given(self, proposal: Proposal[M]) -> ChainState[M]:
+        """Members that need no training, as a round of their own."""
+        state = self.judge(proposal, proposal.members, self.engine.evaluate(proposal.members), 0.0, self.number + 1)
+        self._tell(proposal.phase)
+        return state
+
+    def _tell(self, phase: str) -> None:
+        if phase == "dense" and self.after_dense is not None:
+            self.after_dense()
+
+    def judge(self, proposal: Proposal[M], members: M, evaluation: Evaluation, seconds: float, number: int) -> ChainState[M]:
         """Record the evaluation of trained members in the history, and say which of them are accepted."""
         accuracy, accepted = self.judged(members, evaluation, proposal.phase)
         total, left = self.engine.count(members, "edges")
         asked = None if proposal.asked is None else proposal.asked.tolist()
         density, reserve = (left.double() / total).tolist(), self.criterion.reserve_in(proposal.phase)
         passed = accepted.tolist() if self.criterion.test is not None and self.criterion.known else None
-        self.history.append(RoundRecord(proposal.names, proposal.phase, asked, density, accuracy.tolist(), seconds, reserve, passed))
+        self.history.append(
+            RoundRecord(proposal.names, proposal.phase, asked, density, accuracy.tolist(), seconds, reserve, passed, number)
+        )
         return ChainState(members, accuracy, accepted, proposal.names)
 
     def judged(self, members: M, evaluation: Evaluation, phase: str) -> tuple[Tensor, Tensor]:
