@@ -73,16 +73,16 @@ def _row(base: Task, network: SparseNetwork, edit: Edit, depth: int) -> Row:
     found = resculpt(network, after, seeds=STARTS, spare_units=SPARE_UNITS, progress=False)
     seconds = time.perf_counter() - start
     truth = _Truth(graph, _graph(after), edit, found)
-    modules = [detect_modules(each) for each in (found.before, found.network)]
-    differ = changes(*modules)
+    old, new = detect_modules(found.before), detect_modules(found.network)
+    differ = changes(old, new)
     named = [f"M{m.before} {m.status}" if m.before is not None else "born" for m in differ.named]
     row: Row = {
         "kind": edit.kind, "gate": edit.gate, "formula": str(graph.gates[edit.gate]) if edit.gate in graph.gates else "",
         "new_formula": edit.formula, "one_reader": truth.one_reader, "status": found.status.name,
         "part": " ".join(map(found.name_of, found.part)), "part_right": truth.part_right(), "named": ", ".join(dict.fromkeys(named)),
-        "named_right": truth.units_right(differ.units), "modules_right": truth.modules_right(*modules, differ), "kept": found.kept,
-        "kept_rest": truth.kept_rest(),
-        "accuracy": found.network.accuracy, "edges": found.network.edge_count, "steps": found.steps, "seconds": seconds,
+        "named_right": truth.units_right(differ.units), "modules_right": truth.modules_right(old, new, differ), "kept": found.kept,
+        "kept_rest": truth.kept_rest(), "accuracy": found.network.accuracy, "edges": found.network.edge_count, "steps": found.steps,
+        "seconds": seconds,
     }  # fmt: skip
     return row | _anew(after, edit, depth) | {"drift": differ.drift, "p_value": differ.p_value} | _alarms(network, base, after, edit)
 

@@ -93,8 +93,8 @@ def _verdicts(rows: Sequence[Row]) -> str:
 
 
 def _all(rows: Sequence[Row]) -> str:
-    header = ("function", "before", "change", "gate", "status", "learnt again", "named", "units, part, modules right", "rest kept")
-    header += ("edges", "steps", "anew")
+    start = ("function", "before", "change", "gate", "status", "learnt again", "named", "units, part, modules right")
+    header = (*start, "rest kept", "edges", "steps", "anew")
     lines = []
     for row in rows:
         gate = f"{row['gate']} = {row['formula']} -> {row['new_formula']}".replace("|", "\\|") if row["gate"] else ""
