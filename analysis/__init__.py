@@ -7,12 +7,15 @@ from .detection import BASELINES as BASELINES
 from .detection import detect_baseline as detect_baseline
 from .detection import detect_modules as detect_modules
 from .drawing import draw as draw
+from .evidence import Changes as Changes
 from .evidence import Importance as Importance
 from .evidence import Lesions as Lesions
+from .evidence import ModuleChange as ModuleChange
 from .evidence import Rate as Rate
 from .evidence import Significance as Significance
 from .evidence import Stability as Stability
 from .evidence import bit_shares as bit_shares
+from .evidence import changes as changes
 from .evidence import importance as importance
 from .evidence import lesions as lesions
 from .evidence import rewired as rewired

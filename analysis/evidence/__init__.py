@@ -8,6 +8,9 @@ from .chance import Significance as Significance
 from .chance import significance as significance
 from .damage import Lesions as Lesions
 from .damage import lesions as lesions
+from .drift import Changes as Changes
+from .drift import ModuleChange as ModuleChange
+from .drift import changes as changes
 from .nulls import rewired as rewired
 from .nulls import shuffled as shuffled
 from .permutation import Importance as Importance

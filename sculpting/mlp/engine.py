@@ -75,13 +75,18 @@ class MLPEngine:
         return torch.cat([part for _, part in in_groups_that_fit(scores, members.values.split(max(1, BLOCK // floats)))])
 
     def count(self, members: Population, items: Items) -> tuple[Tensor, Tensor]:
-        """How many items each member had before any pruning, and how many are left: int64 ``(N,)``, on the CPU."""
+        """How many items each member had before any pruning, and how many are left: int64 ``(N,)``, on the CPU.
+
+        Frozen edges are not counted.
+        """
+        if items == "edges" and members.trainable is not None:
+            return members.trainable_counts(), members.prunable_edges().sum(dim=1).cpu()
         if items == "units":
             return members.hidden_counts, torch.cat(members.alive(), dim=1).sum(dim=1).cpu()
         return members.edge_counts, members.edges().cpu()
 
     def score(self, members: Population, items: Items, key: Tensor) -> Tensor:
-        """The importance of every item: float32 ``(N, items)``, infinite for those that were pruned.
+        """The importance of every item: float32 ``(N, items)``, infinite for those that were pruned, and for frozen edges.
 
         Members are packed to their live units first. No more are scored at once than a round would train.
         """
@@ -90,7 +95,7 @@ class MLPEngine:
 
         def scores_of(packing: Packing) -> Tensor:
             packed = packing.pack(members)
-            alive = torch.cat(packed.alive(), dim=1) if items == "units" else packed.live_edges()
+            alive = torch.cat(packed.alive(), dim=1) if items == "units" else packed.prunable_edges()
             scores = self.scores[items](packed, self.data.restricted_to(packing.inputs), key[packing.members]).float()
             scores.masked_fill_(~alive, torch.inf)
             if packing.places is None:

@@ -53,8 +53,9 @@ class Packing:
         """A copy of the members, packed. Only zeros are left out, so each member keeps its function."""
         if self.places is None:
             return population.select(self.members)
-        values, mask = (flat.index_select(0, self.members).gather(1, self.places) for flat in (population.values, population.mask))
-        return Population(self.shape, values, mask, torch.tensor(self.shape.widths).expand(len(self.members), -1))
+        flats = (population.values, population.mask, *([] if population.trainable is None else [population.trainable]))
+        values, mask, *trainable = (flat.index_select(0, self.members).gather(1, self.places) for flat in flats)
+        return Population(self.shape, values, mask, torch.tensor(self.shape.widths).expand(len(self.members), -1), *trainable)
 
     def split(self, size: int) -> list[Packing]:
         """The same members in groups of at most ``size``."""

@@ -99,8 +99,11 @@ def train(
     Notes
     -----
     Adam (Kingma and Ba, 2015, algorithm 1) starts every round with zero moments. The mask is applied to the gradient before the moments
-    are updated, so pruned parameters stay exactly zero. Pruned units are left out of the computation: see ``packings``.
+    are updated, so pruned parameters stay exactly zero, and frozen ones exactly as they are. Pruned units are left out of the
+    computation: see ``packings``.
     """
+    if population.trainable is not None and settings.weight_decay:
+        raise ValueError(f"weight_decay must be 0 where parameters are frozen, since it would move them; got {settings.weight_decay}")
     keep_freed()
     values = population.values
     rates = rate_shares(population, settings.rate_width) * (settings.learning_rate if learning_rate is None else learning_rate.cpu())
@@ -161,6 +164,7 @@ def _train(
     """The values of packed members at their best epoch, and their evaluation there."""
     last = pay_last(population.shape, settings.batch_size, len(population), key.device)
     values, mask = (put_last(flat) if last else flat for flat in (population.values, population.mask))
+    learnt = mask if population.trainable is None else mask * (put_last(population.trainable) if last else population.trainable)
     population = replace(population, values=values, mask=mask)
     slopes, first, second = (torch.zeros_like(values) for _ in range(3))
     adam = [flat.t() if last else flat for flat in (values, slopes, first, second)]
@@ -170,9 +174,9 @@ def _train(
     counts = torch.arange(1.0, epochs * per_epoch + 1, dtype=values.dtype, device=values.device).unbind()
     networks, matrices = BatchedMLP(population.shape, values), population.shape.matrices(slopes)
     best = BestEpoch(population, data.restricted_to(packing.inputs), settings, -(-len(counts) // check_every), hooks.watch is not None)
-    # The mask and the mean over a batch's rows in one factor; the last batch of an epoch may be shorter.
+    # What is masked or frozen, and the mean over a batch's rows in one factor; the last batch of an epoch may be shorter.
     divisor = data.loss.divisor(len(data.y))
-    factors = cache(lambda rows: population.shape.matrices(mask / (rows * divisor)))
+    factors = cache(lambda rows: population.shape.matrices(learnt / (rows * divisor)))
     size = settings.batch_size
     if data.sample is None:
         drawn = batches(data.table, len(data.y), size, epochs, settings.input_noise, key, packing.inputs, last)

@@ -5,6 +5,7 @@ from . import (
     convolutions,
     curriculum,
     digits,
+    drift,
     even_digits,
     functions,
     known_structure,
@@ -32,4 +33,5 @@ STUDIES = {
     "transformers": transformers.COMMAND,
     "convolutions": convolutions.COMMAND,
     "language": language.COMMAND,
+    "drift": drift.COMMAND,
 }
