@@ -12,7 +12,7 @@ from torch import nn
 
 from sculpting import ResculptResult, ResculptStatus, SparseNetwork, group_accuracy, resculpt, sculpt, tasks
 from sculpting.resculpting.criteria import criterion_of, wrong_outputs
-from sculpting.resculpting.parts import Part, Wiring, all_within, everything, pairs_of, parts_of
+from sculpting.resculpting.parts import Part, Wiring, all_within, cuts_of, everything, pairs_of, parts_of
 
 GATES = {"p": "x0 & x1", "q": "x2 & x3", "r": "x4 & x5", "y0": "p | q", "y1": "p | r", "y2": "q | r"}
 NAMES = [f"x{i}" for i in range(6)]
@@ -252,6 +252,10 @@ def test_the_bar_of_each_output_is_what_it_reached_before() -> None:
     given = criterion_of(task, signs(), None, task.schedule, 0.8)
     assert given.accepts(torch.tensor([0.875]), "edges", scores).tolist() == [False]
     assert given.accepts(torch.tensor([1.0]), "edges", scores.clamp(min=1)).tolist() == [True]
+    bare.bars = torch.tensor([0.9, 0.7], dtype=torch.float64)
+    bare.lower(torch.tensor([0.8, 0.71], dtype=torch.float64), torch.tensor([0.9, 0.69], dtype=torch.float64))
+    # The first output has another function now; the second, which will not change, has fewer training rows right.
+    assert (bare.bars.tolist(), bare.min_accuracy) == ([0.7, 0.69], pytest.approx(0.695))
     assert given.accepts(torch.tensor([1.0]), "edges", scores.clamp(min=1), fit=torch.tensor([[1.0, 0.5]])).tolist() == [False]
     with pytest.raises(ValueError, match=r"is not known, since its accuracy is NaN. Give min_accuracy"):
         criterion_of(task, replace(signs(), accuracy=float("nan")), None, task.schedule, None)
@@ -270,6 +274,8 @@ def test_parts_are_units_of_one_layer_that_reach_exactly_the_wrong_outputs() -> 
     assert len(everything(wiring).units) == 9
     assert Part(((1, 1), (1, 3))) in pairs_of(wiring, np.ones(3, dtype=bool))
     assert wiring.spare(1) == [0, 2, 4, 6, 7]
+    assert cuts_of(wiring, np.array([True, True, False])) == [Part(((1, 1),)), Part(((2, 0), (2, 2))), Part(((3, 0), (3, 1)))]
+    assert cuts_of(wiring, np.array([True, False, False])) == [Part(((2, 0),)), Part(((3, 0),))]
 
 
 def test_units_of_a_part_with_other_inputs_are_also_parts_of_their_own() -> None:

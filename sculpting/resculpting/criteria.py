@@ -35,6 +35,16 @@ class EachPart(AcceptanceCriterion):
 
     bars: Tensor = field(default_factory=lambda: torch.empty(0))
 
+    def lower(self, figures: Tensor, fit: Tensor) -> None:
+        """Lower the bars to what is possible, by the figures ``(K,)`` of the network before on the validation and the training rows.
+
+        Parts that do not reach their bar must reach the lowest: their functions are other ones. The others will not change, so that what
+        they reach on the training rows, too, is enough.
+        """
+        below, there = figures.cpu() < self.bars - CLOSE, torch.minimum(figures, fit).cpu().to(self.bars)
+        self.bars = torch.where(below, self.bars.min(), torch.minimum(self.bars, there))
+        self.min_accuracy = float(self.bars.mean())
+
     def accepts(self, accuracy: Tensor, phase: str, scores: Tensor | None = None, fit: Tensor | None = None) -> Tensor:
         """Whether members are accurate enough: bool ``(N,)``, from their ``scores (N, K, S)`` and figures ``fit (N, K)``."""
         if scores is None:

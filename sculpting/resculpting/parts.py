@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Part", "Unit", "Wiring", "all_within", "everything", "pairs_of", "parts_of"]
+__all__ = ["Part", "Unit", "Wiring", "all_within", "cuts_of", "everything", "pairs_of", "parts_of"]
 
 MOST_PAIRS = 24
 Unit = tuple[int, int]  # (layer, index)
@@ -105,6 +105,12 @@ def pairs_of(wiring: Wiring, wrong: Mask) -> list[Part]:
     both = [Part(tuple(sorted(one.units + other.units))) for one, other in combinations(alike, 2)]
     found = [part for part in both if (_reached(wiring, part) == wrong).all()]
     return sorted(found, key=lambda part: len(part.units))[:MOST_PAIRS]
+
+
+def cuts_of(wiring: Wiring, wrong: Mask) -> list[Part]:
+    """All units of one layer that reach no other outputs than the wrong ones, bool ``(k,)``, for each layer that reaches all of these."""
+    layers = [Part(tuple(unit for unit in _units(wiring, ~wrong) if unit[0] == layer)) for layer in range(1, wiring.depth + 1)]
+    return [part for part in layers if part.units and (_reached(wiring, part) == wrong).all()]
 
 
 def _alike(wiring: Wiring, wrong: Mask) -> list[Part]:

@@ -29,7 +29,7 @@ from ..tasks.own_data import as_task
 from ..tasks.task import Task
 from .criteria import criterion_of, wrong_outputs
 from .growth import MANY, Base, Growth
-from .parts import Part, Wiring, all_within, everything, pairs_of, parts_of
+from .parts import Part, Wiring, all_within, cuts_of, everything, pairs_of, parts_of
 from .results import ResculptResult, ResculptStatus, live_units
 from .search import Found, Search
 from .widening import widened
@@ -69,7 +69,8 @@ def resculpt(
     are parts: units of one layer that lead to all the wrong outputs and to no other, together and divided by the inputs that they depend
     on. Each part may grow edges from all live units of the layer below and take spare units. All candidates are trained side by side.
     Those that are accurate enough are pruned by edges, and the one with the fewest changed edges is taken. If no part suffices, two
-    parts may change, then all units that lead only to wrong outputs, and then the whole network, with growing numbers of edges.
+    parts may change, or all units of a layer that lead only to wrong outputs; then all such units of all layers, and then the whole
+    network, with growing numbers of edges.
 
     Parameters
     ----------
@@ -83,8 +84,9 @@ def resculpt(
         fresh ones. Every second pair is trained at the learning rate of second starts, see ``restart_rate``.
     min_accuracy : float in (0, 1], optional
         The accuracy that every output must reach. When left out, 1 for a complete truth table; otherwise what the output reached on
-        the validation rows before, less the ``tolerance`` of the schedule. Of a network without its result only the ``accuracy``, over
-        all outputs, is known.
+        the validation rows before, less the ``tolerance`` of the schedule. An output that is below it is wrong; as its function is
+        another one, it must then reach what the worst output reached. Of a network without its result only the ``accuracy``, over all
+        outputs, is known.
     spare_units : sequence of int
         How many unused units of its layer a part may take: every number is a candidate of its own. In every other start a part may take
         as many of every lower layer, too.
@@ -161,6 +163,7 @@ def _resculpted(call: _Call, criterion: Any, spares: Sequence[int], seeds: range
     base, member = _base(chain, engine.data, call.device)
     scores = engine.row_scores(member).mean(dim=2)[0]
     wrong = wrong_outputs(scores, criterion.bars, call.before.widths[-1])
+    criterion.lower(scores, engine.row_scores(member, "training").mean(dim=2)[0])
     bar = criterion.min_accuracy
     now = replace(call.before, accuracy=float(scores.mean()))
     if not wrong.any():
@@ -196,7 +199,8 @@ def _stages(base: Base, wrong: Any, edges: int, spares: Sequence[int], seeds: ra
         return sorted({min(factor * spare, there) for spare in spares})
 
     parts, below, whole = parts_of(base.wiring, wrong), all_within(base.wiring, wrong), everything(base.wiring)
-    stages = [(ResculptStatus.ONE_PART, growths(parts)), (ResculptStatus.SEVERAL_PARTS, growths(pairs_of(base.wiring, wrong)))]
+    several = [part for part in dict.fromkeys([*pairs_of(base.wiring, wrong), *cuts_of(base.wiring, wrong)]) if part not in parts]
+    stages = [(ResculptStatus.ONE_PART, growths(parts)), (ResculptStatus.SEVERAL_PARTS, growths(several))]
     if below not in parts and below != whole:
         stages.append((ResculptStatus.SEVERAL_PARTS, growths([below])))
     return [*stages, *((ResculptStatus.WHOLE_NETWORK, growths([whole], round(share * edges), larger(times))) for share, times in GROWN)]
