@@ -142,6 +142,18 @@ def given(table: Any) -> None:
     assert_type(tasks.as_task((table, table)), sculpting.Task)
 
 
+def changed(result: SculptResult, task: sculpting.Task, x: NDArray[np.float64]) -> None:
+    found = sculpting.resculpt(result, task, seeds=2, progress=False)
+    assert_type(found, sculpting.ResculptResult)
+    assert_type(found.network, SparseNetwork)
+    assert_type(found.status is sculpting.ResculptStatus.ONE_PART, bool)
+    changes = analysis.changes(detect_modules(found.before), detect_modules(found.network))
+    assert_type(changes, analysis.Changes)
+    assert_type(changes.named, tuple[analysis.ModuleChange, ...])
+    for alarm in sculpting.monitor(found, [x], x, rate=0.01):
+        assert_type(alarm, sculpting.Alarm)
+
+
 def estimators(x: NDArray[np.float64], y: NDArray[np.int64]) -> None:
     classifier = sculpting.SculptedClassifier(hidden_layer_sizes=(8,), seeds=2).fit(x, y)
     assert_type(classifier.predict_proba(x), NDArray[np.float64])

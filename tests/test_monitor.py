@@ -85,3 +85,10 @@ def test_what_does_not_fit_is_refused_at_once() -> None:
         list(monitor(network(), [np.full((4, 6), np.nan)], rows(9, 0)))
     with pytest.raises(ValueError, match=r"a batch must have y of shape \(9, 3\), as the network answers; got \(9, 2\)"):
         list(monitor(network(), [(rows(9, 1)[0], rows(9, 1)[1][:, :2])], rows(9, 0)))
+
+
+def test_a_network_without_live_units_raises_no_alarm() -> None:
+    network = SparseNetwork((np.zeros((2, 3)), np.zeros((1, 2))), (np.ones(2), np.ones(1)), ("relu", "identity"), loss="bce")
+    rows = np.random.default_rng(0).random((20, 3))
+    [alarm] = monitor(network, [rows + 5], rows)
+    assert (alarm.changed, alarm.p_value, alarm.units) == (False, 1.0, ())

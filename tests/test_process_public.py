@@ -61,6 +61,12 @@ def used(folder: Path) -> None:
     str(found), found.predict(TASK.x), found.history, found.trail(network()), found.report(folder / "report.html")
 
 
+@cache
+def relearnt() -> Any:
+    other = tasks.from_gates({"y": "a & b & c"})
+    return sculpting.resculpt(network(), other, seeds=1, spare_units=(0,), min_accuracy=0.6, progress=False)
+
+
 def truth() -> nx.DiGraph:
     return nx.DiGraph(x=BITS, y=TARGETS, gates={"p": TARGETS[:, 0], "q": TARGETS[:, 1]}, users={"p": (0,), "q": (1,)})
 
@@ -120,6 +126,9 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     "sculpting.SculptedClassifier": lambda _: fitted(sculpting.SculptedClassifier),
     "sculpting.SculptedRegressor": lambda _: fitted(sculpting.SculptedRegressor),
     "sculpting.SculptResult": used,
+    "sculpting.resculpt": lambda _: relearnt(),
+    "sculpting.ResculptResult": lambda _: (str(relearnt()), relearnt().kept),
+    "sculpting.monitor": lambda _: list(sculpting.monitor(network(), [TASK.x.numpy()], TASK.x.numpy())),
     "sculpting.Frontier": lambda _: str(sculpting.Frontier.of(result().candidates, result().dense, TASK)),
     "sculpting.SparseNetwork": lambda folder: saved(network(), folder),
     "sculpting.SparseModule": lambda folder: saved(pruned(), folder),
@@ -179,6 +188,7 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     "analysis.detect_modules": lambda _: detect_modules(WEIGHTS),
     "analysis.draw": lambda folder: (analysis.draw(hierarchy()), analysis.draw(hierarchy(), folder / "modules.svg")),
     "analysis.bit_shares": lambda _: analysis.bit_shares(DIGITS % 3, DIGITS),
+    "analysis.changes": lambda _: str(analysis.changes(hierarchy(), hierarchy(), renamings=9)),
     "analysis.importance": lambda _: analysis.importance(hierarchy().graph, BITS, y=TARGETS),
     "analysis.lesions": lambda _: analysis.lesions(hierarchy(), BITS, y=TARGETS),
     "analysis.rewired": lambda _: analysis.rewired(WEIGHTS),
@@ -212,12 +222,12 @@ LEFT_OUT = {
     ),
     **dict.fromkeys(
         [
-            "sculpting.Figure", "sculpting.StopReason", "sculpting.Attempt", "sculpting.RoundEvent", "sculpting.ScheduleSettings",
+            "sculpting.Figure", "sculpting.StopReason", "sculpting.Alarm", "sculpting.ResculptStatus", "sculpting.Attempt", "sculpting.RoundEvent", "sculpting.ScheduleSettings",
             "sculpting.TrainingSettings", "sculpting.CellResult", "sculpting.Task", "sculpting.Trail", "sculpting.tasks.GateGraph",
             "sculpting.tasks.CompiledProgram", "sculpting.narrow.ScoreCorrelation", "sculpting.narrow.TrainingResult",
             "sculpting.narrow.UnitScores", "sculpting.narrow.Narrowed", "sculpting.narrow.NarrowResult", "sculpting.narrow.NarrowSettings",
             "sculpting.models.UnitMap", "sculpting.models.Shape", "analysis.Importance", "analysis.Lesions", "analysis.Rate",
-            "analysis.Significance", "analysis.Candidate",
+            "analysis.Significance", "analysis.Candidate", "analysis.Changes", "analysis.ModuleChange",
             "analysis.Stability", "analysis.Block", "analysis.Layer", "analysis.Module", "analysis.Boundary",
             "analysis.Comparison", "analysis.FunctionMap", "analysis.TruthTable",
         ],

@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import connected_components, laplacian
 
 from ..graph import as_graph, network_of
 from ..hierarchy import Hierarchy
+from ..imports import kept_random
 from ..texts import shown
 from .alive import alive_wiring
 
@@ -134,7 +135,8 @@ def _spectral(units: int, edges: NDArray[np.int64], seed: int) -> ArrayLike:
 
 def _cut(affinity: sp.csr_array, total: float, seed: int) -> NDArray[np.int64]:
     """The normalised cut of largest modularity of one connected component; ``total`` is the sum of degrees of the whole graph."""
-    from sklearn.cluster import k_means  # loads a second of modules, which few callers need
+    with kept_random():
+        from sklearn.cluster import k_means
 
     best = np.zeros(affinity.shape[0], dtype=np.int64)
     largest = _modularity(affinity, best, total)

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ..imports import kept_random
 from .distances import TOLERANCE, Rows
 from .linkages import replay_merges
 
@@ -114,7 +115,8 @@ def modularity(tree: Tree, counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def silhouette(tree: Tree, counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Negative mean silhouette, of the distances that the linkage uses, in [-1, 1] (Rousseeuw 1987)."""
-    from sklearn.metrics import silhouette_score  # loads a second of modules, which few callers need
+    with kept_random():
+        from sklearn.metrics import silhouette_score
 
     return _each(tree, counts, lambda labels: -silhouette_score(tree.distances, labels, metric="precomputed"))
 
@@ -124,7 +126,8 @@ def calinski_harabasz(tree: Tree, counts: NDArray[np.int64]) -> NDArray[np.float
 
     It is 0, the best value, where all units of a cluster have the same features (scikit-learn gives such a partition the score 1).
     """
-    from sklearn.metrics import calinski_harabasz_score
+    with kept_random():
+        from sklearn.metrics import calinski_harabasz_score
 
     def ratio(labels: NDArray[np.int64]) -> float:
         score = np.inf if _uniform(tree.rows, labels) else calinski_harabasz_score(tree.rows, labels)
@@ -135,7 +138,8 @@ def calinski_harabasz(tree: Tree, counts: NDArray[np.int64]) -> NDArray[np.float
 
 def davies_bouldin(tree: Tree, counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Davies-Bouldin index of the features (1979): the spread of two clusters over their distance, with the worst partner of each."""
-    from sklearn.metrics import davies_bouldin_score
+    with kept_random():
+        from sklearn.metrics import davies_bouldin_score
 
     return _each(tree, counts, lambda labels: davies_bouldin_score(tree.rows, labels))
 

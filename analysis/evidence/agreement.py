@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hierarchy import Hierarchy, check_hierarchy, first_appearance
+from ..imports import kept_random
 from ..tables import table
 
 __all__ = ["Agreement", "Stability", "stability"]
@@ -125,7 +126,8 @@ def _agreement(names: tuple[str, ...], labels: Sequence[NDArray[np.int64]]) -> A
 
 
 def _rand_index(labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    from sklearn.metrics import adjusted_rand_score  # loads a second of modules, which few callers need
+    with kept_random():
+        from sklearn.metrics import adjusted_rand_score
 
     # The index is slow and most groupings are equal: it is computed once for each pair of different groupings.
     alone = np.where(labels < 0, labels.max() + 1 + np.arange(labels.shape[1]), labels)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..imports import kept_random
 from .arrays import near_one
 from .reading import chain_of
 
@@ -109,7 +110,8 @@ def path_separation(network: Any, input_groups: Groups, output_groups: Groups) -
     >>> found.statistic.round(3).tolist()
     [4.243, 4.243]
     """
-    from scipy.stats import ttest_ind  # loads a second of modules, which few callers need
+    with kept_random():
+        from scipy.stats import ttest_ind
 
     products = path_products(network)
     _check_groups(products.shape, input_groups, output_groups)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..graph import LayeredGraph
 from ..hierarchy import VIEWS, Hierarchy, Module, check_hierarchy, first_appearance, module_graph
+from ..imports import kept_random
 from .matching import equal_modules
 from .order import order_agreement
 from .truth_table import TruthTable, check_truth
@@ -282,7 +283,8 @@ def _check_order(found: Hierarchy, truth: nx.DiGraph) -> None:
 
 
 def _grouping(labels: NDArray[np.int64], groups: Sequence[tuple[int, ...]]) -> Grouping:
-    from sklearn.metrics import adjusted_rand_score  # loads a second of modules, which few callers need
+    with kept_random():
+        from sklearn.metrics import adjusted_rand_score
 
     expected = np.full(len(labels), -1)
     for i, group in enumerate(groups):

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..evidence.silencing import silenced
 from ..graph import chain_of
 from ..hierarchy import Hierarchy, Module, check_hierarchy
+from ..imports import kept_random
 from ..tables import table
 from .truth_table import TruthTable, check_truth
 from .validity import leaving_units
@@ -188,7 +189,8 @@ def best_readout(values: ArrayLike, bits: ArrayLike) -> float:
     if len(directions) > 1:
         shares = np.concatenate([no / no.sum(), yes / yes.sum()])
         sides = np.repeat([0, 1], len(patterns))[shares > 0]
-        from sklearn.linear_model import LogisticRegression  # loads a second of modules, which few callers need
+        with kept_random():
+            from sklearn.linear_model import LogisticRegression
 
         model = LogisticRegression(C=SEPARABLE, max_iter=10_000)
         model.fit(np.tile(patterns, (2, 1))[shares > 0], sides, sample_weight=shares[shares > 0])

@@ -115,7 +115,7 @@ def _compared(number: int, reference: _Facts, batch: _Facts, units: list[Unit], 
         if reference.right is not None:
             table = [[int(each.sum()), int((~each).sum())] for each in (reference.right, batch.right)]
             of_accuracy = np.array([fisher_exact(table).pvalue])
-    tests = len(found) + len(of_accuracy)
+    tests = max(1, len(found) + len(of_accuracy))  # a network without hidden edges, and no targets, leave none
     smallest = float(min([1.0, *found, *of_accuracy]))
     differ = tuple(unit for unit, value in zip(units, found, strict=True) if value <= rate / tests)
     worse = bool((of_accuracy <= rate / tests).any())
