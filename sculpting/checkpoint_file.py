@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +23,10 @@ SECONDS = 10.0  # between two writings
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """The state of a run, to be written: fields of JSON, and tensors that nothing changes any more."""
+    """The state of a run, to be written: fields of JSON, and a function that returns its tensors as they were when it was held."""
 
     state: dict[str, Any]
-    tensors: dict[str, Tensor]
+    tensors: Callable[[], dict[str, Tensor]]
 
 
 class CheckpointFile:
@@ -106,7 +106,7 @@ class CheckpointFile:
         if self.held is None:
             return
         held, self.held = self.held, None
-        kept = {name: tensor.detach().cpu().contiguous() for name, tensor in held.tensors.items()}
+        kept = {name: tensor.detach().cpu().contiguous() for name, tensor in held.tensors().items()}
         state = json.dumps({"call": self.call, **held.state})
         try:
             write_file(self.path, signed(save(kept, {"format": self.FORMAT, "version": self.VERSION, "state": state, **UNSIGNED})))

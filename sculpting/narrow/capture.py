@@ -5,9 +5,10 @@ N = members, n = members that are trained together, C = their evaluations, S = s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
+from itertools import islice
 from typing import Any
 
 import torch
@@ -44,15 +45,20 @@ class Capture:
                     self.captured[size, member] = networks.select([row]), examples
         return bool(self.sizes) and all((size, member) in self.captured for size in self.sizes for member in members.tolist())
 
-    def tensors(self, members: Sequence[int]) -> dict[str, Tensor]:
-        """What was seen of members that are trained together, to be kept.
+    def until_now(self, members: Sequence[int]) -> Callable[[], dict[str, Tensor]]:
+        """A function that returns what was seen so far of members that are trained together, to be kept.
 
         ``live (C, n)``, ``captured (S, n)``, the examples at which a member was, -1 where it was not, and the networks, size by size.
         """
-        live = [[self.counts[member][examples] for member in members] for examples in self.counts[members[0]]]
         pairs = [(size, member) for size in self.sizes for member in members]
-        examples = [self.captured[pair][1] if pair in self.captured else -1 for pair in pairs]
-        networks = [self.captured[pair][0].tensors() for pair in pairs if pair in self.captured]
+        return partial(self._tensors, members, len(self.counts[members[0]]), {pair: self.captured.get(pair) for pair in pairs})
+
+    def _tensors(
+        self, members: Sequence[int], evaluations: int, captured: Mapping[tuple[int, int], tuple[Any, int] | None]
+    ) -> dict[str, Tensor]:
+        live = [[self.counts[member][examples] for member in members] for examples in islice(self.counts[members[0]], evaluations)]
+        examples = [-1 if known is None else known[1] for known in captured.values()]
+        networks = [known[0].tensors() for known in captured.values() if known is not None]
         found = {"live": torch.tensor(live), "captured": torch.tensor(examples, dtype=torch.int64).view(-1, len(members))}
         return found | {f"captured.{name}": torch.cat([each[name] for each in networks]) for name in (networks[0] if networks else ())}
 

@@ -7,8 +7,10 @@ n = members that are trained together, C = their evaluations so far.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,17 +31,20 @@ MOST_STEPS = 1 << 53
 
 @dataclass(frozen=True, eq=False)
 class GroupState:
-    """Members that are trained together, after an evaluation: the steps made, and the tensors of their state."""
+    """Members that are trained together, after an evaluation: the steps made, and the tensors of their state as it was then.
+
+    A function returns them, since what was seen so far grows with every evaluation, and few of them are written.
+    """
 
     steps: int
-    tensors: Mapping[str, Tensor]
+    tensors: Callable[[], dict[str, Tensor]]
 
 
 class Kept(Protocol):
     """What else is kept while members are trained, such as a ``Capture``."""
 
-    def tensors(self, members: Sequence[int]) -> dict[str, Tensor]:
-        """That of members that are trained together, by name."""
+    def until_now(self, members: Sequence[int]) -> Callable[[], dict[str, Tensor]]:
+        """A function that returns that of members that are trained together, by name, as it is now."""
         ...
 
     def restore(self, tensors: dict[str, Tensor], members: Sequence[int], networks: Any, examples: Sequence[int]) -> None:
@@ -80,13 +85,9 @@ class NarrowCheckpoint(CheckpointFile):
 
     def hold(self) -> None:
         """Keep the state of all trainings, and write it where ten seconds have passed."""
-        tensors: dict[str, Tensor] = {}
-        trainings = []
-        for number, training in enumerate(self.trainings):
-            trainings.append([{"members": members, "steps": group.steps} for members, group in training.groups.items()])
-            for place, group in enumerate(training.groups.values()):
-                tensors |= {f"{number}.{place}.{name}": tensor for name, tensor in group.tensors.items()}
-        self.held = Held({"trainings": trainings}, tensors)
+        groups = [training.groups for training in self.trainings]
+        trainings = [[{"members": members, "steps": group.steps} for members, group in each.items()] for each in groups]
+        self.held = Held({"trainings": trainings}, partial(_tensors_of, groups))
         self.write()
 
 
@@ -116,7 +117,7 @@ class SavedTraining:
             group = self.groups.get(tuple(members.tolist()))
             if group is None:
                 return 0
-            left = dict(group.tensors)
+            left = group.tensors()
             try:
                 for name, tensor in state.items():
                     tensor.copy_(taken(left, name, tensor.dtype, tensor.shape))
@@ -130,13 +131,13 @@ class SavedTraining:
             return group.steps
 
         def save(members: Tensor, state: Mapping[str, Tensor], steps: int) -> None:
-            tensors = {name: tensor.clone() for name, tensor in state.items()} | _checks_of(rows[members].tolist(), seen)
-            if self.capture is not None:
-                tensors |= self.capture.tensors(rows[members].tolist())
-            own = members.tolist()
+            own, numbers = members.tolist(), rows[members].tolist()
+            now = {name: tensor.clone() for name, tensor in state.items()}
+            checks = partial(_checks_of, numbers, seen, len(seen[numbers[0]]))
+            captured = dict if self.capture is None else self.capture.until_now(numbers)
             # Where memory ran out, a group is trained again in two.
             others = {key: group for key, group in self.groups.items() if not {*key} & {*own}}
-            self.groups = others | {tuple(own): GroupState(steps, tensors)}
+            self.groups = others | {tuple(own): GroupState(steps, lambda: now | checks() | captured())}
             self.checkpoint.hold()
 
         return Hooks(hooks.before_step, hooks.after_step, hooks.watch, resume, save)
@@ -152,9 +153,15 @@ def taken(tensors: dict[str, Tensor], name: str, dtype: torch.dtype, shape: Sequ
     return found
 
 
-def _checks_of(members: Sequence[int], seen: Sequence[dict[int, Check]]) -> dict[str, Tensor]:
-    """The evaluations of members that are trained together as tensors: ``(C,)`` examples, ``(C, n)`` accuracies and losses."""
-    examples = [count for count in seen[members[0]] if count != FIRST_EVALUATION]
+def _tensors_of(groups: Sequence[Groups]) -> dict[str, Tensor]:
+    """The tensors of the groups of every training, with their places in their names."""
+    places = ((number, place, group) for number, each in enumerate(groups) for place, group in enumerate(each.values()))
+    return {f"{number}.{place}.{name}": tensor for number, place, group in places for name, tensor in group.tensors().items()}
+
+
+def _checks_of(members: Sequence[int], seen: Sequence[dict[int, Check]], number: int) -> dict[str, Tensor]:
+    """The first ``number`` evaluations of members that are trained together: ``(C,)`` examples, ``(C, n)`` accuracies and losses."""
+    examples = [count for count in islice(seen[members[0]], number) if count != FIRST_EVALUATION]
     checks = [[seen[member][count] for member in members] for count in examples]
     accuracies, losses = ([[getattr(check, name) for check in row] for row in checks] for name in ("accuracy", "loss"))
     numbers = {"accuracies": accuracies, "losses": losses}
@@ -196,7 +203,7 @@ def _groups_of(state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[
             counts = _are([steps], int) and 1 <= steps <= MOST_STEPS
             if group.keys() != {"members", "steps"} or not _are(members, int) or not members or not counts:
                 raise ValueError(f"its groups must have members and steps; got {group!r:.80}")
-            found[number][tuple(members)] = GroupState(steps, parts.pop((str(number), str(row)), {}))
+            found[number][tuple(members)] = GroupState(steps, partial(dict, parts.pop((str(number), str(row)), {})))
     if parts:
         raise ValueError(f"its tensors must be those of its groups; got {'.'.join(min(parts))[:80]!r}, too")
     return found

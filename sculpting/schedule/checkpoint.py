@@ -56,7 +56,7 @@ class Checkpoint(CheckpointFile):
         if test is not None and test.reference is not None and test.fit is not None:
             tensors |= {"test.reference": test.reference, "test.fit": test.fit}
         rounds = [vars(record) for record in schedule.rounds.history]
-        self.held = Held({"min_accuracy": criterion.min_accuracy, **names, "rounds": rounds}, tensors)
+        self.held = Held({"min_accuracy": criterion.min_accuracy, **names, "rounds": rounds}, lambda: tensors)
 
     def hold_training(self, training: DenseTraining[M]) -> None:
         """Keep the state of dense networks in training, and write it where ten seconds have passed."""

@@ -36,7 +36,7 @@ def held_training(training: DenseTraining[M]) -> Held:
     # The first networks are the best ones, too, and a file holds no tensor twice.
     tensors = {name: tensor.clone() if name.startswith("best.") else tensor for name, tensor in tensors.items()}
     rounds = [vars(record) for record in training.rounds.history]
-    return Held({"rounds": rounds, "training": {"stage": training.stage, "number": training.number, "names": names}}, tensors)
+    return Held({"rounds": rounds, "training": {"stage": training.stage, "number": training.number, "names": names}}, lambda: tensors)
 
 
 def restore_training(
