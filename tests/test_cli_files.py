@@ -11,6 +11,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
+from fuzz.readers_files import module_file
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import prune
@@ -237,6 +238,12 @@ def test_a_chain_in_an_onnx_file_is_read(tmp_path: Path, capsys: pytest.CaptureF
 def test_other_onnx_files_are_refused(nodes: list[Any], text: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=text):
         read_network(onnx_file(tmp_path / "net.onnx", *nodes))
+
+
+def test_a_sparse_module_is_read_in_python_alone(tmp_path: Path) -> None:
+    (tmp_path / "net.safetensors").write_bytes(module_file())
+    with pytest.raises(ValueError, match=r"is a SparseModule, which needs the code of its model. In Python: analysis.detect_modules"):
+        read_network(tmp_path / "net.safetensors")
 
 
 def test_layers_without_numbers_have_no_order_in_safetensors(tmp_path: Path) -> None:

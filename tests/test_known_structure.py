@@ -106,6 +106,8 @@ def test_names_of_the_command_line_make_the_same_tasks() -> None:
         assert named.name == task.name
         assert torch.equal(named.x, task.x)
         assert torch.equal(named.y, task.y)
+    short = tasks.sensor_fusion(samples=8, rows=100, validation=100, test=100)
+    assert tasks.named(short.name).x.shape[1] == short.x.shape[1] == 16
 
 
 # --- Sensors ------------------------------------------------------------------------------------------------------------------

@@ -222,7 +222,8 @@ LEFT_OUT = {
     ),
     **dict.fromkeys(
         [
-            "sculpting.Figure", "sculpting.StopReason", "sculpting.Alarm", "sculpting.ResculptStatus", "sculpting.Attempt", "sculpting.RoundEvent", "sculpting.ScheduleSettings",
+            "sculpting.Alarm", "sculpting.ResculptStatus",
+            "sculpting.Figure", "sculpting.StopReason", "sculpting.Attempt", "sculpting.RoundEvent", "sculpting.ScheduleSettings",
             "sculpting.TrainingSettings", "sculpting.CellResult", "sculpting.Task", "sculpting.Trail", "sculpting.tasks.GateGraph",
             "sculpting.tasks.CompiledProgram", "sculpting.narrow.ScoreCorrelation", "sculpting.narrow.TrainingResult",
             "sculpting.narrow.UnitScores", "sculpting.narrow.Narrowed", "sculpting.narrow.NarrowResult", "sculpting.narrow.NarrowSettings",

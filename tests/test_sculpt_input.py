@@ -306,6 +306,7 @@ def test_what_is_no_chain_is_named_and_goes_to_the_other_engine(model: nn.Module
         (GOOD, (X, Y), {"loss": "hinge"}, ValueError, r"loss must be one of \['bce', 'ce', 'mse'\]; got 'hinge'"),
         (GOOD, X, {}, TypeError, "must be a pair .*; got Tensor"),
         (GOOD, (X, [["a"]] * 20), {}, ValueError, "data y must have at least two classes; got 'a' alone"),
+        (GOOD, (X[:0], torch.zeros(0).numpy().astype("U2")), {}, ValueError, "data y must have at least two classes; got no rows"),
         (GOOD, TensorDataset(X), {}, ValueError, r"must yield batches \(x, y\), two tensors each; got \(Tensor\)"),
         (GOOD, DataLoader(TensorDataset(X)), {}, ValueError, r"must yield batches \(x, y\), two tensors each; got \(Tensor\)"),
         (GOOD, DataLoader([{"x": x} for x in X]), {}, ValueError, "two tensors each; got a dict"),  # type: ignore[arg-type]

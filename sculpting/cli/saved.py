@@ -21,6 +21,7 @@ from analysis import LayeredGraph
 from analysis.graph import read_graph_file
 
 from ..models.network import SparseNetwork
+from ..models.sparse_module import FORMAT as MODULE
 from ..tasks.own_files import FILES
 from .onnx_chain import read_onnx
 
@@ -62,6 +63,11 @@ def _safetensors(path: Path) -> SparseNetwork | LayeredGraph:
     """What ``SparseNetwork.save`` wrote, or a ``state_dict``, whose names are sorted as the numbers in them."""
     try:
         with safe_open(path, framework="numpy") as file:
+            if (file.metadata() or {}).get("format") == MODULE:
+                raise ValueError(
+                    f"{path} is a SparseModule, which needs the code of its model. In Python: "
+                    "analysis.detect_modules(SparseModule.load(path, model=...))"
+                )
             names = sorted(file.keys(), key=_natural)
             tensors = {} if (file.metadata() or {}).get("format", "pt") != "pt" else {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError):

@@ -185,7 +185,8 @@ def _coded(column: NDArray[Any], what: str, names: tuple[str, ...], known: Seque
     if strange is not None:
         raise ValueError(f"{what} must have the classes of the data, {shown([*classes])}; got {shown(strange)}")
     if len(classes) < 2:
-        raise ValueError(f"{what} must have at least two classes; got {shown(classes[0])} alone. Make numbers of text by float()")
+        got = f"{shown(classes[0])} alone" if classes else "no rows"
+        raise ValueError(f"{what} must have at least two classes; got {got}. Make numbers of text by float()")
     codes = {name: i for i, name in enumerate(classes)}
     return Part(torch.tensor([codes[str(value)] for value in values]), names, classes)
 

@@ -20,6 +20,7 @@ from .task import SAMPLED, Task
 __all__ = ["bells_and_funnels", "sensor_fusion"]
 
 STEPS = 128  # of a series, as published
+SAMPLES = 16  # means that are taken of it
 MEANS = (8, 16, 32, 64, 128)
 MOST_SENSORS, BYTES_OF_STEP = 8, 32  # four numbers of 8 bytes while rows are drawn
 
@@ -29,7 +30,7 @@ def sensor_fusion(
     count: int = 2,
     targets: str = "xor",
     *,
-    samples: int = 16,
+    samples: int = SAMPLES,
     rows: int = 2_000,
     validation: int = 500,
     test: int = 1_000,
@@ -83,8 +84,9 @@ def sensor_fusion(
     (x, y, _), (x_validation, y_validation, _), (x_test, y_test, labels) = parts
     inputs = [tuple(range(i * samples, (i + 1) * samples)) for i in range(count)]
     functions = [f"is {name} a funnel" for name in names]
+    of_samples = "" if samples == SAMPLES else f",samples={samples}"
     return Task(
-        x, y, "bce", x_validation, y_validation, name=f"sensor-fusion:count={count},targets={targets}",
+        x, y, "bce", x_validation, y_validation, name=f"sensor-fusion:count={count},targets={targets}{of_samples}",
         input_names=tuple(f"{name}: {step}" for name in names for step in range(samples)), output_names=fused_names(names, targets),
         standardised=True, x_test=x_test, y_test=y_test, labels_test=labels, structure=fused_structure(inputs, functions, targets),
         **SAMPLED,
