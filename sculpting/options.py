@@ -26,6 +26,7 @@ __all__ = [
     "read_models", "settings_of", "steps_of",
 ]  # fmt: skip
 
+ELSEWHERE = {"epochs": "steps", "lr": "learning_rate", "batch": "batch_size", "target_accuracy": "min_accuracy"}  # as other libraries say
 UNIT_STEPS: tuple[float, ...] = tuple(round(0.05 * i, 2) for i in range(14, 0, -1))
 EDGE_STEPS: tuple[float, ...] = (0.025, 0.02, 0.015, 0.01, 0.005)
 LARGE_UNIT_STEPS: tuple[float, ...] = (0.5, 0.2)
@@ -91,7 +92,8 @@ def settings_of(
     if unknown:
         known = f"fields of TrainingSettings, {sorted(of_training)}, or of ScheduleSettings, {sorted(of_schedule)}"
         near = difflib.get_close_matches(unknown[0], [*arguments, *of_training, *of_schedule], n=1)
-        raise TypeError(f"settings must be {known}; got {shown(unknown[0])}" + f". Did you mean {near[0] if near else ''}?" * len(near))
+        meant = ELSEWHERE.get(unknown[0], near[0] if near else "")
+        raise TypeError(f"settings must be {known}; got {shown(unknown[0])}" + f". Did you mean {meant}?" * bool(meant))
     return (
         replace(training or task.training, **{name: value for name, value in given.items() if name in of_training}),
         replace(schedule or task.schedule, **{name: value for name, value in given.items() if name in of_schedule}),

@@ -293,6 +293,7 @@ def test_what_is_no_chain_is_named_and_goes_to_the_other_engine(model: nn.Module
             r"settings must be fields of TrainingSettings, \[.*'steps'.*; got 'stps'. Did you mean steps\?",
         ),
         (GOOD, (X, Y), {"min_acuracy": 0.9}, TypeError, r"got 'min_acuracy'. Did you mean min_accuracy\?"),
+        (GOOD, (X, Y), {"epochs": 3}, TypeError, r"got 'epochs'. Did you mean steps\?"),
         (GOOD, (X, Y), {"min_accuracy": "0.97"}, ValueError, r"min_accuracy must be a fraction in \(0, 1\], such as 0.97; got '0.97'"),
         (GOOD, (X, Y), {"min_accuracy": 97}, ValueError, r"min_accuracy must be .*; got 97. For percentages, divide by 100"),
         (GOOD, (X, Y), {"tolerance": None}, ValueError, r"tolerance must be a fraction in \[0, 1\), such as 0.005; got None"),
