@@ -12,7 +12,7 @@ from ..drawing.images import pixel_maps
 from ..drawing.names import one_line
 from ..drawing.page_layout import map_legend
 from ..drawing.style import PALE
-from ..hierarchy import Hierarchy
+from ..hierarchy import Hierarchy, module_graph
 from ..layout.collapsing import TooLarge
 from .chart import charts
 from .facts import COLUMNS, facts_of, headline_of, rows_of
@@ -102,7 +102,8 @@ def _data(scene: Scene | None, rounds: Rounds | str, hierarchy: Hierarchy) -> di
         for attempt, count in zip(rounds.attempts, edges_left(rounds), strict=True):
             accuracy = float(attempt.accuracy)
             steps.append((one_line(str(attempt.phase)), count, float(attempt.density), accuracy if isfinite(accuracy) else None))
-    return {"units": units, "edges": edges, "rounds": steps, "metric": _metric(hierarchy)}
+    modules = {"drawn": {} if scene is None else scene.drawn_as, "flow": sorted(module_graph(hierarchy).edges)}
+    return {"units": units, "edges": edges, "rounds": steps, "metric": _metric(hierarchy), **modules}
 
 
 def _metric(hierarchy: Hierarchy) -> str:
