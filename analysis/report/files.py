@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from ..files import write_file
 from ..hierarchy import Hierarchy
 from .facts import TITLE
 from .page import report_html
+from .panel import Candidate
 from .text import NOTHING, report_text
 
 __all__ = ["write_report"]
@@ -23,7 +24,10 @@ def write_report(
     evidence: Mapping[str, Any] = NOTHING,
     *,
     image: tuple[int, int] | None = None,
-    **options: Any,
+    collapse: bool | None = None,
+    candidates: Sequence[Candidate] = (),
+    rounds: Any = None,
+    settings: Mapping[str, Any] = NOTHING,
 ) -> Path:
     """Write the report to ``path``, with suffix ``.html`` or ``.txt``, and return the path.
 
@@ -50,5 +54,6 @@ def write_report(
     if suffix not in (".html", ".txt"):
         raise ValueError(f"path must end in .html or .txt; got {str(path)!r}")
     if suffix == ".html":
-        return write_file(path, report_html(hierarchy, comparison, title, evidence, image=image, **options).encode())
+        more: dict[str, Any] = {"collapse": collapse, "candidates": candidates, "rounds": rounds, "settings": settings}
+        return write_file(path, report_html(hierarchy, comparison, title, evidence, image=image, **more).encode())
     return write_file(path, f"{report_text(hierarchy, comparison, evidence, image=image)}\n".encode())
