@@ -176,13 +176,10 @@ def with_many_modules() -> Hierarchy:
     return Hierarchy(LayeredGraph.from_weights([np.eye(30), second]), tuple(labels), tuple(labels))
 
 
-NODES = (
-    "() => [...document.querySelectorAll('.node')].filter(n => n.checkVisibility({visibilityProperty: true})).map(n => n.dataset.module)"
-)
-FLOWS = "() => [...document.querySelectorAll('.flow')].filter(n => n.checkVisibility({visibilityProperty: true})).map(n => n.querySelector('title').textContent)"
-REGIONS = (
-    "() => [...document.querySelectorAll('.region')].filter(n => n.checkVisibility({visibilityProperty: true})).map(n => n.dataset.module)"
-)
+SEEN = "(selector, said) => [...document.querySelectorAll(selector)].filter(e => e.checkVisibility({visibilityProperty: true})).map(said)"
+NODES = f"() => ({SEEN})('.node', each => each.dataset.module)"
+REGIONS = f"() => ({SEEN})('.region', each => each.dataset.module)"
+FLOWS = f"() => ({SEEN})('.flow', each => each.querySelector('title').textContent)"
 
 
 def click_module(page: Any, module: int) -> None:

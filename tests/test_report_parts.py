@@ -67,10 +67,22 @@ def test_wide_networks_begin_with_the_first_round_that_can_be_drawn() -> None:
     assert "The slider begins" not in report_html(*chain(3, 3, 1)[:1], rounds=chain(3, 3, 1)[1])
 
 
+def test_networks_that_end_with_too_many_edges_have_charts_without_a_slider() -> None:
+    found = hierarchy([np.ones((60, 100)), np.ones((1, 60))], ([0] * 100, [0] * 60, [0]))
+    removed = tuple(np.full(weights.T.shape, 2) for weights in found.graph.weights)
+    page = report_html(found, rounds=SimpleNamespace(attempts=attempts(1.0, 1.0), removed_in=removed))
+    assert "The picture has no slider: even the last network has more than 5,000 edges." in page
+    assert "The slider begins" not in page
+    assert 'type="range"' not in page
+    assert 'class="charts still"' in page
+    assert "edge that pruning removes later" not in page
+    assert page_data(page)[0]["rounds"] == []
+
+
 def test_removed_units_have_places_of_their_own_in_their_layer() -> None:
     found, rounds = chain(3, 4, 1)
     scene = scene_of(found, (), None)
-    gone = ElementTree.fromstring(f"<g>{gone_elements(scene, rounds)}</g>")
+    gone = ElementTree.fromstring(f"<g>{gone_elements(scene, rounds, 0)}</g>")
     circles = [each for each in gone if each.tag == "circle"]
     assert [each[0].text for each in circles] == [f"{unit}, removed by pruning" for unit in ("x1", "x2", "h1.1", "h1.2", "h1.3")]
     assert [each.get("data-until") for each in circles] == ["1", "2", "1", "1", "2"]
@@ -89,7 +101,7 @@ def test_edges_that_are_left_at_units_without_a_module_are_not_in_the_last_pictu
     found = with_removed_units()
     removed = tuple(np.where(weights.T != 0, 2, 1) for weights in found.graph.weights)
     rounds = SimpleNamespace(attempts=attempts(1.0, 0.2), removed_in=removed)
-    gone = gone_elements(scene_of(found, (), None), rounds)
+    gone = gone_elements(scene_of(found, (), None), rounds, 0)
     assert set(re.findall(r'data-until="(\d)"', gone)) == {"1"}
 
 

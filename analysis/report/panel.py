@@ -21,13 +21,14 @@ from .findings import columns_of, facts_from
 from .flow import MOST_MODULES, flow_svg
 from .markup import definitions, tag
 from .picture import network_svg
-from .rounds import MOST_EDGES, Rounds, checked_rounds, edges_left, first_shown, is_followed
+from .rounds import MOST_EDGES, Rounds, checked_rounds, edges_left, first_shown, has_slider, is_followed
 from .scene import Scene, scene_of
 from .tables import modules_table, pixels_section
 
 __all__ = ["Candidate", "Panel", "panel_of"]
 
 ALONE = "The rounds of pruning are not shown: the report was made from the network alone."
+CROWDED = f"The picture has no slider: even the last network has more than {MOST_EDGES:,} edges."
 UNFOLLOWED = "The picture has no slider: which edges each round removed is known for chains of layers alone."
 HINT = (
     "Point at a unit, or move through them with the arrow keys, to see its weights. "
@@ -98,7 +99,7 @@ def _data(scene: Scene | None, rounds: Rounds | str, hierarchy: Hierarchy) -> di
     units = [] if scene is None else [(mark.name, mark.layer, mark.module) for mark in scene.marks]
     edges = [] if scene is None else [(line.source, line.target, float(f"{line.weight:.6g}"), line.kind) for line in scene.lines]
     steps = []
-    if is_followed(rounds):
+    if has_slider(rounds):
         for attempt, count in zip(rounds.attempts, edges_left(rounds), strict=True):
             accuracy = float(attempt.accuracy)
             steps.append((one_line(str(attempt.phase)), count, float(attempt.density), accuracy if isfinite(accuracy) else None))
@@ -113,15 +114,15 @@ def _metric(hierarchy: Hierarchy) -> str:
 def _stage(scene: Scene | None, rounds: Rounds | str, lack: str, name: str) -> str:
     if scene is None:
         return tag("div", tag("p", escape(lack), class_="note") + tag("div", "", class_="details", aria_live="polite"), class_="stage")
-    gone = gone_elements(scene, rounds) if is_followed(rounds) else ""
+    gone = gone_elements(scene, rounds, first_shown(rounds)) if has_slider(rounds) else ""
     picture = tag("div", network_svg(scene, gone, name), class_="scroll", role="region", tabindex=0, aria_label="Picture of the network")
     return tag("div", picture + tag("div", tag("p", HINT), class_="details", aria_live="polite"), class_="stage")
 
 
 def _controls(rounds: Rounds | str, scene: Scene | None) -> str:
     button = tag("button", "Show all", type="button", class_="show-all", disabled=True)
-    if not is_followed(rounds):
-        why = UNFOLLOWED if not isinstance(rounds, str) else f"The rounds of pruning are not shown: {rounds}" if rounds else ALONE
+    if not has_slider(rounds):
+        why = _lack_of_slider(rounds)
         return tag("div", button, class_="controls") + tag("p", escape(why), class_="note")
     last, first = len(rounds.attempts) - 1, first_shown(rounds)
     slider = f'<input type="range" min="{first}" max="{last}" step="1" value="{last}">'
@@ -136,6 +137,12 @@ def _controls(rounds: Rounds | str, scene: Scene | None) -> str:
     return controls + (tag("p", note, class_="note") if note else "")
 
 
+def _lack_of_slider(rounds: Rounds | str) -> str:
+    if isinstance(rounds, str):
+        return f"The rounds of pruning are not shown: {rounds}" if rounds else ALONE
+    return CROWDED if is_followed(rounds) else UNFOLLOWED
+
+
 def _legend(scene: Scene | None, rounds: Rounds | str) -> str:
     if scene is None:
         return ""
@@ -143,7 +150,7 @@ def _legend(scene: Scene | None, rounds: Rounds | str) -> str:
     symbols = {"line": "", "dashes": "dashes", "gate": "gate", "kernel": "kernel"}
     keys = [(f"{symbols[entry.symbol]} {KEYS.get(entry.color, '')}".strip(), entry.text) for entry in (*legend.lines, *legend.marks)]
     keys += zip(("shades", ""), map_legend(frames, legend.of_groups), strict=False)
-    if is_followed(rounds):
+    if has_slider(rounds):
         keys.append(("gone", "edge that pruning removes later"))
     items = [tag("li", tag("span", class_=f"key {key}".strip()) + escape(text)) for key, text in keys]
     items += [tag("li", escape(note)) for note in (*legend.notes, frames.note) if note]
@@ -153,7 +160,7 @@ def _legend(scene: Scene | None, rounds: Rounds | str) -> str:
 def _rounds_section(hierarchy: Hierarchy, rounds: Rounds | str) -> str:
     if isinstance(rounds, str):
         return ""
-    look = "charts" if is_followed(rounds) else "charts still"
+    look = "charts" if has_slider(rounds) else "charts still"
     return tag("h2", "Rounds of pruning") + tag("div", charts(rounds, _metric(hierarchy)), class_=look)
 
 
