@@ -55,7 +55,15 @@ def _candidates(result: Any, found: Any, detection: Mapping[str, Any]) -> list[A
     for network in result.candidates:  # the sparsest first
         if len(first) < MOST_SEEDS and _seed(network) not in first:
             first[_seed(network)] = modules_of(network, **detection)
-    return [Candidate(_name(each), each, _rounds(result, each)) for each in first.values()]
+    return [Candidate(_name(each), each, _rounds(result, each), **_accuracy(result, each.network)) for each in first.values()]
+
+
+def _accuracy(result: Any, network: Any) -> dict[str, Any]:
+    """Of a network of the result, what its accuracy is called, and that on the test rows with its interval."""
+    if not any(network is one for one in (*result.candidates, *result.dense)):
+        return {}
+    test = result.tested(network)
+    return {"metric": result._validation_metric, "facts": {} if test is None else {f"test {result.metric}": test}}
 
 
 def _seed(network: Any) -> Any:
@@ -89,7 +97,7 @@ def _settings(result: Any, network: Any) -> dict[str, str]:
         "seeds": ", ".join(map(str, result.seeds)),
         "candidates": f"{len(result.candidates):,}",
         "rounds": f"{len(result.history):,}, of which {accepted:,} were accepted",
-        f"accepted from {result.metric}": f"{result.min_accuracy:.4f}",
+        f"accepted from {result._validation_metric}": f"{result.min_accuracy:.4f}",
         **{words: f"{origin[name]:g}" for name, words in STEPS.items() if isinstance(origin.get(name), (int, float))},
         "stopped": result.stop_reason.value,
         "PyTorch": torch.__version__,

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_file
-from ..hierarchy import Hierarchy
-from .facts import TITLE
-from .page import report_html
+from ..hierarchy import Hierarchy, check_hierarchy
+from .facts import NOTHING, TITLE, facts_of
+from .page import candidates_of, report_html
 from .panel import Candidate
-from .text import NOTHING, report_text
+from .text import text_of
 
 __all__ = ["write_report"]
 
@@ -31,7 +31,8 @@ def write_report(
 ) -> Path:
     """Write the report to ``path``, with suffix ``.html`` or ``.txt``, and return the path.
 
-    The other parameters are those of :func:`report_html`; a text has no ``collapse``, ``candidates``, ``rounds`` and ``settings``.
+    The other parameters are those of :func:`report_html`. A text is about ``hierarchy`` alone, without ``collapse``, ``rounds`` and
+    ``settings``; of its candidate it has the facts.
 
     Raises
     ------
@@ -56,4 +57,7 @@ def write_report(
     if suffix == ".html":
         more: dict[str, Any] = {"collapse": collapse, "candidates": candidates, "rounds": rounds, "settings": settings}
         return write_file(path, report_html(hierarchy, comparison, title, evidence, image=image, **more).encode())
-    return write_file(path, f"{report_text(hierarchy, comparison, evidence, image=image)}\n".encode())
+    check_hierarchy(hierarchy)
+    shown = candidates_of(hierarchy, candidates, rounds)[0]
+    facts = facts_of(hierarchy, shown.metric, shown.facts)
+    return write_file(path, f"{text_of(hierarchy, comparison, evidence, image, facts)}\n".encode())

@@ -16,12 +16,12 @@ from ..drawing.names import one_line
 from ..drawing.pictures import check_collapse
 from ..hierarchy import Hierarchy, check_hierarchy
 from ..texts import checked_title, clean
-from .facts import TITLE
+from .facts import NOTHING, TITLE
 from .markup import definitions, script_data, tag
 from .panel import Candidate, panel_of
-from .text import NOTHING, check_parts
+from .text import check_parts
 
-__all__ = ["report_html"]
+__all__ = ["candidates_of", "report_html"]
 
 SHOWN = "this network"  # the name of the hierarchy itself, where other candidates are given and it is none of them
 
@@ -87,7 +87,7 @@ def report_html(
     check_hierarchy(hierarchy)
     check_parts(comparison, evidence)
     check_collapse(collapse)
-    shown = _shown(hierarchy, candidates, rounds)
+    shown = candidates_of(hierarchy, candidates, rounds)
     panels = [
         panel_of(one, i, image, collapse, evidence if one.hierarchy is hierarchy else NOTHING, len(shown) > 1)
         for i, one in enumerate(shown)
@@ -106,7 +106,7 @@ def report_html(
     return clean(Template(_part("page.html")).substitute(fields))
 
 
-def _shown(hierarchy: Hierarchy, candidates: Sequence[Candidate], rounds: Any) -> list[Candidate]:
+def candidates_of(hierarchy: Hierarchy, candidates: Sequence[Candidate], rounds: Any) -> list[Candidate]:
     """The networks of the page, that of the hierarchy first."""
     found = [Candidate(*one) for one in candidates]
     for one in found:

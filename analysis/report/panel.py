@@ -15,7 +15,7 @@ from ..drawing.style import PALE
 from ..hierarchy import Hierarchy, module_graph
 from ..layout.collapsing import TooLarge
 from .chart import charts
-from .facts import COLUMNS, facts_of, headline_of, rows_of
+from .facts import COLUMNS, NOTHING, facts_of, headline_of, metric_of, rows_of
 from .fading import gone_elements
 from .findings import columns_of, facts_from
 from .flow import MOST_MODULES, flow_svg
@@ -48,11 +48,18 @@ class Candidate(NamedTuple):
     rounds : Rounds or str, optional
         The rounds of pruning that led to it: any object with ``attempts`` and ``removed_in``, such as ``result.trail(network)``. A text
         says why there are none.
+    metric : str, optional
+        What the page calls the accuracy of the network and of its rounds, such as ``"validation accuracy"``; the ``metric`` of the
+        network when left out, or ``"accuracy"``.
+    facts : mapping of str to object, optional
+        What else is known of it, such as ``{"test accuracy": "0.981 (95 % interval 0.964 to 0.990, 360 rows)"}``.
     """
 
     name: str
     hierarchy: Hierarchy
     rounds: Any = None
+    metric: str | None = None
+    facts: Mapping[str, Any] = NOTHING
 
 
 class Panel(NamedTuple):
@@ -66,7 +73,7 @@ def panel_of(
     candidate: Candidate, place: int, image: tuple[int, int] | None, collapse: bool | None, evidence: Mapping[str, Any], several: bool
 ) -> Panel:
     """The panel of the network at a place in the choice of networks; that of the first is the one that is shown at first."""
-    hierarchy = candidate.hierarchy
+    hierarchy, metric = candidate.hierarchy, metric_of(candidate.hierarchy, candidate.metric)
     rounds = checked_rounds(candidate.rounds, hierarchy)
     maps = () if image is None else pixel_maps(hierarchy, image)
     columns = columns_of(hierarchy, evidence)
@@ -82,8 +89,8 @@ def panel_of(
         _stage(scene, rounds, lack, headline_of(hierarchy)),
         _controls(rounds, scene),
         _legend(scene, rounds),
-        definitions([*facts_of(hierarchy), *facts_from(evidence.values())]),
-        _rounds_section(hierarchy, rounds),
+        definitions([*facts_of(hierarchy, metric, candidate.facts), *facts_from(evidence.values())]),
+        _rounds_section(metric, rounds),
         _hierarchy_section(hierarchy),
         tag("h2", "Modules"),
         modules_table(heads, [(module.index, row, "") for module, row in zip(hierarchy.modules, rows, strict=True)]),
@@ -91,10 +98,10 @@ def panel_of(
     ]
     look = {"class_": "network", "aria_label": one_line(candidate.name), "hidden": place > 0}
     modules = {row[0][1:]: [(head, cell) for head, cell in zip(heads[1:], row[1:], strict=True) if cell] for row in rows}
-    return Panel(tag("section", "\n".join(filter(None, parts)), **look), _data(scene, rounds, hierarchy) | {"modules": modules})
+    return Panel(tag("section", "\n".join(filter(None, parts)), **look), _data(scene, rounds, hierarchy, metric) | {"modules": modules})
 
 
-def _data(scene: Scene | None, rounds: Rounds | str, hierarchy: Hierarchy) -> dict[str, Any]:
+def _data(scene: Scene | None, rounds: Rounds | str, hierarchy: Hierarchy, metric: str) -> dict[str, Any]:
     """What the script reads; units and edges are in the order of their elements."""
     units = [] if scene is None else [(mark.name, mark.layer, mark.module) for mark in scene.marks]
     edges = [] if scene is None else [(line.source, line.target, float(f"{line.weight:.6g}"), line.kind) for line in scene.lines]
@@ -104,11 +111,7 @@ def _data(scene: Scene | None, rounds: Rounds | str, hierarchy: Hierarchy) -> di
             accuracy = float(attempt.accuracy)
             steps.append((one_line(str(attempt.phase)), count, float(attempt.density), accuracy if isfinite(accuracy) else None))
     modules = {"drawn": {} if scene is None else scene.drawn_as, "flow": sorted(module_graph(hierarchy).edges)}
-    return {"units": units, "edges": edges, "rounds": steps, "metric": _metric(hierarchy), **modules}
-
-
-def _metric(hierarchy: Hierarchy) -> str:
-    return one_line(str(getattr(hierarchy.network, "metric", "accuracy")))
+    return {"units": units, "edges": edges, "rounds": steps, "metric": metric, **modules}
 
 
 def _stage(scene: Scene | None, rounds: Rounds | str, lack: str, name: str) -> str:
@@ -157,11 +160,11 @@ def _legend(scene: Scene | None, rounds: Rounds | str) -> str:
     return tag("ul", "".join(items), class_="legend", aria_label="Legend")
 
 
-def _rounds_section(hierarchy: Hierarchy, rounds: Rounds | str) -> str:
+def _rounds_section(metric: str, rounds: Rounds | str) -> str:
     if isinstance(rounds, str):
         return ""
     look = "charts" if has_slider(rounds) else "charts still"
-    return tag("h2", "Rounds of pruning") + tag("div", charts(rounds, _metric(hierarchy)), class_=look)
+    return tag("h2", "Rounds of pruning") + tag("div", charts(rounds, metric), class_=look)
 
 
 def _hierarchy_section(hierarchy: Hierarchy) -> str:
