@@ -228,6 +228,8 @@ class SculptResult:
 
         Raises
         ------
+        TypeError
+            When ``hierarchy`` is no hierarchy, or an option is of another type.
         ValueError
             When nothing was accepted, or an option does not fit.
 

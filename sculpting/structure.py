@@ -39,12 +39,27 @@ def report_of(
     """Write the report of a result: see :meth:`SculptResult.report`."""
     from analysis import consensus, write_report
 
+    _check_inputs(hierarchy, detection, options.get("settings", {}))
     found = consensus(result.candidates, **detection) if hierarchy is None else hierarchy
     task = result.task
     known = {} if task is None else {"title": f"Task {task.name}", "image": task.image}
     settings = {**_settings(result, found.network), **options.get("settings", {})}
     shown = {**known, "candidates": _candidates(result, found, detection), **options, "settings": settings}
     return write_report(found, path, comparison, **shown)
+
+
+def _check_inputs(hierarchy: Any, detection: Any, settings: Any) -> None:
+    """Refuse what would fail only after the networks have been looked at."""
+    from analysis.hierarchy import Hierarchy
+
+    if hierarchy is not None and not isinstance(hierarchy, Hierarchy):
+        raise TypeError(
+            f"hierarchy must be a Hierarchy, such as detect_modules(result.network); got {type(hierarchy).__name__}. "
+            "Leave it out for the consensus of the candidates"
+        )
+    for name, value in (("detection", detection), ("settings", settings)):
+        if not isinstance(value, Mapping):
+            raise TypeError(f"{name} must be a mapping of names to values; got {type(value).__name__}. Leave it out where there are none")
 
 
 def _candidates(result: Any, found: Any, detection: Mapping[str, Any]) -> list[Any]:

@@ -125,8 +125,17 @@ def test_rounds_must_be_those_of_the_network() -> None:
         report_html(found, rounds=3)
     with pytest.raises(ValueError, match="rounds must have at least one attempt"):
         report_html(found, rounds=SimpleNamespace(attempts=(), removed_in=()))
-    with pytest.raises(TypeError, match="candidates must be names with hierarchies; got str and int"):
+    with pytest.raises(TypeError, match=r"candidates must be names with hierarchies, .*; got str and int"):
         report_html(found, candidates=[("seed 0", 3)])
+    with pytest.raises(TypeError, match=r"candidates must be names with hierarchies, .*; got Hierarchy"):
+        report_html(found, candidates=[found])
+    for wrong in (None, found):
+        with pytest.raises(TypeError, match=r"candidates must be a sequence of names with hierarchies; got (NoneType|Hierarchy)"):
+            report_html(found, candidates=wrong)
+    with pytest.raises(TypeError, match="facts of a candidate must be a mapping of names to values; got str"):
+        report_html(found, candidates=[("seed 0", found, None, None, "text")])
+    with pytest.raises(TypeError, match="settings must be a mapping of names to values; got NoneType"):
+        report_html(found, settings=None)
 
 
 def test_a_page_says_why_it_has_no_slider() -> None:

@@ -11,7 +11,7 @@ import pytest
 from quick import QUICK, xor_classes
 from torch import nn
 
-from analysis import detect_modules
+from analysis import detect_modules, write_report
 from sculpting import sculpt, tasks
 
 
@@ -93,6 +93,23 @@ def test_of_a_complete_table_there_is_one_accuracy(result: Any, tmp_path: Path) 
 def test_a_network_of_another_result_has_no_figures_of_this_one(sampled: Any, result: Any, tmp_path: Path) -> None:
     page = sampled.report(tmp_path / "a.html", detect_modules(result.network)).read_text()
     assert len(data_of(page)) == page.count("<dt>test accuracy</dt>") + 1
+
+
+@pytest.mark.parametrize("suffix", ["html", "txt"])
+def test_values_of_other_types_are_refused(result: Any, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    for wrong in (result.network, result, "hierarchy"):
+        got = rf"hierarchy must be a Hierarchy, such as detect_modules\(result.network\); got {type(wrong).__name__}\. Leave it out"
+        with pytest.raises(TypeError, match=got):
+            result.report(path, wrong)
+    for name in ("detection", "settings"):
+        with pytest.raises(TypeError, match=rf"{name} must be a mapping of names to values; got NoneType\. Leave it out"):
+            result.report(path, **{name: None})
+    with pytest.raises(TypeError, match="evidence must be a mapping of headings to objects; got NoneType"):
+        result.report(path, evidence=None)
+    with pytest.raises(TypeError, match=r"expected a Hierarchy, such as detect_modules\(network\); got SculptResult"):
+        write_report(result, path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_result_without_networks_has_no_report(tmp_path: Path) -> None:

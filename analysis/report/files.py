@@ -11,7 +11,7 @@ from ..hierarchy import Hierarchy, check_hierarchy
 from .facts import NOTHING, TITLE, facts_of
 from .page import candidates_of, report_html
 from .panel import Candidate
-from .text import text_of
+from .text import check_parts, text_of
 
 __all__ = ["write_report"]
 
@@ -37,7 +37,7 @@ def write_report(
     Raises
     ------
     TypeError
-        When ``hierarchy`` is not a hierarchy, or ``title`` not a string.
+        When ``hierarchy`` is not a hierarchy, ``title`` not a string, or another value of another type.
     ValueError
         When the suffix is different, or ``image`` does not have one pixel for each input.
 
@@ -58,6 +58,7 @@ def write_report(
         more: dict[str, Any] = {"collapse": collapse, "candidates": candidates, "rounds": rounds, "settings": settings}
         return write_file(path, report_html(hierarchy, comparison, title, evidence, image=image, **more).encode())
     check_hierarchy(hierarchy)
+    check_parts(comparison, evidence, settings)
     shown = candidates_of(hierarchy, candidates, rounds)[0]
     facts = facts_of(hierarchy, shown.metric, shown.facts)
     return write_file(path, f"{text_of(hierarchy, comparison, evidence, image, facts)}\n".encode())

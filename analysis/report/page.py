@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib import metadata, resources
@@ -85,7 +85,7 @@ def report_html(
     (True, False)
     """
     check_hierarchy(hierarchy)
-    check_parts(comparison, evidence)
+    check_parts(comparison, evidence, settings)
     check_collapse(collapse)
     shown = candidates_of(hierarchy, candidates, rounds)
     panels = [
@@ -108,12 +108,22 @@ def report_html(
 
 def candidates_of(hierarchy: Hierarchy, candidates: Sequence[Candidate], rounds: Any) -> list[Candidate]:
     """The networks of the page, that of the hierarchy first."""
-    found = [Candidate(*one) for one in candidates]
-    for one in found:
-        if not isinstance(one.name, str) or not isinstance(one.hierarchy, Hierarchy):
-            raise TypeError(f"candidates must be names with hierarchies; got {type(one.name).__name__} and {type(one.hierarchy).__name__}")
+    if isinstance(candidates, str) or not isinstance(candidates, Iterable):
+        raise TypeError(f"candidates must be a sequence of names with hierarchies; got {type(candidates).__name__}")
+    found = [_candidate(one) for one in candidates]
     first = [one for one in found if one.hierarchy is hierarchy][:1] or [Candidate(SHOWN, hierarchy, rounds)]
     return first + [one for one in found if one.hierarchy is not hierarchy]
+
+
+def _candidate(one: Any) -> Candidate:
+    parts = list(one) if isinstance(one, tuple | list) else [one]
+    if not 2 <= len(parts) <= len(Candidate._fields) or not isinstance(parts[0], str) or not isinstance(parts[1], Hierarchy):
+        got = " and ".join(type(part).__name__ for part in parts[:2]) or "nothing"
+        raise TypeError(f"candidates must be names with hierarchies, such as Candidate('seed 0', hierarchy); got {got}")
+    found = Candidate(*parts)
+    if not isinstance(found.facts, Mapping):
+        raise TypeError(f"facts of a candidate must be a mapping of names to values; got {type(found.facts).__name__}")
+    return found
 
 
 @cache

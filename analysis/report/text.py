@@ -75,12 +75,16 @@ def text_of(
     return clean("\n".join(lines))
 
 
-def check_parts(comparison: Any, evidence: Any) -> None:
+def check_parts(comparison: Any, evidence: Any, settings: Any = NOTHING) -> None:
     """Refuse what a report cannot add."""
+    if not isinstance(settings, Mapping):
+        raise TypeError(f"settings must be a mapping of names to values; got {type(settings).__name__}. Leave it out where there are none")
     if comparison is not None and not (hasattr(comparison, "exact") and hasattr(comparison, "valid")):
         raise TypeError(f"comparison must be that of compare(hierarchy, truth), or None; got {type(comparison).__name__}")
     if not isinstance(evidence, Mapping):
-        raise TypeError(f"evidence must be a mapping of headings to objects; got {type(evidence).__name__}")
+        raise TypeError(
+            f"evidence must be a mapping of headings to objects; got {type(evidence).__name__}. Leave it out where there is none"
+        )
 
 
 def _line(columns: Sequence[str], row: Sequence[str]) -> str:
