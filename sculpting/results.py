@@ -224,7 +224,7 @@ class SculptResult:
             Settings of ``detect_modules``, for all networks that are looked at here.
         **options
             Of :func:`analysis.write_report`: ``title``, ``evidence``, ``image``, ``collapse``, ``candidates``, ``rounds`` and
-            ``settings``. ``title`` and ``image`` are those of the task when left out.
+            ``settings``. ``title`` and ``image`` are those of the task when left out, if it has them.
 
         Raises
         ------

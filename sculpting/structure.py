@@ -42,7 +42,7 @@ def report_of(
     _check_inputs(hierarchy, detection, options.get("settings", {}))
     found = consensus(result.candidates, **detection) if hierarchy is None else hierarchy
     task = result.task
-    known = {} if task is None else {"title": f"Task {task.name}", "image": task.image}
+    known = {} if task is None else {"image": task.image, **({"title": f"Task {task.name}"} if _is_named(task) else {})}
     settings = {**_settings(result, found.network), **options.get("settings", {})}
     shown = {**known, "candidates": _candidates(result, found, detection), **options, "settings": settings}
     return write_report(found, path, comparison, **shown)
@@ -81,6 +81,13 @@ def _accuracy(result: Any, network: Any) -> dict[str, Any]:
     return {"metric": result._validation_metric, "facts": {} if test is None else {f"test {result.metric}": test}}
 
 
+def _is_named(task: Any) -> bool:
+    """Whether data has a name of its own."""
+    from .tasks.task import Task
+
+    return task is not None and task.name != Task.name
+
+
 def _seed(network: Any) -> Any:
     return (getattr(network, "origin", None) or {}).get("seed")
 
@@ -108,7 +115,7 @@ def _settings(result: Any, network: Any) -> dict[str, str]:
     accepted = sum(attempt.accepted for attempt in result.history)
     origin = getattr(network, "origin", None) or {}
     return {
-        **({} if result.task is None else {"task": result.task.name}),
+        **({"task": result.task.name} if _is_named(result.task) else {}),
         "seeds": ", ".join(map(str, result.seeds)),
         "candidates": f"{len(result.candidates):,}",
         "rounds": f"{len(result.history):,}, of which {accepted:,} were accepted",

@@ -83,6 +83,18 @@ def test_each_network_has_its_figure_on_the_test_rows(sampled: Any, tmp_path: Pa
     assert f"test accuracy: {sampled.test_accuracy}" in text
 
 
+def test_data_without_a_name_is_no_title(sampled: Any, tmp_path: Path) -> None:
+    page = sampled.report(tmp_path / "a.html").read_text()
+    assert "<h1>Modules and hierarchy</h1>" in page
+    assert "<dt>task</dt>" not in page
+
+
+def test_a_page_says_what_a_vote_is_where_it_shows_support(result: Any, tmp_path: Path) -> None:
+    said = "Support: each seed has a vote for the structure"
+    assert result.report(tmp_path / "a.html").read_text().count(said) == 1  # of the consensus alone
+    assert said not in result.report(tmp_path / "b.html", detect_modules(result.network), candidates=()).read_text()
+
+
 def test_of_a_complete_table_there_is_one_accuracy(result: Any, tmp_path: Path) -> None:
     page = result.report(tmp_path / "a.html").read_text()
     assert page.count("<dt>accuracy</dt><dd>1.0000</dd>") == 2

@@ -34,6 +34,10 @@ HINT = (
     "Point at a unit, or move through them with the arrow keys, to see its weights. "
     "Click a module, or press Enter, to see it and its paths alone; Escape shows all."
 )
+VOTES = (
+    "Support: each seed has a vote for the structure of its sparsest networks, "
+    "and a smaller one where these are larger than the sparsest of all seeds."
+)
 KEYS = {POSITIVE: "positive", NEGATIVE: "negative", PALE: "rail", FAINT: ""}
 
 
@@ -90,6 +94,7 @@ def panel_of(
         _controls(rounds, scene),
         _legend(scene, rounds),
         definitions([*facts_of(hierarchy, metric, candidate.facts), *facts_from(evidence.values())]),
+        "" if hierarchy.support is None else tag("p", VOTES, class_="hint"),
         _rounds_section(metric, rounds),
         _hierarchy_section(hierarchy),
         tag("h2", "Modules"),
