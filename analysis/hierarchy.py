@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import networkx as nx
 import numpy as np
@@ -20,7 +20,9 @@ from .graph.blocks import entries_of
 if TYPE_CHECKING:
     import igraph
 
-__all__ = ["VIEWS", "Hierarchy", "Module", "check_hierarchy", "module_graph"]
+__all__ = ["VIEWS", "Hierarchy", "Members", "Module", "check_hierarchy", "members_of", "module_graph"]
+
+Members: TypeAlias = tuple[tuple[tuple[int, int], ...], ...]  # the units of each module, by layer and index
 
 # The functions that draw and print a hierarchy: "draw", "text", "page", "report", "card",
 # "svg" and "frame". They import the class, which cannot import
@@ -186,6 +188,11 @@ class Hierarchy:
         # Of an output with HTML and a picture a notebook shows one, the HTML if it can; the picture is for what cannot, such as LaTeX.
         picture: str | None = VIEWS["svg"](self)
         return picture
+
+
+def members_of(hierarchy: Hierarchy) -> Members:
+    """The units of each module, which say whether something found of a hierarchy is about another one too."""
+    return tuple(module.units for module in hierarchy.modules)
 
 
 def module_graph(hierarchy: Hierarchy) -> nx.DiGraph:

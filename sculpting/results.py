@@ -109,6 +109,11 @@ class SculptResult:
         return "accuracy" if self.task is None else metric_of(self.task.metric, self.task.loss).name
 
     @property
+    def _validation_metric(self) -> str:
+        """What the figure that decided is called: that of complete tables is of all rows."""
+        return self.metric if self.task is None or self.task.complete else f"validation {self.metric}"
+
+    @property
     def test_accuracy(self) -> Figure | None:
         """The ``metric`` of the sparsest candidate on the test rows, with its interval; None without either."""
         return None if self.network is None else self.tested(self.network)
@@ -219,10 +224,12 @@ class SculptResult:
             Settings of ``detect_modules``, for all networks that are looked at here.
         **options
             Of :func:`analysis.write_report`: ``title``, ``evidence``, ``image``, ``collapse``, ``candidates``, ``rounds`` and
-            ``settings``. ``title`` and ``image`` are those of the task when left out.
+            ``settings``. ``title`` and ``image`` are those of the task when left out, if it has them.
 
         Raises
         ------
+        TypeError
+            When ``hierarchy`` is no hierarchy, or an option is of another type.
         ValueError
             When nothing was accepted, or an option does not fit.
 
@@ -265,8 +272,7 @@ class SculptResult:
         rounds, accepted = len(self.history), sum(a.accepted for a in self.history)
         seeds = f"{len(self.seeds)} seed{'s' * (len(self.seeds) != 1)}"
         lines = [f"{len(self.candidates)} candidates from {seeds}, {rounds} rounds of which {accepted} were accepted"]
-        complete = self.task is None or self.task.complete
-        name = self.metric if complete else f"validation {self.metric}"
+        name = self._validation_metric
         if self.candidates:
             first = self.candidates[0]
             units = "-".join(map(str, first.unit_counts))

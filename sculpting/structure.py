@@ -39,12 +39,27 @@ def report_of(
     """Write the report of a result: see :meth:`SculptResult.report`."""
     from analysis import consensus, write_report
 
+    _check_inputs(hierarchy, detection, options.get("settings", {}))
     found = consensus(result.candidates, **detection) if hierarchy is None else hierarchy
     task = result.task
-    known = {} if task is None else {"title": f"Task {task.name}", "image": task.image}
+    known = {} if task is None else {"image": task.image, **({"title": f"Task {task.name}"} if _is_named(task) else {})}
     settings = {**_settings(result, found.network), **options.get("settings", {})}
     shown = {**known, "candidates": _candidates(result, found, detection), **options, "settings": settings}
     return write_report(found, path, comparison, **shown)
+
+
+def _check_inputs(hierarchy: Any, detection: Any, settings: Any) -> None:
+    """Refuse what would fail only after the networks have been looked at."""
+    from analysis.hierarchy import Hierarchy
+
+    if hierarchy is not None and not isinstance(hierarchy, Hierarchy):
+        raise TypeError(
+            f"hierarchy must be a Hierarchy, such as detect_modules(result.network); got {type(hierarchy).__name__}. "
+            "Leave it out for the consensus of the candidates"
+        )
+    for name, value in (("detection", detection), ("settings", settings)):
+        if not isinstance(value, Mapping):
+            raise TypeError(f"{name} must be a mapping of names to values; got {type(value).__name__}. Leave it out where there are none")
 
 
 def _candidates(result: Any, found: Any, detection: Mapping[str, Any]) -> list[Any]:
@@ -55,7 +70,22 @@ def _candidates(result: Any, found: Any, detection: Mapping[str, Any]) -> list[A
     for network in result.candidates:  # the sparsest first
         if len(first) < MOST_SEEDS and _seed(network) not in first:
             first[_seed(network)] = modules_of(network, **detection)
-    return [Candidate(_name(each), each, _rounds(result, each)) for each in first.values()]
+    return [Candidate(_name(each), each, _rounds(result, each), **_accuracy(result, each.network)) for each in first.values()]
+
+
+def _accuracy(result: Any, network: Any) -> dict[str, Any]:
+    """Of a network of the result, what its accuracy is called, and that on the test rows with its interval."""
+    if not any(network is one for one in (*result.candidates, *result.dense)):
+        return {}
+    test = result.tested(network)
+    return {"metric": result._validation_metric, "facts": {} if test is None else {f"test {result.metric}": test}}
+
+
+def _is_named(task: Any) -> bool:
+    """Whether data has a name of its own."""
+    from .tasks.task import Task
+
+    return task is not None and task.name != Task.name
 
 
 def _seed(network: Any) -> Any:
@@ -85,11 +115,11 @@ def _settings(result: Any, network: Any) -> dict[str, str]:
     accepted = sum(attempt.accepted for attempt in result.history)
     origin = getattr(network, "origin", None) or {}
     return {
-        **({} if result.task is None else {"task": result.task.name}),
+        **({"task": result.task.name} if _is_named(result.task) else {}),
         "seeds": ", ".join(map(str, result.seeds)),
         "candidates": f"{len(result.candidates):,}",
         "rounds": f"{len(result.history):,}, of which {accepted:,} were accepted",
-        f"accepted from {result.metric}": f"{result.min_accuracy:.4f}",
+        f"accepted from {result._validation_metric}": f"{result.min_accuracy:.4f}",
         **{words: f"{origin[name]:g}" for name, words in STEPS.items() if isinstance(origin.get(name), (int, float))},
         "stopped": result.stop_reason.value,
         "PyTorch": torch.__version__,

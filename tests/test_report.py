@@ -97,6 +97,15 @@ def test_write_report(tmp_path):
     assert write_report(case, tmp_path / "a.html", title="T").read_text() == report_html(case, title="T")
 
 
+@pytest.mark.parametrize("suffix", ["html", "txt"])
+def test_unknown_options_are_refused_for_both_kinds_of_file(tmp_path, suffix):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'titel'"):
+        write_report(ands_and_ors(), tmp_path / f"a.{suffix}", titel="T")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'titel'"):
+        ands_and_ors().report(tmp_path / f"a.{suffix}", titel="T")
+    assert list(tmp_path.iterdir()) == []
+
+
 class Verdict:
     """Stands for a comparison."""
 

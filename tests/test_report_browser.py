@@ -14,6 +14,7 @@ import pytest
 from test_drawing import ands_and_ors, five_modules
 
 from analysis import Candidate, Hierarchy, LayeredGraph, detect_modules, lesions, significance
+from analysis.layout import collapsing
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the page is tested in a browser; needs `pip install playwright`")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -162,6 +163,68 @@ def test_a_module_alone_hides_what_is_on_none_of_its_paths(page: Any) -> None:
     page.locator(".show-all").first.click()
     assert page.evaluate(VISIBLE, ".picture .unit") == 15
     assert edges_shown(page) == 36
+
+
+def with_many_modules() -> Hierarchy:
+    """Thirty modules of an input and a unit, of which each of two outputs, modules too, reads two; M1 is read by both.
+
+    In groups 24 of the 32 are shown: those that are read, and the first of the others. M23 to M28 and the outputs are the rest.
+    """
+    second = np.zeros((2, 30))
+    second[0, [0, 1]] = second[1, [1, 29]] = 1.0
+    labels = [*map(np.array, (range(30), range(30), (30, 31)))]
+    return Hierarchy(LayeredGraph.from_weights([np.eye(30), second]), tuple(labels), tuple(labels))
+
+
+SEEN = "(selector, said) => [...document.querySelectorAll(selector)].filter(e => e.checkVisibility({visibilityProperty: true})).map(said)"
+NODES = f"() => ({SEEN})('.node', each => each.dataset.module)"
+REGIONS = f"() => ({SEEN})('.region', each => each.dataset.module)"
+FLOWS = f"() => ({SEEN})('.flow', each => each.querySelector('title').textContent)"
+
+
+def click_module(page: Any, module: int) -> None:
+    page.locator("tbody th button").get_by_text(f"M{module}", exact=True).press("Enter")
+
+
+def test_a_module_of_the_rest_is_shown_as_the_rest_with_its_own_relations(window: Any, tmp_path: Path) -> None:
+    page = window.new_page()
+    page.goto(with_many_modules().report(tmp_path / "a.html", collapse=True).as_uri())
+    regions = page.evaluate(REGIONS)
+    hidden = {str(m) for m in range(32)} - set(regions)
+    assert "-2" in regions
+    assert {"25", "30", "31"} <= hidden
+    click_module(page, 25)
+    assert page.evaluate(REGIONS) == ["-2"]
+    assert page.evaluate(NODES) == ["25"]
+    assert page.evaluate(VISIBLE, ".picture .unit") == 3  # the rest of each layer
+    page.keyboard.press("Escape")
+    click_module(page, 31)
+    assert page.evaluate(REGIONS) == ["1", "29", "-2"]
+    assert page.evaluate(NODES) == ["1", "29", "31"]
+    assert page.evaluate(FLOWS) == ["M1 to M31: 1 edge", "M29 to M31: 1 edge"]
+    page.keyboard.press("Escape")
+    click_module(page, 0)  # read by one of the rest
+    assert page.evaluate(REGIONS) == ["0", "-2"]
+    assert page.evaluate(NODES) == ["0", "30"]
+    assert page.evaluate(FLOWS) == ["M0 to M30: 1 edge"]
+    page.keyboard.press("Escape")
+    click_module(page, 5)
+    assert page.evaluate(REGIONS) == ["5"]
+    page.keyboard.press("Escape")
+    page.locator(".region[data-module='-2']").press("Enter")
+    assert set(page.evaluate(NODES)) == hidden | {"0", "1", "29"}
+    page.close()
+
+
+def test_a_page_without_a_picture_keeps_the_graph_of_modules(window: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collapsing, "LIMITS", (1, 1, 1, 1))
+    page = window.new_page()
+    page.goto(ands_and_ors().report(tmp_path / "a.html").as_uri())
+    assert page.locator(".picture").count() == 0
+    page.locator(".node[data-module='0']").press("Enter")
+    assert page.evaluate(NODES) == ["0", "3", "5"]
+    assert page.evaluate(FLOWS) == ["M0 to M3: 1 edge", "M0 to M5: 1 edge"]
+    page.close()
 
 
 def test_the_keyboard_reaches_units_and_modules(page: Any) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
+import networkx as nx
 import numpy as np
 import pytest
 from test_drawing import ands_and_ors, five_modules, hierarchy, with_removed_units
 
-from analysis import Candidate, LayeredGraph, UnitGraph, detect_modules, lesions, report_html, significance
+from analysis import Candidate, Hierarchy, LayeredGraph, UnitGraph, detect_modules, function_map, lesions, report_html, significance
 from analysis.report.chart import charts
 from analysis.report.fading import gone_elements, places_between
 from analysis.report.findings import columns_of
@@ -65,10 +67,22 @@ def test_wide_networks_begin_with_the_first_round_that_can_be_drawn() -> None:
     assert "The slider begins" not in report_html(*chain(3, 3, 1)[:1], rounds=chain(3, 3, 1)[1])
 
 
+def test_networks_that_end_with_too_many_edges_have_charts_without_a_slider() -> None:
+    found = hierarchy([np.ones((60, 100)), np.ones((1, 60))], ([0] * 100, [0] * 60, [0]))
+    removed = tuple(np.full(weights.T.shape, 2) for weights in found.graph.weights)
+    page = report_html(found, rounds=SimpleNamespace(attempts=attempts(1.0, 1.0), removed_in=removed))
+    assert "The picture has no slider: even the last network has more than 5,000 edges." in page
+    assert "The slider begins" not in page
+    assert 'type="range"' not in page
+    assert 'class="charts still"' in page
+    assert "edge that pruning removes later" not in page
+    assert page_data(page)[0]["rounds"] == []
+
+
 def test_removed_units_have_places_of_their_own_in_their_layer() -> None:
     found, rounds = chain(3, 4, 1)
     scene = scene_of(found, (), None)
-    gone = ElementTree.fromstring(f"<g>{gone_elements(scene, rounds)}</g>")
+    gone = ElementTree.fromstring(f"<g>{gone_elements(scene, rounds, 0)}</g>")
     circles = [each for each in gone if each.tag == "circle"]
     assert [each[0].text for each in circles] == [f"{unit}, removed by pruning" for unit in ("x1", "x2", "h1.1", "h1.2", "h1.3")]
     assert [each.get("data-until") for each in circles] == ["1", "2", "1", "1", "2"]
@@ -87,7 +101,7 @@ def test_edges_that_are_left_at_units_without_a_module_are_not_in_the_last_pictu
     found = with_removed_units()
     removed = tuple(np.where(weights.T != 0, 2, 1) for weights in found.graph.weights)
     rounds = SimpleNamespace(attempts=attempts(1.0, 0.2), removed_in=removed)
-    gone = gone_elements(scene_of(found, (), None), rounds)
+    gone = gone_elements(scene_of(found, (), None), rounds, 0)
     assert set(re.findall(r'data-until="(\d)"', gone)) == {"1"}
 
 
@@ -111,8 +125,17 @@ def test_rounds_must_be_those_of_the_network() -> None:
         report_html(found, rounds=3)
     with pytest.raises(ValueError, match="rounds must have at least one attempt"):
         report_html(found, rounds=SimpleNamespace(attempts=(), removed_in=()))
-    with pytest.raises(TypeError, match="candidates must be names with hierarchies; got str and int"):
+    with pytest.raises(TypeError, match=r"candidates must be names with hierarchies, .*; got str and int"):
         report_html(found, candidates=[("seed 0", 3)])
+    with pytest.raises(TypeError, match=r"candidates must be names with hierarchies, .*; got Hierarchy"):
+        report_html(found, candidates=[found])
+    for wrong in (None, found):
+        with pytest.raises(TypeError, match=r"candidates must be a sequence of names with hierarchies; got (NoneType|Hierarchy)"):
+            report_html(found, candidates=wrong)
+    with pytest.raises(TypeError, match="facts of a candidate must be a mapping of names to values; got str"):
+        report_html(found, candidates=[("seed 0", found, None, None, "text")])
+    with pytest.raises(TypeError, match="settings must be a mapping of names to values; got NoneType"):
+        report_html(found, settings=None)
 
 
 def test_a_page_says_why_it_has_no_slider() -> None:
@@ -170,6 +193,24 @@ def test_evidence_about_modules_is_in_their_table() -> None:
     page = report_html(found, evidence=evidence)
     assert re.search(r"<dt>p-value</dt><dd>[\d.]+ against 19 rewired networks: ", page)
     assert columns_of(five_modules(), evidence) == {}
+
+
+def test_evidence_of_another_hierarchy_is_not_in_the_table() -> None:
+    graph = LayeredGraph.from_weights([[[1, 1, 0, 0], [0, 0, 1, 1]], [[1, 0], [0, 1]]], biases=([-1, -1], [-0.5, -0.5]))
+    found = detect_modules(graph)
+    other = Hierarchy(graph, ([0, 0, 0, 1], [0, 1], [0, 1]), found.clusters)  # as many modules
+    x = np.array(np.meshgrid(*[[0, 1]] * 4)).reshape(4, -1).T
+    p, q = x[:, 0] & x[:, 1], x[:, 2] & x[:, 3]
+    truth = nx.DiGraph(x=x, y=np.stack([p, q], axis=1), gates={"p": p, "q": q}, users={"p": (0,), "q": (1,)})
+    evidence = {"Lesions": lesions(other, x, random_sets=100), "Gates": function_map(other, truth)}
+    assert len(other.modules) == len(found.modules)
+    assert columns_of(found, evidence) == {}
+    assert list(columns_of(other, evidence)) == ["accuracy lost without it", "computes"]
+    unknown = {heading: replace(what, members=None) for heading, what in evidence.items()}
+    assert columns_of(other, unknown) == {}
+    page = report_html(found, evidence=evidence)
+    assert "<th>computes</th>" not in page
+    assert "<h2>Gates</h2>" in page  # its text is there all the same
 
 
 def test_a_graph_of_units_has_a_page_with_marks_of_every_kind() -> None:

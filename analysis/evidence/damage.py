@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations, product
 from math import comb, prod
 from numbers import Integral
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..graph import chain_of
-from ..hierarchy import Hierarchy, check_hierarchy
+from ..hierarchy import Hierarchy, Members, check_hierarchy, members_of
 from ..tables import table
 from .silencing import Held, losses_of, replayed
 
@@ -51,6 +51,8 @@ class Lesions:
         Of the data.
     names : tuple of str
         Of the outputs.
+    members : tuple of tuple of (layer, index), or None
+        The units of each module: by them a report knows the hierarchy that this is about. None where they are not known.
     """
 
     drop: NDArray[np.float64]
@@ -64,6 +66,7 @@ class Lesions:
     units: tuple[int, ...]
     rows: int
     names: tuple[str, ...]
+    members: Members | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         shown = [m for m, count in enumerate(self.units) if count]
@@ -149,7 +152,7 @@ def lesions(hierarchy: Hierarchy, x: ArrayLike, *, y: ArrayLike | None = None, r
     p_values = np.array([_p_values(loss, chance[size], ties, e) for loss, size, e in zip(losses, sizes, exhaustive, strict=True)])
     parts = [(part[:, :outputs], part[:, outputs:-1], part[:, -1]) for part in (losses, p_values)]
     counts = tuple(len(chance[size]) for size in sizes), tuple(exhaustive), tuple(map(sum, sizes))
-    return Lesions(*parts[0], *parts[1], *counts, len(replay.x), hierarchy.graph.output_names)
+    return Lesions(*parts[0], *parts[1], *counts, len(replay.x), hierarchy.graph.output_names, members_of(hierarchy))
 
 
 def _set_count(kept: Held, sizes: Sequence[int]) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from ..graph import LayeredGraph
 from ..hierarchy import Hierarchy, module_graph
 from ..layout.rows import drawn
 
-__all__ = ["COLUMNS", "PIXEL_COLUMNS", "TITLE", "facts_of", "headline_of", "pixel_headline", "pixel_row", "rows_of"]
+__all__ = ["COLUMNS", "NOTHING", "PIXEL_COLUMNS", "TITLE", "facts_of", "headline_of", "metric_of", "pixel_headline", "pixel_row", "rows_of"]
 
+NOTHING: Mapping[str, Any] = {}
 TITLE = "Modules and hierarchy"
 COLUMNS = ("module", "inputs", "outputs", "hidden units", "reads from")
 PIXEL_COLUMNS = ("module", "pixels", "rows", "columns", "left half", "right half")
@@ -27,8 +29,16 @@ def headline_of(hierarchy: Hierarchy) -> str:
     return f"{count} module{'' if count == 1 else 's'} in a network of widths {'-'.join(map(str, hierarchy.graph.widths))}"
 
 
-def facts_of(hierarchy: Hierarchy) -> list[tuple[str, str]]:
-    """Names and texts: edges and units that are left, and accuracy and support where they are known."""
+def metric_of(hierarchy: Hierarchy, name: str | None = None) -> str:
+    """What the accuracy of the network is called."""
+    return one_line(str(getattr(hierarchy.network, "metric", "accuracy") if name is None else name))
+
+
+def facts_of(hierarchy: Hierarchy, metric: str | None = None, more: Mapping[str, Any] = NOTHING) -> list[tuple[str, str]]:
+    """Names and texts: edges and units that are left, accuracy and support where they are known, and what else is.
+
+    ``metric`` is what the accuracy is called; that of the network when left out.
+    """
     graph = hierarchy.graph
     undrawn = graph.edge_count - sum(not edge.carry for edge in drawn(hierarchy))
     lost = f"; {undrawn} of them at removed units, not drawn" if undrawn else ""
@@ -44,7 +54,8 @@ def facts_of(hierarchy: Hierarchy) -> list[tuple[str, str]]:
     ]
     accuracy = getattr(hierarchy.network, "accuracy", None)
     if accuracy is not None:
-        facts.append((one_line(str(getattr(hierarchy.network, "metric", "accuracy"))), f"{float(accuracy):.4f}"))
+        facts.append((metric_of(hierarchy, metric), f"{float(accuracy):.4f}"))
+    facts += [(one_line(str(name)), one_line(str(value))) for name, value in more.items()]
     if hierarchy.support is not None:
         interval = "" if hierarchy.support_interval is None else " (95 % interval {:.2f} to {:.2f})".format(*hierarchy.support_interval)
         facts.append(("support", f"{hierarchy.support:.3f} of the votes{interval}"))

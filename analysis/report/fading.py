@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..drawing.names import one_line
 from ..drawing.page_layout import MARGIN
 from .markup import number, path, tag
-from .rounds import Rounds, first_shown, presence
+from .rounds import Rounds, presence
 from .scene import Scene
 
 __all__ = ["gone_elements", "places_between"]
@@ -22,13 +22,13 @@ Point = tuple[float, float]
 Ends = dict[int, tuple[int, Point]]  # for each unit of a layer what it is drawn as, and where
 
 
-def gone_elements(scene: Scene, rounds: Rounds) -> str:
-    """Paths and circles with ``data-until``, the first round in which they are not there.
+def gone_elements(scene: Scene, rounds: Rounds, first: int) -> str:
+    """Paths and circles with ``data-until``, the first round in which they are not there, of the rounds from ``first`` on.
 
     Removed units have places of their own where single units are drawn; groups and maps stand for units of modules alone. What is left
     of the network but drawn nowhere, at units without a module, is there up to the last round but one.
     """
-    last, first = len(rounds.attempts) - 1, first_shown(rounds)
+    last = len(rounds.attempts) - 1
     there = [presence(rounds, layer) for layer in range(len(rounds.removed_in))]
     lost, dots = _lost_units(scene, there, first, last)
     kept = {(line.source, line.target) for line in scene.lines}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..files import write_file
-from ..hierarchy import Hierarchy
-from .facts import TITLE
-from .page import report_html
-from .text import NOTHING, report_text
+from ..hierarchy import Hierarchy, check_hierarchy
+from .facts import NOTHING, TITLE, facts_of
+from .page import candidates_of, report_html
+from .panel import Candidate
+from .text import check_parts, text_of
 
 __all__ = ["write_report"]
 
@@ -23,16 +24,20 @@ def write_report(
     evidence: Mapping[str, Any] = NOTHING,
     *,
     image: tuple[int, int] | None = None,
-    **options: Any,
+    collapse: bool | None = None,
+    candidates: Sequence[Candidate] = (),
+    rounds: Any = None,
+    settings: Mapping[str, Any] = NOTHING,
 ) -> Path:
     """Write the report to ``path``, with suffix ``.html`` or ``.txt``, and return the path.
 
-    The other parameters are those of :func:`report_html`; a text has no ``collapse``, ``candidates``, ``rounds`` and ``settings``.
+    The other parameters are those of :func:`report_html`. A text is about ``hierarchy`` alone, without ``collapse``, ``rounds`` and
+    ``settings``; of its candidate it has the facts.
 
     Raises
     ------
     TypeError
-        When ``hierarchy`` is not a hierarchy, or ``title`` not a string.
+        When ``hierarchy`` is not a hierarchy, ``title`` not a string, or another value of another type.
     ValueError
         When the suffix is different, or ``image`` does not have one pixel for each input.
 
@@ -50,5 +55,10 @@ def write_report(
     if suffix not in (".html", ".txt"):
         raise ValueError(f"path must end in .html or .txt; got {str(path)!r}")
     if suffix == ".html":
-        return write_file(path, report_html(hierarchy, comparison, title, evidence, image=image, **options).encode())
-    return write_file(path, f"{report_text(hierarchy, comparison, evidence, image=image)}\n".encode())
+        more: dict[str, Any] = {"collapse": collapse, "candidates": candidates, "rounds": rounds, "settings": settings}
+        return write_file(path, report_html(hierarchy, comparison, title, evidence, image=image, **more).encode())
+    check_hierarchy(hierarchy)
+    check_parts(comparison, evidence, settings)
+    shown = candidates_of(hierarchy, candidates, rounds)[0]
+    facts = facts_of(hierarchy, shown.metric, shown.facts)
+    return write_file(path, f"{text_of(hierarchy, comparison, evidence, image, facts)}\n".encode())

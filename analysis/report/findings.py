@@ -7,7 +7,7 @@ from typing import Any
 
 from ..drawing.names import one_line
 from ..evidence import Lesions, Significance
-from ..hierarchy import Hierarchy
+from ..hierarchy import Hierarchy, members_of
 from ..truth import FunctionMap
 
 __all__ = ["columns_of", "facts_from"]
@@ -19,14 +19,16 @@ LEVEL = 0.05
 def columns_of(hierarchy: Hierarchy, evidence: Mapping[str, Any]) -> dict[str, list[str]]:
     """A column for each kind of evidence about single modules: what they compute, and what is lost without them.
 
-    Evidence that is of another hierarchy, with other modules, gives none.
+    Evidence that is of another hierarchy, whose modules have other units, gives none, and neither does one that does not know its own.
     """
     columns: dict[str, list[str]] = {}
-    numbers = [module.index for module in hierarchy.modules]
+    numbers, members = [module.index for module in hierarchy.modules], members_of(hierarchy)
     for what in evidence.values():
-        if isinstance(what, FunctionMap) and set(what.modules) <= set(numbers):
+        if not isinstance(what, FunctionMap | Lesions) or what.members != members:
+            continue
+        if isinstance(what, FunctionMap):
             columns["computes"] = [", ".join(one_line(gate) for gate, m in what.carriers.items() if m == number) for number in numbers]
-        elif isinstance(what, Lesions) and len(what.units) == len(numbers):
+        else:
             columns["accuracy lost without it"] = [_lost(what, number) for number in numbers]
     return columns
 

@@ -63,8 +63,9 @@
       mark(module);
     }
     function showModule(module) {
+      const shown = drawnAs(module);
       describe(nameOf(module), (facts.modules[module] ?? []).map(([name, value]) => `${name}: ${value}`), []);
-      trace((edge) => facts.units[edge[0]][2] === module || facts.units[edge[1]][2] === module);
+      trace((edge) => facts.units[edge[0]][2] === shown || facts.units[edge[1]][2] === shown);
       mark(module);
     }
     function trace(chosen) {
@@ -77,26 +78,36 @@
     }
     function release() { trace(null); mark(alone); }
 
-    // A module alone: units from which it is reached and that it reaches, and the edges between them.
-    function reached(start, from, to) {
+    // A module alone: modules from which it is reached and that it reaches, of them the units on its paths, and the edges between them.
+    // Small modules of a large network are drawn as one, -2, so what is related is told by the graph of the modules, not by the picture.
+    const drawnAs = (module) => facts.drawn[module] ?? module;
+    function reached(start, pairs, from, to, may) {
       const found = new Set(start);
       for (let size = -1; size !== found.size;) {
         size = found.size;
-        for (const edge of facts.edges) if (found.has(edge[from])) found.add(edge[to]);
+        for (const pair of pairs) if (found.has(pair[from]) && may(pair[to])) found.add(pair[to]);
       }
       return found;
     }
+    function paths(module, from, to) {
+      const members = module === -2 ? Object.keys(facts.drawn).map(Number).filter((each) => drawnAs(each) === -2) : [module];
+      const related = reached(members, facts.flow, from, to, () => true);
+      const shown = new Set([...related].map(drawnAs)), own = drawnAs(module);
+      const start = facts.units.flatMap((unit, i) => (unit[2] === own ? [i] : []));
+      return [related, reached(start, facts.edges, from, to, (i) => facts.units[i][2] === -1 || shown.has(facts.units[i][2]))];
+    }
     function isolate(module) {
       alone = module;
-      const own = facts.units.flatMap((unit, i) => (unit[2] === module ? [i] : []));
-      const below = reached(own, 1, 0), above = reached(own, 0, 1);
+      const [[under, below], [over, above]] = module === null ? [[], []] : [paths(module, 1, 0), paths(module, 0, 1)];
       const stays = (i) => module === null || below.has(i) || above.has(i);
+      const joins = (low, high, a, b) => (low.has(a) && low.has(b)) || (high.has(a) && high.has(b));
       const kept = new Set(facts.units.flatMap((unit, i) => (stays(i) ? [unit[2]] : [])));
       units.forEach((unit, i) => unit.classList.toggle("out", !stays(i)));
-      edges.forEach((path, k) => path.classList.toggle("out", module !== null && !below.has(facts.edges[k][1]) && !above.has(facts.edges[k][0])));
+      edges.forEach((path, k) => path.classList.toggle("out", module !== null && !joins(below, above, facts.edges[k][0], facts.edges[k][1])));
       for (const name of all(".name")) name.classList.toggle("out", !stays(Number(name.dataset.unit)));
-      for (const each of all(".region, .label, .node")) each.classList.toggle("out", module !== null && !kept.has(Number(each.dataset.module ?? each.dataset.label)));
-      for (const line of all(".flow")) line.classList.toggle("out", module !== null && !(kept.has(Number(line.dataset.from)) && kept.has(Number(line.dataset.to))));
+      for (const each of all(".region, .label")) each.classList.toggle("out", module !== null && !kept.has(Number(each.dataset.module ?? each.dataset.label)));
+      for (const node of all(".node")) node.classList.toggle("out", module !== null && !under.has(Number(node.dataset.module)) && !over.has(Number(node.dataset.module)));
+      for (const line of all(".flow")) line.classList.toggle("out", module !== null && !joins(under, over, Number(line.dataset.from), Number(line.dataset.to)));
       for (const button of buttons) button.setAttribute("aria-pressed", String(module !== null && Number(button.dataset.module) === module));
       showAll.disabled = module === null;
       mark(module);

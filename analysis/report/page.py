@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib import metadata, resources
@@ -16,12 +16,12 @@ from ..drawing.names import one_line
 from ..drawing.pictures import check_collapse
 from ..hierarchy import Hierarchy, check_hierarchy
 from ..texts import checked_title, clean
-from .facts import TITLE
+from .facts import NOTHING, TITLE
 from .markup import definitions, script_data, tag
 from .panel import Candidate, panel_of
-from .text import NOTHING, check_parts
+from .text import check_parts
 
-__all__ = ["report_html"]
+__all__ = ["candidates_of", "report_html"]
 
 SHOWN = "this network"  # the name of the hierarchy itself, where other candidates are given and it is none of them
 
@@ -85,9 +85,9 @@ def report_html(
     (True, False)
     """
     check_hierarchy(hierarchy)
-    check_parts(comparison, evidence)
+    check_parts(comparison, evidence, settings)
     check_collapse(collapse)
-    shown = _shown(hierarchy, candidates, rounds)
+    shown = candidates_of(hierarchy, candidates, rounds)
     panels = [
         panel_of(one, i, image, collapse, evidence if one.hierarchy is hierarchy else NOTHING, len(shown) > 1)
         for i, one in enumerate(shown)
@@ -106,14 +106,24 @@ def report_html(
     return clean(Template(_part("page.html")).substitute(fields))
 
 
-def _shown(hierarchy: Hierarchy, candidates: Sequence[Candidate], rounds: Any) -> list[Candidate]:
+def candidates_of(hierarchy: Hierarchy, candidates: Sequence[Candidate], rounds: Any) -> list[Candidate]:
     """The networks of the page, that of the hierarchy first."""
-    found = [Candidate(*one) for one in candidates]
-    for one in found:
-        if not isinstance(one.name, str) or not isinstance(one.hierarchy, Hierarchy):
-            raise TypeError(f"candidates must be names with hierarchies; got {type(one.name).__name__} and {type(one.hierarchy).__name__}")
+    if isinstance(candidates, str) or not isinstance(candidates, Iterable):
+        raise TypeError(f"candidates must be a sequence of names with hierarchies; got {type(candidates).__name__}")
+    found = [_candidate(one) for one in candidates]
     first = [one for one in found if one.hierarchy is hierarchy][:1] or [Candidate(SHOWN, hierarchy, rounds)]
     return first + [one for one in found if one.hierarchy is not hierarchy]
+
+
+def _candidate(one: Any) -> Candidate:
+    parts = list(one) if isinstance(one, tuple | list) else [one]
+    if not 2 <= len(parts) <= len(Candidate._fields) or not isinstance(parts[0], str) or not isinstance(parts[1], Hierarchy):
+        got = " and ".join(type(part).__name__ for part in parts[:2]) or "nothing"
+        raise TypeError(f"candidates must be names with hierarchies, such as Candidate('seed 0', hierarchy); got {got}")
+    found = Candidate(*parts)
+    if not isinstance(found.facts, Mapping):
+        raise TypeError(f"facts of a candidate must be a mapping of names to values; got {type(found.facts).__name__}")
+    return found
 
 
 @cache

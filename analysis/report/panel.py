@@ -12,26 +12,31 @@ from ..drawing.images import pixel_maps
 from ..drawing.names import one_line
 from ..drawing.page_layout import map_legend
 from ..drawing.style import PALE
-from ..hierarchy import Hierarchy
+from ..hierarchy import Hierarchy, module_graph
 from ..layout.collapsing import TooLarge
 from .chart import charts
-from .facts import COLUMNS, facts_of, headline_of, rows_of
+from .facts import COLUMNS, NOTHING, facts_of, headline_of, metric_of, rows_of
 from .fading import gone_elements
 from .findings import columns_of, facts_from
 from .flow import MOST_MODULES, flow_svg
 from .markup import definitions, tag
 from .picture import network_svg
-from .rounds import MOST_EDGES, Rounds, checked_rounds, edges_left, first_shown, is_followed
+from .rounds import MOST_EDGES, Rounds, checked_rounds, edges_left, first_shown, has_slider, is_followed
 from .scene import Scene, scene_of
 from .tables import modules_table, pixels_section
 
 __all__ = ["Candidate", "Panel", "panel_of"]
 
 ALONE = "The rounds of pruning are not shown: the report was made from the network alone."
+CROWDED = f"The picture has no slider: even the last network has more than {MOST_EDGES:,} edges."
 UNFOLLOWED = "The picture has no slider: which edges each round removed is known for chains of layers alone."
 HINT = (
     "Point at a unit, or move through them with the arrow keys, to see its weights. "
     "Click a module, or press Enter, to see it and its paths alone; Escape shows all."
+)
+VOTES = (
+    "Support: each seed has a vote for the structure of its sparsest networks, "
+    "and a smaller one where these are larger than the sparsest of all seeds."
 )
 KEYS = {POSITIVE: "positive", NEGATIVE: "negative", PALE: "rail", FAINT: ""}
 
@@ -47,11 +52,18 @@ class Candidate(NamedTuple):
     rounds : Rounds or str, optional
         The rounds of pruning that led to it: any object with ``attempts`` and ``removed_in``, such as ``result.trail(network)``. A text
         says why there are none.
+    metric : str, optional
+        What the page calls the accuracy of the network and of its rounds, such as ``"validation accuracy"``; the ``metric`` of the
+        network when left out, or ``"accuracy"``.
+    facts : mapping of str to object, optional
+        What else is known of it, such as ``{"test accuracy": "0.981 (95 % interval 0.964 to 0.990, 360 rows)"}``.
     """
 
     name: str
     hierarchy: Hierarchy
     rounds: Any = None
+    metric: str | None = None
+    facts: Mapping[str, Any] = NOTHING
 
 
 class Panel(NamedTuple):
@@ -65,7 +77,7 @@ def panel_of(
     candidate: Candidate, place: int, image: tuple[int, int] | None, collapse: bool | None, evidence: Mapping[str, Any], several: bool
 ) -> Panel:
     """The panel of the network at a place in the choice of networks; that of the first is the one that is shown at first."""
-    hierarchy = candidate.hierarchy
+    hierarchy, metric = candidate.hierarchy, metric_of(candidate.hierarchy, candidate.metric)
     rounds = checked_rounds(candidate.rounds, hierarchy)
     maps = () if image is None else pixel_maps(hierarchy, image)
     columns = columns_of(hierarchy, evidence)
@@ -81,8 +93,9 @@ def panel_of(
         _stage(scene, rounds, lack, headline_of(hierarchy)),
         _controls(rounds, scene),
         _legend(scene, rounds),
-        definitions([*facts_of(hierarchy), *facts_from(evidence.values())]),
-        _rounds_section(hierarchy, rounds),
+        definitions([*facts_of(hierarchy, metric, candidate.facts), *facts_from(evidence.values())]),
+        "" if hierarchy.support is None else tag("p", VOTES, class_="hint"),
+        _rounds_section(metric, rounds),
         _hierarchy_section(hierarchy),
         tag("h2", "Modules"),
         modules_table(heads, [(module.index, row, "") for module, row in zip(hierarchy.modules, rows, strict=True)]),
@@ -90,37 +103,34 @@ def panel_of(
     ]
     look = {"class_": "network", "aria_label": one_line(candidate.name), "hidden": place > 0}
     modules = {row[0][1:]: [(head, cell) for head, cell in zip(heads[1:], row[1:], strict=True) if cell] for row in rows}
-    return Panel(tag("section", "\n".join(filter(None, parts)), **look), _data(scene, rounds, hierarchy) | {"modules": modules})
+    return Panel(tag("section", "\n".join(filter(None, parts)), **look), _data(scene, rounds, hierarchy, metric) | {"modules": modules})
 
 
-def _data(scene: Scene | None, rounds: Rounds | str, hierarchy: Hierarchy) -> dict[str, Any]:
+def _data(scene: Scene | None, rounds: Rounds | str, hierarchy: Hierarchy, metric: str) -> dict[str, Any]:
     """What the script reads; units and edges are in the order of their elements."""
     units = [] if scene is None else [(mark.name, mark.layer, mark.module) for mark in scene.marks]
     edges = [] if scene is None else [(line.source, line.target, float(f"{line.weight:.6g}"), line.kind) for line in scene.lines]
     steps = []
-    if is_followed(rounds):
+    if has_slider(rounds):
         for attempt, count in zip(rounds.attempts, edges_left(rounds), strict=True):
             accuracy = float(attempt.accuracy)
             steps.append((one_line(str(attempt.phase)), count, float(attempt.density), accuracy if isfinite(accuracy) else None))
-    return {"units": units, "edges": edges, "rounds": steps, "metric": _metric(hierarchy)}
-
-
-def _metric(hierarchy: Hierarchy) -> str:
-    return one_line(str(getattr(hierarchy.network, "metric", "accuracy")))
+    modules = {"drawn": {} if scene is None else scene.drawn_as, "flow": sorted(module_graph(hierarchy).edges)}
+    return {"units": units, "edges": edges, "rounds": steps, "metric": metric, **modules}
 
 
 def _stage(scene: Scene | None, rounds: Rounds | str, lack: str, name: str) -> str:
     if scene is None:
         return tag("div", tag("p", escape(lack), class_="note") + tag("div", "", class_="details", aria_live="polite"), class_="stage")
-    gone = gone_elements(scene, rounds) if is_followed(rounds) else ""
+    gone = gone_elements(scene, rounds, first_shown(rounds)) if has_slider(rounds) else ""
     picture = tag("div", network_svg(scene, gone, name), class_="scroll", role="region", tabindex=0, aria_label="Picture of the network")
     return tag("div", picture + tag("div", tag("p", HINT), class_="details", aria_live="polite"), class_="stage")
 
 
 def _controls(rounds: Rounds | str, scene: Scene | None) -> str:
     button = tag("button", "Show all", type="button", class_="show-all", disabled=True)
-    if not is_followed(rounds):
-        why = UNFOLLOWED if not isinstance(rounds, str) else f"The rounds of pruning are not shown: {rounds}" if rounds else ALONE
+    if not has_slider(rounds):
+        why = _lack_of_slider(rounds)
         return tag("div", button, class_="controls") + tag("p", escape(why), class_="note")
     last, first = len(rounds.attempts) - 1, first_shown(rounds)
     slider = f'<input type="range" min="{first}" max="{last}" step="1" value="{last}">'
@@ -135,6 +145,12 @@ def _controls(rounds: Rounds | str, scene: Scene | None) -> str:
     return controls + (tag("p", note, class_="note") if note else "")
 
 
+def _lack_of_slider(rounds: Rounds | str) -> str:
+    if isinstance(rounds, str):
+        return f"The rounds of pruning are not shown: {rounds}" if rounds else ALONE
+    return CROWDED if is_followed(rounds) else UNFOLLOWED
+
+
 def _legend(scene: Scene | None, rounds: Rounds | str) -> str:
     if scene is None:
         return ""
@@ -142,18 +158,18 @@ def _legend(scene: Scene | None, rounds: Rounds | str) -> str:
     symbols = {"line": "", "dashes": "dashes", "gate": "gate", "kernel": "kernel"}
     keys = [(f"{symbols[entry.symbol]} {KEYS.get(entry.color, '')}".strip(), entry.text) for entry in (*legend.lines, *legend.marks)]
     keys += zip(("shades", ""), map_legend(frames, legend.of_groups), strict=False)
-    if is_followed(rounds):
+    if has_slider(rounds):
         keys.append(("gone", "edge that pruning removes later"))
     items = [tag("li", tag("span", class_=f"key {key}".strip()) + escape(text)) for key, text in keys]
     items += [tag("li", escape(note)) for note in (*legend.notes, frames.note) if note]
     return tag("ul", "".join(items), class_="legend", aria_label="Legend")
 
 
-def _rounds_section(hierarchy: Hierarchy, rounds: Rounds | str) -> str:
+def _rounds_section(metric: str, rounds: Rounds | str) -> str:
     if isinstance(rounds, str):
         return ""
-    look = "charts" if is_followed(rounds) else "charts still"
-    return tag("h2", "Rounds of pruning") + tag("div", charts(rounds, _metric(hierarchy)), class_=look)
+    look = "charts" if has_slider(rounds) else "charts still"
+    return tag("h2", "Rounds of pruning") + tag("div", charts(rounds, metric), class_=look)
 
 
 def _hierarchy_section(hierarchy: Hierarchy) -> str:

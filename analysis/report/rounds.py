@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..graph import LayeredGraph
 from ..hierarchy import Hierarchy
 
-__all__ = ["MOST_EDGES", "Attempt", "Rounds", "checked_rounds", "edges_left", "first_shown", "is_followed", "presence"]
+__all__ = ["MOST_EDGES", "Attempt", "Rounds", "checked_rounds", "edges_left", "first_shown", "has_slider", "is_followed", "presence"]
 
 MOST_EDGES = 5000  # of the first round that is shown
 
@@ -107,5 +107,10 @@ def edges_left(rounds: Rounds) -> list[int]:
 
 
 def first_shown(rounds: Rounds) -> int:
-    """The first round with no more edges than can be shown; the last one where all have more."""
-    return next((i for i, count in enumerate(edges_left(rounds)) if count <= MOST_EDGES), len(rounds.attempts) - 1)
+    """The first round with no more edges than can be shown; their number where even the last one has more."""
+    return next((i for i, count in enumerate(edges_left(rounds)) if count <= MOST_EDGES), len(rounds.attempts))
+
+
+def has_slider(rounds: Rounds | str) -> TypeGuard[Rounds]:
+    """Whether it is known which edges each round removed, and the last left few enough to be shown."""
+    return is_followed(rounds) and first_shown(rounds) < len(rounds.attempts)

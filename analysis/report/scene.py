@@ -87,6 +87,15 @@ class Scene:
         return self._of_units.get((layer, index), -1)
 
     @cached_property
+    def drawn_as(self) -> dict[int, int]:
+        """For each module of the network the module of its marks: itself, ``REST``, or ``NONE`` where its outputs read nothing."""
+        found = {}
+        for module in self.groups.whole.modules:
+            shown = {self.marks[number].module for unit in module.units if (number := self.number_of(*unit)) >= 0}
+            found[module.index] = module.index if module.index in shown else REST if REST in shown else NONE
+        return found
+
+    @cached_property
     def _of_units(self) -> dict[Unit, int]:
         found: dict[Unit, int] = {}
         for number, mark in enumerate(self.marks):

@@ -9,11 +9,9 @@ from ..drawing.images import pixel_maps
 from ..drawing.names import one_line
 from ..hierarchy import Hierarchy, check_hierarchy
 from ..texts import clean
-from .facts import COLUMNS, PIXEL_COLUMNS, facts_of, headline_of, pixel_headline, pixel_row, rows_of
+from .facts import COLUMNS, NOTHING, PIXEL_COLUMNS, facts_of, headline_of, pixel_headline, pixel_row, rows_of
 
-__all__ = ["NOTHING", "check_parts", "report_text"]
-
-NOTHING: Mapping[str, Any] = {}
+__all__ = ["check_parts", "report_text", "text_of"]
 
 
 def report_text(
@@ -57,9 +55,16 @@ def report_text(
     M0: pixels 2; rows 0 to 0; columns 0 to 1; left half 0.50; right half 0.50
     """
     check_hierarchy(hierarchy)
+    return text_of(hierarchy, comparison, evidence, image, facts_of(hierarchy))
+
+
+def text_of(
+    hierarchy: Hierarchy, comparison: Any, evidence: Mapping[str, Any], image: tuple[int, int] | None, facts: Sequence[tuple[str, str]]
+) -> str:
+    """The text of :func:`report_text` with facts that are given."""
     check_parts(comparison, evidence)
     maps = () if image is None else pixel_maps(hierarchy, image)
-    lines = [headline_of(hierarchy), *(f"{name}: {value}" for name, value in facts_of(hierarchy)), ""]
+    lines = [headline_of(hierarchy), *(f"{name}: {value}" for name, value in facts), ""]
     lines += [_line(COLUMNS, row) for row in rows_of(hierarchy)]
     if image is not None:
         lines += ["", f"Pixels: {pixel_headline(maps, image)}", *(_line(PIXEL_COLUMNS, pixel_row(one)) for one in maps)]
@@ -70,12 +75,16 @@ def report_text(
     return clean("\n".join(lines))
 
 
-def check_parts(comparison: Any, evidence: Any) -> None:
+def check_parts(comparison: Any, evidence: Any, settings: Any = NOTHING) -> None:
     """Refuse what a report cannot add."""
+    if not isinstance(settings, Mapping):
+        raise TypeError(f"settings must be a mapping of names to values; got {type(settings).__name__}. Leave it out where there are none")
     if comparison is not None and not (hasattr(comparison, "exact") and hasattr(comparison, "valid")):
         raise TypeError(f"comparison must be that of compare(hierarchy, truth), or None; got {type(comparison).__name__}")
     if not isinstance(evidence, Mapping):
-        raise TypeError(f"evidence must be a mapping of headings to objects; got {type(evidence).__name__}")
+        raise TypeError(
+            f"evidence must be a mapping of headings to objects; got {type(evidence).__name__}. Leave it out where there is none"
+        )
 
 
 def _line(columns: Sequence[str], row: Sequence[str]) -> str:

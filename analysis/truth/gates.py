@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..evidence.silencing import silenced
 from ..graph import chain_of
-from ..hierarchy import Hierarchy, Module, check_hierarchy
+from ..hierarchy import Hierarchy, Members, Module, check_hierarchy, members_of
 from ..imports import kept_random
 from ..tables import table
 from .truth_table import TruthTable, check_truth
@@ -53,6 +53,8 @@ class FunctionMap:
         For each module, the number of units that the read-out uses.
     accuracy : float
         Fraction of the output bits of the truth table that the network computes correctly.
+    members : tuple of tuple of (layer, index), or None
+        The units of each module: by them a report knows the hierarchy that this is about. None where they are not known.
     """
 
     gates: tuple[str, ...]
@@ -64,6 +66,7 @@ class FunctionMap:
     score: float
     units: tuple[int, ...]
     accuracy: float
+    members: Members | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         cells = [
@@ -153,6 +156,7 @@ def function_map(hierarchy: Hierarchy, truth: nx.DiGraph) -> FunctionMap:
         score=float(fit.mean()) if gates else 0.0,
         units=tuple(map(len, tops)),
         accuracy=float((decided == y).mean()),
+        members=members_of(hierarchy),
     )
 
 
