@@ -56,8 +56,6 @@ class Reader:
         Those that the reader documents.
     warm : function, optional
         Imports and caches, made once before any child begins.
-    inputs : int
-        Of the default tests: fewer where one takes long.
     """
 
     name: str
@@ -65,7 +63,6 @@ class Reader:
     read: Callable[[Any], None]
     refused: tuple[type[Exception], ...] = (ValueError, TypeError)
     warm: Callable[[], None] = nothing
-    inputs: int = 200
 
 
 class Finding(NamedTuple):

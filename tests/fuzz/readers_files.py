@@ -403,11 +403,11 @@ OF_DENSE = makes(dense_content, ("state",), ())
 NARROW = makes(narrow_content, ("state",), ())
 
 READERS = [
-    Reader("checkpoint of sculpt", RUN, read_run, (ValueError, TypeError), warm, inputs=50),
-    Reader("the same, one bit flipped", make_flipped, read_run, (ValueError, TypeError), warm, inputs=50),
+    Reader("checkpoint of sculpt", RUN, read_run, (ValueError, TypeError), warm),
+    Reader("the same, one bit flipped", make_flipped, read_run, (ValueError, TypeError), warm),
     Reader("SparseNetwork.load", NETWORK, reads(SparseNetwork.load, chain_file, use_chain), (ValueError, TypeError), warm),
     Reader("SparseModule.load", MODULE, reads(SparseModule.load, module_file, use_module), (ValueError, TypeError), warm),
     Reader("checkpoint of language training", make_language, read_language, (ValueError, TypeError), warm),
-    Reader("checkpoint of narrow", NARROW, read_narrow_run, (ValueError, TypeError), warm, inputs=50),
-    Reader("checkpoint of sculpt in the dense phase", OF_DENSE, read_dense, (ValueError, TypeError), warm, inputs=50),
+    Reader("checkpoint of narrow", NARROW, read_narrow_run, (ValueError, TypeError), warm),
+    Reader("checkpoint of sculpt in the dense phase", OF_DENSE, read_dense, (ValueError, TypeError), warm),
 ]

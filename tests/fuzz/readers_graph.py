@@ -239,5 +239,5 @@ def warm() -> None:
 READERS = [
     Reader("GraphML, GEXF, GML files", make_file, read_file, (ValueError, TypeError), warm),
     Reader("objects through as_graph, detect_modules", make_object, run, (ValueError, TypeError), warm),
-    Reader("drawing and reports with odd names", make_names, read_names, (ValueError, TypeError), warm, inputs=50),
+    Reader("drawing and reports with odd names", make_names, read_names, (ValueError, TypeError), warm),
 ]

@@ -299,10 +299,10 @@ def warm() -> None:
 
 
 READERS = [
-    Reader("study store", make_study, read_study, warm=warm, inputs=50),
+    Reader("study store", make_study, read_study, warm=warm),
     Reader("study store, one bit flipped", make_flipped_study, read_study, warm=warm),
     Reader("tables, Store.save", make_rows, read_rows, warm=warm),
     Reader("CSV, TSV, Parquet, NPZ, state_dict files of one's own", make_own, read_own, warm=warm),
-    Reader("sculpting modules, draw on mutated facts", make_facts, run_line, (Refused,), warm, inputs=50),
-    Reader("task names, command line", make_line, run_line, (Refused,), warm, inputs=50),
+    Reader("sculpting modules, draw on mutated facts", make_facts, run_line, (Refused,), warm),
+    Reader("task names, command line", make_line, run_line, (Refused,), warm),
 ]

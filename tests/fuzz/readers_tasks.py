@@ -475,9 +475,9 @@ def _read_named(given: tuple[Any, Path]) -> None:
 
 
 READERS = [
-    Reader("tasks.from_gates", _gates, _read_gates, warm=_warm, inputs=50),
+    Reader("tasks.from_gates", _gates, _read_gates, warm=_warm),
     Reader("IDX files, digit folders", _folder, _read_folder, refused=(ValueError, FileNotFoundError), warm=_prepared),
     Reader("as_task, from_table", _data, _read_data, warm=_warm_data),
-    Reader("arguments of sculpt", _call, _read_call, refused=(ValueError, TypeError, OSError), warm=_warm, inputs=50),
+    Reader("arguments of sculpt", _call, _read_call, refused=(ValueError, TypeError, OSError), warm=_warm),
     Reader("tasks by name", _named, _read_named, refused=(ValueError, TypeError, FileNotFoundError), warm=_warm_named),
 ]
