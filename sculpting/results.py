@@ -109,7 +109,7 @@ class SculptResult:
         return "accuracy" if self.task is None else metric_of(self.task.metric, self.task.loss).name
 
     @property
-    def _validation_metric(self) -> str:
+    def validation_metric(self) -> str:
         """What the figure that decided is called: that of complete tables is of all rows."""
         return self.metric if self.task is None or self.task.complete else f"validation {self.metric}"
 
@@ -272,7 +272,7 @@ class SculptResult:
         rounds, accepted = len(self.history), sum(a.accepted for a in self.history)
         seeds = f"{len(self.seeds)} seed{'s' * (len(self.seeds) != 1)}"
         lines = [f"{len(self.candidates)} candidates from {seeds}, {rounds} rounds of which {accepted} were accepted"]
-        name = self._validation_metric
+        name = self.validation_metric
         if self.candidates:
             first = self.candidates[0]
             units = "-".join(map(str, first.unit_counts))

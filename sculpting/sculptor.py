@@ -6,19 +6,19 @@ import contextlib
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from .checks import check_flags, listed, shown
 from .engine import M
 from .engines import setup_of
 from .metrics import Metric
 from .options import check_call, check_counts, check_members, check_path, device_of, settings_of, steps_of
+from .progress import Progress, check_progress, progress_bar
 from .randomness import check_seed
 from .results import SculptResult, result_of
 from .schedule.acceptance import AcceptanceCriterion, PairedTest
@@ -36,7 +36,6 @@ __all__ = ["sculpt"]
 MOST_KEPT = 10_000  # names of units
 SMALL = 2_000_000  # parameters of all members together, below which one thread is faster than several
 
-Progress = bool | Callable[[int, int], None]
 Callback = Callable[[RoundEvent], object]
 
 
@@ -191,7 +190,7 @@ def sculpt(
     with (
         torch.inference_mode(),
         _threads(len(names) * max(1, len(pruning.unit_steps)) * setup.size(population)),
-        _bar(progress, pruning.chains(len(names))) as report,
+        progress_bar(progress, pruning.chains(len(names)), "sculpting", "chain") as report,
         contextlib.nullcontext() if kept is None else kept.written_on(KeyboardInterrupt),
     ):
         if kept is None or not kept.read(pruning, population, names):
@@ -216,8 +215,7 @@ def _checked(
     check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
     check_flags(**flags)
     check_path(checkpoint)
-    if not isinstance(progress, bool) and not callable(progress):
-        raise TypeError(f"progress must be True, False or a function of (chains ended, all chains); got {shown(progress)}")
+    check_progress(progress, "chains")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a function of a RoundEvent, or None; got {shown(callback)}")
     kept = [keep] if isinstance(keep, str) else listed("keep", keep, MOST_KEPT, "a sequence of names")
@@ -294,13 +292,3 @@ def _teller(callback: Callback | None, pruning: PruningSchedule[M], chains: int)
         callback(RoundEvent(rounds.number, attempts, pruning.ended, chains))
 
     return tell
-
-
-@contextlib.contextmanager
-def _bar(progress: Progress, total: int) -> Iterator[Callable[[int], None]]:
-    """A function to call with the number of chains that have ended."""
-    if progress is not True:  # even a bar that is not shown starts a thread
-        yield (lambda ended: progress(ended, total)) if callable(progress) else (lambda ended: None)
-        return
-    with tqdm(total=total, desc="sculpting", unit="chain", leave=False) as bar:
-        yield lambda ended: bar.update(ended - bar.n) and None

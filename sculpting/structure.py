@@ -78,7 +78,7 @@ def _accuracy(result: Any, network: Any) -> dict[str, Any]:
     if not any(network is one for one in (*result.candidates, *result.dense)):
         return {}
     test = result.tested(network)
-    return {"metric": result._validation_metric, "facts": {} if test is None else {f"test {result.metric}": test}}
+    return {"metric": result.validation_metric, "facts": {} if test is None else {f"test {result.metric}": test}}
 
 
 def _is_named(task: Any) -> bool:
@@ -119,7 +119,7 @@ def _settings(result: Any, network: Any) -> dict[str, str]:
         "seeds": ", ".join(map(str, result.seeds)),
         "candidates": f"{len(result.candidates):,}",
         "rounds": f"{len(result.history):,}, of which {accepted:,} were accepted",
-        f"accepted from {result._validation_metric}": f"{result.min_accuracy:.4f}",
+        f"accepted from {result.validation_metric}": f"{result.min_accuracy:.4f}",
         **{words: f"{origin[name]:g}" for name, words in STEPS.items() if isinstance(origin.get(name), (int, float))},
         "stopped": result.stop_reason.value,
         "PyTorch": torch.__version__,

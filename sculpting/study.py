@@ -18,13 +18,13 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
+from .progress import Progress
 from .store import Row, Store, table_bytes
 
 __all__ = ["CellResult", "Progress", "Read", "Study", "run"]
 
 IN_QUEUE = 2**31  # bytes of files that cells which were submitted may hold together
 
-Progress = bool | Callable[[int, int], None]
 Read = Callable[[str], bytes | None]
 Files = Mapping[str, bytes]
 

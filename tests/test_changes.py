@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from analysis import Hierarchy, LayeredGraph, changes, detect_modules
-from analysis.evidence.drift import STATUSES
 
 
 def hierarchy(weights: list[Any], labels: list[list[int]], biases: list[Any] = []) -> Hierarchy:  # noqa: B006 (is not changed)
@@ -19,6 +18,7 @@ def hierarchy(weights: list[Any], labels: list[list[int]], biases: list[Any] = [
 # Two gates of two inputs each, read by one output each; the labels are those of the gates and of the outputs.
 FIRST, LAST = [[1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0]], [[1, 0, 0], [0, 1, 0]]
 LABELS = [[0, 0, 1, 1], [0, 1, -1], [2, 3]]
+STATUSES = ("kept", "changed", "split", "merged", "born", "dead")
 
 
 def statuses(found: Any) -> dict[str, list[int | None]]:

@@ -304,5 +304,7 @@ def test_what_is_no_chain_and_arguments_out_of_range_are_refused() -> None:
             resculpt(network(), task_of(), spare_units=values)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="min_accuracy must be a fraction"):
         resculpt(network(), task_of(), min_accuracy=90)
+    with pytest.raises(TypeError, match=r"progress must be True, False or a function of \(stages ended, all stages\); got 'yes'"):
+        resculpt(network(), task_of(), progress="yes")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="Did you mean spare_units"):
         resculpt(network(), task_of(), spare_unit=(0,))

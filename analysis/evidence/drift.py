@@ -15,9 +15,8 @@ from ..hierarchy import Hierarchy, check_hierarchy
 from ..tables import table
 from ..texts import shown
 
-__all__ = ["STATUSES", "Changes", "ModuleChange", "changes"]
+__all__ = ["Changes", "ModuleChange", "changes"]
 
-STATUSES = ("kept", "changed", "split", "merged", "born", "dead")
 SHOWN = 6  # units of a module that a table lists
 Edges = dict[tuple[Any, Any], float]
 

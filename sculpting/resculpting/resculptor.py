@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from ..checks import check_counts, listed, shown
 from ..data import Data
@@ -20,6 +18,7 @@ from ..mlp.setup import ChainSetup
 from ..mlp.training import gradient
 from ..models.network import SparseNetwork
 from ..options import check_accuracy, check_training, device_of, settings_of
+from ..progress import Progress, check_progress, progress_bar
 from ..randomness import check_seed
 from ..results import SculptResult
 from ..schedule.rounds import Rounds
@@ -40,7 +39,6 @@ __all__ = ["resculpt"]
 GROWN = ((0.25, 1), (1.0, 2), (4.0, 4), (16.0, 8))
 ZERO = np.float32(0)  # added to weights, it turns -0 into 0
 MOST_SPARE = 1000  # numbers of spare units that are tried
-Progress = bool | Callable[[int, int], None]
 
 
 @set_aside()
@@ -130,6 +128,7 @@ def resculpt(
     seed = check_seed(seed)
     check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
     check_accuracy(min_accuracy)
+    check_progress(progress, "stages")
     spares = _spare_units(spare_units)
     network = _network_of(result)
     task = _task_of(network, data, seed, validation=validation, test=test, groups=groups, metric=metric)
@@ -171,7 +170,7 @@ def _resculpted(call: _Call, criterion: Any, spares: Sequence[int], seeds: range
     rounds: Rounds[Population] = Rounds(engine, criterion, _rates(call))
     search = Search(rounds, base, chain.shape, call.schedule.edge_tries, call.schedule.double_after)
     stages = _stages(base, wrong, call.before.edge_count, spares, seeds)
-    with _bar(progress, len(stages)) as report:
+    with progress_bar(progress, len(stages), "resculpting", "stage") as report:
         for done, (status, growths) in enumerate(stages):
             report(done)
             found = search.best(growths)
@@ -272,16 +271,6 @@ def _task_of(network: SparseNetwork, data: Any, seed: int, **options: Any) -> Ta
     if task.loss == "ce" and task.y.shape[1] < network.widths[-1] and not isinstance(data, Task):
         task = as_task(data, loss=loss, seed=seed, outputs=network.widths[-1], **options)  # rows of some classes only
     return task
-
-
-@contextlib.contextmanager
-def _bar(progress: Progress, total: int) -> Iterator[Callable[[int], None]]:
-    """A function to call with the number of stages that have ended."""
-    if progress is not True:
-        yield (lambda ended: progress(ended, total)) if callable(progress) else (lambda ended: None)
-        return
-    with tqdm(total=total, desc="resculpting", unit="stage", leave=False) as bar:
-        yield lambda ended: bar.update(ended - bar.n) and None
 
 
 def _spare_units(values: Any) -> list[int]:

@@ -6,7 +6,7 @@ N = members, P = parameters of a member, E = edges.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -61,8 +61,6 @@ class Search:
     tries : int
         Edges that are tried in turn at the finest step.
     double_after : int or None
-    steps : int
-        Steps of training, of all members together.
     """
 
     rounds: Rounds[Population]
@@ -70,7 +68,6 @@ class Search:
     shape: Shape
     tries: int
     double_after: int | None
-    trained: int = field(default=0, init=False)
 
     @property
     def steps(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from ...files import check_folder
+from ...progress import Progress
 from .groups.finding import language_groups
 from .loading import check_installed, load_language, without_bars
 from .narrowing_run import KIND_OF, NarrowingRun
@@ -18,7 +19,6 @@ from .results import LanguageResult
 from .text.text_domains import TextDomain, two_domains
 from .training.checkpointing import check_run, run_identity_of
 from .training.processes import placed, processes_of
-from .training.progress import Progress
 from .training.settings import LanguageTraining
 
 __all__ = ["narrow_language"]

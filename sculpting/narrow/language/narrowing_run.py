@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ... import __version__
+from ...progress import Progress
 from .frontier import sparsity_curve
 from .groups.finding import GroupLayer, LanguageGroups, language_groups
 from .groups.removal import removed_groups
@@ -32,7 +33,6 @@ from .training.lasso import dead_groups
 from .training.loop import train_language
 from .training.loss import mean_loss
 from .training.processes import processes_of
-from .training.progress import Progress
 from .training.settings import LanguageTraining, TrainedLanguage
 
 __all__ = ["KIND_OF", "NarrowingRun"]

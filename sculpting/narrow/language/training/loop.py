@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
+from ....progress import Progress
 from ..groups.finding import GroupLayer
 from ..text.windows import PackedWindows
 from .lasso import LassoPenalty
-from .progress import Progress
 from .settings import LanguageTraining, TrainedLanguage
 from .trainer import Trainer
 

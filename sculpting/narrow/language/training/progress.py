@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from tqdm.auto import tqdm
 
-__all__ = ["Progress", "training_bar"]
+from ....progress import Progress
 
-Progress = bool | Callable[[int, int], None]
+__all__ = ["training_bar"]
 
 
 @contextmanager

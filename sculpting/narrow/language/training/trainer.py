@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ....files import check_file
+from ....progress import Progress
 from ....randomness import keys
 from ..groups.finding import GroupLayer
 from ..modes import modes_kept
@@ -24,7 +25,7 @@ from .checkpointing import Expected, Saved, first_identity_of, identity_of, read
 from .lasso import LassoPenalty, shrink
 from .loss import distilled_loss, evaluated, next_token_loss
 from .processes import placed, processes_of
-from .progress import Progress, training_bar
+from .progress import training_bar
 from .settings import PRECISIONS, CurvePoint, LanguageTraining, TrainedLanguage
 
 __all__ = ["Trainer"]
