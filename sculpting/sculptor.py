@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .calling import model_first
 from .checks import check_flags, listed, shown
 from .engine import M
 from .engines import setup_of
@@ -39,6 +40,7 @@ SMALL = 2_000_000  # parameters of all members together, below which one thread 
 Callback = Callable[[RoundEvent], object]
 
 
+@model_first
 @set_aside()
 def sculpt(
     model: nn.Module | list[nn.Module] | tuple[nn.Module, ...],

@@ -14,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..calling import model_first
 from ..losses import LOSSES
 from ..surroundings import set_aside
 from .engines import engine_of
@@ -24,6 +25,7 @@ __all__ = ["NO_KEY", "ablation_scores"]
 NO_KEY = torch.zeros(1, 2, dtype=torch.int32)  # of scores that draw nothing
 
 
+@model_first
 @set_aside()
 def ablation_scores(model: Model, data: Any, *, loss: str | None = None) -> list[NDArray[np.float64]]:
     """The change of the mean loss when a unit's group is zeroed, ``|L(without) - L|``: one array ``(n_l,)`` for each layer of units.

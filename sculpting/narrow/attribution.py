@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..calling import model_first
 from ..surroundings import set_aside
 from .ablation import NO_KEY
 from .chains import ATTRIBUTIONS, unit_first_order
@@ -22,6 +23,7 @@ from .reading import Model, read_pair
 __all__ = ["ATTRIBUTIONS", "attribution_scores", "unit_first_order"]
 
 
+@model_first
 @set_aside()
 def attribution_scores(model: Model, data: Any, kind: str = "first_order", *, loss: str | None = None) -> list[NDArray[np.float64]]:
     """The importance of each unit, estimated by one backward pass: one array ``(n_l,)`` for each layer of units.
