@@ -25,6 +25,7 @@ from .results import SculptResult, result_of
 from .schedule.acceptance import AcceptanceCriterion, PairedTest
 from .schedule.chains import ChainName, as_percent
 from .schedule.checkpoint import Checkpoint
+from .schedule.dense import DenseTraining
 from .schedule.history import RoundEvent
 from .schedule.pruning_schedule import PruningSchedule
 from .schedule.rounds import Rounds
@@ -133,8 +134,8 @@ def sculpt(
     progress : bool or callable
         True for a progress bar, False for none, or a function that is called as ``progress(chains ended, all chains)``.
     callback : function, optional
-        Called with a :class:`RoundEvent` after every training round. What it raises ends the run; once the dense networks are trained, the
-        checkpoint has this round too. A run that goes on from a checkpoint does not send the rounds of before again.
+        Called with a :class:`RoundEvent` after every training round. What it raises ends the run, and the checkpoint has this round
+        too. A run that goes on from a checkpoint does not send the rounds of before again.
     **settings
         Single fields of ``TrainingSettings`` and ``ScheduleSettings`` by their names, such as ``steps=300``, ``learning_rate=0.03`` and
         ``unit_steps=(0.5, 0.2)``.
@@ -186,7 +187,7 @@ def sculpt(
     engine: Any = setup.engine(task, training, schedule, place, max_members)
     rounds = Rounds(engine, criterion, _rates(training, schedule), noisy=bool(training.input_noise or training.hidden_noise))
     pruning = PruningSchedule(rounds, schedule, *first_steps)
-    rounds.after_dense = tell = _teller(callback, pruning, pruning.chains(len(names)))
+    tell = _teller(callback, pruning, pruning.chains(len(names)))
     of_model = setup.identity(population)
     kept = None if checkpoint is None else Checkpoint(checkpoint, *_call(pruning, names, of_model, task, training, initial))
     with (
@@ -195,18 +196,7 @@ def sculpt(
         progress_bar(progress, pruning.chains(len(names)), "sculpting", "chain") as report,
         contextlib.nullcontext() if kept is None else kept.written_on(KeyboardInterrupt),
     ):
-        if kept is None or not kept.read(pruning, population, names):
-            pruning.begin(population, names, initial == "model", None if kept is None else kept.hold_training)
-            if kept is not None:
-                kept.hold(pruning)
-        while pruning.advance():
-            if kept is not None:
-                kept.hold(pruning)
-            report(pruning.ended)
-            with contextlib.nullcontext() if kept is None else kept.written_on(BaseException):
-                tell()
-            if kept is not None:
-                kept.write()
+        _run(pruning, population, names, initial == "model", kept, tell, report)
     return result_of(pruning, setup, given, set_by_dense=min_accuracy is None and not task.complete)
 
 
@@ -280,6 +270,32 @@ def _identity(metric: Any) -> object:
 def _threads(parameters: int) -> contextlib.AbstractContextManager[None]:
     """One thread for small networks: on tiny batches two were measured up to 40 times slower when anything else ran."""
     return one_thread() if parameters < SMALL else contextlib.nullcontext()
+
+
+def _run(
+    pruning: PruningSchedule[M],
+    population: M,
+    names: list[ChainName],
+    trained: bool,
+    kept: Checkpoint | None,
+    tell: Callable[[], None],
+    report: Callable[[int], object],
+) -> None:
+    """Train and prune until all chains have ended, from the checkpoint on if there is one; it has each round before that is told."""
+
+    def after_round(state: PruningSchedule[M] | DenseTraining[M] | None) -> None:
+        if kept is None or state is None:
+            tell()
+        else:
+            kept.keep(state, tell)
+
+    if kept is None or not kept.read(pruning, population, names):
+        pruning.begin(population, names, trained, after_round)
+        if kept is not None:
+            kept.hold(pruning)
+    while pruning.advance():
+        report(pruning.ended)
+        after_round(pruning)
 
 
 def _teller(callback: Callback | None, pruning: PruningSchedule[M], chains: int) -> Callable[[], None]:
