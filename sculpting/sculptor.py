@@ -168,25 +168,20 @@ def sculpt(
     edge pruning must be accepted too, ties between scores never prune more than asked, only accepted networks are returned, and dense
     networks that are not accurate enough have a second start.
     """
-    flags = {"regrow": regrow, "mixed_precision": mixed_precision}
-    seed, keep = check_seed(seed), _checked(seeds, max_members, checkpoint, progress, callback, keep, **flags)
-    setup = setup_of(model)
+    keep = _checked(seeds, max_members, checkpoint, progress, callback, keep, initial, regrow=regrow, mixed_precision=mixed_precision)
+    seed, setup = check_seed(seed), setup_of(model)
     setup, given = setup.task(data, loss=loss, validation=validation, test=test, groups=groups, metric=metric, seed=seed)
     training, schedule = settings_of(given, training, schedule, settings, inspect.signature(sculpt).parameters)
     check_call(given, training, schedule, initial, min_accuracy, lambda: setup.check(given, initial))
     setup, task = setup.fitted(given, keep, mixed_precision)
     place = device_of(setup.device if device is None else device)
-    if regrow and initial == "fresh":
-        raise ValueError("regrow needs initial='model', since fresh weights are never zero; got initial='fresh'. Leave regrow out")
     numbers, rates = range(seed, seed + int(seeds)), len(training.learning_rates)
     first_steps = steps_of(setup.edges, schedule)
     check_members(int(seeds) * rates * setup.models, first_steps, setup.edges)
     names = [ChainName(s, model=m, rate=r) for m in range(setup.models) for r in range(rates) for s in numbers]
     population: Any = setup.dense(numbers, rates, initial, regrow, place)
     criterion = _criterion(task, schedule, min_accuracy, bool(first_steps[1]), place)
-    engine: Any = setup.engine(task, training, schedule, place, max_members)
-    rounds = Rounds(engine, criterion, _rates(training, schedule), noisy=bool(training.input_noise or training.hidden_noise))
-    pruning = PruningSchedule(rounds, schedule, *first_steps)
+    pruning = _pruning_of(setup.engine(task, training, schedule, place, max_members), criterion, training, schedule, first_steps)
     tell = _teller(callback, pruning, pruning.chains(len(names)))
     of_model = setup.identity(population)
     kept = None if checkpoint is None else Checkpoint(checkpoint, *_call(pruning, names, of_model, task, training, initial))
@@ -201,11 +196,20 @@ def sculpt(
 
 
 def _checked(
-    seeds: object, max_members: object, checkpoint: object, progress: object, callback: object, keep: object, **flags: object
+    seeds: object,
+    max_members: object,
+    checkpoint: object,
+    progress: object,
+    callback: object,
+    keep: object,
+    initial: object,
+    **flags: object,
 ) -> list[str]:
-    """Refuse single arguments that do not fit; what to keep as a list."""
+    """Refuse arguments that do not fit, whatever the model and the data are; what to keep as a list."""
     check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
     check_flags(**flags)
+    if flags["regrow"] and initial == "fresh":
+        raise ValueError("regrow needs initial='model', since fresh weights are never zero; got initial='fresh'. Leave regrow out")
     check_path(checkpoint)
     check_progress(progress, "chains")
     if callback is not None and not callable(callback):
@@ -227,6 +231,18 @@ def _criterion(
         return AcceptanceCriterion(1.0 if min_accuracy is None else min_accuracy, test=test)
     constant = task.constant_accuracy() if test is None else float(test.constant.mean())
     return AcceptanceCriterion(tolerance=schedule.tolerance, constant=constant, reserve=schedule.tolerance / 2 * reserve, test=test)
+
+
+def _pruning_of(
+    engine: Any,
+    criterion: AcceptanceCriterion,
+    training: TrainingSettings,
+    schedule: ScheduleSettings,
+    first_steps: tuple[list[float], list[float]],
+) -> PruningSchedule[Any]:
+    """The pruning schedule of an engine, before its first round."""
+    rounds = Rounds(engine, criterion, _rates(training, schedule), noisy=bool(training.input_noise or training.hidden_noise))
+    return PruningSchedule(rounds, schedule, *first_steps)
 
 
 def _rates(training: TrainingSettings, schedule: ScheduleSettings) -> Tensor:
