@@ -122,8 +122,8 @@ def as_task(
     if validation is None and test is None and groups is None and complete:
         return Task(x, y, loss, x, y, True, name, input_names, output_names, metric=metric, **TABLE)
     validation, test = _held_out(validation, test)
-    drawn = [part if isinstance(part, float) else 0.0 for part in (validation, test)]
-    training, *held = split_rows(len(y), *drawn, seed, _classes(y, loss), groups)
+    drawn_validation, drawn_test = (part if isinstance(part, float) else 0.0 for part in (validation, test))
+    training, *held = split_rows(len(y), drawn_validation, drawn_test, seed, _classes(y, loss), groups)
     parts: list[tuple[Any, Tensor]] = []
     for given, taken, what in zip((validation, test), held, ("validation", "test"), strict=True):
         if isinstance(given, Real):
