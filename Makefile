@@ -5,12 +5,12 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 # These find units, read texts and files, call interfaces, or stop runs: on another processor they would say the same.
-SAME = $(patsubst %,tests/test_%.py,units removal language_groups language_removal language_data estimators exchange cards docs \
-       fuzz files integrity store faults study_faults interrupts threads process_state process_public dependencies bounded_tasks \
+SAME = $(patsubst %,tests/test_%.py,units removal language_groups language_removal language_data language_documents estimators exchange cards docs \
+       fuzz files integrity store store_changes faults study_faults interrupts threads process_state process_public dependencies bounded_tasks \
        properties_sculpting narrow_checkpoint wrapped_models typing result_report report_browser memory_growth)
 # What is run with the lowest versions: every part once, without the extras.
 CORE = $(patsubst %,tests/test_%.py,sculpt sculpt_modules sparse_module units reading_models network checkpoint estimators exchange \
-       narrow graph unit_graph detection detection_options hierarchy consensus comparison truth_table evidence drawing figures)
+       narrow graph unit_graph detection detection_options hierarchy consensus comparison verdicts truth_table evidence drawing figures)
 ENGINE = sculpting $(filter-out $(SAME), $(shell grep -lE '^ *(from|import) sculpting' tests/test_*.py))
 
 N ?= 20000

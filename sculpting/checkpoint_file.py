@@ -14,7 +14,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from .files import check_file, write_file
-from .integrity import ALTERED, UNSIGNED, Contents, call_digest, parsed_json, read_header, read_safetensors, signed
+from .integrity import ALTERED, UNSIGNED, Contents, call_digest, read_header, read_safetensors, signed
+from .plain import plain_value
 
 __all__ = ["CheckpointFile", "Held"]
 
@@ -80,7 +81,7 @@ class CheckpointFile:
         contents = self._read()
         version = contents.metadata["version"]
         try:
-            state = parsed_json(contents.metadata["state"])
+            state = plain_value(contents.metadata["state"], finite=False)
             call = state["call"]
         except (KeyError, TypeError, ValueError) as error:
             raise self._no_checkpoint(error) from error

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from .plain import SHOWN, shown
+
 __all__ = [
     "SHOWN", "check_amounts", "check_choice", "check_counts", "check_flags", "check_layers", "check_parameter_count", "is_real",
     "listed", "shown",
 ]  # fmt: skip
 
 MOST_PARAMETERS = 100_000_000  # of a model; a float32 takes four bytes
-SHOWN = 80  # characters of a value that an error shows
 
 
 def check_counts(**counts: object) -> None:
@@ -89,12 +90,3 @@ def is_real(value: object) -> bool:
     if isinstance(value, Tensor):
         return value.ndim == 0 and not value.is_complex() and not value.is_meta
     return getattr(value, "ndim", None) == 0 and getattr(getattr(value, "dtype", None), "kind", "") in "biuf"
-
-
-def shown(value: object) -> str:
-    """The ``repr`` of a value for an error text, cut where it is long; its type where it has none."""
-    try:
-        text = repr(value)
-    except Exception:  # of the user's class, or nested too deep
-        return f"an object of type {type(value).__name__}"
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

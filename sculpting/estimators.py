@@ -23,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from .activations import ACTIVATIONS
+from .models.network import SparseNetwork
 from .options import check_choice, check_counts
 from .results import SculptResult
 from .sculptor import sculpt
@@ -82,7 +83,7 @@ class _Sculpted(BaseEstimator):
         if self.result_.network is None:
             warnings.warn(f"network_ is a dense network: {self.result_.stop_reason.value}", ConvergenceWarning, stacklevel=3)
         dense = max(self.result_.dense, key=lambda network: network.accuracy)
-        self.network_ = self.result_.network or dense
+        self.network_: SparseNetwork = dense if self.result_.network is None else self.result_.candidates[0]
         used = [np.abs(weight.astype(np.float64)) for weight in self.network_.weights]
         paths = x.std(axis=0) * np.linalg.multi_dot([*used[::-1], np.eye(x.shape[1])]).sum(axis=0)
         self.feature_importances_: NDArray[np.float64] = paths / paths.sum() if paths.any() else paths

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import math
 import os
 import re
@@ -26,7 +25,6 @@ __all__ = [
     "Contents",
     "call_digest",
     "is_number",
-    "parsed_json",
     "read_header",
     "read_safetensors",
     "sign",
@@ -40,7 +38,6 @@ LARGEST_HEADER = 100_000_000  # bytes, as safetensors has it
 BLOCK = 1 << 20
 DTYPES = ("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "I16", "U16", "F16", "BF16", "I32", "U32", "F32", "I64", "U64", "F64", "C64")
 DIMENSIONS, ELEMENTS = 16, 1 << 40  # of one tensor at most, empty ones too, whose other sizes no length of a file bounds
-DEEPEST = 32  # levels of lists and objects in a field
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,26 +119,6 @@ def call_digest(facts: str, tensors: Iterable[Tensor]) -> str:
         found.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
         found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
-
-
-def parsed_json(text: str) -> Any:
-    """A value that was written as JSON, with at most 32 levels.
-
-    Raises
-    ------
-    ValueError
-        When it is no JSON, or deeper.
-    """
-    try:
-        value = json.loads(text)
-    except RecursionError as error:
-        raise ValueError(f"its fields must have at most {DEEPEST} levels; got more") from error
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [each for part in level if isinstance(part, (list, dict)) for each in (part.values() if isinstance(part, dict) else part)]
-        if not level:
-            return value
-    raise ValueError(f"its fields must have at most {DEEPEST} levels; got more")
 
 
 def is_number(value: object, low: float = -math.inf, high: float = math.inf) -> bool:

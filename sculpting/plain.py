@@ -5,25 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import reprlib
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["brief", "content_digest", "plain_text", "plain_value", "read_plain"]
+__all__ = ["SHOWN", "brief", "content_digest", "plain_text", "plain_value", "read_plain", "shown"]
 
 NESTED = 32  # lists and dicts within one another; rows and settings have at most five
 LARGEST = 1 << 28  # bytes of a file; a parsed one takes ten times as much memory
 
-_SHORT = reprlib.Repr()
-_SHORT.maxdict = _SHORT.maxlist = _SHORT.maxtuple = 20
-_SHORT.maxstring = _SHORT.maxother = 200
+SHOWN, LONG = 80, 500  # characters of a value that an error shows, and of one of several parts
 
 
-def brief(value: Any) -> str:
-    """The ``repr`` of a value for an error text, shortened."""
-    return _SHORT.repr(value)
+def shown(value: object, most: int = SHOWN) -> str:
+    """The ``repr`` of a value for an error text, cut where it is long; its type where it has none."""
+    try:
+        text = repr(value)
+    except Exception:  # of the user's class, or nested too deep
+        return f"an object of type {type(value).__name__}"
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def brief(value: object) -> str:
+    """The same of a value of several parts, such as the arguments of a cell."""
+    return shown(value, LONG)
 
 
 def plain_text(value: Any, what: str) -> str:
@@ -49,16 +55,17 @@ def plain_text(value: Any, what: str) -> str:
     return text
 
 
-def plain_value(text: str) -> Any:
-    """The value of a JSON text.
+def plain_value(text: str, *, finite: bool = True) -> Any:
+    """The value of a JSON text; with ``finite=False`` numbers may be infinite and NaN, as accuracies of checkpoints.
 
     Raises
     ------
     ValueError
         When it is no JSON, a key occurs twice in a dict, a number is not finite, or lists and dicts are too deep in one another.
     """
+    number = _finite if finite else float
     try:
-        value = json.loads(text, object_pairs_hook=_dict, parse_constant=_finite, parse_float=_finite)
+        value = json.loads(text, object_pairs_hook=_dict, parse_constant=number, parse_float=number)
     except RecursionError as error:
         raise ValueError(f"lists and dicts must be at most {NESTED} deep in one another; got more") from error
     _check_depth(value)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from tqdm.auto import tqdm
+from importlib.util import find_spec
 
 from .checks import shown
 
-__all__ = ["Progress", "check_progress", "progress_bar"]
+if find_spec("ipywidgets") is None:  # without it tqdm.auto warns in a notebook, and then shows the same bar
+    from tqdm.std import tqdm
+else:
+    from tqdm.auto import tqdm
+
+__all__ = ["Progress", "check_progress", "progress_bar", "tqdm"]
 
 Progress = bool | Callable[[int, int], None]
 

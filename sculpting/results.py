@@ -17,6 +17,7 @@ from .engine import M, Setup
 from .frontier import Frontier, scores_of
 from .metrics import Figure, figure_of, metric_of
 from .models.network import SparseNetwork, by_edges
+from .models.sparse_module import SparseModule
 from .schedule.accepted import Accepted, accepted_attempts
 from .schedule.chains import ChainState
 from .schedule.history import Attempt, RoundRecord
@@ -89,8 +90,11 @@ class SculptResult:
         return tuple(attempt for part in self.rounds for attempt in part.attempts(self.min_accuracy))
 
     @property
-    def network(self) -> Network | None:
-        """The sparsest accepted candidate, as published. None when nothing was accepted; ``stop_reason`` says why."""
+    def network(self) -> SparseNetwork | SparseModule | None:
+        """The sparsest accepted candidate, as published. None when nothing was accepted; ``stop_reason`` says why.
+
+        A ``SparseNetwork`` where the model was a chain of Linear layers, otherwise a ``SparseModule``.
+        """
         return self.candidates[0] if self.candidates else None
 
     @property

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .calling import model_first
 from .checks import check_flags, listed, shown
 from .engine import M
 from .engines import setup_of
@@ -24,6 +25,7 @@ from .results import SculptResult, result_of
 from .schedule.acceptance import AcceptanceCriterion, PairedTest
 from .schedule.chains import ChainName, as_percent
 from .schedule.checkpoint import Checkpoint
+from .schedule.dense import DenseTraining
 from .schedule.history import RoundEvent
 from .schedule.pruning_schedule import PruningSchedule
 from .schedule.rounds import Rounds
@@ -39,6 +41,7 @@ SMALL = 2_000_000  # parameters of all members together, below which one thread 
 Callback = Callable[[RoundEvent], object]
 
 
+@model_first
 @set_aside()
 def sculpt(
     model: nn.Module | list[nn.Module] | tuple[nn.Module, ...],
@@ -131,8 +134,8 @@ def sculpt(
     progress : bool or callable
         True for a progress bar, False for none, or a function that is called as ``progress(chains ended, all chains)``.
     callback : function, optional
-        Called with a :class:`RoundEvent` after every training round. What it raises ends the run; once the dense networks are trained, the
-        checkpoint has this round too. A run that goes on from a checkpoint does not send the rounds of before again.
+        Called with a :class:`RoundEvent` after every training round. What it raises ends the run, and the checkpoint has this round
+        too. A run that goes on from a checkpoint does not send the rounds of before again.
     **settings
         Single fields of ``TrainingSettings`` and ``ScheduleSettings`` by their names, such as ``steps=300``, ``learning_rate=0.03`` and
         ``unit_steps=(0.5, 0.2)``.
@@ -165,26 +168,21 @@ def sculpt(
     edge pruning must be accepted too, ties between scores never prune more than asked, only accepted networks are returned, and dense
     networks that are not accurate enough have a second start.
     """
-    flags = {"regrow": regrow, "mixed_precision": mixed_precision}
-    seed, keep = check_seed(seed), _checked(seeds, max_members, checkpoint, progress, callback, keep, **flags)
-    setup = setup_of(model)
+    keep = _checked(seeds, max_members, checkpoint, progress, callback, keep, initial, regrow=regrow, mixed_precision=mixed_precision)
+    seed, setup = check_seed(seed), setup_of(model)
     setup, given = setup.task(data, loss=loss, validation=validation, test=test, groups=groups, metric=metric, seed=seed)
     training, schedule = settings_of(given, training, schedule, settings, inspect.signature(sculpt).parameters)
     check_call(given, training, schedule, initial, min_accuracy, lambda: setup.check(given, initial))
     setup, task = setup.fitted(given, keep, mixed_precision)
     place = device_of(setup.device if device is None else device)
-    if regrow and initial == "fresh":
-        raise ValueError("regrow needs initial='model', since fresh weights are never zero; got initial='fresh'. Leave regrow out")
     numbers, rates = range(seed, seed + int(seeds)), len(training.learning_rates)
     first_steps = steps_of(setup.edges, schedule)
     check_members(int(seeds) * rates * setup.models, first_steps, setup.edges)
     names = [ChainName(s, model=m, rate=r) for m in range(setup.models) for r in range(rates) for s in numbers]
     population: Any = setup.dense(numbers, rates, initial, regrow, place)
     criterion = _criterion(task, schedule, min_accuracy, bool(first_steps[1]), place)
-    engine: Any = setup.engine(task, training, schedule, place, max_members)
-    rounds = Rounds(engine, criterion, _rates(training, schedule), noisy=bool(training.input_noise or training.hidden_noise))
-    pruning = PruningSchedule(rounds, schedule, *first_steps)
-    rounds.after_dense = tell = _teller(callback, pruning, pruning.chains(len(names)))
+    pruning = _pruning_of(setup.engine(task, training, schedule, place, max_members), criterion, training, schedule, first_steps)
+    tell = _teller(callback, pruning, pruning.chains(len(names)))
     of_model = setup.identity(population)
     kept = None if checkpoint is None else Checkpoint(checkpoint, *_call(pruning, names, of_model, task, training, initial))
     with (
@@ -193,27 +191,25 @@ def sculpt(
         progress_bar(progress, pruning.chains(len(names)), "sculpting", "chain") as report,
         contextlib.nullcontext() if kept is None else kept.written_on(KeyboardInterrupt),
     ):
-        if kept is None or not kept.read(pruning, population, names):
-            pruning.begin(population, names, initial == "model", None if kept is None else kept.hold_training)
-            if kept is not None:
-                kept.hold(pruning)
-        while pruning.advance():
-            if kept is not None:
-                kept.hold(pruning)
-            report(pruning.ended)
-            with contextlib.nullcontext() if kept is None else kept.written_on(BaseException):
-                tell()
-            if kept is not None:
-                kept.write()
+        _run(pruning, population, names, initial == "model", kept, tell, report)
     return result_of(pruning, setup, given, set_by_dense=min_accuracy is None and not task.complete)
 
 
 def _checked(
-    seeds: object, max_members: object, checkpoint: object, progress: object, callback: object, keep: object, **flags: object
+    seeds: object,
+    max_members: object,
+    checkpoint: object,
+    progress: object,
+    callback: object,
+    keep: object,
+    initial: object,
+    **flags: object,
 ) -> list[str]:
-    """Refuse single arguments that do not fit; what to keep as a list."""
+    """Refuse arguments that do not fit, whatever the model and the data are; what to keep as a list."""
     check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
     check_flags(**flags)
+    if flags["regrow"] and initial == "fresh":
+        raise ValueError("regrow needs initial='model', since fresh weights are never zero; got initial='fresh'. Leave regrow out")
     check_path(checkpoint)
     check_progress(progress, "chains")
     if callback is not None and not callable(callback):
@@ -235,6 +231,18 @@ def _criterion(
         return AcceptanceCriterion(1.0 if min_accuracy is None else min_accuracy, test=test)
     constant = task.constant_accuracy() if test is None else float(test.constant.mean())
     return AcceptanceCriterion(tolerance=schedule.tolerance, constant=constant, reserve=schedule.tolerance / 2 * reserve, test=test)
+
+
+def _pruning_of(
+    engine: Any,
+    criterion: AcceptanceCriterion,
+    training: TrainingSettings,
+    schedule: ScheduleSettings,
+    first_steps: tuple[list[float], list[float]],
+) -> PruningSchedule[Any]:
+    """The pruning schedule of an engine, before its first round."""
+    rounds = Rounds(engine, criterion, _rates(training, schedule), noisy=bool(training.input_noise or training.hidden_noise))
+    return PruningSchedule(rounds, schedule, *first_steps)
 
 
 def _rates(training: TrainingSettings, schedule: ScheduleSettings) -> Tensor:
@@ -278,6 +286,32 @@ def _identity(metric: Any) -> object:
 def _threads(parameters: int) -> contextlib.AbstractContextManager[None]:
     """One thread for small networks: on tiny batches two were measured up to 40 times slower when anything else ran."""
     return one_thread() if parameters < SMALL else contextlib.nullcontext()
+
+
+def _run(
+    pruning: PruningSchedule[M],
+    population: M,
+    names: list[ChainName],
+    trained: bool,
+    kept: Checkpoint | None,
+    tell: Callable[[], None],
+    report: Callable[[int], object],
+) -> None:
+    """Train and prune until all chains have ended, from the checkpoint on if there is one; it has each round before that is told."""
+
+    def after_round(state: PruningSchedule[M] | DenseTraining[M] | None) -> None:
+        if kept is None or state is None:
+            tell()
+        else:
+            kept.keep(state, tell)
+
+    if kept is None or not kept.read(pruning, population, names):
+        pruning.begin(population, names, trained, after_round)
+        if kept is not None:
+            kept.hold(pruning)
+    while pruning.advance():
+        report(pruning.ended)
+        after_round(pruning)
 
 
 def _teller(callback: Callback | None, pruning: PruningSchedule[M], chains: int) -> Callable[[], None]:

@@ -7,7 +7,6 @@ import copy
 import graphlib
 import hashlib
 import json
-import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
@@ -15,11 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-from tqdm.auto import tqdm
-
-from .progress import Progress
+from .progress import Progress, tqdm
 from .store import Row, Store, table_bytes
+from .surroundings import one_thread
 
 __all__ = ["CellResult", "Progress", "Read", "Study", "run"]
 
@@ -255,32 +252,9 @@ def _begun(executor: Executor | None, study: Study, name: str, files: Files | No
 
 def run_cell(work: Callable[..., Sequence[Row] | CellResult], arguments: Mapping[str, Any], files: Files | None) -> CellResult:
     """What a cell gives, computed here on one thread; how many torch had before, it has again afterwards."""
-    with ONE_THREAD:
+    with one_thread():
         result = work(**arguments) if files is None else work(**arguments, files=files)
         return result if isinstance(result, CellResult) else CellResult(result)
-
-
-class _OneThread:
-    """One thread of torch while any cell runs; the last of them to end puts back how many there were before the first."""
-
-    def __init__(self) -> None:
-        self._lock, self._inside, self._before = threading.Lock(), 0, 0
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if not self._inside:
-                self._before = torch.get_num_threads()
-            torch.set_num_threads(1)  # each thread of an executor has its own count
-            self._inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if not self._inside:
-                torch.set_num_threads(self._before)
-
-
-ONE_THREAD = _OneThread()
 
 
 def _write(study: Study, store: Store, rows: Sequence[Row]) -> list[Row]:

@@ -45,7 +45,10 @@ def results(result: SculptResult) -> None:
     assert_type(result.frontier(), sculpting.Frontier)
     assert_type(result.frontier().plot(), Axes)
     assert_type(result.predict(np.zeros((1, 4))), NDArray[Any])
+    assert_type(result.network, SparseNetwork | SparseModule | None)
+    repr(result.network.edge_count)  # type: ignore[union-attr]
     assert result.network is not None, result.stop_reason.value
+    len(result.network.weights)  # type: ignore[union-attr]
     detect_modules(result.network).draw("modules.svg")
     assert_type(result.report("report.html"), Path)
     for network in result.candidates:

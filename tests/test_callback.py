@@ -80,12 +80,14 @@ def test_what_a_callback_raises_ends_the_run(number: int) -> None:
     assert [event.number for event in events] == [*range(1, number + 1)]
 
 
-def test_a_run_that_was_stopped_goes_on_after_its_last_round_and_tells_no_round_twice(tmp_path: Path) -> None:
-    """The checkpoint has the round of the callback, though ten seconds have not passed."""
+@pytest.mark.parametrize("number", [1, 2, 9])
+def test_a_run_that_was_stopped_goes_on_after_its_last_round_and_tells_no_round_twice(number: int, tmp_path: Path) -> None:
+    """The checkpoint has the round of the callback, though ten seconds have not passed: of dense networks, or of pruning."""
     whole, every = told()
+    assert {attempt.phase for attempt in every[1].attempts} == {"dense"}
     path, events = tmp_path / "run", list[RoundEvent]()
     with pytest.raises(Stopped):
-        sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=path, callback=stop_at(9, events))
+        sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=path, callback=stop_at(number, events))
     assert path.is_file()
     result = sculpt(MODEL, TASK, **CALL, progress=False, checkpoint=path, callback=events.append)
     assert facts(result) == facts(whole)

@@ -55,7 +55,7 @@ def test_sculpt_reports(rule: str, tmp_path: Path, capsys: pytest.CaptureFixture
         rule.capitalize(),
         "density",
         "units:",
-        "accuracy: 1.0000",
+        "accuracy on the validation rows: 1.0000",
         "M0: inputs x0, x1",
         "exact:",
         "wrote",

@@ -81,6 +81,27 @@ def test_the_border_is_at_150_units_and_600_edges(kind) -> None:  # type: ignore
     assert [as_groups(kind(of_edges(count))).links is not None for count in (600, 601)] == [False, True]
 
 
+def of_modules(count: int) -> Hierarchy:
+    """As many units side by side on two layers, each a module of its own, and an edge from one to the next."""
+    below = count // 2
+    weights = np.eye(below, count - below) + np.eye(below, count - below, k=1)
+    return chain([below, count - below], [np.arange(below), np.arange(below, count)], [weights])
+
+
+@pytest.mark.parametrize("kind", [lambda case: case, as_units], ids=["chain", "graph of units"])
+def test_more_than_60_modules_are_drawn_in_groups(kind) -> None:  # type: ignore[no-untyped-def]
+    """With 150 modules of one unit and 584 edges no number could be read."""
+    assert [is_large(kind(of_modules(count))) for count in (60, 61)] == [False, True]
+    assert any("the 24 largest of 61 modules are shown" in text for text in texts_of(kind(of_modules(61))))
+
+
+def test_modules_of_pixels_alone_do_not_count() -> None:
+    labels = [np.arange(64), np.full(2, 64), np.full(1, 64)]
+    case = chain([64, 2, 1], labels, [np.ones((64, 2)), np.ones((2, 1))])
+    assert is_large(case)
+    assert not is_large(case, pixels=True)
+
+
 def test_only_units_and_edges_of_modules_count() -> None:
     labels = [np.zeros(35, dtype=np.int64), np.zeros(35, dtype=np.int64)]
     labels[0][:20] = -1

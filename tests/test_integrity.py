@@ -15,7 +15,8 @@ from fuzz.readers_files import chain_file, facts_of, module_file
 from safetensors.numpy import load, save
 
 from sculpting import SparseModule, SparseNetwork
-from sculpting.integrity import UNSIGNED, call_digest, is_number, parsed_json, read_safetensors, sign, signed
+from sculpting.integrity import UNSIGNED, call_digest, is_number, read_safetensors, sign, signed
+from sculpting.plain import plain_value
 
 DATA = Path(__file__).parent / "data"
 KINDS: dict[str, tuple[Any, Callable[[], bytes]]] = {"chain": (SparseNetwork, chain_file), "module": (SparseModule, module_file)}
@@ -119,13 +120,15 @@ def test_a_call_is_told_from_others_by_shapes_dtypes_and_the_borders_of_its_part
 
 
 def test_json_is_bounded() -> None:
-    assert parsed_json('{"a": [1, null]}') == {"a": [1, None]}
+    assert plain_value('{"a": [1, null, -Infinity]}', finite=False) == {"a": [1, None, float("-inf")]}
+    with pytest.raises(ValueError, match="every key must occur once; got 'a' twice"):
+        plain_value('{"a": 1, "a": 2}', finite=False)
     for text in ("[" * 100 + "]" * 100, "[" * 100_000 + "]" * 100_000, '{"a":' * 40 + "1" + "}" * 40):
-        with pytest.raises(ValueError, match="at most 32 levels"):
-            parsed_json(text)
+        with pytest.raises(ValueError, match="at most 32 deep in one another"):
+            plain_value(text, finite=False)
     for text in ("", "{", "1" * 10_000):
         with pytest.raises(ValueError, match=r"."):
-            parsed_json(text)
+            plain_value(text, finite=False)
     assert [is_number(value, 0, 2) for value in (1, 2.0, -1, 3, 10**400, True, "1", None, float("nan"))] == [True, True] + [False] * 7
 
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from architectures import LeNet
 from members import data_for, make
 from narrow_runs import narrowed
 from test_autograd_training import Setting, images
-from torch import Tensor
+from torch import Tensor, nn
 
 from sculpting.autograd import MODULE_EDGE_SCORES, Architecture, AutogradEngine
 from sculpting.autograd.scores import unit_first_order
 from sculpting.mlp.batched_mlp import BatchedMLP
 from sculpting.mlp.engine import MLPEngine
 from sculpting.mlp.scores import EDGE_SCORES, UNIT_SCORES
+from sculpting.narrow import ablation_scores, attribution_scores
 from sculpting.narrow.learning import evaluate_in_parts
+from sculpting.narrow.reading import read_pair
 from sculpting.randomness import keys
 from sculpting.settings import RoundSettings
 
@@ -102,6 +106,41 @@ def test_other_errors_go_through(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Architecture, "run", failing)
     with pytest.raises(RuntimeError, match="another"):
         CALLS[name]()
+
+
+NETWORKS: dict[str, tuple[Any, Any]] = {
+    "chain": (nn.Sequential(nn.Linear(4, 9), nn.ReLU(), nn.Linear(9, 3)), torch.rand(20, 4, generator=torch.Generator().manual_seed(0))),
+    "module": (LeNet(), torch.rand(20, 1, 28, 28, generator=torch.Generator().manual_seed(0))),
+}
+SCORES = {"ablation": ablation_scores, "first order": attribution_scores}
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_that_does_not_fit_while_its_units_are_scored_is_one_clear_error(
+    name: str, score: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, x = NETWORKS[name]
+    read = read_pair(model, (x, torch.arange(20) % 3), None)
+    with monkeypatch.context() as patch:
+        for module in ("ablation", "attribution"):
+            patch.setattr(f"sculpting.narrow.{module}.read_pair", lambda *_: read)  # a step of a module is tried before
+        at_most(0, patch)
+        with pytest.raises(MemoryError, match="a single network must fit into free memory while it is evaluated"):
+            SCORES[score](model, (x, torch.arange(20) % 3))
+
+
+def test_copies_of_a_module_without_a_unit_are_evaluated_in_smaller_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x = NETWORKS["module"]
+    data = x, torch.arange(20) % 10
+    whole = ablation_scores(model, data)
+    with monkeypatch.context() as patch:
+        asked = at_most(3, patch)
+        found = ablation_scores(model, data)
+    assert max(asked) > 3
+    assert 3 in asked or 2 in asked
+    for one, other in zip(found, whole, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)  # batched products round differently
 
 
 def test_networks_of_narrow_are_scored_in_smaller_groups(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ REPORT = """\
 6 modules in a network of widths 6-3-3-3
 edges: 15 of 36 (density 0.417)
 units: 6 of 6 inputs, 3 of 3 in hidden 1, 3 of 3 in hidden 2, 3 of 3 outputs
-accuracy: 0.9988
+accuracy on the validation rows: 0.9988
 support: 0.750 of the votes
 
 M0: inputs x0, x1; hidden units 1 in layer 1; reads from no module

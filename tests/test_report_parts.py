@@ -67,6 +67,13 @@ def test_wide_networks_begin_with_the_first_round_that_can_be_drawn() -> None:
     assert "The slider begins" not in report_html(*chain(3, 3, 1)[:1], rounds=chain(3, 3, 1)[1])
 
 
+def test_the_legend_says_whose_colours_earlier_rounds_have() -> None:
+    found, rounds = chain(3, 3, 1)
+    text = "in earlier rounds, too, colours are those of the modules of the last; what it has lost is grey"
+    assert report_html(found, rounds=rounds).count(f"<li>{text}</li>") == 1
+    assert text not in report_html(found)
+
+
 def test_networks_that_end_with_too_many_edges_have_charts_without_a_slider() -> None:
     found = hierarchy([np.ones((60, 100)), np.ones((1, 60))], ([0] * 100, [0] * 60, [0]))
     removed = tuple(np.full(weights.T.shape, 2) for weights in found.graph.weights)

@@ -245,6 +245,7 @@ def test_what_is_no_chain_is_named_and_goes_to_the_other_engine(model: nn.Module
             "for loss 'bce' must end in a Linear layer or in sigmoid; got relu",
         ),
         (Around(lambda inner, x: inner(x.view(4, -1))), (X, Y), {}, TypeError, "its forward raised RuntimeError: mat1 and mat2 shapes"),
+        (Functional(nn.functional.dropout), (X, Y), {}, TypeError, "dropout must be .* off in eval mode; .* Pass training=self.training"),
         (Around(lambda inner, x: inner(torch.flatten(x))), (X, Y), {}, TypeError, "its forward raised RuntimeError: mat1 and mat2 shapes"),
         (mlp(nn.Flatten(0), *GOOD), (X, Y), {}, TypeError, "its forward raised RuntimeError: mat1 and mat2 shapes"),
         (

@@ -170,6 +170,7 @@ class Refused(nn.Module):
         (lambda layer, x: None, "must return a tensor"),
         (lambda layer, x: layer(layer(x).mean(1, keepdim=True).expand(-1, 4)), "through 'linear', at .*it reads a sum over units"),
         (lambda layer, x: layer(x).sum(1, keepdim=True), "the answer must be made of units; got one that is a sum over several"),
+        (lambda layer, x: layer(nn.functional.dropout(layer(x))), "through 'native_dropout', at .*it drops units in eval mode, too. Pass"),
         (lambda layer, x: torch.clamp(layer(x), min=layer(2 * x)), "through 'clamp', at .*it joins several values"),
     ],
 )

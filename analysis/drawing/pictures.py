@@ -54,8 +54,8 @@ def draw(
         a map of the image instead of one circle each; see the notes. Not available with ``engine="graphviz"`` or ``.dot``.
     collapse : bool, optional
         Whether to draw the units of one module in one layer as one mark with their number; see the notes. When left out, this is done
-        for more than 150 units or 600 edges of modules; elsewhere only outputs that read nothing are one mark, where there are several.
-        False draws each unit. ``engine="graphviz"`` and ``.dot`` have each unit.
+        for more than 150 units or 600 edges of modules, or 60 modules; elsewhere only outputs that read nothing are one mark, where there
+        are several. False draws each unit. ``engine="graphviz"`` and ``.dot`` have each unit.
 
     Returns
     -------

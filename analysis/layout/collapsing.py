@@ -16,9 +16,10 @@ from .links import linked, strongest
 from .loose import loosened, numbers_of, with_loose_together
 from .names import group_names
 
-__all__ = ["MOST_EDGES", "MOST_UNITS", "TooLarge", "as_groups", "check_marks", "collapsed", "is_large"]
+__all__ = ["MOST_APART", "MOST_EDGES", "MOST_UNITS", "TooLarge", "as_groups", "check_marks", "collapsed", "is_large"]
 
 MOST_UNITS, MOST_EDGES = 150, 600  # that are drawn one by one where nothing else is asked for
+MOST_APART = 60  # modules of such a picture, whose numbers can still be read
 MOST_MODULES, MOST_GROUPS = 24, 300  # of a picture of groups; as many modules as there are colours
 LIMITS = 1500, 300_000, 10_000, 300  # of any picture: marks, pairs of them in neighbouring layers, lines, modules
 
@@ -42,9 +43,10 @@ def as_groups(hierarchy: Hierarchy, collapse: bool | None = None, pixels: bool =
 
 
 def is_large(hierarchy: Hierarchy, pixels: bool = False) -> bool:
-    """Whether units are drawn in groups where nothing else is asked for: with more than 150 units or 600 edges.
+    """Whether units are drawn in groups where nothing else is asked for: with more than 150 units, 600 edges or 60 modules.
 
-    Units are those of modules, without outputs that read nothing; edges those between them, without edges that carry units on. With
+    Units are those of modules, without outputs that read nothing; edges those between them, without edges that carry units on; modules
+    those that have such units. With
     ``pixels``, inputs do not count, and of the edges from the inputs of one module to a unit all count as the one line that is drawn.
 
     Examples
@@ -56,6 +58,8 @@ def is_large(hierarchy: Hierarchy, pixels: bool = False) -> bool:
     graph, labels = hierarchy.graph, loosened(hierarchy)
     alive = [found >= 0 for found in labels]
     if sum(int(found.sum()) for found in alive[pixels:]) > MOST_UNITS:
+        return True
+    if len(np.unique(np.concatenate([found[there] for found, there in zip(labels[pixels:], alive[pixels:], strict=True)]))) > MOST_APART:
         return True
     edges = 0
     for block in graph.blocks:

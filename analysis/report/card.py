@@ -21,8 +21,8 @@ STYLE = "border: 1px solid #8884; border-radius: 8px; padding: 0.6em 0.8em; max-
 def report_card(what: Any) -> str:
     """A piece of HTML: of a hierarchy its facts and picture, of anything else its text.
 
-    The picture is that of :func:`~analysis.drawing.draw`, so above 150 units or 600 edges it shows groups. Where there is more than fits
-    a picture, the card says so.
+    The picture is that of :func:`~analysis.drawing.draw`, so above 150 units, 600 edges or 60 modules it shows groups.
+    Where there is more than fits a picture, the card says so.
 
     Examples
     --------

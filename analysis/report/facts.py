@@ -30,8 +30,8 @@ def headline_of(hierarchy: Hierarchy) -> str:
 
 
 def metric_of(hierarchy: Hierarchy, name: str | None = None) -> str:
-    """What the accuracy of the network is called."""
-    return one_line(str(getattr(hierarchy.network, "metric", "accuracy") if name is None else name))
+    """What the accuracy of the network is called; where nothing else is said it is that of the rows that decided, as a network has it."""
+    return one_line(f"{getattr(hierarchy.network, 'metric', 'accuracy')} on the validation rows" if name is None else str(name))
 
 
 def facts_of(hierarchy: Hierarchy, metric: str | None = None, more: Mapping[str, Any] = NOTHING) -> list[tuple[str, str]]:

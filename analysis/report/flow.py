@@ -14,9 +14,8 @@ from ..layout import layered_layout
 from ..layout.rows import Edge, bundle_of
 from .markup import number, path, tag, tints
 
-__all__ = ["MOST_MODULES", "flow_svg"]
+__all__ = ["flow_svg"]
 
-MOST_MODULES = 60  # in a graph that can be read
 STEP, RISE, HALF, HIGH = 36.0, 58.0, 19.0, 11.0  # points: a step of the layout, a row, half of the width and of the height of a node
 THIN, THICK = 1.0, 5.0  # width of a line with one edge, and with the most
 Place = tuple[float, float]

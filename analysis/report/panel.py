@@ -13,12 +13,12 @@ from ..drawing.names import one_line
 from ..drawing.page_layout import map_legend
 from ..drawing.style import PALE
 from ..hierarchy import Hierarchy, module_graph
-from ..layout.collapsing import TooLarge
+from ..layout.collapsing import MOST_APART, TooLarge
 from .chart import charts
 from .facts import COLUMNS, NOTHING, facts_of, headline_of, metric_of, rows_of
 from .fading import gone_elements
 from .findings import columns_of, facts_from
-from .flow import MOST_MODULES, flow_svg
+from .flow import flow_svg
 from .markup import definitions, tag
 from .picture import network_svg
 from .rounds import MOST_EDGES, Rounds, checked_rounds, edges_left, first_shown, has_slider, is_followed
@@ -28,6 +28,7 @@ from .tables import modules_table, pixels_section
 __all__ = ["Candidate", "Panel", "panel_of"]
 
 ALONE = "The rounds of pruning are not shown: the report was made from the network alone."
+LAST_COLOURS = "in earlier rounds, too, colours are those of the modules of the last; what it has lost is grey"
 CROWDED = f"The picture has no slider: even the last network has more than {MOST_EDGES:,} edges."
 UNFOLLOWED = "The picture has no slider: which edges each round removed is known for chains of layers alone."
 HINT = (
@@ -54,7 +55,7 @@ class Candidate(NamedTuple):
         says why there are none.
     metric : str, optional
         What the page calls the accuracy of the network and of its rounds, such as ``"validation accuracy"``; the ``metric`` of the
-        network when left out, or ``"accuracy"``.
+        network on the validation rows when left out.
     facts : mapping of str to object, optional
         What else is known of it, such as ``{"test accuracy": "0.981 (95 % interval 0.964 to 0.990, 360 rows)"}``.
     """
@@ -160,8 +161,9 @@ def _legend(scene: Scene | None, rounds: Rounds | str) -> str:
     keys += zip(("shades", ""), map_legend(frames, legend.of_groups), strict=False)
     if has_slider(rounds):
         keys.append(("gone", "edge that pruning removes later"))
+    notes = (*legend.notes, frames.note, LAST_COLOURS if has_slider(rounds) else "")
     items = [tag("li", tag("span", class_=f"key {key}".strip()) + escape(text)) for key, text in keys]
-    items += [tag("li", escape(note)) for note in (*legend.notes, frames.note) if note]
+    items += [tag("li", escape(note)) for note in notes if note]
     return tag("ul", "".join(items), class_="legend", aria_label="Legend")
 
 
@@ -176,10 +178,8 @@ def _hierarchy_section(hierarchy: Hierarchy) -> str:
     count = len(hierarchy.modules)
     if not count:
         return ""
-    if count > MOST_MODULES:
-        return tag("h2", "Hierarchy") + tag(
-            "p", f"Not drawn: it has {count} modules, and at most {MOST_MODULES} can be read.", class_="note"
-        )
+    if count > MOST_APART:
+        return tag("h2", "Hierarchy") + tag("p", f"Not drawn: it has {count} modules, and at most {MOST_APART} can be read.", class_="note")
     hint = tag("p", "What reads others is above them; a line is the wider the more edges it stands for.", class_="hint")
     graph = tag("div", flow_svg(hierarchy), class_="scroll", role="region", tabindex=0, aria_label="Graph of the modules")
     return tag("h2", "Hierarchy") + hint + graph

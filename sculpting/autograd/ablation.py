@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from ..mlp.ablation import WEAKEST
+from ..mlp.memory import in_groups_that_fit
 from ..models.touching import STATISTIC, edge_view
 from .memory import copies_at_once
 from .population import ModulePopulation
@@ -74,13 +75,18 @@ def _losses(members: ModulePopulation, rows: ModuleRows, items: Tensor, without:
     """The mean loss ``(N, J)`` without one of the ``items (N, J)`` at a time: every copy is a member of its own."""
     found = torch.empty(items.shape, dtype=torch.float64, device=members.device)
     pairs = torch.cartesian_prod(*(torch.arange(size, device=members.device) for size in items.shape)).view(-1, 2)
-    for part in pairs.split(copies_at_once(members.architecture, rows)):
+
+    def losses(part: Tensor) -> Tensor:
         member, place = part.unbind(1)
         chosen = members.select(member)
         views = vmap(without)(chosen.parameters, items[member, place])
         values = torch.cat([view.flatten(1) for view in views.values()], dim=1)
         z = outputs(ModulePopulation(members.architecture, values, chosen.mask, chosen.buffers), rows.x_validation)
-        found[member, place] = _mean_loss(z, rows)
+        return _mean_loss(z, rows)
+
+    for part, found_here in in_groups_that_fit(losses, pairs.split(copies_at_once(members.architecture, rows))):
+        member, place = part.unbind(1)
+        found[member, place] = found_here
     return found
 
 

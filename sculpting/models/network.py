@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from ..activations import ACTIVATIONS
 from ..files import write_file
-from ..integrity import ALTERED, UNSIGNED, Contents, is_number, parsed_json, read_header, read_safetensors, signed
+from ..integrity import ALTERED, UNSIGNED, Contents, is_number, read_header, read_safetensors, signed
 from ..losses import LOSSES
+from ..plain import plain_value
 from ..structure import card_of
 from ..surroundings import set_aside
 from .chain import HEADS
@@ -286,7 +287,8 @@ def _needed(masks: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:
 
 def _parts(found: Contents, percent: bool, marks: Mapping[str, bool]) -> dict[str, Any]:
     """The fields of a network, from the contents of its file."""
-    facts = check_facts(parsed_json(found.metadata.get("network", "")), FACTS, {"activations", "input_names", "output_names", "origin"})
+    given = plain_value(found.metadata.get("network", ""), finite=False)
+    facts = check_facts(given, FACTS, {"activations", "input_names", "output_names", "origin"})
     count = len(facts["activations"])
     if found.tensors.keys() != {f"{kind}.{i}" for kind in ("weights", "biases") for i in range(count)}:
         raise ValueError(f"expected weights and biases of {count} layers, as many as activations; got {len(found.tensors)} arrays")

@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from ..integrity import is_number, parsed_json
+from ..integrity import is_number
 from ..losses import LOSSES
+from ..plain import plain_value
 
 __all__ = ["check_facts", "facts_text", "is_count", "is_list", "is_text"]
 
@@ -60,7 +61,7 @@ def facts_text(network: object, names: Collection[str]) -> str:
         text = json.dumps({name: getattr(network, name) for name in names})
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"the origin of a network must hold what JSON can, to be saved: {error}") from error
-    check_facts(parsed_json(text), names, names)
+    check_facts(plain_value(text, finite=False), names, names)
     return text
 
 

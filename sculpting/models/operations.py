@@ -80,6 +80,14 @@ def _same(call: Call) -> None:
         raise unsupported(call)
 
 
+def _dropped(call: Call) -> None:
+    if call.argument(1, "training", call.named.get("train", False)) and call.argument(0, "p", 0.5) != 0:
+        raise UnsupportedError(
+            f"the model must compute the same at every call; got random numbers of {call.what} in eval mode. Pass training=self.training, "
+            "or use nn.Dropout"
+        )
+
+
 def _reshaped(call: Call) -> None:
     """A change of shape keeps the order of all numbers, so that rows stay rows where there are as many as before."""
     if not isinstance(call.result, Tensor) or call.result.shape[:1] != (ROWS,) or call.result.numel() != call.given.numel():
@@ -196,11 +204,13 @@ def _activated(call: Call) -> Activate | None:
 
 _SAME = (
     "data", "contiguous", "clone", "detach", "float", "double", "half", "bfloat16", "to", "type", "type_as", "cpu", "cuda", "requires_grad",
-    "positive", "dropout", "dropout1d", "alpha_dropout", "feature_alpha_dropout",
+    "positive",
 )  # fmt: skip
+_DROPOUTS = ("dropout", "dropout1d", "alpha_dropout", "feature_alpha_dropout")  # those of nn are off in eval mode
 _RESHAPES = ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "ravel", "view_as", "reshape_as", "atleast_2d")
 _RULES: dict[str, Rule] = {
     **dict.fromkeys(_SAME, _same),
+    **dict.fromkeys(_DROPOUTS, _dropped),
     **dict.fromkeys(_RESHAPES, _reshaped),
     **dict.fromkeys(("getitem", "select"), _indexed),
     "linear": _linear,

@@ -19,7 +19,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from ..files import write_file
-from ..integrity import ALTERED, UNSIGNED, Contents, parsed_json, read_header, read_safetensors, signed
+from ..integrity import ALTERED, UNSIGNED, Contents, read_header, read_safetensors, signed
+from ..plain import plain_value
 from ..structure import card_of
 from ..surroundings import set_aside
 from .copying import copy_of
@@ -318,9 +319,9 @@ def _fields(found: Contents, marks: Mapping[str, bool]) -> dict[str, Any]:
     )
     if len(state) + len(masks) + len(of_units) != len(found.tensors):
         raise ValueError(f"the names of all tensors must begin with one of {', '.join(PARTS)}; got others")
-    facts = check_facts(parsed_json(found.metadata.get("network", "")), FACTS, FACTS)
+    facts = check_facts(plain_value(found.metadata.get("network", ""), finite=False), FACTS, FACTS)
     facts["origin"] |= marks
-    units = unpacked(parsed_json(found.metadata.get("units", "")), of_units, state)
+    units = unpacked(plain_value(found.metadata.get("units", ""), finite=False), of_units, state)
     for name, mask in masks.items():
         _check_mask(name, mask, state.get(name))
     for use in units.uses:

@@ -1,6 +1,6 @@
 """Ablation: the change of the loss when a unit is removed from a network.
 
-n_l = units of layer l.
+N = members, H = units of one member, n_l = units of layer l.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..calling import model_first
 from ..losses import LOSSES
+from ..mlp.memory import in_groups_that_fit
 from ..surroundings import set_aside
 from .engines import engine_of
 from .reading import Model, read_pair
 
-__all__ = ["NO_KEY", "ablation_scores"]
+__all__ = ["NO_KEY", "ablation_scores", "scores_in_parts"]
 
 NO_KEY = torch.zeros(1, 2, dtype=torch.int32)  # of scores that draw nothing
 
 
+@model_first
 @set_aside()
 def ablation_scores(model: Model, data: Any, *, loss: str | None = None) -> list[NDArray[np.float64]]:
     """The change of the mean loss when a unit's group is zeroed, ``|L(without) - L|``: one array ``(n_l,)`` for each layer of units.
@@ -49,6 +52,8 @@ def ablation_scores(model: Model, data: Any, *, loss: str | None = None) -> list
     ------
     TypeError, ValueError
         When the model or the data cannot be read, or do not fit each other.
+    MemoryError
+        When the network does not fit into free memory.
 
     Notes
     -----
@@ -72,8 +77,14 @@ def ablation_scores(model: Model, data: Any, *, loss: str | None = None) -> list
     population, rows = read_pair(model, data, loss)
     if rows.loss is LOSSES["bce"]:
         rows = replace(rows, loss=replace(rows.loss, mean=_log_loss))
-    engine = engine_of(population)
-    return engine.by_layer(population, rows, engine.scores["ablation"](population, rows, NO_KEY)[0])
+    return engine_of(population).by_layer(population, rows, scores_in_parts("ablation", population, rows, NO_KEY)[0])
+
+
+def scores_in_parts(kind: str, members: Any, rows: Any, key: Tensor) -> Tensor:
+    """Scores of the units of every member ``(N, H)``, with ``key (N, 2)`` for what is drawn; in halves where memory runs out."""
+    score = engine_of(members).scores[kind]
+    parts = in_groups_that_fit(lambda some: score(members.select(some), rows, key[some]), [torch.arange(len(members))])
+    return torch.cat([part for _, part in parts])
 
 
 def _log_loss(z: Tensor, y: Tensor) -> Tensor:

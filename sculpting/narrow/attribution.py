@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..calling import model_first
 from ..surroundings import set_aside
-from .ablation import NO_KEY
+from .ablation import NO_KEY, scores_in_parts
 from .chains import ATTRIBUTIONS, unit_first_order
 from .engines import engine_of
 from .reading import Model, read_pair
@@ -22,6 +23,7 @@ from .reading import Model, read_pair
 __all__ = ["ATTRIBUTIONS", "attribution_scores", "unit_first_order"]
 
 
+@model_first
 @set_aside()
 def attribution_scores(model: Model, data: Any, kind: str = "first_order", *, loss: str | None = None) -> list[NDArray[np.float64]]:
     """The importance of each unit, estimated by one backward pass: one array ``(n_l,)`` for each layer of units.
@@ -46,6 +48,8 @@ def attribution_scores(model: Model, data: Any, kind: str = "first_order", *, lo
         When the kind is not known.
     TypeError, ValueError
         When the model or the data cannot be read, or do not fit each other.
+    MemoryError
+        When the network does not fit into free memory.
 
     Notes
     -----
@@ -71,5 +75,4 @@ def attribution_scores(model: Model, data: Any, kind: str = "first_order", *, lo
     if kind not in ATTRIBUTIONS:
         raise ValueError(f"kind must be one of {sorted(ATTRIBUTIONS)}; got {kind!r}")
     population, rows = read_pair(model, data, loss)
-    engine = engine_of(population)
-    return engine.by_layer(population, rows, engine.scores[kind](population, rows, NO_KEY)[0])
+    return engine_of(population).by_layer(population, rows, scores_in_parts(kind, population, rows, NO_KEY)[0])

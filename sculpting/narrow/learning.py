@@ -127,10 +127,8 @@ def learn(
     >>> learnt.score.accuracy.tolist(), bool((learnt.examples <= 2000).all())
     ([1.0, 1.0], True)
     """
-    optional = {name: count for name, count in (("steps", steps or None), ("max_members", max_members)) if count is not None}
-    check_counts(batch_size=batch_size, check_every=check_every, **optional)
+    _check_numbers(steps, max_members, target, batch_size=batch_size, check_every=check_every)
     check_amounts(weight_decay=weight_decay, input_noise=input_noise)
-    check_target(target)
     rates = _rates(learning_rate, epsilon, key, len(population))
     settings = RoundSettings(
         steps, batch_size, final_rate=1.0, weight_decay=weight_decay, input_noise=input_noise, rate_width=None, epsilon=epsilon,
@@ -157,6 +155,18 @@ def learn(
         part, reached = engine.train(trained, data, settings, key[going], rates[going.cpu()], max_members, hooks)
         population = population.replaced(going, part)
         score = Evaluation(start.accuracy.index_copy(0, going, reached.accuracy), start.loss.index_copy(0, going, reached.loss))
+    return _result(population, score, seen, needed)
+
+
+def _check_numbers(steps: int, max_members: int | None, target: float | None, **counts: int) -> None:
+    """Refuse counts that are no whole numbers of at least 1, of steps 0 too, and a target that is no accuracy."""
+    optional = {name: count for name, count in (("steps", steps or None), ("max_members", max_members)) if count is not None}
+    check_counts(**counts, **optional)
+    check_target(target)
+
+
+def _result(population: Any, score: Evaluation, seen: list[dict[int, Check]], needed: float) -> TrainingResult:
+    """Trained members with what was ``seen`` of each: its checks by the rows it had consumed, up to the accuracy that was ``needed``."""
     histories = [_until(list(checks.values()), needed) for checks in seen]
     examples = [float(checks[-1].examples) if checks[-1].accuracy >= needed else float("nan") for checks in histories]
     history = tuple(check for checks in histories for check in checks)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..calling import model_first
 from ..checks import check_counts, listed, shown
 from ..options import check_members, check_path, check_spread, device_of
 from ..randomness import check_seed, keys
@@ -34,6 +35,7 @@ MOST_SIZES = 10_000
 IDENTIFYING = 64  # rows of a task that draws them, by which it is known again
 
 
+@model_first
 @set_aside()
 def narrow(
     model: Model | Sequence[Model],

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..mlp.memory import in_groups_that_fit
 from ..randomness import fold, keys
 from ..tasks.task import Task
+from .ablation import scores_in_parts
 from .capture import Capture
 from .engines import engine_of
 from .learning import TrainingResult, evaluate_in_parts, joined, learn
@@ -149,10 +149,8 @@ class Run:
             scored = data.y_validation.shape[1]
         # Copies of one model have one score, unless it is random or they were trained apart.
         one = self.shared and method not in ("random", "group-lasso")
-        score = self.engine.scores[SCORES[method]]
-        rows = torch.arange(1 if one else len(models))
-        parts = in_groups_that_fit(lambda some: score(models.select(some), data, self.keys["scores"][some]), [rows])
-        scores = torch.cat([part for _, part in parts]).expand(len(models), -1)
+        scored_models = models.select(torch.arange(1)) if one else models
+        scores = scores_in_parts(SCORES[method], scored_models, data, self.keys["scores"]).expand(len(models), -1)
         small, widths = models.select(self.rows), self.engine.widths(models)
         layered = self.settings.scope == "layer"
         gone = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from torch import Tensor
 
@@ -58,9 +58,14 @@ class Checkpoint(CheckpointFile):
         rounds = [vars(record) for record in schedule.rounds.history]
         self.held = Held({"min_accuracy": criterion.min_accuracy, **names, "rounds": rounds}, lambda: tensors)
 
-    def hold_training(self, training: DenseTraining[M]) -> None:
-        """Keep the state of dense networks in training, and write it where ten seconds have passed."""
-        self.held = held_training(training)
+    def keep(self, run: PruningSchedule[M] | DenseTraining[M], tell: Callable[[], None]) -> None:
+        """Keep the state after a round, then tell of it. It is written where ten seconds have passed, or where telling raises."""
+        if isinstance(run, DenseTraining):
+            self.held = held_training(run)
+        else:
+            self.hold(run)
+        with self.written_on(BaseException):
+            tell()
         self.write()
 
     def read(self, schedule: PruningSchedule[M], like: M, names: Sequence[ChainName]) -> bool:

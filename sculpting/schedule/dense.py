@@ -143,7 +143,7 @@ def dense_networks(
     trained: bool,
     restart: bool,
     under_way: DenseTraining[M] | None = None,
-    after_round: Callable[[DenseTraining[M]], None] | None = None,
+    after_round: Callable[[DenseTraining[M] | None], None] | None = None,
 ) -> ChainState[M]:
     """The dense networks: unchanged when they are trained already, otherwise after as many rounds as needed.
 
@@ -156,11 +156,15 @@ def dense_networks(
     Where ``min_accuracy`` is not known yet, a member is trained until three rounds in a row have neither raised its accuracy nor lowered
     its loss at the same accuracy; it is then returned at its best round.
 
-    Training that is ``under_way`` goes on; ``after_round`` is called with it after every round.
+    Training that is ``under_way`` goes on; ``after_round`` is called with it after every round, and with None for networks that are
+    ``trained`` already, which are one round without training.
     """
     first = Proposal.unpruned(members, names, "dense")
     if trained:
-        return rounds.given(first)
+        state = rounds.given(first)
+        if after_round is not None:
+            after_round(None)
+        return state
     training = under_way or DenseTraining(rounds, first, most, restart)
     while training.advance():
         if after_round is not None:

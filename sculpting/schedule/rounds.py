@@ -6,7 +6,7 @@ N = chains.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic
 
@@ -34,8 +34,6 @@ class Rounds(Generic[M]):
     noisy : bool
         Whether training has any noise.
     history : list of RoundRecord
-    after_dense : function, optional
-        Called after every round of dense networks.
     """
 
     engine: Engine[M]
@@ -43,7 +41,6 @@ class Rounds(Generic[M]):
     rates: Tensor
     noisy: bool = True
     history: list[RoundRecord] = field(default_factory=list)
-    after_dense: Callable[[], None] | None = None
 
     @property
     def number(self) -> int:
@@ -64,22 +61,14 @@ class Rounds(Generic[M]):
         trained, found = self.engine.train(members, key, rates, noise)
         rows = torch.arange(len(members)).split([len(proposal.names) for proposal in proposals])
         seconds = (time.perf_counter() - start) / len(members)
-        states = [
+        return [
             self.judge(proposal, trained.select(r), Evaluation(found.accuracy[r], found.loss[r]), seconds, number)
             for proposal, r in zip(proposals, rows, strict=True)
         ]
-        self._tell(proposals[0].phase)
-        return states
 
     def given(self, proposal: Proposal[M]) -> ChainState[M]:
         """Members that need no training, as a round of their own."""
-        state = self.judge(proposal, proposal.members, self.engine.evaluate(proposal.members), 0.0, self.number + 1)
-        self._tell(proposal.phase)
-        return state
-
-    def _tell(self, phase: str) -> None:
-        if phase == "dense" and self.after_dense is not None:
-            self.after_dense()
+        return self.judge(proposal, proposal.members, self.engine.evaluate(proposal.members), 0.0, self.number + 1)
 
     def judge(self, proposal: Proposal[M], members: M, evaluation: Evaluation, seconds: float, number: int) -> ChainState[M]:
         """Record the evaluation of trained members in the history, and say which of them are accepted."""

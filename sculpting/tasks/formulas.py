@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..checks import shown
+from ..checks import check_choice, shown
 
 __all__ = ["LONGEST_NAME", "Formula", "Literal", "normal", "read_formula"]
 
@@ -36,11 +36,25 @@ class Literal:
 
 @dataclass(frozen=True)
 class Formula:
-    """One gate: ``&``, ``|`` or ``^`` over its terms, or, with a single term and the operator ``=``, that term itself."""
+    """One gate: ``&``, ``|`` or ``^`` over its terms, or, with a single term and the operator ``=``, that term itself.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the operator is another, or the terms are no formulas, or of another number.
+    """
 
     operator: str
     terms: tuple[Literal | Formula, ...]
     negated: bool = False
+
+    def __post_init__(self) -> None:
+        check_choice("operator", self.operator, [*BINDING, "="])
+        other = next((term for term in self.terms if not isinstance(term, (Literal, Formula))), None)
+        if not isinstance(self.terms, tuple) or other is not None:
+            raise TypeError(f"terms must be a tuple of Literal and Formula; got {type(self.terms if other is None else other).__name__}")
+        if (len(self.terms) == 1) != (self.operator == "=") or not self.terms:
+            raise ValueError(f"terms must be two or more for {self.operator!r}, and one for '='; got {len(self.terms)}")
 
     def __str__(self) -> str:
         inner = f" {self.operator} ".join(str(t) if isinstance(t, Literal) or t.negated else f"({t})" for t in self.terms)

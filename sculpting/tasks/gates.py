@@ -39,11 +39,28 @@ class GateGraph:
         Names; the first input is the slowest column of the truth table. An output is a gate or an input.
     gates : dict of str to Formula
         In an order in which every gate comes after what it reads.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :meth:`parse`, and when a gate comes before one that it reads.
     """
 
     inputs: tuple[str, ...]
     gates: dict[str, Formula]
     outputs: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        gates = _checked(self.gates)
+        inputs, outputs = _names("inputs", self.inputs), _names("outputs", self.outputs)
+        _check_names(inputs, gates, outputs)
+        if not 1 <= len(inputs) <= MAX_INPUTS:
+            raise ValueError(f"a truth table must have 1 to {MAX_INPUTS} inputs; got {len(inputs)}. Sample a larger task and pass (x, y)")
+        if not outputs:
+            raise ValueError("there must be at least one output; got none. Name gates, or list `outputs`")
+        _check_table(len(inputs), len(gates), len(outputs))
+        for name, value in (("inputs", inputs), ("gates", gates), ("outputs", outputs)):
+            object.__setattr__(self, name, value)
 
     @classmethod
     def parse(cls, gates: Mapping[str, str], inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None) -> GateGraph:
@@ -82,24 +99,10 @@ class GateGraph:
                 f"gates must have different names, also after Python's normalization of names (NFKC); got {shown([*map(str, gates)])}"
             )
         ordered = _sorted(formulas)
-        read = {n for f in formulas.values() for n in f.names()}
+        read = _read(formulas)
         free = sorted(read - set(formulas), key=_natural)
         inputs = tuple(free) if inputs is None else _names("inputs", inputs)
         outputs = tuple(name for name in formulas if name not in read) if outputs is None else _names("outputs", outputs)
-        known = {*inputs, *formulas}
-        unknown = [n for n in [*free, *outputs] if n not in known]
-        if unknown:
-            raise ValueError(
-                f"every name must be an input or a gate; got {shown(unknown[0])}. Inputs: {shown([*inputs])}, gates: {shown([*formulas])}"
-            )
-        clash = [n for n in inputs if n in formulas]
-        if clash or len(set(inputs)) != len(inputs) or len(set(outputs)) != len(outputs):
-            raise ValueError(f"inputs, gates and outputs must have different names; got {shown(clash or [*inputs, *outputs])}")
-        if not 1 <= len(inputs) <= MAX_INPUTS:
-            raise ValueError(f"a truth table must have 1 to {MAX_INPUTS} inputs; got {len(inputs)}. Sample a larger task and pass (x, y)")
-        if not outputs:
-            raise ValueError("there must be at least one output; got none. Name gates, or list `outputs`")
-        _check_table(len(inputs), len(formulas), len(outputs))
         return cls(inputs, ordered, outputs)
 
     def evaluate(self, values: Mapping[str, int], ones: int) -> dict[str, int]:
@@ -184,6 +187,40 @@ def _names(what: str, names: object) -> tuple[str, ...]:
         raise TypeError(f"{what} must be a sequence of names, such as ['a', 'b']; got {type(names).__name__}")
     given = tuple(islice(names, MOST_GATES + MAX_INPUTS + 1))  # more are more than there are
     return tuple(_name(what, name) for name in given)
+
+
+def _read(gates: Mapping[str, Formula]) -> set[str]:
+    return {name for formula in gates.values() for name in formula.names()}
+
+
+def _checked(gates: object) -> dict[str, Formula]:
+    """Gates, refused where they are no formulas by their names, each after what it reads."""
+    if not isinstance(gates, Mapping):
+        raise TypeError(f"gates must be a mapping of names to Formula; got {type(gates).__name__}. Use GateGraph.parse for text")
+    places = {name: place for place, name in enumerate(gates)}
+    for name, formula in gates.items():
+        if not isinstance(name, str):
+            raise TypeError(f"the names of gates must be text; got {type(name).__name__}")
+        if not isinstance(formula, Formula):
+            got = f"{type(formula).__name__} for {shown(name)}"
+            raise TypeError(f"gates must be a mapping of names to Formula; got {got}. Use GateGraph.parse for text")
+        late = next((other for other in formula.names() if places.get(other, -1) >= places[name]), None)
+        if late is not None:
+            raise ValueError(f"gates must come after what they read; got {shown(name)} before {shown(late)}. Use GateGraph.parse")
+    return dict(gates)
+
+
+def _check_names(inputs: tuple[str, ...], gates: Mapping[str, Formula], outputs: tuple[str, ...]) -> None:
+    """Refuse names that are not known, or used twice."""
+    known = {*inputs, *gates}
+    unknown = [name for name in [*sorted(_read(gates) - known, key=_natural), *outputs] if name not in known]
+    if unknown:
+        raise ValueError(
+            f"every name must be an input or a gate; got {shown(unknown[0])}. Inputs: {shown([*inputs])}, gates: {shown([*gates])}"
+        )
+    clash = [name for name in inputs if name in gates]
+    if clash or len(set(inputs)) != len(inputs) or len(set(outputs)) != len(outputs):
+        raise ValueError(f"inputs, gates and outputs must have different names; got {shown(clash or [*inputs, *outputs])}")
 
 
 def _check_table(inputs: int, gates: int, outputs: int) -> None:

@@ -20,7 +20,7 @@ from ..losses import LOSSES
 from ..metrics import Metric
 from ..randomness import check_seed
 from ..surroundings import set_aside
-from .reading import read_rows
+from .reading import Rows, read_rows
 from .splits import split_rows
 from .targets import check_outputs, loss_of, targets
 from .task import SAMPLED, TABLE, Setting, Task
@@ -111,10 +111,8 @@ def as_task(
         check_outputs(data.y, outputs if form is None else form.outputs(data.x), data.loss)
         return data if metric is None else replace(data, metric=metric)
     seed = check_seed(seed)
-    rows = read_rows(data, seed=seed, flat=form is None)
-    if form is not None:
-        rows = replace(rows, x=form.inputs(rows.x))
-        outputs = form.outputs(rows.x)
+    rows = _read(data, form, "data", seed)
+    outputs = outputs if form is None else form.outputs(rows.x)
     x, loss = rows.x, loss or loss_of(rows.y, outputs)
     if rows.classes and loss == "mse":
         raise ValueError(f"loss 'mse' needs numbers as targets; got the names of classes, {list(rows.classes)}. Pass numbers, or loss='ce'")
@@ -123,25 +121,37 @@ def as_task(
     input_names, output_names = rows.input_names, rows.output_names(y.shape[1])
     if validation is None and test is None and groups is None and complete:
         return Task(x, y, loss, x, y, True, name, input_names, output_names, metric=metric, **TABLE)
-    if test is None:
-        test = HELD_OUT if validation is None or isinstance(validation, Real) else 0.0
-    validation = HELD_OUT if validation is None else validation
+    validation, test = _held_out(validation, test)
     drawn_validation, drawn_test = (part if isinstance(part, float) else 0.0 for part in (validation, test))
-    if isinstance(validation, Real) and not validation:
-        raise ValueError("validation must be a pair (x, y) or a fraction above 0, such as 0.2: without rows nothing can be accepted; got 0")
     training, *held = split_rows(len(y), drawn_validation, drawn_test, seed, _classes(y, loss), groups)
     parts: list[tuple[Any, Tensor]] = []
-    for given, drawn, what in zip((validation, test), held, ("validation", "test"), strict=True):
-        there = None if isinstance(given, Real) else read_rows(given, what, seed, like=rows, flat=form is None)
-        if there is not None and form is not None:
-            there = replace(there, x=form.inputs(there.x))
-        parts.append((_taken(x, drawn), y[drawn]) if there is None else (there.x, targets(there.y, loss, y.shape[1])))
+    for given, taken, what in zip((validation, test), held, ("validation", "test"), strict=True):
+        if isinstance(given, Real):
+            parts.append((_taken(x, taken), y[taken]))
+        else:
+            there = _read(given, form, what, seed, rows)
+            parts.append((there.x, targets(there.y, loss, y.shape[1])))
     x_test, y_test = parts[1] if len(parts[1][1]) else (None, None)
     setting: Setting = TABLE if complete else SAMPLED
     return Task(
         _taken(x, training), y[training], loss, *parts[0], False, name, input_names, output_names,
         metric=metric, standardised=not complete, x_test=x_test, y_test=y_test, **setting,
     )  # fmt: skip
+
+
+def _read(data: Any, form: InputForm | None, what: str, seed: int, like: Rows | None = None) -> Rows:
+    """The rows of data in the form that the model takes."""
+    rows = read_rows(data, what, seed, like=like, flat=form is None)
+    return rows if form is None else replace(rows, x=form.inputs(rows.x))
+
+
+def _held_out(validation: Any, test: Any) -> tuple[Any, Any]:
+    """Rows or fractions for validation and test, with the usual ones where they are left out."""
+    if isinstance(validation, Real) and not validation:
+        raise ValueError("validation must be a pair (x, y) or a fraction above 0, such as 0.2: without rows nothing can be accepted; got 0")
+    if test is None:
+        test = HELD_OUT if validation is None or isinstance(validation, Real) else 0.0
+    return HELD_OUT if validation is None else validation, test
 
 
 def _fraction(part: Any) -> Any:

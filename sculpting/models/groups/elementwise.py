@@ -36,6 +36,13 @@ def same(trace: Trace, call: Call) -> Shadow:
     return replace(call.shadows[0], shape=call.shape, known=None)
 
 
+def dropped(trace: Trace, call: Call) -> Shadow:
+    """Units stay; refused where units are dropped in eval mode, too."""
+    if call.argument(2, "train", False) and call.argument(1, "p", 0.5) != 0:
+        raise call.error("it drops units in eval mode, too", "Pass training=self.training, or use nn.Dropout")
+    return replace(call.shadows[0], shape=call.shape, known=None)
+
+
 def sums(trace: Trace, call: Call) -> Shadow:
     """Units that are added are one unit; where one meets several, each pair is a unit of its own."""
     return _binary(trace, call, multiply=False)
@@ -219,12 +226,14 @@ UNARY = (
     "pow", "sign", "round", "floor", "rsub", "nan_to_num",
 )  # fmt: skip
 SAME = (
-    "dropout", "feature_dropout", "alpha_dropout", "native_dropout", "to", "_to_copy", "type_as", "clone", "contiguous", "detach", "alias",
+    "to", "_to_copy", "type_as", "clone", "contiguous", "detach", "alias",
     "lift_fresh_copy", "float", "double", "half", "bfloat16",
 )  # fmt: skip
+DROPOUTS = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "native_dropout")
 ELEMENTWISE: dict[str, Rule] = {
     **dict.fromkeys(UNARY, unary),
     **dict.fromkeys(SAME, same),
+    **dict.fromkeys(DROPOUTS, dropped),
     **dict.fromkeys(("add", "sub"), sums),
     "_assert_tensor_metadata": nothing,
     "mul": products,

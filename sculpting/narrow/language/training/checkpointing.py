@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from ....files import write_file, written_whole
-from ....integrity import ALTERED, UNSIGNED, call_digest, is_number, parsed_json, read_header, read_safetensors, sign
+from ....integrity import ALTERED, UNSIGNED, call_digest, is_number, read_header, read_safetensors, sign
+from ....plain import plain_value
 
 __all__ = [
     "RUN", "Expected", "Saved", "check_run", "first_identity_of", "identity_of", "read_checkpoint", "run_identity_of", "write_checkpoint",
@@ -94,7 +95,7 @@ def check_run(folder: Path, identity: str, *, main: bool = True) -> None:
             write_file(path, json.dumps({"format": RUN_FORMAT, "identity": identity}).encode())
         return
     try:
-        facts = parsed_json(path.read_bytes().decode())
+        facts = plain_value(path.read_bytes().decode(), finite=False)
     except ValueError as error:
         raise ValueError(f"{path} must say which run this is; got what is no JSON: {error}. Delete {folder} to start again") from error
     if facts != {"format": RUN_FORMAT, "identity": identity}:
@@ -206,7 +207,7 @@ def _saved(facts: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Saved:
         if part not in parts:
             raise ValueError(f"its tensors must be of {', '.join(PARTS)}; got {name[:80]!r}")
         parts[part][key] = tensor
-    step, curve = facts.get("step", ""), parsed_json(facts.get("curve", ""))
+    step, curve = facts.get("step", ""), plain_value(facts.get("curve", ""), finite=False)
     if not (step.isascii() and step.isdigit() and len(step) < 19):
         raise ValueError(f"its step must be a whole number; got {step[:80]!r}")
     if not isinstance(curve, list) or not all(isinstance(point, list) and len(point) == 4 for point in curve):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tqdm.auto import tqdm
-
-from ....progress import Progress
+from ....progress import Progress, tqdm
 
 __all__ = ["training_bar"]
 
