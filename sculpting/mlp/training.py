@@ -109,6 +109,7 @@ def train(
     rates = rate_shares(population, settings.rate_width) * (settings.learning_rate if learning_rate is None else learning_rate.cpu())
     best = torch.zeros_like(values)
     accuracy, loss = values.new_empty(len(values), dtype=torch.float64), values.new_empty(len(values))
+    overflown = torch.zeros(len(values), dtype=torch.bool, device=values.device)
 
     def result_of(packing: Packing) -> tuple[Tensor, Evaluation] | None:
         """The values and the evaluation of packed members; None when they do not fit into memory together."""
@@ -140,9 +141,9 @@ def train(
                 values_there, evaluation = found
                 packing.unpack(values_there, best)
                 accuracy[packing.members], loss[packing.members] = evaluation.accuracy, evaluation.loss
+                overflown[packing.members] = ~values_there.isfinite().all(dim=1)
             groups = halves
-    overflown = ~best.isfinite().all(dim=1)  # infinite weights may decide some rows rightly
-    accuracy[overflown] = -torch.inf
+    accuracy[overflown] = -torch.inf  # infinite weights may decide some rows rightly
     torch.where(overflown[:, None], values, best, out=best)
     return replace(population, values=best), Evaluation(accuracy, loss)
 
