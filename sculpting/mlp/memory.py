@@ -44,12 +44,12 @@ def bytes_of_member(shape: Shape, data: Data, settings: RoundSettings) -> int:
     return FLOAT * (PARAMETER_COPIES * shape.size + drawn + active)
 
 
-def members_that_fit(wanted: int, shape: Shape, data: Data, settings: RoundSettings) -> int:
-    """How many of the ``wanted`` members to train at once, at least one.
+def members_that_fit(wanted: int, shape: Shape, data: Data, settings: RoundSettings, threads: int = 1) -> int:
+    """How many of the ``wanted`` members to train at once on each of the threads, at least one.
 
-    They fit into half of the free memory and, on a CPU, what a step of them touches fits into the caches.
+    They fit into half of the free memory and, on a CPU, what a step of them touches fits into the cache of a core.
     """
-    each = bytes_of_member(shape, data, settings)
+    each = bytes_of_member(shape, data, settings) * threads
     if data.x.device.type == "cpu":
         stepped = FLOAT * (STEPPED_COPIES * shape.size + ACTIVATION_COPIES * sum(shape.widths[1:]) * settings.batch_size)
         fit = max(1, CACHE // stepped)
