@@ -17,7 +17,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,48 @@ def protocols() -> list[str]:
         shown = [", ".join(f"{s:.2f}" for s in seconds) for seconds in found]
         lines.append(f"| {what} | {one:.2f} | {shown[0]} | {many:.2f} | {shown[1]} | {many / one:.1f} |")
     return lines
+
+
+def shares(members: int = 512, steps: int = 30, times: int = 9) -> list[str]:
+    """Where a member-step of a dense round goes: the same round with parts left out in turn, and its products alone.
+
+    The minimum of runs that take turns counts, since it is differences that are read.
+    """
+    data, shape = Data.of(tasks.boolean([6, 3, 3, 3])), Shape((6, 24, 3), ("clipped_relu", "identity"))
+    population, key = Population.fresh(shape, keys(range(members))), keys(range(members))
+    whole = RoundSettings(steps, 32, 0.05, input_noise=0.1, hidden_noise=0.3)
+    quiet = replace(whole, input_noise=0.0, hidden_noise=0.0)
+    rounds = {
+        "whole": whole,
+        "without noise on hidden units": replace(whole, hidden_noise=0.0),
+        "nor on inputs": quiet,
+        "nor evaluations but the last": replace(quiet, keep_last=True),
+    }
+    weights = [torch.rand(members, n_out, n_in + 1) for n_in, n_out in pairwise(shape.widths)]
+    read, slopes = ([torch.rand(members, width, 32) for width in widths] for widths in ((7, 25), (24, 3)))
+
+    def products() -> None:
+        for weight, below, slope in zip(weights, read, slopes, strict=True):
+            torch.bmm(weight, below)
+            torch.bmm(slope, below.transpose(1, 2))
+        torch.bmm(weights[1][:, :, :-1].transpose(1, 2), slopes[1])
+
+    def seconds_of(work: Callable[[], object], count: int) -> float:
+        start = time.process_time()
+        for _ in range(count):
+            work()
+        return (time.process_time() - start) / members
+
+    found: dict[str, list[float]] = {name: [] for name in (*rounds, "the five products alone")}
+    for _ in range(times):
+        for name, settings in rounds.items():
+            found[name].append(seconds_of(partial(train, population, data, settings, key), 1) / steps)
+        found["the five products alone"].append(seconds_of(products, steps) / steps)
+    lines = [
+        f"| dense 6-24-3, batch 32, {members} members, processor as {torch.backends.cpu.get_cpu_capability()} | us a member-step, least |",
+        "|---|---|",
+    ]
+    return [*lines, *(f"| {name} | {min(seconds) * 1e6:.2f} |" for name, seconds in found.items())]
 
 
 def mnist_task(rows: int = 2048) -> Task:
@@ -317,15 +361,18 @@ def memory(few: int = 256, many: int = 1280) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--members", nargs="+", type=int, default=(1, 8, 64, 512, 4096))
+    parser.add_argument("--shares", action="store_true", help="only print where the time of a dense round of 512 members goes")
     parser.add_argument("--peak", type=int, help="only print the peak memory of a process that trains this number of members")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/engine.md"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.peak:
         return peak(options.peak)
+    if options.shares:
+        return print("\n".join(shares()))
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"
     machine = f"{processor()}, {os.cpu_count()} cores; {versions}; load {os.getloadavg()[0]:.1f}"
-    parts = [[machine], memory(), small_networks(tuple(options.members)), protocols(), mnist_size(), members_on_threads()]
+    parts = [[machine], memory(), small_networks(tuple(options.members)), shares(), protocols(), mnist_size(), members_on_threads()]
     if torch.cuda.is_available():
         parts.append(throughput("cuda"))
     text = "\n\n".join("\n".join(part) for part in parts) + "\n"

@@ -16,11 +16,15 @@ __all__ = ["ACTIVATIONS", "Activation"]
 
 @dataclass(frozen=True)
 class Activation:
-    """An elementwise function: ``apply(z, out)`` writes ``h``, and ``backward(d, z, h) = d * dh/dz``."""
+    """An elementwise function: ``apply(z, out)`` writes ``h``, and ``backward(d, z, h) = d * dh/dz``.
+
+    ``overwrite(d, h)`` writes the same over ``d``, where one call of torch can: half of the time of ``backward``.
+    """
 
     apply: Callable[[Tensor, Tensor], Tensor]
     backward: Callable[[Tensor, Tensor, Tensor], Tensor]
     module: Callable[[], nn.Module]
+    overwrite: Callable[[Tensor, Tensor], Tensor] | None = None
 
 
 def _gelu_slope(z: Tensor) -> Tensor:
@@ -42,6 +46,7 @@ def _hardtanh(least: float, most: float, module: Callable[[], nn.Module]) -> Act
         lambda z, out: torch.clamp(z, least, most, out=out),
         lambda d, z, h: torch.ops.aten.hardtanh_backward.default(d, z, least, most),
         module,
+        lambda d, h: torch.ops.aten.hardtanh_backward.grad_input(d, h, least, most, grad_input=d),
     )
 
 
@@ -50,7 +55,10 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et 
 ACTIVATIONS: dict[str, Activation] = {
     "identity": Activation(lambda z, out: out.copy_(z), lambda d, z, h: d, nn.Identity),
     "relu": Activation(
-        lambda z, out: torch.clamp(z, min=0, out=out), lambda d, z, h: torch.ops.aten.threshold_backward.default(d, z, 0), nn.ReLU
+        lambda z, out: torch.clamp(z, min=0, out=out),
+        lambda d, z, h: torch.ops.aten.threshold_backward.default(d, z, 0),
+        nn.ReLU,
+        lambda d, h: torch.ops.aten.threshold_backward.grad_input(d, h, 0, grad_input=d),
     ),
     "leaky_relu": Activation(lambda z, out: out.copy_(F.leaky_relu(z)), lambda d, z, h: torch.where(z > 0, d, 0.01 * d), nn.LeakyReLU),
     "clipped_relu": _hardtanh(0.0, 1.0, partial(nn.Hardtanh, 0.0, 1.0)),

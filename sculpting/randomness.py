@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Sequence
-from functools import cache
+from functools import lru_cache
 from numbers import Integral
 
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor
 from .checks import shown
 from .sorting import sorted_positions
 
-__all__ = ["bits", "check_seed", "fold", "keys", "normals", "permutations", "uniforms"]
+__all__ = ["bits", "check_seed", "fold", "keys", "normals", "normals_between", "permutations", "uniforms"]
 
 # Kept as tensors: to convert Python's numbers in every call takes as long as the call itself where members are few.
 SIXTEEN, FIFTEEN, LOW_16, LOW_17, FIRST_FACTOR, SECOND_FACTOR = (
@@ -56,8 +56,8 @@ def fold(key: Tensor, purpose: int | Tensor) -> Tensor:
     return _hash(key, 2, start)
 
 
-def normals(key: Tensor, length: int, count: int = 1, start: int = 0, last: bool = False) -> Tensor:
-    """Standard normal float32 numbers of shape ``(N, count, length)``: the draws ``start ... start + count - 1`` of each key.
+def normals(key: Tensor, length: int, count: int = 1, start: int = 0, last: bool = False, deviation: float = 1.0) -> Tensor:
+    """Normal float32 numbers of shape ``(N, count, length)``: the draws ``start ... start + count - 1`` of each key.
 
     Each hash picks two of the 65,536 equally likely quantiles of the normal distribution, which lie within 4.4 standard
     deviations: ample for noise and initial weights, and twice as fast as ``torch.randn``. ``last`` puts members last in memory.
@@ -69,16 +69,33 @@ def normals(key: Tensor, length: int, count: int = 1, start: int = 0, last: bool
     True
     """
     half = (length + 1) // 2
-    bits, quantiles = _hash(key, count * half, start * half, last), _quantiles(key.device)
+    drawn = _normal_pairs(key, count * half, start * half, last, deviation)
+    return drawn.unflatten(1, (count, 2 * half))[:, :, :length]
+
+
+def normals_between(key: Tensor, length: int, first: int, end: int, draw: int, last: bool = False, deviation: float = 1.0) -> Tensor:
+    """The numbers ``first ... end - 1`` of one draw of :func:`normals`: float32 ``(N, end - first)``. ``first`` must be even.
+
+    Examples
+    --------
+    >>> whole = normals(keys([0]), 9, start=5)[:, 0]
+    >>> bool((normals_between(keys([0]), 9, 4, 9, draw=5) == whole[:, 4:]).all())
+    True
+    """
+    start = draw * ((length + 1) // 2) + first // 2
+    return _normal_pairs(key, (end - first + 1) // 2, start, last, deviation)[:, : end - first]
+
+
+def _normal_pairs(key: Tensor, count: int, start: int, last: bool, deviation: float) -> Tensor:
+    """Two normal numbers for each of the hashes ``start ... start + count - 1``: float32 ``(N, 2 count)``."""
+    bits, quantiles = _hash(key, count, start, last), _quantiles(key.device, deviation)
     if last:
-        halves = bits.new_empty(count * half, 2, len(key))
+        halves = bits.new_empty(count, 2, len(key))
         torch.bitwise_and(bits.t(), LOW_16, out=halves[:, 0])
         torch.bitwise_right_shift(bits.t(), SIXTEEN, out=halves[:, 1]).bitwise_and_(LOW_16)
-        drawn = quantiles.index_select(0, halves.flatten()).view(count, 2 * half, len(key)).permute(2, 0, 1)
-    else:
-        halves = bits.view(torch.uint16).long()  # as masked int32, they and the look-up took a fifth longer
-        drawn = quantiles.index_select(0, halves.flatten()).view(len(key), count, 2 * half)
-    return drawn[:, :, :length]
+        return quantiles.index_select(0, halves.flatten()).view(2 * count, len(key)).t()
+    halves = bits.view(torch.uint16).int()  # as masked int32, they and the look-up took a fifth longer
+    return quantiles.index_select(0, halves.flatten()).view(len(key), 2 * count)
 
 
 def uniforms(key: Tensor, length: int) -> Tensor:
@@ -111,10 +128,10 @@ def permutations(key: Tensor, length: int, count: int = 1, start: int = 0) -> Te
     return sorted_positions(ranks, coarse=length <= FEW)
 
 
-@cache
-def _quantiles(device: torch.device) -> Tensor:
+@lru_cache(maxsize=8)
+def _quantiles(device: torch.device, deviation: float) -> Tensor:
     middles = (torch.arange(65536, dtype=torch.float64) + 0.5) / 65536
-    return torch.special.ndtri(middles).float().to(device)
+    return torch.special.ndtri(middles).float().mul_(deviation).to(device)
 
 
 def _hash(key: Tensor, count: int, start: int | Tensor = 0, last: bool = False) -> Tensor:

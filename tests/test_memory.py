@@ -32,7 +32,7 @@ def test_members_fill_half_of_the_free_memory(monkeypatch: pytest.MonkeyPatch) -
 def test_on_a_cpu_what_a_step_of_all_members_touches_stays_in_the_caches(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = RoundSettings(batch_size=16)
     each = 4 * (5 * SMALL.size + 3 * (8 + 3) * 16)  # bytes of parameters and of all layers' sums, units and slopes
-    for cache, expected in ((0, 1), (each, 1), (5 * each + 4, 5), (5 * each - 4, 4), (5000 * each, 600)):
+    for cache, expected in ((0, 1), (each, 1), (5 * each + 4, 5), (5 * each - 4, 4), (130 * each, 128), (5000 * each, 600)):
         monkeypatch.setattr(memory, "CACHE", cache)
         assert members_that_fit(600, SMALL, DATA, settings) == expected
         if torch.cuda.is_available():

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from sculpting.data import table_of
-from sculpting.mlp.batches import batches
+from sculpting.mlp.batches import batches, hidden_noise
 from sculpting.mlp.memory_layout import buffer, lie_last, pay_last, product, put_last
 from sculpting.models.shape import Shape
-from sculpting.randomness import keys, normals
+from sculpting.randomness import keys, normals, normals_between
 
 
 @pytest.mark.parametrize("bound", [1, 10_000])
@@ -115,3 +115,40 @@ def test_normals_do_not_depend_on_the_memory_layout() -> None:
     key = keys(range(4))
     for length in (6, 7):
         assert torch.equal(normals(key, length, 3, 2), normals(key, length, 3, 2, last=True))
+
+
+@pytest.mark.parametrize(("length", "first", "end"), [(9, 0, 9), (9, 4, 9), (8, 2, 7), (1, 0, 1)])
+@pytest.mark.parametrize("last", [False, True])
+def test_part_of_a_draw_is_drawn_alone(length: int, first: int, end: int, last: bool) -> None:
+    key = keys(range(4))
+    whole = normals(key, length, start=5, last=last, deviation=0.3)[:, 0]
+    assert torch.equal(normals_between(key, length, first, end, 5, last, 0.3), whole[:, first:end])
+    assert torch.equal(whole, normals(key, length, start=5)[:, 0].mul(0.3))
+
+
+@pytest.mark.parametrize(("rows", "size"), [(8, 4), (10, 4), (7, 2), (9, 3)])
+def test_noise_is_the_same_drawn_whole_by_batches_and_by_epochs(rows: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    units = [torch.tensor([[0, 2], [1, 3], [0, 1]]), torch.tensor([[5], [0], [2]])]
+    found = {}
+    for how, layer, chunk in (("together", 10**9, 10**9), ("by epochs", 10**9, 1), ("by batches", 0, 1)):
+        monkeypatch.setattr("sculpting.mlp.batches.LAYER_FLOATS", layer)
+        monkeypatch.setattr("sculpting.mlp.batches.CHUNK_FLOATS", chunk)
+        found[how] = list(hidden_noise(units, rows, size, 3, 0.3, keys(range(3)), last=False))
+    assert len(found["together"]) == 3 * -(-rows // size)
+    for noises in zip(*found.values(), strict=True):
+        for whole, *others in zip(*noises, strict=True):
+            assert whole.shape[:2] in {(3, 2), (3, 1)}
+            assert all(torch.equal(whole, other) for other in others)
+    assert found["by batches"][0][0].is_contiguous() == (size % 2 == 0)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_product_is_added_to_what_is_given(gaps: bool) -> None:
+    a, b, added = torch.rand(5, 8, 9), torch.rand(5, 9, 32), torch.rand(5, 16, 32)[:, :8]
+    expected = torch.bmm(a, b) + added
+    added = added if gaps else added.contiguous()
+    before = added.clone()
+    assert torch.equal(product(a, b, False, added), expected)
+    assert torch.equal(added, before if gaps else expected)  # written over only where it has no gaps
+    last = product(put_last(a), put_last(b), True, put_last(before))
+    torch.testing.assert_close(last, expected)

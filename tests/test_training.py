@@ -21,7 +21,7 @@ from sculpting.activations import ACTIVATIONS
 from sculpting.data import Data
 from sculpting.engine import Evaluation
 from sculpting.losses import LOSSES
-from sculpting.mlp import training
+from sculpting.mlp import memory, training
 from sculpting.mlp.batches import fresh_batches
 from sculpting.mlp.packing import packings
 from sculpting.mlp.population import Population
@@ -196,6 +196,28 @@ def test_members_trained_one_after_the_other_keep_their_noise(monkeypatch: pytes
     together, _ = train(population, data, settings_, keys(range(3)))
     apart, _ = train(population, data, settings_, keys(range(3)), max_members=1)
     assert_same_to_rounding(together.values, apart.values)
+
+
+def test_members_trained_in_blocks_are_those_trained_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    population, data = make((4, 12, 3), 160), data_for("bce", (4, 3))
+    settings_ = RoundSettings(steps=10, batch_size=8, input_noise=0.1, hidden_noise=0.3)
+    whole, score = train(population, data, settings_, keys(range(160)))
+    sizes, honest = [], training._train
+    monkeypatch.setattr(memory, "CACHE", 130 * 4 * (5 * population.shape.size + 3 * (12 + 3) * 8))
+    monkeypatch.setattr(training, "_train", lambda part, *rest: sizes.append(len(part)) or honest(part, *rest))
+    blocks, again = train(population, data, settings_, keys(range(160)))
+    assert sizes == [128, 32]
+    assert_same_to_rounding(whole.values, blocks.values)
+    assert torch.equal(score.accuracy, again.accuracy)
+
+
+@pytest.mark.parametrize("name", [name for name, activation in ACTIVATIONS.items() if activation.overwrite is not None])
+def test_slopes_written_over_are_the_same(name: str) -> None:
+    activation, z, d = ACTIVATIONS[name], torch.tensor([-2.0, -1.0, 0.0, 0.5, 1.0, 6.0, 7.0, float("nan")]), torch.arange(1.0, 9.0)
+    expected = activation.backward(d, z, activation.apply(z, torch.empty_like(z)))
+    found = activation.overwrite(d, activation.apply(z, torch.empty_like(z)))
+    assert found is d
+    assert torch.equal(found, expected)
 
 
 def test_members_are_trained_side_by_side_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:

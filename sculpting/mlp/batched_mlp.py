@@ -35,33 +35,36 @@ class BatchedMLP:
         """Sums ``z`` of every layer ``(N, n_out, B)``, inputs of every layer ``(N, n_in + 1, B)``, and activations of the hidden units.
 
         ``x`` may be ``(n + 1, B)``, shared by all members; the first layer is then one large product. ``noise`` is added to the sums of
-        the hidden layers.
+        the hidden layers, which may be written over it.
         """
-        z = product(self.matrices[0], x, self.last)
-        sums, read, hidden = [z], [x], []
+        sums, read, hidden = [], [x], []
         for layer, (memory, units) in enumerate(self._buffers_for(x.shape[-1])):
-            if noise:
-                z.add_(noise[layer])
-            self.activations[layer].apply(z, units)
-            z = product(self.matrices[layer + 1], memory, self.last)
-            sums.append(z)
+            sums.append(product(self.matrices[layer], read[-1], self.last, noise[layer] if noise else None))
+            self.activations[layer].apply(sums[-1], units)
             read.append(memory)
             hidden.append(units)
+        sums.append(product(self.matrices[-1], read[-1], self.last))
         return sums, read, hidden
 
     def outputs(self, z: Tensor) -> Tensor:
         """Outputs of the last layer, ``(N, k, B)``; its sums themselves where it has no activation."""
         return z if self.plain else self.activations[-1].apply(z, torch.empty_like(z))
 
-    def backward(self, sums: list[Tensor], hidden: list[Tensor], y: Tensor, loss: Loss) -> Iterator[tuple[int, Tensor, Tensor]]:
+    def backward(
+        self, sums: list[Tensor], hidden: list[Tensor], y: Tensor, loss: Loss, overwrite: bool = False
+    ) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Yield ``(layer, dLoss/dz, dLoss/dh)`` of every layer, last first, both ``(N, n_out, B)``; ``h`` is the output of the layer.
 
-        The loss is that of each row, times the divisor of the loss.
+        The loss is that of each row, times the divisor of the loss. With ``overwrite`` the first may have been written over the second.
         """
         given = [*hidden, self.outputs(sums[-1])]
         felt = loss.slope(given[-1], y)
         for layer in range(len(sums) - 1, -1, -1):
-            slope = self.activations[layer].backward(felt, sums[layer], given[layer])
+            activation = self.activations[layer]
+            if overwrite and activation.overwrite is not None:
+                slope = activation.overwrite(felt, given[layer])
+            else:
+                slope = activation.backward(felt, sums[layer], given[layer])
             yield layer, slope, felt
             if layer:
                 felt = product(self.upward[layer], slope, self.last)
@@ -73,7 +76,7 @@ class BatchedMLP:
         layer, as ``Shape.matrices`` returns them.
         """
         sums, read, hidden = self.forward(x, noise)
-        for layer, slope, _ in self.backward(sums, hidden, y, loss):
+        for layer, slope, _ in self.backward(sums, hidden, y, loss, overwrite=True):
             below = read[layer] if read[layer].ndim == 3 else read[layer].expand(len(slope), -1, -1)
             # Written through a copy: bmm(out=) into a view with gaps between members was measured four times slower.
             torch.mul(product(slope, below.transpose(1, 2), self.last), factors[layer], out=into[layer])

@@ -6,17 +6,19 @@ N = members, S = rows of data, B = rows of a batch, n = inputs, k = outputs, H =
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import product
 
 import torch
 from torch import Tensor
 
 from ..data import MANY_COLUMNS, with_rest
-from ..randomness import fold, normals, permutations
+from ..randomness import fold, normals, normals_between, permutations
 from .memory_layout import put_last
 
 __all__ = ["batches", "fresh_batches", "hidden_noise"]
 
 CHUNK_FLOATS = 300_000  # floats drawn at once: about a megabyte, which stays in the cache
+LAYER_FLOATS = 50_000  # floats for a batch of one layer, from which on they are drawn batch by batch and layer by layer, without gaps
 
 
 def batches(
@@ -82,15 +84,20 @@ def hidden_noise(units: list[Tensor], rows: int, size: int, epochs: int, noise: 
     """
     members, counts = len(key), [part.shape[1] for part in units]
     of_layers = [fold(key, 2 + layer).repeat_interleave(count, dim=0) for layer, count in enumerate(counts)]
-    streams = torch.cat([fold(keys, part.flatten()).view(members, -1, 2) for keys, part in zip(of_layers, units, strict=True)], dim=1)
+    of_units = [fold(keys, part.flatten()) for keys, part in zip(of_layers, units, strict=True)]
+    if not last and size % 2 == 0 and members * sum(counts) * size > len(counts) * LAYER_FLOATS:
+        for epoch, first in product(range(epochs), range(0, rows, size)):
+            between = (rows, first, min(first + size, rows), epoch, last, noise)
+            yield [normals_between(layer, *between).unflatten(0, (members, -1)) for layer in of_units]
+        return
+    streams = torch.cat([layer.view(members, -1, 2) for layer in of_units], dim=1)
     stream = (streams.transpose(0, 1) if last else streams).flatten(0, 1)
     fits = max(1, CHUNK_FLOATS // (len(stream) * rows))
     for start in range(0, epochs, fits):
-        count = min(fits, epochs - start)
-        drawn = normals(stream, rows, count, start, last).mul_(noise)
+        drawn = normals(stream, rows, min(fits, epochs - start), start, last, noise)
         drawn = drawn.unflatten(0, (-1, members)).transpose(0, 1) if last else drawn.unflatten(0, (members, -1))
-        for epoch in drawn.unbind(2):
-            yield from (list(batch.split(counts, dim=1)) for batch in epoch.split(size, dim=2))
+        for whole in drawn.unbind(2):
+            yield from (list(batch.split(counts, dim=1)) for batch in whole.split(size, dim=2))
 
 
 def _draw(table: Tensor, columns: bool, places: Tensor, last: bool, space: dict[int, Tensor]) -> Tensor:

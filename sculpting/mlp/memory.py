@@ -21,8 +21,9 @@ __all__ = ["NO_MEMORY", "bytes_of_member", "free_bytes", "in_groups_that_fit", "
 SHARE = 0.5  # of the free memory that one round may take
 AMPLE = 1 << 27  # bytes below which free memory is not queried: a query takes as long as two steps of training
 PARAMETER_COPIES = 14  # values, mask, gradient, moments, best, and their packed and sorted forms, some of them twice as wide
-CACHE = 16 << 20  # bytes that a step of all members touches; with more, data leave the caches and steps took 1.1 to 1.7 times as long
+CACHE = 4 << 20  # bytes that a step of all members touches; with more, data leave the caches and steps took 1.1 to 1.7 times as long
 STEPPED_COPIES, ACTIVATION_COPIES = 5, 3  # values, gradient, its factors and two moments; sums, units and slopes
+ALIGNED = 64
 NO_MEMORY = "a single network must fit into free memory while it is trained; it does not. Use a smaller model or batch_size, or fewer rows"
 NO_MEMORY_TO_EVALUATE = "a single network must fit into free memory while it is evaluated; it does not. Use a smaller model, or fewer rows"
 KEPT = 28 << 20  # bytes; glibc raises its thresholds for blocks of up to 32 MiB
@@ -43,15 +44,16 @@ def bytes_of_member(shape: Shape, data: Data, settings: RoundSettings) -> int:
     return FLOAT * (PARAMETER_COPIES * shape.size + drawn + active)
 
 
-def members_that_fit(wanted: int, shape: Shape, data: Data, settings: RoundSettings) -> int:
-    """How many of the ``wanted`` members to train at once, at least one.
+def members_that_fit(wanted: int, shape: Shape, data: Data, settings: RoundSettings, threads: int = 1) -> int:
+    """How many of the ``wanted`` members to train at once on each of the threads, at least one.
 
-    They fit into half of the free memory and, on a CPU, what a step of them touches fits into the caches.
+    They fit into half of the free memory and, on a CPU, what a step of them touches fits into the cache of a core.
     """
-    each = bytes_of_member(shape, data, settings)
+    each = bytes_of_member(shape, data, settings) * threads
     if data.x.device.type == "cpu":
         stepped = FLOAT * (STEPPED_COPIES * shape.size + ACTIVATION_COPIES * sum(shape.widths[1:]) * settings.batch_size)
-        wanted = min(wanted, max(1, CACHE // stepped))
+        fit = max(1, CACHE // stepped)
+        wanted = min(wanted, fit - fit % ALIGNED if fit > ALIGNED else fit)
     return wanted if wanted * each <= AMPLE else min(wanted, max(1, int(SHARE * free_bytes(data.x.device)) // each))
 
 

@@ -45,10 +45,11 @@ def buffer(shape: tuple[int, ...], like: Tensor) -> Tensor:
     return memory
 
 
-def product(a: Tensor, b: Tensor, last: bool) -> Tensor:
+def product(a: Tensor, b: Tensor, last: bool, added: Tensor | None = None) -> Tensor:
     """Matrix products ``(N, i, k)`` of ``a (N, i, j)`` and ``b (N, j, k)``, in the memory layout of ``a``.
 
-    ``b`` may be ``(j, k)``, shared by all members. ``last`` says whether members lie last.
+    ``b`` may be ``(j, k)``, shared by all members. ``last`` says whether members lie last. To the products ``added (N, i, k)`` is added,
+    which is overwritten by the result where it has no gaps: that saves two passes over memory.
 
     Examples
     --------
@@ -57,6 +58,10 @@ def product(a: Tensor, b: Tensor, last: bool) -> Tensor:
     >>> lie_last(found), torch.allclose(found, a @ b)
     (True, True)
     """
+    if added is not None:
+        if last or b.ndim == 2 or _large(a, b) or not added.is_contiguous():
+            return product(a, b, last).add_(added)
+        return added.baddbmm_(a, b)
     if not last and b.ndim == 2:
         flat = a.reshape(-1, a.shape[2])
         return (_one_dnn(flat, b) if _large(flat, b) else flat @ b).view(*a.shape[:2], b.shape[1])

@@ -23,7 +23,7 @@ from ..surroundings import keep_to_one, one_thread
 from .batched_mlp import BatchedMLP
 from .batches import batches, fresh_batches, hidden_noise
 from .best_epoch import BestEpoch
-from .memory import NO_MEMORY, is_out_of_memory, keep_freed, members_that_fit
+from .memory import ALIGNED, NO_MEMORY, is_out_of_memory, keep_freed, members_that_fit
 from .memory_layout import pay_last, put_last
 from .packing import Packing, packings
 from .population import Population
@@ -31,6 +31,7 @@ from .population import Population
 __all__ = ["Hooks", "evaluate", "gradient", "rate_shares", "train"]
 
 BETA1, BETA2 = 0.9, 0.999
+LEAST_BLOCK = 128  # small members in a block, below which Python's lock leaves a second thread no gain
 WORTH_A_THREAD = 20_000  # parameters of a packed member, from which on two members on two threads were measured faster than together on one
 
 
@@ -109,6 +110,7 @@ def train(
     rates = rate_shares(population, settings.rate_width) * (settings.learning_rate if learning_rate is None else learning_rate.cpu())
     best = torch.zeros_like(values)
     accuracy, loss = values.new_empty(len(values), dtype=torch.float64), values.new_empty(len(values))
+    overflown = torch.zeros(len(values), dtype=torch.bool, device=values.device)
 
     def result_of(packing: Packing) -> tuple[Tensor, Evaluation] | None:
         """The values and the evaluation of packed members; None when they do not fit into memory together."""
@@ -122,15 +124,9 @@ def train(
                 raise MemoryError(NO_MEMORY) from error
             return None
 
-    groups, spread = [], 1
-    for packing in packings(population, rates):
-        parts = min(threads, max_members or threads) if packing.shape.size > WORTH_A_THREAD else 1
-        if max_members:
-            groups += packing.split(max_members // parts)  # never more in all threads together
-        else:
-            groups += packing.split(-(-members_that_fit(len(packing.members), packing.shape, data, settings) // parts))
-        spread = max(spread, parts)
-    with _side_by_side(spread if len(groups) > 1 else 1) as each:
+    groups = [block for packing in packings(population, rates) for block in _blocks(packing, data, settings, max_members, threads)]
+    largest = max((len(block.members) for block in groups), default=1)
+    with _side_by_side(min(threads, len(groups), max(1, max_members // largest) if max_members else threads)) as each:
         while groups:
             halves = []
             for packing, found in zip(groups, each(result_of, groups), strict=True):
@@ -140,11 +136,21 @@ def train(
                 values_there, evaluation = found
                 packing.unpack(values_there, best)
                 accuracy[packing.members], loss[packing.members] = evaluation.accuracy, evaluation.loss
+                overflown[packing.members] = ~values_there.isfinite().all(dim=1)
             groups = halves
-    overflown = ~best.isfinite().all(dim=1)  # infinite weights may decide some rows rightly
-    accuracy[overflown] = -torch.inf
+    accuracy[overflown] = -torch.inf  # infinite weights may decide some rows rightly
     torch.where(overflown[:, None], values, best, out=best)
     return replace(population, values=best), Evaluation(accuracy, loss)
+
+
+def _blocks(packing: Packing, data: Data, settings: RoundSettings, max_members: int | None, threads: int) -> list[Packing]:
+    """The members in blocks, each of which is trained together; as many at the same time as there are threads."""
+    members, large = len(packing.members), packing.shape.size > WORTH_A_THREAD
+    fit = members_that_fit(members, packing.shape, data, settings, threads)
+    share = -(-members // threads)
+    if large:
+        return packing.split(min(share, max(1, max_members // threads) if max_members else fit))
+    return packing.split(min(max_members or fit, max(LEAST_BLOCK, -(-share // ALIGNED) * ALIGNED)))
 
 
 @contextlib.contextmanager
