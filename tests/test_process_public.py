@@ -189,6 +189,7 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     "analysis.draw": lambda folder: (analysis.draw(hierarchy()), analysis.draw(hierarchy(), folder / "modules.svg")),
     "analysis.bit_shares": lambda _: analysis.bit_shares(DIGITS % 3, DIGITS),
     "analysis.changes": lambda _: str(analysis.changes(hierarchy(), hierarchy(), renamings=9)),
+    "analysis.keep_modules": lambda _: str(analysis.keep_modules(hierarchy(), hierarchy())),
     "analysis.importance": lambda _: analysis.importance(hierarchy().graph, BITS, y=TARGETS),
     "analysis.lesions": lambda _: analysis.lesions(hierarchy(), BITS, y=TARGETS),
     "analysis.rewired": lambda _: analysis.rewired(WEIGHTS),
