@@ -154,6 +154,8 @@ def changed(result: SculptResult, task: sculpting.Task, x: NDArray[np.float64]) 
     assert_type(changes.named, tuple[analysis.ModuleChange, ...])
     for alarm in sculpting.monitor(found, [x], x, rate=0.01):
         assert_type(alarm, sculpting.Alarm)
+    assert_type([alarm.modules for alarm in found.monitor([x], modules=before)], list[tuple[int, ...]])
+    assert_type(next(result.monitor([x])).changed, bool)
 
 
 def estimators(x: NDArray[np.float64], y: NDArray[np.int64]) -> None:

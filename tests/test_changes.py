@@ -114,7 +114,7 @@ def null_of(one: Hierarchy, other: Hierarchy, renamings: int, seed: int) -> list
         live |= {(layer, int(i)) for layer, labels in enumerate(h.labels) for i in np.flatnonzero(labels >= 0)}
     random, found = np.random.default_rng(seed), []
     for _ in range(renamings):
-        names = {}
+        names: dict[Any, Any] = {}
         for layer in range(1, len(one.labels) - 1):
             units = [(layer, i) for i in range(len(one.labels[layer])) if (layer, i) in live]
             names |= dict(zip(units, (units[i] for i in random.permutation(len(units))), strict=True))

@@ -128,7 +128,7 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     "sculpting.SculptResult": used,
     "sculpting.resculpt": lambda _: relearnt(),
     "sculpting.ResculptResult": lambda _: (str(relearnt()), relearnt().kept),
-    "sculpting.monitor": lambda _: list(sculpting.monitor(network(), [TASK.x.numpy()], TASK.x.numpy())),
+    "sculpting.monitor": lambda _: list(sculpting.monitor(network(), [TASK.x.numpy()], TASK.x.numpy(), modules=detect_modules(network()))),
     "sculpting.Frontier": lambda _: str(sculpting.Frontier.of(result().candidates, result().dense, TASK)),
     "sculpting.SparseNetwork": lambda folder: saved(network(), folder),
     "sculpting.SparseModule": lambda folder: saved(pruned(), folder),

@@ -16,6 +16,7 @@ from ..metrics import metric_of
 from ..mlp.population import Population
 from ..mlp.setup import ChainSetup
 from ..mlp.training import gradient
+from ..models.live import live_units
 from ..models.network import SparseNetwork
 from ..options import check_accuracy, check_training, device_of, settings_of
 from ..progress import Progress, check_progress, progress_bar
@@ -29,7 +30,7 @@ from ..tasks.task import Task
 from .criteria import criterion_of, wrong_outputs
 from .growth import MANY, Base, Growth
 from .parts import Part, Wiring, all_within, cuts_of, everything, pairs_of, parts_of
-from .results import ResculptResult, ResculptStatus, live_units
+from .results import ResculptResult, ResculptStatus
 from .search import Found, Search
 from .widening import widened
 
@@ -68,7 +69,7 @@ def resculpt(
     on. Each part may grow edges from all live units of the layer below and take spare units. All candidates are trained side by side.
     Those that are accurate enough are pruned by edges, and the one with the fewest changed edges is taken. If no part suffices, two
     parts may change, or all units of a layer that lead only to wrong outputs; then all such units of all layers, and then the whole
-    network, with growing numbers of edges.
+    network, with growing numbers of edges. Of these, training ends with the round in which some candidate is accurate enough.
 
     Parameters
     ----------
@@ -166,19 +167,19 @@ def _resculpted(call: _Call, criterion: Any, spares: Sequence[int], seeds: range
     bar = criterion.min_accuracy
     now = replace(call.before, accuracy=float(scores.mean()))
     if not wrong.any():
-        return ResculptResult(now, call.before, ResculptStatus.UNCHANGED, min_accuracy=bar)
+        return ResculptResult(now, call.before, ResculptStatus.UNCHANGED, min_accuracy=bar, task=call.task)
     rounds: Rounds[Population] = Rounds(engine, criterion, _rates(call))
     search = Search(rounds, base, chain.shape, call.schedule.edge_tries, call.schedule.double_after)
     stages = _stages(base, wrong, call.before.edge_count, spares, seeds)
     with progress_bar(progress, len(stages), "resculpting", "stage") as report:
         for done, (status, growths) in enumerate(stages):
             report(done)
-            found = search.best(growths)
+            found = search.best(growths, until_first=status is not ResculptStatus.ONE_PART)
             if found is not None:
                 report(len(stages))
                 return _result(call, setup, engine, found, status, wrong, search.steps, bar)
     outputs = tuple(int(output) for output in np.flatnonzero(wrong))
-    return ResculptResult(now, call.before, ResculptStatus.NOT_LEARNT, outputs, steps=search.steps, min_accuracy=bar)
+    return ResculptResult(now, call.before, ResculptStatus.NOT_LEARNT, outputs, steps=search.steps, min_accuracy=bar, task=call.task)
 
 
 def _rates(call: _Call) -> torch.Tensor:
@@ -227,7 +228,7 @@ def _result(
     after = replace(after, weights=tuple(weights), biases=tuple(biases))
     outputs = tuple(int(output) for output in np.flatnonzero(wrong))
     added = tuple(sorted(live_units(after) - live_units(before)))
-    return ResculptResult(after, before, status, outputs, found.growth.part.units, added, steps, bar)
+    return ResculptResult(after, before, status, outputs, found.growth.part.units, added, steps, bar, call.task)
 
 
 def _setup(call: _Call) -> tuple[ChainSetup, Task]:
