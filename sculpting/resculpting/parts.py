@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..models.live import Unit
 
-__all__ = ["Part", "Wiring", "all_within", "cuts_of", "everything", "pairs_of", "parts_of"]
+__all__ = ["Mask", "Part", "Wiring", "all_within", "cuts_of", "everything", "pairs_of", "parts_of"]
 
 MOST_PAIRS = 24
 Mask = NDArray[np.bool_]

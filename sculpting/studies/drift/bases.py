@@ -22,7 +22,8 @@ WIDTH, FEWEST_LAYERS = 24, 2
 PREFIX, OF_DIGITS = "random-", "digits-"
 # One chain, which is the least that `sculpt` can be asked for.
 DIGITS: dict[str, Any] = {"seeds": 1, "unit_steps": (0.3,), "edge_steps": (0.05,)}
-ROWS, STEPS = {"pairs": 1000, "validation": 500, "test": 1000}, 300  # of two digits, and steps of a round
+ROWS: dict[str, Any] = {"pairs": 1000, "validation": 500, "test": 1000}
+STEPS = 300  # of a round
 TABLES: dict[str, Any] = {"seeds": 8, "spare_units": (0, 1, 2, 4)}  # of `resculpt`
 SAMPLED: dict[str, Any] = {"seeds": 4, "spare_units": (0, 1)}
 
