@@ -7,6 +7,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ...store import Row
+from .changing import DIGIT_KINDS
+from .edits import KINDS
 from .targets import STEPS
 
 if TYPE_CHECKING:
@@ -29,8 +31,7 @@ def drift_figure(rows: Sequence[Row]) -> Axes:
 
     from analysis.figures import success_bars
 
-    kinds = [*dict.fromkeys(row["kind"] for row in rows)]
-    of_kind = {kind: [row for row in rows if row["kind"] == kind] for kind in kinds}
+    of_kind = {kind: some for kind in (*KINDS, *DIGIT_KINDS) if (some := [row for row in rows if row["kind"] == kind])}
     figure = Figure(figsize=(BROAD, 2 * NARROW), layout="constrained", facecolor="white")
     shares = {_broken(kind): {name: _rate(some, column) for name, column in SHARES.items()} for kind, some in of_kind.items()}
     first = success_bars(shares, ax=figure.add_subplot(2, 1, 1), title="The changed module, and no other, is named")
