@@ -17,6 +17,7 @@ from .evidence import Stability as Stability
 from .evidence import bit_shares as bit_shares
 from .evidence import changes as changes
 from .evidence import importance as importance
+from .evidence import keep_modules as keep_modules
 from .evidence import lesions as lesions
 from .evidence import rewired as rewired
 from .evidence import shuffled as shuffled

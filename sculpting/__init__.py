@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from .models.exchange import to_torch_prune as to_torch_prune
     from .models.network import SparseNetwork as SparseNetwork
     from .models.sparse_module import SparseModule as SparseModule
-    from .resculpting import Alarm as Alarm
+    from .monitoring import Alarm as Alarm
+    from .monitoring import monitor as monitor
     from .resculpting import ResculptResult as ResculptResult
     from .resculpting import ResculptStatus as ResculptStatus
-    from .resculpting import monitor as monitor
     from .resculpting import resculpt as resculpt
     from .results import SculptResult as SculptResult
     from .results import StopReason as StopReason
@@ -52,10 +52,10 @@ else:  # loaded when they are first asked for: torch takes seconds, which `sculp
         "to_torch_prune": ".models.exchange",
         "SparseModule": ".models.sparse_module",
         "SparseNetwork": ".models.network",
-        "Alarm": ".resculpting",
+        "Alarm": ".monitoring",
         "ResculptResult": ".resculpting",
         "ResculptStatus": ".resculpting",
-        "monitor": ".resculpting",
+        "monitor": ".monitoring",
         "resculpt": ".resculpting",
         "SculptResult": ".results",
         "StopReason": ".results",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -18,6 +18,7 @@ from .frontier import Frontier, scores_of
 from .metrics import Figure, figure_of, metric_of
 from .models.network import SparseNetwork, by_edges
 from .models.sparse_module import SparseModule
+from .monitoring import Alarm, monitor
 from .schedule.accepted import Accepted, accepted_attempts
 from .schedule.chains import ChainState
 from .schedule.history import Attempt, RoundRecord
@@ -203,6 +204,10 @@ class SculptResult:
             raise ValueError(f"there is no network to predict with: {self.stop_reason.value}")
         answers: NDArray[Any] = self.network.predict(x)
         return answers
+
+    def monitor(self, batches: Iterable[Any], **options: Any) -> Iterator[Alarm]:
+        """Whether batches are as the rows of the result are, one alarm each: :func:`sculpting.monitor`, which has the options."""
+        return monitor(self, batches, **options)
 
     def report(
         self,

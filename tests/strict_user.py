@@ -150,11 +150,15 @@ def changed(result: SculptResult, task: sculpting.Task, x: NDArray[np.float64]) 
     assert_type(found, sculpting.ResculptResult)
     assert_type(found.network, SparseNetwork)
     assert_type(found.status is sculpting.ResculptStatus.ONE_PART, bool)
-    changes = analysis.changes(detect_modules(found.before), detect_modules(found.network))
+    before, after = detect_modules(found.before), detect_modules(found.network)
+    assert_type(analysis.keep_modules(before, after), analysis.Hierarchy)
+    changes = analysis.changes(before, after)
     assert_type(changes, analysis.Changes)
     assert_type(changes.named, tuple[analysis.ModuleChange, ...])
     for alarm in sculpting.monitor(found, [x], x, rate=0.01):
         assert_type(alarm, sculpting.Alarm)
+    assert_type([alarm.modules for alarm in found.monitor([x], modules=before)], list[tuple[int, ...]])
+    assert_type(next(result.monitor([x])).changed, bool)
 
 
 def estimators(x: NDArray[np.float64], y: NDArray[np.int64]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis import Hierarchy, LayeredGraph, changes, detect_modules
+from analysis import Hierarchy, LayeredGraph, changes, detect_modules, keep_modules
 
 
 def hierarchy(weights: list[Any], labels: list[list[int]], biases: list[Any] = []) -> Hierarchy:  # noqa: B006 (is not changed)
@@ -104,6 +104,96 @@ def test_the_null_renames_hidden_units_within_their_layers() -> None:
     assert found.null_drift == pytest.approx(7 / 8, abs=0.05)  # one unit of eight stays in its place
     assert changes(one, one).p_value == pytest.approx(1 / 1000)
     assert changes(one, renamed, seed=1).null_drift != found.null_drift
+
+
+def null_of(one: Hierarchy, other: Hierarchy, renamings: int, seed: int) -> list[float]:
+    """The drift for each renaming of live hidden units, edge by edge."""
+    edges, live = [], set()
+    for h in (one, other):
+        edges.append({((b.source, int(i)), (b.target, int(j))): b.weights[i, j] for b in h.graph.blocks for i, j in np.argwhere(b.weights)})
+        live |= {(layer, int(i)) for layer, labels in enumerate(h.labels) for i in np.flatnonzero(labels >= 0)}
+    random, found = np.random.default_rng(seed), []
+    for _ in range(renamings):
+        names: dict[Any, Any] = {}
+        for layer in range(1, len(one.labels) - 1):
+            units = [(layer, i) for i in range(len(one.labels[layer])) if (layer, i) in live]
+            names |= dict(zip(units, (units[i] for i in random.permutation(len(units))), strict=True))
+        renamed = {(names.get(a, a), names.get(b, b)): weight for (a, b), weight in edges[1].items()}
+        same = sum(renamed.get(ends) == weight for ends, weight in edges[0].items())
+        found.append(1 - same / len(edges[0].keys() | renamed.keys()))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_null_is_that_of_a_loop_over_all_edges(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    weights = [random.integers(-1, 3, size=shape).astype(float) for shape in ((6, 4), (5, 6), (2, 5))]
+    others = [np.where(random.random(w.shape) < 0.8, w, random.integers(-1, 3, size=w.shape)) for w in weights]
+    one, other = (detect_modules(LayeredGraph.from_weights(part)) for part in (weights, others))
+    found, null = changes(one, other, renamings=40, seed=seed), null_of(one, other, 40, seed)
+    assert found.null_drift == pytest.approx(np.mean(null), abs=1e-12)
+    assert found.p_value == (1 + sum(drift <= found.drift + 1e-12 for drift in null)) / 41
+    assert len(set(null)) > 3
+
+
+def test_networks_without_edges_have_not_drifted() -> None:
+    empty = hierarchy([np.zeros((2, 2)), np.zeros((1, 2))], [[-1, -1], [-1, -1], [0]])
+    found = changes(empty, empty, renamings=3)
+    assert (found.drift, found.null_drift, found.p_value) == (0.0, 0.0, 1.0)
+    more = hierarchy([[[1.0, 0], [0, 0]], [[1.0, 0]]], [[0, -1], [0, -1], [0]])
+    assert changes(empty, more, renamings=3).drift == 1.0
+    assert changes(more, empty, renamings=3).drift == 1.0
+
+
+# --- Modules that are kept ----------------------------------------------------------------------------------------------------
+
+CAME = [*FIRST[:2], [1, 0, 1, 0]]
+
+
+def labels_of(found: Hierarchy) -> list[list[int]]:
+    return [labels.tolist() for labels in found.labels]
+
+
+def test_units_keep_their_modules_and_one_that_came_goes_with_a_changed_unit_that_it_is_detected_with() -> None:
+    before = hierarchy([FIRST, LAST], LABELS)
+    # The unit h1.2 came for y1, which changed; the detector has put both, and y0, into one module.
+    after = hierarchy([CAME, [[1, 0, 0], [0, 2, 3]]], [[0, 0, 1, 1], [0, 1, 2], [2, 2]], [[0, 0, 0], [0, 5]])
+    kept = keep_modules(before, after)
+    assert labels_of(kept) == [[0, 0, 1, 1], [0, 1, 2], [3, 2]]
+    assert kept.graph is after.graph
+    assert [module.units for module in changes(before, after).named] == [("h1.2",), ("h1.2", "y1")]  # both modules are merged
+    found = changes(before, kept)
+    assert statuses(found) == {"kept": [0, 1, 2], "changed": [3], "split": [], "merged": [], "born": [], "dead": []}
+    assert found.named[0].units == ("h1.2", "y1")
+
+
+def test_a_unit_that_came_to_units_that_did_not_change_is_a_module_of_its_own() -> None:
+    before = hierarchy([FIRST, LAST], LABELS)
+    after = hierarchy([CAME, [[1, 0, 0], [0, 1, 3]]], [[0, 0, 1, 1], [0, 1, 1], [2, 3]])
+    kept = keep_modules(before, after)
+    assert labels_of(kept) == [[0, 0, 1, 1], [0, 1, 2], [3, 4]]
+    assert statuses(changes(before, kept))["born"] == [2]
+    assert statuses(changes(before, after))["changed"] == [1]
+
+
+def test_of_several_modules_that_changed_the_one_with_most_units_takes_a_unit_that_came() -> None:
+    before = hierarchy([FIRST, LAST], LABELS)
+    together = [[0, 0, 1, 1], [0, 1, 0], [0, 0]]
+    after = hierarchy([[[2, 1, 0, 0], FIRST[1], CAME[2]], [[2, 0, 1], [0, 1, 0]]], together, [[0, 0, 0], [7, 0]])
+    assert labels_of(keep_modules(before, after))[1] == [0, 1, 0]  # of the first gate and its output, equally many, the first
+    whole = hierarchy([FIRST, LAST], [[0, 0, 1, 1], [2, 1, -1], [2, 3]])
+    assert labels_of(keep_modules(whole, after))[1][2] == labels_of(keep_modules(whole, after))[2][0]
+
+
+def test_modules_are_kept_in_the_same_network_and_dead_units_have_none() -> None:
+    before = hierarchy([FIRST, LAST], LABELS)
+    assert labels_of(keep_modules(before, hierarchy([FIRST, LAST], [[0, 0, 0, 0], [1, 1, -1], [2, 2]]))) == LABELS
+    less = hierarchy([[FIRST[0], [0] * 4, [0] * 4], [LAST[0], [0] * 3]], [[0, 0, -1, -1], [0, -1, -1], [1, -1]])
+    assert labels_of(keep_modules(before, less)) == [[0, 0, -1, -1], [0, -1, -1], [1, -1]]
+    with pytest.raises(ValueError, match="both networks must have the same layers; got 3 and 2"):
+        keep_modules(before, hierarchy([[[1.0]]], [[0], [1]]))
+    with pytest.raises(TypeError, match="expected a Hierarchy"):
+        keep_modules(before, before.graph)  # type: ignore[arg-type]
 
 
 def test_the_table_lists_every_module() -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import combinations
+
 import numpy as np
 import pytest
 from test_resculpt import network, signs, task_of
 
-from sculpting import SparseNetwork, monitor
+from analysis import detect_modules
+from sculpting import SparseNetwork, monitor, resculpt, sculpt
+from sculpting.monitoring.differences import of_groups
 
 
 def rows(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -45,6 +50,85 @@ def test_another_gate_shows_in_the_accuracy_and_other_inputs_in_the_units() -> N
     assert plain.accuracy is None
     assert [alarm.batch for alarm in (usual, gate, inputs, plain)] == [0, 1, 2, 3]
     assert gate.p_value < 0.001 < usual.p_value <= 1
+
+
+LABELS = [[0, 0, 1, 1, 2, 2], [9, 0, 9, 1, 9, 2, 9, 9], [3, 9, 4, 9, 5, 9, 9, 9], [3, 4, 5]]  # of the gates; unused units have any
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.2])
+def test_with_modules_false_alarms_are_no_more_frequent_than_stated(rate: float) -> None:
+    labels = [[0] * 6, [0] * 8, [1] * 8, [1] * 3]  # three units a module, which depend on one another
+    alarms = [
+        next(monitor(network(), [rows(40, 2 * seed)], rows(60, 2 * seed + 1), modules=labels, rate=rate)).changed for seed in range(300)
+    ]
+    assert np.mean(alarms) <= rate + 3 * (rate * (1 - rate) / 300) ** 0.5
+    assert np.mean(alarms) > rate / 20
+
+
+def test_an_alarm_names_the_modules_that_differ() -> None:
+    x, _ = rows(200, 1)
+    moved = x.copy()
+    moved[:, :2] = np.round(np.random.default_rng(0).random((200, 1)) < 0.9)
+    usual, inputs = monitor(network(), [x, moved], rows(400, 0)[0], modules=LABELS)
+    assert (usual.changed, usual.modules, usual.units) == (False, (), ())
+    assert inputs.changed
+    assert inputs.units == ()
+    assert 0 in inputs.modules
+    assert {0, 3, 4} >= {*inputs.modules}  # the gate p, and y0 and y1, which read it
+    names = detect_modules(network())
+    found = next(monitor(network(), [moved], rows(400, 0)[0], modules=names))
+    assert names.labels[1][1] in found.modules
+    assert names.labels[1][3] not in found.modules
+    again = [alarm for _ in range(2) for alarm in monitor(network(), [x, moved], rows(400, 0)[0], modules=LABELS)]
+    assert again[:2] == again[2:] == [usual, inputs]
+
+
+def test_the_p_value_of_a_group_is_that_of_all_shuffles() -> None:
+    reference, batch = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0], [3.0, 2.0]]), np.array([[5.0, 2.0], [6.0, 3.0]])
+    pooled = np.concatenate([reference, batch]).astype(np.float32)
+
+    def distance(chosen: tuple[int, ...]) -> float:
+        others = [i for i in range(6) if i not in chosen]
+        steps = [(pooled[others, u] <= v).mean() - (pooled[[*chosen], u] <= v).mean() for u in range(2) for v in pooled[:, u]]
+        return float(np.abs(steps).max())
+
+    all_pairs = [distance(pair) for pair in combinations(range(6), 2)]
+    exact = np.mean(np.array(all_pairs) >= distance((4, 5)) - 1e-9)
+    found = [of_groups(pooled[:4], pooled[4:], 4000, np.random.default_rng(seed)) for seed in range(60)]
+    assert np.mean(found) == pytest.approx(exact, abs=0.02)
+    assert of_groups(pooled[:4], pooled[:4], 99, np.random.default_rng(0)) == 1.0
+
+
+def test_p_values_of_groups_are_uniform_where_nothing_differs() -> None:
+    random = np.random.default_rng(0)
+    found = []
+    for _ in range(400):
+        x = random.normal(size=(50, 1)).astype(np.float32) + random.normal(size=(50, 3)).astype(np.float32) * 0.5
+        found.append(of_groups(x[:30], x[30:], 199, random))
+    for level in (0.05, 0.2, 0.5):
+        share = np.mean(np.array(found) <= level)
+        assert share <= level + 3 * (level * (1 - level) / 400) ** 0.5
+        assert share > level * 0.5
+
+
+def test_a_result_watches_batches_against_its_own_rows() -> None:
+    task = task_of()
+    x, y = task.x.numpy(), task.y.numpy().astype(int)
+    many = np.random.default_rng(0).integers(64, size=300)
+    found = resculpt(network(), task, progress=False)
+    assert found.task is task
+    usual, wrong = found.monitor([(x[many], y[many]), (x[many], 1 - y[many])], rate=0.01, modules=LABELS)
+    assert (usual.changed, usual.accuracy, wrong.less_accurate) == (False, 1.0, True)
+    result = sculpt(task.model(6, 1), task, seeds=1, unit_steps=[0.5], edge_steps=[0.05], progress=False)
+    if result.network is not None:
+        assert next(result.monitor([(x[many], y[many])])).changed is False
+    with pytest.raises(ValueError, match="monitor needs reference rows, since the result has no test rows"):
+        monitor(network(), [])
+    sampled = replace(task, complete=False, x_test=task.x[:40], y_test=task.y[:40])
+    alarm = next(replace(found, task=sampled).monitor([(x[:40], y[:40])]))
+    assert (alarm.changed, alarm.p_value) == (False, 1.0)
+    with pytest.raises(ValueError, match="monitor needs reference rows"):
+        replace(found, task=replace(task, complete=False)).monitor([])
 
 
 def test_it_reads_batches_one_by_one() -> None:
@@ -87,8 +171,21 @@ def test_what_does_not_fit_is_refused_at_once() -> None:
         list(monitor(network(), [(rows(9, 1)[0], rows(9, 1)[1][:, :2])], rows(9, 0)))
 
 
+def test_modules_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"modules must be a Hierarchy of the network, or arrays of int of shapes \[\(6,\), \(8,\), \(8,\)"
+    ):
+        monitor(network(), [], rows(9, 0), modules=LABELS[1:])
+    with pytest.raises(ValueError, match="arrays of int"):
+        monitor(network(), [], rows(9, 0), modules=[np.array(part, dtype=float) for part in LABELS])
+    none = [LABELS[0], [-1, 0, -1, -1, -1, 2, -1, -1], *LABELS[2:]]
+    with pytest.raises(ValueError, match=r"a label from 0 for every live hidden unit; got -1 for h1.3"):
+        monitor(network(), [], rows(9, 0), modules=none)
+
+
 def test_a_network_without_live_units_raises_no_alarm() -> None:
     network = SparseNetwork((np.zeros((2, 3)), np.zeros((1, 2))), (np.ones(2), np.ones(1)), ("relu", "identity"), loss="bce")
     rows = np.random.default_rng(0).random((20, 3))
-    [alarm] = monitor(network, [rows + 5], rows)
-    assert (alarm.changed, alarm.p_value, alarm.units) == (False, 1.0, ())
+    for modules in (None, [[0, 0, 0], [-1, -1], [0]]):
+        [alarm] = monitor(network, [rows + 5], rows, modules=modules)
+        assert (alarm.changed, alarm.p_value, alarm.units, alarm.modules) == (False, 1.0, (), ())

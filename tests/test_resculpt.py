@@ -13,6 +13,7 @@ from torch import nn
 from sculpting import ResculptResult, ResculptStatus, SparseNetwork, group_accuracy, resculpt, sculpt, tasks
 from sculpting.resculpting.criteria import criterion_of, wrong_outputs
 from sculpting.resculpting.parts import Part, Wiring, all_within, cuts_of, everything, pairs_of, parts_of
+from sculpting.resculpting.search import Search
 
 GATES = {"p": "x0 & x1", "q": "x2 & x3", "r": "x4 & x5", "y0": "p | q", "y1": "p | r", "y2": "q | r"}
 NAMES = [f"x{i}" for i in range(6)]
@@ -119,6 +120,15 @@ def test_two_gates_that_changed_are_learnt_again_together() -> None:
     assert set(found.part) == {(1, 1), (1, 3)}
     assert right(found, task)
     assert same_elsewhere(found, {(1, 1), (1, 3)})
+
+
+def test_beyond_one_part_training_ends_once_some_candidate_is_accurate(monkeypatch: pytest.MonkeyPatch) -> None:
+    task, best = task_of(p="x0 | x1", q="x2 | x3"), Search.best
+    found = resculpt(network(), task, seeds=4, spare_units=(0,), progress=False)
+    monkeypatch.setattr(Search, "best", lambda search, growths, until_first=False: best(search, growths))
+    slow = resculpt(network(), task, seeds=4, spare_units=(0,), progress=False)
+    assert found.status is slow.status is ResculptStatus.SEVERAL_PARTS
+    assert found.steps < slow.steps
 
 
 def test_the_whole_network_is_learnt_again_where_no_part_suffices() -> None:

@@ -11,6 +11,7 @@ from .damage import lesions as lesions
 from .drift import Changes as Changes
 from .drift import ModuleChange as ModuleChange
 from .drift import changes as changes
+from .keeping import keep_modules as keep_modules
 from .nulls import rewired as rewired
 from .nulls import shuffled as shuffled
 from .permutation import Importance as Importance

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from ..graph.blocks import entries_of
-from ..hierarchy import Hierarchy, check_hierarchy
+from ..hierarchy import Hierarchy
 from ..tables import table
 from ..texts import shown
+from .sides import Edges, Side, changed_units, check_same_layers, members, names_of
 
 __all__ = ["Changes", "ModuleChange", "changes"]
 
 SHOWN = 6  # units of a module that a table lists
-Edges = dict[tuple[Any, Any], float]
 
 
 @dataclass(frozen=True)
@@ -122,78 +121,19 @@ def changes(before: Hierarchy, after: Hierarchy, *, threshold: float = 0.3, rena
     ([('kept', ()), ('changed', ('h1.1',))], 0.17)
     """
     _check(before, after, threshold, renamings)
-    old, new = _Side.of(before), _Side.of(after)
-    changed = _changed_units(old, new)
+    old, new = Side.of(before), Side.of(after)
+    changed = changed_units(old, new)
     modules = _modules(old, new, changed, threshold)
-    drift = _drift(old.edges, new.edges)
-    null = _null(old, new, renamings, seed)
-    return Changes(tuple(modules), _names(changed), drift, float(null.mean()), float((1 + (null <= drift + 1e-12).sum()) / (1 + len(null))))
+    drift, null = _drifts(old, new, renamings, seed)
+    p_value = (1 + int((null <= drift + 1e-12).sum())) / (1 + renamings)
+    return Changes(tuple(modules), names_of(changed), drift, float(null.mean()), p_value)
 
 
-@dataclass(frozen=True, eq=False)
-class _Side:
-    """One of the two networks: ``labels`` of live units, ``biases``, ``edges`` as weights by ends, and ``layers`` of units in order."""
-
-    labels: dict[Any, int]
-    biases: dict[Any, float]
-    edges: Edges
-    layers: list[list[Any]]
-    inputs: set[int]
-    hidden: set[int]
-
-    @classmethod
-    def of(cls, hierarchy: Hierarchy) -> _Side:
-        graph = hierarchy.graph
-        units = [[(layer, graph.unit_name(layer, i)) for i in range(width)] for layer, width in enumerate(graph.widths)]
-        labels = {u: int(m) for us, ms in zip(units, hierarchy.labels, strict=True) for u, m in zip(us, ms, strict=True) if m >= 0}
-        edges: Edges = {}
-        for block in graph.blocks:
-            for source, target, weight in zip(*entries_of(block.weights), strict=True):
-                edges[units[block.source][source], units[block.target][target]] = float(weight)
-        biases = getattr(graph, "biases", ())
-        first = len(units) - len(biases)  # a chain has none for its inputs
-        own = {u: float(b) for us, bs in zip(units[first:], biases, strict=True) for u, b in zip(us, bs, strict=True)}
-        hidden = set(range(len(units))) - {*graph.inputs, *graph.outputs}
-        return cls(labels, own, edges, units, {*graph.inputs}, hidden)
-
-    def into(self) -> dict[Any, dict[Any, float]]:
-        """The incoming weights of every unit, by their source."""
-        found: dict[Any, dict[Any, float]] = {}
-        for (source, target), weight in self.edges.items():
-            found.setdefault(target, {})[source] = weight
-        return found
-
-
-def _changed_units(old: _Side, new: _Side) -> set[Any]:
-    """Units that changed, and those that are alive in one network only; inputs have nothing that could change."""
-    into = [side.into() for side in (old, new)]
-    changed: set[Any] = set()
-    for layer in range(len(old.layers)):  # sources first
-        for unit in dict.fromkeys([*old.layers[layer], *new.layers[layer]]) if layer not in new.inputs else ():
-            there = (unit in old.labels, unit in new.labels)
-            if not any(there):
-                continue
-            if not all(there) or old.biases.get(unit, 0.0) != new.biases.get(unit, 0.0):
-                changed.add(unit)
-                continue
-            before, after = (part.get(unit, {}) for part in into)
-            differ = [source for source in {*before, *after} if before.get(source) != after.get(source)]
-            if any(source not in changed or _together(source, unit, old, new) for source in differ):
-                changed.add(unit)
-    return changed
-
-
-def _together(source: Any, unit: Any, old: _Side, new: _Side) -> bool:
-    """Whether two units are of one module, in the newer of the networks that have both."""
-    side = new if source in new.labels else old
-    return side.labels.get(source) == side.labels.get(unit)
-
-
-def _modules(old: _Side, new: _Side, changed: set[Any], threshold: float) -> list[ModuleChange]:
+def _modules(old: Side, new: Side, changed: set[Any], threshold: float) -> list[ModuleChange]:
     def of_pair(units: set[Any], others: set[Any]) -> tuple[str, ...]:
-        return _names(changed & (units | (others - old.labels.keys())))
+        return names_of(changed & (units | (others - old.labels.keys())))
 
-    before, after = (_members(side) for side in (old, new))
+    before, after = (members(side) for side in (old, new))
     jaccard = np.array([[len(b & a) / len(b | a) for a in after] for b in before]).reshape(len(before), len(after))
     close = jaccard > threshold
     rows, columns = linear_sum_assignment(-jaccard)
@@ -210,41 +150,44 @@ def _modules(old: _Side, new: _Side, changed: set[Any], threshold: float) -> lis
             status = "merged" if merged else "changed" if differ else "kept"
             found.append(ModuleChange(status, b, a, float(jaccard[b, a]), differ))
         else:
-            found.append(ModuleChange("dead", b, None, 0.0, _names(changed & units)))
+            found.append(ModuleChange("dead", b, None, 0.0, names_of(changed & units)))
     known = {each.after for each in found}
-    return found + [ModuleChange("born", None, a, 0.0, _names(changed & units)) for a, units in enumerate(after) if a not in known]
+    return found + [ModuleChange("born", None, a, 0.0, names_of(changed & units)) for a, units in enumerate(after) if a not in known]
 
 
-def _members(side: _Side) -> list[set[Any]]:
-    """The units of each module."""
-    found: list[set[Any]] = [set() for _ in range(1 + max(side.labels.values(), default=-1))]
-    for unit, label in side.labels.items():
-        found[label].add(unit)
-    return found
-
-
-def _drift(before: Edges, after: Edges) -> float:
-    union = len(before.keys() | after.keys())
-    return 1 - sum(after.get(ends) == weight for ends, weight in before.items()) / union if union else 0.0
-
-
-def _null(old: _Side, new: _Side, renamings: int, seed: int) -> NDArray[np.float64]:
-    """The drift for each renaming of the hidden units of after."""
-    random = np.random.default_rng(seed)
+def _drifts(old: Side, new: Side, renamings: int, seed: int) -> tuple[float, NDArray[np.float64]]:
+    """The drift, and that for each renaming of the hidden units of ``new``."""
     live = old.labels.keys() | new.labels.keys()
-    alive = [[u for u in dict.fromkeys([*a, *b]) if u in live] for a, b in zip(old.layers, new.layers, strict=True)]
-    drifts = []
-    for _ in range(renamings):
-        names: dict[Any, Any] = {}
-        for layer, units in enumerate(alive):
-            if layer in new.hidden:
-                names.update(zip(units, (units[i] for i in random.permutation(len(units))), strict=True))
-        drifts.append(_drift(old.edges, {(names.get(a, a), names.get(b, b)): weight for (a, b), weight in new.edges.items()}))
-    return np.array(drifts)
+    layers = [[*dict.fromkeys([*a, *b])] for a, b in zip(old.layers, new.layers, strict=True)]
+    number = {unit: i for i, unit in enumerate(unit for units in layers for unit in units)}
+    hidden = [np.array([number[u] for u in units if u in live], dtype=np.int64) for i, units in enumerate(layers) if i in new.hidden]
+    ends, weights = _arrays(old.edges, number)
+    keys = ends[0] * len(number) + ends[1]
+    order = np.argsort(keys)
+    keys, weights = np.append(keys[order], -1), np.append(weights[order], np.nan)
+    (sources, targets), others = _arrays(new.edges, number)
+
+    def drift(names: NDArray[np.int64]) -> float:
+        wanted = names[sources] * len(number) + names[targets]
+        at = np.searchsorted(keys[:-1], wanted)
+        both = keys[at] == wanted
+        union = len(keys) - 1 + len(wanted) - int(both.sum())
+        return 1 - int((both & (weights[at] == others)).sum()) / union if union else 0.0
+
+    random, own = np.random.default_rng(seed), np.arange(len(number))
+    null = np.empty(renamings)
+    for renaming in range(renamings):
+        names = own.copy()
+        for units in hidden:
+            names[units] = units[random.permutation(len(units))]
+        null[renaming] = drift(names)
+    return drift(own), null
 
 
-def _names(units: set[Any]) -> tuple[str, ...]:
-    return tuple(name for _, name in sorted(units))
+def _arrays(edges: Edges, number: Mapping[Any, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Sources and targets as numbers, int ``(2, edges)``, and weights, float ``(edges,)``."""
+    ends = np.array([(number[a], number[b]) for a, b in edges], dtype=np.int64).reshape(-1, 2).T
+    return ends, np.array([*edges.values()], dtype=np.float64)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -256,11 +199,7 @@ def _label(label: int | None) -> str:
 
 
 def _check(before: Hierarchy, after: Hierarchy, threshold: float, renamings: int) -> None:
-    for value in (before, after):
-        check_hierarchy(value)
-    depths = [len(value.graph.widths) for value in (before, after)]
-    if depths[0] != depths[1]:
-        raise ValueError(f"both networks must have the same layers; got {depths[0]} and {depths[1]} layers of units")
+    check_same_layers(before, after)
     if not isinstance(threshold, (int, float)) or not 0 <= threshold < 1:
         raise ValueError(f"threshold must be a fraction in [0, 1); got {shown(threshold)}")
     if not isinstance(renamings, int) or renamings < 1:

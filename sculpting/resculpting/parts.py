@@ -12,10 +12,11 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Part", "Unit", "Wiring", "all_within", "cuts_of", "everything", "pairs_of", "parts_of"]
+from ..models.live import Unit
+
+__all__ = ["Mask", "Part", "Wiring", "all_within", "cuts_of", "everything", "pairs_of", "parts_of"]
 
 MOST_PAIRS = 24
-Unit = tuple[int, int]  # (layer, index)
 Mask = NDArray[np.bool_]
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..checks import check_counts, listed, shown
+from ..checks import check_counts
 from ..data import Data
 from ..engines import setup_of
 from ..metrics import metric_of
 from ..mlp.population import Population
 from ..mlp.setup import ChainSetup
 from ..mlp.training import gradient
+from ..models.live import live_units
 from ..models.network import SparseNetwork
 from ..options import check_accuracy, check_training, device_of, settings_of
 from ..progress import Progress, check_progress, progress_bar
@@ -24,21 +25,19 @@ from ..results import SculptResult
 from ..schedule.rounds import Rounds
 from ..settings import ScheduleSettings, TrainingSettings
 from ..surroundings import one_thread, set_aside
-from ..tasks.own_data import as_task
 from ..tasks.task import Task
+from .arguments import network_of, spares_of, task_of
 from .criteria import criterion_of, wrong_outputs
-from .growth import MANY, Base, Growth
-from .parts import Part, Wiring, all_within, cuts_of, everything, pairs_of, parts_of
-from .results import ResculptResult, ResculptStatus, live_units
+from .growth import Base
+from .parts import Wiring
+from .results import ResculptResult, ResculptStatus
 from .search import Found, Search
+from .stages import stages_of
 from .widening import widened
 
 __all__ = ["resculpt"]
 
-# Stages of the whole network: edges that are grown, as multiples of those that it has, and spare units, as multiples of `spare_units`.
-GROWN = ((0.25, 1), (1.0, 2), (4.0, 4), (16.0, 8))
 ZERO = np.float32(0)  # added to weights, it turns -0 into 0
-MOST_SPARE = 1000  # numbers of spare units that are tried
 
 
 @set_aside()
@@ -68,7 +67,7 @@ def resculpt(
     on. Each part may grow edges from all live units of the layer below and take spare units. All candidates are trained side by side.
     Those that are accurate enough are pruned by edges, and the one with the fewest changed edges is taken. If no part suffices, two
     parts may change, or all units of a layer that lead only to wrong outputs; then all such units of all layers, and then the whole
-    network, with growing numbers of edges.
+    network, with growing numbers of edges. Of these, training ends with the round in which some candidate is accurate enough.
 
     Parameters
     ----------
@@ -129,9 +128,9 @@ def resculpt(
     check_counts(seeds=seeds, **({} if max_members is None else {"max_members": max_members}))
     check_accuracy(min_accuracy)
     check_progress(progress, "stages")
-    spares = _spare_units(spare_units)
-    network = _network_of(result)
-    task = _task_of(network, data, seed, validation=validation, test=test, groups=groups, metric=metric)
+    spares = spares_of(spare_units)
+    network = network_of(result)
+    task = task_of(network, data, seed, validation=validation, test=test, groups=groups, metric=metric)
     training, schedule = settings_of(task, training, schedule, settings, ("seeds", "spare_units", "min_accuracy", "metric"))
     check_training(training)
     before = widened(network, task)
@@ -166,43 +165,25 @@ def _resculpted(call: _Call, criterion: Any, spares: Sequence[int], seeds: range
     bar = criterion.min_accuracy
     now = replace(call.before, accuracy=float(scores.mean()))
     if not wrong.any():
-        return ResculptResult(now, call.before, ResculptStatus.UNCHANGED, min_accuracy=bar)
+        return ResculptResult(now, call.before, ResculptStatus.UNCHANGED, min_accuracy=bar, task=call.task)
     rounds: Rounds[Population] = Rounds(engine, criterion, _rates(call))
     search = Search(rounds, base, chain.shape, call.schedule.edge_tries, call.schedule.double_after)
-    stages = _stages(base, wrong, call.before.edge_count, spares, seeds)
+    stages = stages_of(base, wrong, call.before.edge_count, spares, seeds)
     with progress_bar(progress, len(stages), "resculpting", "stage") as report:
         for done, (status, growths) in enumerate(stages):
             report(done)
-            found = search.best(growths)
+            found = search.best(growths, until_first=status is not ResculptStatus.ONE_PART)
             if found is not None:
                 report(len(stages))
                 return _result(call, setup, engine, found, status, wrong, search.steps, bar)
     outputs = tuple(int(output) for output in np.flatnonzero(wrong))
-    return ResculptResult(now, call.before, ResculptStatus.NOT_LEARNT, outputs, steps=search.steps, min_accuracy=bar)
+    return ResculptResult(now, call.before, ResculptStatus.NOT_LEARNT, outputs, steps=search.steps, min_accuracy=bar, task=call.task)
 
 
 def _rates(call: _Call) -> torch.Tensor:
     """The learning rate, and that of the second half of the starts: the one of second starts in ``sculpt``."""
     first = call.training.learning_rates[0]
     return torch.tensor([first, first * (call.schedule.restart_rate or 1.0)], dtype=torch.float64)
-
-
-def _stages(base: Base, wrong: Any, edges: int, spares: Sequence[int], seeds: range) -> list[tuple[ResculptStatus, list[Growth]]]:
-    """What is tried, one after the other: single parts, two, all units that lead to wrong outputs only, more and more of the network."""
-
-    def growths(parts: Iterable[Part], most: int = MANY, spares: Sequence[int] = spares) -> list[Growth]:
-        return [Growth(part, spare, start, most, seeds.start) for part in parts for spare in spares for start in range(len(seeds))]
-
-    def larger(factor: int) -> list[int]:
-        there = min(len(base.wiring.spare(layer)) for layer in range(1, base.wiring.depth))
-        return sorted({min(factor * spare, there) for spare in spares})
-
-    parts, below, whole = parts_of(base.wiring, wrong), all_within(base.wiring, wrong), everything(base.wiring)
-    several = [part for part in dict.fromkeys([*pairs_of(base.wiring, wrong), *cuts_of(base.wiring, wrong)]) if part not in parts]
-    stages = [(ResculptStatus.ONE_PART, growths(parts)), (ResculptStatus.SEVERAL_PARTS, growths(several))]
-    if below not in parts and below != whole:
-        stages.append((ResculptStatus.SEVERAL_PARTS, growths([below])))
-    return [*stages, *((ResculptStatus.WHOLE_NETWORK, growths([whole], round(share * edges), larger(times))) for share, times in GROWN)]
 
 
 def _result(
@@ -227,7 +208,7 @@ def _result(
     after = replace(after, weights=tuple(weights), biases=tuple(biases))
     outputs = tuple(int(output) for output in np.flatnonzero(wrong))
     added = tuple(sorted(live_units(after) - live_units(before)))
-    return ResculptResult(after, before, status, outputs, found.growth.part.units, added, steps, bar)
+    return ResculptResult(after, before, status, outputs, found.growth.part.units, added, steps, bar, call.task)
 
 
 def _setup(call: _Call) -> tuple[ChainSetup, Task]:
@@ -250,31 +231,3 @@ def _base(chain: Any, data: Data, device: torch.device) -> tuple[Base, Populatio
     slopes = gradient(member, data.scored_on(data.x.shape[1])).abs().cpu()
     own, kept, slopes_of = (tuple(matrix[0].numpy() for matrix in shape.matrices(flat)) for flat in (values, mask, slopes))
     return Base(own, kept, slopes_of, Wiring.of([weight[0].numpy() > 0 for weight in shape.weights(mask)])), member
-
-
-def _network_of(result: Any) -> SparseNetwork:
-    network = result if isinstance(result, SparseNetwork) else getattr(result, "network", None)
-    if not isinstance(network, SparseNetwork):
-        got = type(result).__name__ if network is None else type(network).__name__
-        empty = isinstance(result, SculptResult) and network is None
-        why = result.stop_reason.value if empty else "Other modules cannot be sculpted further"
-        raise TypeError(f"resculpt needs a SparseNetwork, a chain of Linear layers, or a result that has one; got {got}. {why}")
-    return network
-
-
-def _task_of(network: SparseNetwork, data: Any, seed: int, **options: Any) -> Task:
-    """The new data as a task for the loss of the network."""
-    if isinstance(data, Task) and network.loss not in (None, data.loss):
-        raise ValueError(f"the new data must have the loss of the network, {network.loss!r}; got {data.loss!r}. Sculpt anew")
-    loss = None if isinstance(data, Task) else network.loss
-    task = as_task(data, loss=loss, seed=seed, **options)
-    if task.loss == "ce" and task.y.shape[1] < network.widths[-1] and not isinstance(data, Task):
-        task = as_task(data, loss=loss, seed=seed, outputs=network.widths[-1], **options)  # rows of some classes only
-    return task
-
-
-def _spare_units(values: Any) -> list[int]:
-    found = listed("spare_units", values, MOST_SPARE, "a sequence of whole numbers from 0", ValueError)
-    if not found or not all(isinstance(each, int) and not isinstance(each, bool) and each >= 0 for each in found):
-        raise ValueError(f"spare_units must be a sequence of whole numbers from 0, such as (0, 1, 2, 4); got {shown(values)}")
-    return sorted(set(found))

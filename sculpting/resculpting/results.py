@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
-import numpy as np
-
+from ..models.live import Unit
 from ..models.network import SparseNetwork
+from ..monitoring import Alarm, monitor
 from ..structure import card_of
-from .parts import Unit
+from ..tasks.task import Task
 
-__all__ = ["ResculptResult", "ResculptStatus", "live_units"]
+__all__ = ["ResculptResult", "ResculptStatus"]
 
 SHOWN = 12  # units that are listed by name
 
@@ -54,6 +55,8 @@ class ResculptResult:
         Gradient steps of all networks that were trained for it, together.
     min_accuracy : float
         The accuracy that a network had to reach.
+    task : Task, optional
+        The new data.
     """
 
     network: SparseNetwork
@@ -64,6 +67,7 @@ class ResculptResult:
     added: tuple[Unit, ...] = ()
     steps: int = 0
     min_accuracy: float = 1.0
+    task: Task | None = field(default=None, repr=False)
 
     @property
     def kept(self) -> float:
@@ -80,6 +84,10 @@ class ResculptResult:
     def learnt(self) -> bool:
         """Whether the network fits the new data."""
         return self.status is not ResculptStatus.NOT_LEARNT
+
+    def monitor(self, batches: Iterable[Any], **options: Any) -> Iterator[Alarm]:
+        """Whether batches are as the new data are, one alarm each: :func:`sculpting.monitor`, which has the options."""
+        return monitor(self, batches, **options)
 
     def name_of(self, unit: Unit) -> str:
         """The name of an input or output, or ``h<layer>.<index>``."""
@@ -113,10 +121,3 @@ class ResculptResult:
 
     def _repr_html_(self) -> str:
         return card_of(self, self.network)
-
-
-def live_units(network: SparseNetwork) -> set[Unit]:
-    """The hidden units with edges on both sides."""
-    pairs = zip(network.masks, network.masks[1:], strict=False)
-    both = enumerate((into.any(axis=1) & out.any(axis=0) for into, out in pairs), start=1)
-    return {(layer, int(unit)) for layer, live in both for unit in np.flatnonzero(live)}

@@ -15,15 +15,15 @@ from torch import Tensor
 from ..mlp.engine import MLPEngine
 from ..mlp.population import Population
 from ..models.shape import Shape
-from ..schedule.chains import ChainName, ChainState
-from ..schedule.dense import dense_networks
+from ..schedule.chains import ChainName, ChainState, Proposal
+from ..schedule.dense import DenseTraining
 from ..schedule.pruning import Pruning
 from ..schedule.rounds import Rounds
 from .growth import Base, Growth, grown
 
 __all__ = ["ROUNDS", "Found", "Search"]
 
-ROUNDS = 5  # of training, until a member is accepted
+ROUNDS = 5  # of training at most, until a member is accepted
 FIRST_STEP = 0.3  # of the edges that may change, pruned at a member's first attempt
 
 
@@ -78,15 +78,16 @@ class Search:
         each = engine.settings.epochs(rows) * -(-rows // engine.settings.batch_size)
         return each * sum(len(record.names) for record in self.rounds.history)
 
-    def best(self, growths: Sequence[Growth]) -> Found | None:
+    def best(self, growths: Sequence[Growth], until_first: bool = False) -> Found | None:
         """The pruned member with the fewest changed edges, then the fewest edges; None when none is accepted.
 
-        Of each part only the members with the fewest spare units are pruned.
+        Of each part only the members with the fewest spare units are pruned. With ``until_first`` training ends with the round in which
+        some member is accepted; otherwise each has all of its rounds.
         """
         made = [(growth, rows) for growth in growths if (rows := grown(self.base, growth)) is not None]
         if not made:
             return None
-        state = self._trained([growth for growth, _ in made], self._population([rows for _, rows in made]))
+        state = self._trained([growth for growth, _ in made], self._population([rows for _, rows in made]), until_first)
         kept = _fewest_spares([growth for growth, _ in made], state.accepted)
         if not kept:
             return None
@@ -101,9 +102,13 @@ class Search:
         own = torch.tensor(self.shape.widths).repeat(len(rows), 1)
         return Population(self.shape, values, mask, own, trainable)
 
-    def _trained(self, growths: Sequence[Growth], members: Population) -> ChainState[Population]:
+    def _trained(self, growths: Sequence[Growth], members: Population, until_first: bool) -> ChainState[Population]:
         names = [ChainName(growth.seed + growth.start, rate=growth.rate) for growth in growths]
-        return dense_networks(self.rounds, members, names, ROUNDS, trained=False, restart=False)
+        training = DenseTraining(self.rounds, Proposal.unpruned(members, names, "dense"), ROUNDS, restart=False)
+        while training.advance():
+            if until_first and bool(training.networks.accepted.any()):
+                break
+        return training.networks
 
     def _pruned(self, state: ChainState[Population]) -> ChainState[Population]:
         pruning: Pruning[Population] = Pruning("edges", self.rounds.engine, self.double_after, self.tries)

@@ -8,31 +8,32 @@ from typing import TYPE_CHECKING
 
 from ...store import Row
 from ...study import Read
-from ..common.reporting import with_interval
+from ..common.reporting import pictures, with_interval
 from ..common.success_rates import NOT_RUN, table
+from .changing import DIGIT_KINDS
 from .edits import KINDS
-from .targets import changed, target_table
+from .figure import drift_figure
+from .targets import NAMED_BY, changed, target_table
 
 if TYPE_CHECKING:
     from analysis import Rate
 
-RIGHT = ("named_right", "part_right", "modules_right")
-
 __all__ = ["drift_report", "drift_summary"]
 
 MEANING = (
-    "One thing is changed in a function that a sparse network computes, and the network goes on by `resculpt`. *Units*: those that "
-    "`changes` calls changed, at least one, are the changed gate's: they lead to its outputs and depend on no inputs but its own. *Part*: "
-    "the units learnt again and added are. *Modules*: every module with a changed unit has one of the gate's, and there is one; modules "
-    "are detected again in the new network. *Rest kept*: edges that are not the gate's, with the same weight, in the median. *One "
-    "reader*: a gate whose reader leads to the same outputs, so that either can answer for the change; these are counted in all rates. "
-    "Intervals are Wilson's."
+    "One thing is changed in what a sparse network computes, and the network goes on by `resculpt`. *Named*: every module of before that "
+    "has a unit which `changes` calls changed has one of the changed gate's, and there is one; units of the gate lead to its outputs and "
+    "depend on no inputs but its own. *Detected*: the same where modules are detected again in the new network. *Units*: all units that "
+    "changed are the gate's. *Part*: all units learnt again and added are. Of two digits the gate is the side whose classes were renamed. "
+    "*Rest kept*: edges that are not the gate's, with the same weight, in the median. *One reader*: a gate whose reader leads to the same "
+    "outputs, so that either can answer for the change; these are counted in all rates. Intervals are Wilson's."
 )
 
 
 def drift_report(rows: Sequence[Row], read: Read) -> dict[str, bytes]:
-    """``summary.md``."""
-    return {"summary.md": drift_summary(rows).encode()}
+    """``summary.md`` and the figure."""
+    some = changed(rows)
+    return {"summary.md": drift_summary(rows).encode(), **(pictures(drift=drift_figure(some)) if some else {})}
 
 
 def drift_summary(rows: Sequence[Row]) -> str:
@@ -41,15 +42,16 @@ def drift_summary(rows: Sequence[Row]) -> str:
     Examples
     --------
     >>> print(drift_summary([]).splitlines()[2])
-    0 changes of 0 functions.
+    0 changes of 0 networks.
     """
-    functions = len({row["task"] for row in rows})
+    networks = len({row["task"] for row in rows})
     parts = [
         "# Tasks that change",
-        f"{len(changed(rows))} changes of {functions} functions.",
+        f"{len(changed(rows))} changes of {networks} networks.",
         *(MEANING, "## Targets", target_table(rows)),
         *("## Kinds of change", _kinds(rows)),
         *("## By what the network was before", _verdicts(rows)),
+        *("## Inputs that are more often 1", _inputs(rows)),
         *("## Every change", _all(rows)),
     ]
     return "\n\n".join(parts) + "\n"
@@ -64,11 +66,11 @@ def _rate(rows: Sequence[Row], column: str) -> Rate | None:
 def _line(name: str, some: Sequence[Row]) -> list[str]:
     """One line of rates and medians."""
     if not some:
-        return [name, "0", *(NOT_RUN,) * 8]
+        return [name, "0", *(NOT_RUN,) * 9]
     kept = [row["kept_rest"] for row in some if row["kept_rest"] is not None]
     alarms = [row for row in some if row["alarm"] is not None]
     return [
-        name, str(len(some)), *(with_interval(_rate(some, column)) for column in RIGHT),
+        name, str(len(some)), *(with_interval(_rate(some, column)) for column in NAMED_BY),
         f"{median(kept):.2f}" if kept else "", f"{median(row['steps'] for row in some):,.0f}",
         f"{median(row['steps'] / row['anew_steps'] for row in some):.3f}",
         f"{median(row['edges'] for row in some):.0f}/{median(row['anew_edges'] or 0 for row in some):.0f}",
@@ -76,12 +78,12 @@ def _line(name: str, some: Sequence[Row]) -> list[str]:
     ]  # fmt: skip
 
 
-HEADER = ("", "changes", "units", "part", "modules", "rest kept", "steps", "of anew", "edges, anew", "alarm in one batch")
+HEADER = ("", "changes", "named", "detected", "units", "part", "rest kept", "steps", "of anew", "edges, anew", "alarm in one batch")
 
 
 def _kinds(rows: Sequence[Row]) -> str:
     some = changed(rows)
-    lines = [_line(kind, [row for row in some if row["kind"] == kind]) for kind in KINDS if kind != "none"]
+    lines = [_line(kind, [row for row in some if row["kind"] == kind]) for kind in (*KINDS, *DIGIT_KINDS) if kind != "none"]
     lines += [_line("one reader", [row for row in some if row["one_reader"]]), _line("all", some)]
     return table(HEADER, lines)
 
@@ -92,15 +94,24 @@ def _verdicts(rows: Sequence[Row]) -> str:
     return table(HEADER, [_line(verdict, [row for row in some if row["base_verdict"] == verdict]) for verdict in verdicts])
 
 
+def _inputs(rows: Sequence[Row]) -> str:
+    """How often the monitor named modules when an input was more often 1, and only those that depend on it."""
+    some = [row for row in rows if row["inputs"] is not None]
+    if not some:
+        return NOT_RUN
+    read, seen, right = (sum(row[column] for row in some) for column in ("inputs", "inputs_seen", "inputs_right"))
+    return f"Of {read} inputs, each in one batch, {seen} were seen; in {right} of these every module that was named depends on the input."
+
+
 def _all(rows: Sequence[Row]) -> str:
-    start = ("function", "before", "change", "gate", "status", "learnt again", "named", "units, part, modules right")
+    start = ("function", "before", "change", "gate", "status", "learnt again", "named", "modules, detected, units, part right")
     header = (*start, "rest kept", "edges", "steps", "anew")
     lines = []
     for row in rows:
         gate = f"{row['gate']} = {row['formula']} -> {row['new_formula']}".replace("|", "\\|") if row["gate"] else ""
         kept = "" if row["kept_rest"] is None else f"{row['kept_rest']:.2f}"
         anew = "" if row["anew_steps"] is None else f"{row['anew_steps']:,}"
-        right = ", ".join("yes" if row[column] else "no" for column in RIGHT)
+        right = ", ".join("yes" if row[column] else "no" for column in NAMED_BY)
         lines.append([
             row["task"], row["base_verdict"], row["kind"] + " (one reader)" * bool(row["one_reader"]), gate, row["status"], row["part"],
             row["named"], right, kept, str(row["edges"]), f"{row['steps']:,}", anew,
