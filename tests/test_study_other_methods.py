@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,6 +67,15 @@ def test_two_planted_modules_are_found(find: Any) -> None:
     same = compare(found.hierarchy, case.truth)
     assert (same.verdict, same.score) == ("exact", 1.0)
     assert found.network is case.dense.networks[0]
+
+
+def test_inputs_that_never_vary_are_in_no_module() -> None:
+    case = planted()
+    x = case.task.x.clone()
+    x[:, 1] = 0
+    dark = replace(case, task=replace(case.task, x=x))
+    for find in (by_weights(dark, method="leiden", apart=False, resolution=0.5), by_probes(dark, measure="unit", least=0.1)):
+        assert find[0].hierarchy.labels[0].tolist() == [0, -1, 1, 1]
 
 
 def test_one_module_is_no_answer() -> None:

@@ -17,7 +17,18 @@ from numpy.typing import NDArray
 from ...models.network import SparseNetwork
 from .dense import Case, Found
 
-__all__ = ["WEAK", "ablation_profiles", "by_ablation", "by_activations", "by_weights", "cosines", "linked", "one_module", "rows_of"]
+__all__ = [
+    "WEAK",
+    "ablation_profiles",
+    "by_ablation",
+    "by_activations",
+    "by_weights",
+    "cosines",
+    "linked",
+    "one_module",
+    "rows_of",
+    "varying",
+]
 
 WEAK = 0.5  # of the mean |weight| within modules: links between modules below it do not count
 ROWS = 500  # at most, of data that are no complete table
@@ -67,6 +78,12 @@ def rows_of(case: Case) -> NDArray[np.float64]:
     return case.task.x_validation[: None if case.task.complete else ROWS].double().numpy()
 
 
+def varying(case: Case) -> NDArray[np.bool_]:
+    """Which inputs vary over the training rows: the others, such as pixels that are always dark, belong to no module."""
+    x = case.task.x
+    return (x != x[:1]).any(dim=0).numpy()  # type: ignore[no-any-return]
+
+
 def cosines(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     """The cosines between the columns of ``(S, n)``: shape (n, n), 0 for columns without length.
 
@@ -108,7 +125,9 @@ def _each(case: Case, affinity: Callable[[SparseNetwork, Any], Any], method: str
     for network in case.dense.networks:
         start = time.perf_counter()
         graph = as_graph(network)
-        hierarchy = detect_baseline(network, method, features="weighted", affinity=affinity(network, graph), **options)
+        whole = detect_baseline(network, method, features="weighted", affinity=affinity(network, graph), **options)
+        first = np.where(varying(case), whole.labels[0], -1)
+        hierarchy = replace(whole, labels=(first, *whole.labels[1:]), clusters=(first, *whole.clusters[1:]))
         found.append(Found(linked(hierarchy, apart), network, time.perf_counter() - start))
     return found
 

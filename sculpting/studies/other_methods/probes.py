@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.network import SparseNetwork
-from .clustering import linked, rows_of
+from .clustering import linked, rows_of, varying
 from .dense import Case, Found
 
 __all__ = ["by_probes", "carried"]
@@ -50,7 +50,7 @@ def _probed(case: Case, network: SparseNetwork, measure: str, least: float) -> A
     member = (labels[0][:, None] == np.arange(values.shape[1])).astype(np.float64)
     # The mean |weight| from each input to the units of each gate in the first hidden layer.
     read = np.abs(graph.weights[0]) @ member / np.maximum(member.sum(axis=0), 1)
-    every = (np.where(read.max(axis=1) > 0, read.argmax(axis=1), -1), *labels, outputs)
+    every = (np.where((read.max(axis=1) > 0) & varying(case), read.argmax(axis=1), -1), *labels, outputs)
     return linked(Hierarchy(graph, every, every, network=network))
 
 

@@ -36,6 +36,10 @@ DETAILS = (
     "Held-out Boolean tasks and functions, networks of one seed. *Inputs*, *outputs*: grouped as in the truth. *Computes*: networks that "
     "have all rows right. Edges and accuracy are medians; those of dense networks are all their weights."
 )
+PAIRED = (
+    "In how many tasks more of the four networks of ours are right, and fewer; the rest is equal. *p*: of a two-sided sign test over the "
+    "tasks, so that networks of one task count once."
+)
 TUNING = "The mean score over the six tuning tasks and four seeds, of each setting that was tried. The best was used everywhere else."
 
 
@@ -59,6 +63,7 @@ def other_summary(rows: Sequence[Row]) -> str:
         *("# Other ways to find structure", f"{len(tasks)} tasks.", MEANING),
         table(["", *(NAMES[kind] for kind in kinds)], _main_lines(used, kinds)),
         *("## What is found", DETAILS, table(DETAIL_HEADER, _detail_lines(used))),
+        *("## Task by task", PAIRED, table(PAIRED_HEADER, _paired_lines(used))),
         *("## Settings", TUNING, table(["method", "setting", "mean score", "chosen"], _tuning_lines(rows))),
     ]
     return "\n\n".join(parts) + "\n"
@@ -126,6 +131,35 @@ def _detail_lines(used: Sequence[Row]) -> list[list[str]]:
         modules = f"{median(row['modules'] for row in found):.0f}"
         lines.append([name, str(len(mine)), *(str(counts[word]) for word in WORDS), *sides, modules, computes, *middles])
     return lines
+
+
+PAIRED_HEADER = ("method", *(f"{NAMES[kind]}: {what}" for kind in KINDS[1:3] for what in ("right", "or valid")))
+
+
+def _paired_lines(used: Sequence[Row]) -> list[list[str]]:
+    """For each method in how many tasks ours is better and worse."""
+    lines = []
+    for name in METHODS:
+        fields = [_paired(used, name, kind, verdicts) for kind in KINDS[1:3] for verdicts in (STRICT, LENIENT)]
+        if any(field != NOT_RUN for field in fields):
+            lines.append([name, *fields])
+    return lines
+
+
+def _paired(used: Sequence[Row], name: str, kind: str, verdicts: Sequence[str]) -> str:
+    from scipy.stats import binomtest
+
+    right: dict[str, Counter[str]] = {OURS: Counter(), name: Counter()}
+    tasks = set()
+    for row in used:
+        if row["kind"] == kind and row["method"] in right and _of_seed(row):
+            tasks.add(str(row["task"]))
+            right[row["method"]][str(row["task"])] += any(row[verdict] for verdict in verdicts)
+    if not tasks:
+        return NOT_RUN
+    better, worse = (sum(right[a][task] > right[b][task] for task in tasks) for a, b in ((OURS, name), (name, OURS)))
+    p = binomtest(better, better + worse).pvalue if better + worse else 1.0
+    return f"{better} better, {worse} worse, p = {p:.2g}"
 
 
 def _share(values: Sequence[bool]) -> str:
