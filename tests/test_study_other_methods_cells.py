@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from sculpting.studies.other_methods import cells as study_cells
 from sculpting.studies.other_methods import pruning
 from sculpting.studies.other_methods.cells import KINDS, cells_of, given_rows, needs_of, other_cell
 from sculpting.studies.other_methods.methods import METHODS, OURS, best_settings, setting_text
-from sculpting.studies.other_methods.report import chosen_settings
+from sculpting.studies.other_methods.report import chosen_settings, other_summary
 
 DOCS = Path(__file__).parents[1] / "docs"
 COLUMNS = [
@@ -162,6 +163,7 @@ def test_the_study_reports_every_method(monkeypatch: pytest.MonkeyPatch, tmp_pat
         "| ours | 24/24 (0.86-1.00), 24/24, 1.00, 2.0 s | 128/128 (0.97-1.00), 128/128, 1.00, 2.0 s |",
         "| L1, threshold | 12/24 (0.31-0.69), 12/24, 0.62, 2.0 s | 64/128 (0.41-0.59), 64/128, 0.62, 2.0 s |",
         "| ours | 128 | 128 | 0 | 0 | 0 | 0 | 0 | 0 | 128/128 | 128/128 | 3 | 128/128 | 1.000 | 20 |",
+        "| L1, threshold | not run | not run | 32 better, 0 worse, p = 4.7e-10 | 32 better, 0 worse, p = 4.7e-10 |",
         "| linear probes | measure=unit, least=0.1 | 0.625 | yes |",
         "| linear probes | measure=unit, least=0.4 | 0.250 |  |",
     ):
@@ -180,3 +182,22 @@ def test_a_run_needs_the_tuning_tasks_first(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(other_methods, "other_cell", noted)
     run(other_methods.study(["digits"]), tmp_path, progress=False)
     assert begun == ["tuning"] * 6 + ["digits"] * 2
+
+
+def test_the_committed_rows_are_of_the_settings_and_cells_of_today() -> None:
+    folder = DOCS / "other-methods"
+    made = json.loads((folder / "study.json").read_text())["settings"]
+    assert made == json.loads(json.dumps(other_methods.study().settings))
+    with (folder / "rows.csv").open() as file:
+        rows = [{name: _typed(name, text) for name, text in row.items()} for row in csv.DictReader(file)]
+    assert [*rows[0]] == COLUMNS
+    assert {(row["kind"], str(row["task"])) for row in rows} == {(c["kind"], str(c["task"])) for c in cells_of(KINDS, {}).values()}
+    page = folder.with_suffix(".md").read_text()
+    assert all(line in page for line in other_summary(rows).split("\n") if line.startswith("|"))
+
+
+def _typed(name: str, text: str) -> Any:
+    """A value of the table in place of its text."""
+    if name in ("kind", "task", "method", "setting", "verdict"):
+        return text
+    return None if text == "" else json.loads(text.lower())
