@@ -81,7 +81,7 @@ def rows_of(case: Case) -> NDArray[np.float64]:
 def varying(case: Case) -> NDArray[np.bool_]:
     """Which inputs vary over the training rows: the others, such as pixels that are always dark, belong to no module."""
     x = case.task.x
-    return (x != x[:1]).any(dim=0).numpy()  # type: ignore[no-any-return]
+    return (x != x[:1]).any(dim=0).numpy()
 
 
 def cosines(columns: NDArray[np.float64]) -> NDArray[np.float64]:
