@@ -92,6 +92,8 @@ def modules(result: SculptResult, network: SparseNetwork, module: SparseModule, 
     assert_type(consensus([network, module]), analysis.Hierarchy)
     assert_type(analysis.ModuleDetector(method="published").fit(network).labels_, NDArray[np.int64])
     assert_type([analysis.detect_baseline(network, method) for method in analysis.BASELINES], list[analysis.Hierarchy])
+    assert_type(analysis.detect_baseline(network, "spectral", features="weighted", clusters=2), analysis.Hierarchy)
+    assert_type(analysis.detect_baseline(network, "leiden", affinity=[[0.0]], resolution=0.5), analysis.Hierarchy)
     assert_type(analysis.planted_hierarchy([2, 2], 8), analysis.Hierarchy)
 
 

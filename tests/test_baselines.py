@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import igraph
 import networkx as nx
@@ -289,12 +290,85 @@ def test_the_generator_of_igraph_is_python_s_again(method: str, monkeypatch: pyt
 
 def test_a_new_baseline_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    monkeypatch.setitem(
-        BASELINES, "by parity", lambda units, edges, seed: seen.append((units, edges.tolist(), seed)) or np.arange(units) % 2
-    )
+
+    def by_parity(links: Any, how: Any) -> np.ndarray:
+        seen.append((links.units, links.pairs.tolist(), links.strengths, how.seed))
+        return np.arange(links.units) % 2
+
+    monkeypatch.setitem(BASELINES, "by parity", by_parity)
     found = detect_baseline([[[1, 0, 1]], [[1]]], "by parity", seed=4)
-    assert seen == [(4, [[0, 2], [1, 2], [2, 3]], 4)]  # the dead input has no number
+    assert seen == [(4, [[0, 2], [1, 2], [2, 3]], None, 4)]  # the dead input has no number
     assert lists(found) == [[0, -1, 1], [0], [1]]
+
+
+# --- Weights, affinities, resolution, number of clusters ----------------------------------------------------------------------
+
+
+def faint(size: int = 4, level: float = 0.05) -> tuple[list[np.ndarray], list[list[int]]]:
+    """A dense network of three layers in two halves: only the weights say which, those between them are ``level`` times as large."""
+    rng = np.random.default_rng(0)
+    halves = np.kron(np.eye(2), np.ones((size, size)))
+    weights = [np.where(halves > 0, 1, level) * rng.uniform(0.8, 1.2, halves.shape) * rng.choice([-1, 1], halves.shape) for _ in range(2)]
+    return weights, [[0] * size + [1] * size] * 3
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_weights_tell_halves_of_a_dense_network_apart(method: str) -> None:
+    weights, expected = faint()
+    assert lists(detect_baseline(weights, method, features="weighted")) == expected
+    assert lists(detect_baseline(weights, method)) != expected
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_affinity_takes_the_place_of_the_edges(method: str) -> None:
+    weights, _ = faint(2)
+    odd = np.arange(12) % 2
+    alike = np.where(odd[:, None] == odd, 1.0, 0.02)
+    assert lists(detect_baseline(weights, method, affinity=alike)) == [[0, 1, 0, 1]] * 3
+    # Of a removed unit nothing is read, and nothing below the diagonal.
+    weights[0][:, 1] = 0
+    found = detect_baseline(weights, method, affinity=np.triu(alike))
+    assert lists(found) == [[0, -1, 0, 1], [0, 1, 0, 1], [0, 1, 0, 1]]
+
+
+def test_the_larger_the_resolution_the_smaller_the_communities() -> None:
+    weights, _ = faint()
+    for method in ("leiden", "louvain"):
+        counts = [len(detect_baseline(weights, method, features="weighted", resolution=r).modules) for r in (0.02, 1.0, 3.0)]
+        assert counts[0] == 1
+        assert counts[1] == 2 < counts[2]
+
+
+def test_spectral_gives_as_many_clusters_as_asked_for() -> None:
+    weights, expected = faint()
+    for clusters in (1, 2, 5):
+        assert len(detect_baseline(weights, "spectral", features="weighted", clusters=clusters).modules) == clusters
+    assert lists(detect_baseline(weights, "spectral", features="weighted", clusters=2)) == expected
+    assert len(detect_baseline(PAIRS, "spectral", clusters=1).modules) == 2  # in each component
+
+
+def test_weighted_communities_do_not_depend_on_the_unit_of_weights() -> None:
+    weights, expected = faint()
+    for method in METHODS:
+        assert lists(detect_baseline([1e-3 * weight for weight in weights], method, features="weighted")) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("leiden", {"features": "signed"}, r"features must be one of \['binary', 'weighted'\]; got 'signed'"),
+        ("leiden", {"resolution": 0}, "resolution must be above 0 and finite; got 0"),
+        ("spectral", {"resolution": 2.0}, "resolution is an option of leiden and louvain; got it with spectral. Leave it out"),
+        ("leiden", {"clusters": 2}, "clusters is an option of spectral; got it with leiden. Leave it out"),
+        ("spectral", {"clusters": 0}, "clusters must be a whole number of at least 1; got 0"),
+        ("leiden", {"affinity": np.ones((3, 3))}, r"a row and a column for each of the 8 units; got shape \(3, 3\)"),
+        ("leiden", {"affinity": -np.ones((8, 8))}, "affinity must be finite and at least 0"),
+        ("leiden", {"affinity": np.full((8, 8), np.nan)}, "affinity must be finite and at least 0"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(method: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        detect_baseline(PAIRS, method, **options)
 
 
 # --- Errors ------------------------------------------------------------------------------------------------------------------

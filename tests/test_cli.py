@@ -262,6 +262,17 @@ def test_python_m_sculpting_is_the_same_command() -> None:
         ("side-by-side --sets wine+iris wine+mnist --data-dir d", {"sets": ["wine+iris", "wine+mnist"], "data_dir": Path("d")}),
         ("known-structure", {"kinds": None}),
         ("known-structure --kinds scenes comparisons", {"kinds": ["scenes", "comparisons"]}),
+        ("other-methods", {"kinds": None, "functions": None, "digits": None, "source": "mnist", "data_dir": None}),
+        (
+            "other-methods --kinds functions digits --functions f.csv --digits d.csv --source digits --data-dir d",
+            {
+                "kinds": ["functions", "digits"],
+                "functions": Path("f.csv"),
+                "digits": Path("d.csv"),
+                "source": "digits",
+                "data_dir": Path("d"),
+            },
+        ),
         ("even-digits", {"protocol": "reduced", "source": "mnist", "data_dir": None}),
         ("even-digits --full --source digits --data-dir d", {"protocol": "full", "source": "digits", "data_dir": Path("d")}),
     ],

@@ -11,6 +11,7 @@ from . import (
     known_structure,
     language,
     nonlocality,
+    other_methods,
     parities,
     sensitivity,
     side_by_side,
@@ -34,4 +35,5 @@ STUDIES = {
     "convolutions": convolutions.COMMAND,
     "language": language.COMMAND,
     "drift": drift.COMMAND,
+    "other-methods": other_methods.COMMAND,
 }
