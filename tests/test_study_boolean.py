@@ -335,7 +335,9 @@ def test_shapes_are_those_of_every_family() -> None:
     assert {shapes(key) for key in KEYS} == {((24, 36, 48), (1, 2, 3)), ((36, 48, 60), (2, 3, 4))}
 
 
-@pytest.mark.parametrize(("name", "groups", "method"), [("study", 4, "published"), ("functions", 1, "refined"), ("sensitivity", 3, "refined")])
+@pytest.mark.parametrize(
+    ("name", "groups", "method"), [("study", 4, "published"), ("functions", 1, "refined"), ("sensitivity", 3, "refined")]
+)
 def test_the_studies_in_the_documentation_were_made_with_the_defaults_of_today(name: str, groups: int, method: str) -> None:
     # Whoever changes a default has to run the study again, or to say in the documentation that it stands for another one.
     made = json.loads((Path(__file__).parents[1] / "docs" / name / "study.json").read_text())
