@@ -166,6 +166,11 @@ def test_what_differs_from_task_to_task_is_apart_from_what_is_the_same() -> None
     assert (shares_of(tasks).value, shares_of(tasks).plain, shares_of(tasks).by_task) == (0, 0, 0)
 
 
+def test_of_single_results_what_differs_by_task_is_chance() -> None:
+    shares = shares_of(np.array([[[0.0], [1.0]], [[0.0], [1.0]], [[1.0], [1.0]]]))
+    assert (shares.value, shares.plain, shares.by_task) == pytest.approx((1 / 2, 2 / 3, 0))
+
+
 def test_chance_explains_nothing_on_average() -> None:
     rng = np.random.default_rng(1)
     draws = [shares_of((rng.random((8, 4, 12)) < 0.5).astype(float)) for _ in range(400)]
@@ -223,10 +228,10 @@ def test_settings_come_by_their_share_and_unfinished_values_are_left_out(monkeyp
     whole = [row for row in rows if (row["parameter"], row["value"]) != ("steps", 120)]
     facts = explained(whole)
     assert list(facts) == ["hidden_noise", "input_noise", "steps"]
-    assert facts["hidden_noise"]["first"] == 1
-    assert facts["hidden_noise"]["p"] == 0.01 < facts["steps"]["p"]
-    assert facts["hidden_noise"]["nearest"].value < 0.1 < facts["hidden_noise"]["shares"].value
-    assert facts["hidden_noise"]["valid"].value == 0
+    assert facts["hidden_noise"].first == 1
+    assert facts["hidden_noise"].p == 0.01 < facts["steps"].p
+    assert facts["hidden_noise"].nearest < 0.1 < facts["hidden_noise"].shares.value
+    assert facts["hidden_noise"].valid == 0
     text = sensitivity_summary(whole)
     assert "| hidden_noise | 0.15: 24/40, 6/10; **0.3: 20/40, 6/10**; 0.6: 20/40, 6/10; 1: 0/40, 0/10 |" in text
     assert "`[4, 1, 2, 2, 12]` (24 units, 1 hidden): 10/20, 3/5;" in text

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..drawing.colours import INK, NEGATIVE, POSITIVE
 from ..drawing.letters import FONT
 from ..drawing.page_layout import SMALL, SMALLEST
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["series_panels"]
 
-STYLES = ({"color": POSITIVE, "marker": "o"}, {"color": NEGATIVE, "marker": "s"})
+STYLES = ((POSITIVE, "o"), (NEGATIVE, "s"))  # of the two series
 ABREAST, APART = 4, 0.22  # panels in a row; distance of two series at a value, of that of two values
 
 
@@ -68,16 +70,16 @@ def _panel(ax: Axes, series: Mapping[str, Mapping[str, Rate | None]], default: s
     if default in values:
         place = values.index(default)
         ax.axvspan(place - 0.42, place + 0.42, color=BAND, linewidth=0, zorder=0, gid="default")
-    for k, (rates, style) in enumerate(zip(series.values(), STYLES, strict=False)):
+    for k, (rates, (colour, marker)) in enumerate(zip(series.values(), STYLES, strict=False)):
         shift = APART * (k - (len(series) - 1) / 2)
         run = [(i + shift, rate) for i, value in enumerate(values) if (rate := rates[value]) is not None]
-        places = [place for place, _ in run]
-        ax.plot(places, [rate.fraction for _, rate in run], **style, markersize=3.2, linewidth=0.7, clip_on=False, zorder=3)
-        lows, highs = zip(*(rate.interval for _, rate in run), strict=True)
-        ax.vlines(places, lows, highs, color=style["color"], linewidth=0.9, gid="interval", zorder=2)
-    for rates, style in zip(series.values(), STYLES, strict=False):
+        places, ends = [place for place, _ in run], np.array([rate.interval for _, rate in run]).reshape(-1, 2)
+        fractions = [rate.fraction for _, rate in run]
+        ax.plot(places, fractions, color=colour, marker=marker, markersize=3.2, linewidth=0.7, clip_on=False, zorder=3)
+        ax.vlines(places, ends[:, 0], ends[:, 1], color=colour, linewidth=0.9, gid="interval", zorder=2)
+    for rates, (colour, _) in zip(series.values(), STYLES, strict=False):
         if default is not None and (rate := rates.get(default)) is not None:
-            ax.axhline(rate.fraction, color=style["color"], linewidth=0.6, linestyle=(0, (1, 2)), zorder=1)
+            ax.axhline(rate.fraction, color=colour, linewidth=0.6, linestyle=(0, (1, 2)), zorder=1)
     ax.set_xlim(-0.55, len(values) - 0.45)
     ax.set_xticks(range(len(values)), [value.replace("_", "\n") for value in values], fontsize=SMALLEST, color=INK, **LETTERS)
     for value, label in zip(values, ax.get_xticklabels(), strict=True):

@@ -75,8 +75,8 @@ def values_and_defaults() -> tuple[dict[str, list[Any]], dict[str, Any]]:
         "edge_step": [None, 0.005, 0.025, 0.1],
         "method": ["refined", "published"],
         "merge_threshold": [0.5, 0.7, 0.9, 1.0],
-        "halving": [0.05, 0.1, 0.2, 0.5, 1.0],
-        "unit_cost": [0.0, 1.0, 2.0, 4.0],
+        "halving": [0.1, 0.2, 0.5, 1.0],
+        "unit_cost": [0.0, 2.0, 4.0],
         "level_cost": [0.0, 2.0, 8.0, 32.0],
     }
     # A default that has moved stays in the table.
@@ -94,22 +94,28 @@ def cells_of(groups: int) -> dict[str, dict[str, Any]]:
     """For each task a cell of the default, which also has what is read again from its candidates, and one for each other value."""
     values = _points()
     read = [{"parameter": name, "value": value} for name in DETECTION for value in values[name]]
-    changes: list[tuple[str, list[dict[str, Any]], dict[str, Any]]] = [
-        (DEFAULT, [{"parameter": DEFAULT, "value": None}, *read], {}),
+    changes: list[tuple[list[dict[str, Any]], dict[str, Any]]] = [
+        ([{"parameter": DEFAULT, "value": None}, *read], {}),
         *(
-            (f"{name}_{value_text(name, value)}", [{"parameter": name, "value": value}], _sculpting(name, value))
+            ([{"parameter": name, "value": value}], _sculpting(name, value))
             for name, some in values.items()
             if name not in DETECTION
             for value in some
         ),
     ]
     return {
-        f"{task.replace(',', '-')}_{change}": {
+        _cell_name(task, points[0]): {
             "task": task, "width": width, "depth": depth, "groups": groups, "points": points, "sculpting": sculpting,
         }
-        for change, points, sculpting in changes
+        for points, sculpting in changes
         for task, (width, depth) in TASKS.items()
     }  # fmt: skip
+
+
+def _cell_name(task: str, point: Mapping[str, Any]) -> str:
+    """The name of a cell by the first of its points."""
+    value = "" if point["parameter"] == DEFAULT else f"_{value_text(**point)}"
+    return f"{task.replace(',', '-')}_{point['parameter']}{value}"
 
 
 def _sculpting(name: str, value: Any) -> dict[str, Any]:
@@ -131,9 +137,7 @@ def sensitivity_cell(
 
     All seeds are sculpted in one population. ``candidates`` is the folder of a study that has them already.
     """
-    known = task_of(task)
-    change = DEFAULT if not sculpting else f"{points[0]['parameter']}_{value_text(**points[0])}"
-    name = f"{task.replace(',', '-')}_{change}"
+    known, name = task_of(task), _cell_name(task, points[0])
     result, files = sculpted(known, width, depth, name, SEEDS * groups, candidates, seed=FIRST_SEED, **sculpting)
     truth = known.truth(hidden_layers=depth)
     rows: list[Row] = []

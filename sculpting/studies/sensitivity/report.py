@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +15,14 @@ from ..common.reporting import hours, pictures
 from ..common.settings import SEEDS
 from ..common.success_rates import rate_of, table
 from .cells import CATEGORIES, DEFAULT, DETECTION, TASKS, ordered, task_of, value_text, values_and_defaults
-from .variance import bootstrapped, interval, permuted, shares_of
+from .variance import Shares, bootstrapped, interval, permuted, shares_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from analysis import Rate
 
-__all__ = ["explained", "right_at", "sensitivity_report", "sensitivity_summary"]
+__all__ = ["Explained", "explained", "right_at", "sensitivity_report", "sensitivity_summary"]
 
 STRICT, LENIENT = ("exact",), ("exact", "valid")
 SIZES = {"single seeds": 1, "answers of four": SEEDS}
@@ -37,6 +38,34 @@ MEANING = (
     "differently from task to task. *Valid*: the share where other valid decompositions count as right. *Nearest*: with the default and "
     "the values beside it alone. *First three*: in how many of the draws the setting is among the three of the largest shares."
 )
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What the values of a setting explain of the variance of success.
+
+    Attributes
+    ----------
+    shares : Shares
+        Of single seeds.
+    interval : (float, float)
+        Of ``shares.value``, by bootstrap.
+    p, p_answers : float
+        By shuffling the results of single seeds, and of answers of four.
+    answers, valid, nearest : float
+        The share of answers of four; of single seeds where other valid decompositions are right; with the values beside the default alone.
+    first : float
+        The fraction of the draws of the bootstrap in which the setting is among the three of the largest shares.
+    """
+
+    shares: Shares
+    interval: tuple[float, float]
+    p: float
+    answers: float
+    p_answers: float
+    valid: float
+    nearest: float
+    first: float
 
 
 def sensitivity_report(rows: Sequence[Row], read: Read) -> dict[str, bytes]:
@@ -89,30 +118,29 @@ def _nearest(name: str, values: Values) -> Values:
     return {value: rows for i, (value, rows) in enumerate(values.items()) if abs(i - place) <= 1}
 
 
-def explained(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+def explained(rows: Sequence[Row]) -> dict[str, Explained]:
     """What each setting explains of the variance of success, the largest share of single seeds first."""
     single, four = (right_at(rows, size) for size in SIZES.values())
     results = {name: _results(values) for name, values in single.items()}
     draws = bootstrapped(results, DRAWS)
-    names = list(results)
-    order = np.argsort(-np.array([draws[name] for name in names]), axis=0)[:FIRST] if names else np.empty((0, 0))
-    facts = {}
-    for k, name in enumerate(names):
-        answers = _results(four[name])
-        facts[name] = {
-            "shares": shares_of(results[name]),
-            "interval": interval(draws[name]),
-            "p": permuted(results[name], SHUFFLES),
-            "answers": shares_of(answers),
-            "p_answers": permuted(answers, SHUFFLES),
-            "valid": shares_of(_results(single[name], LENIENT)),
-            "nearest": shares_of(_results(_nearest(name, single[name]))),
-            "first": float((order == k).any(axis=0).mean()),
-        }
-    return dict(sorted(facts.items(), key=lambda item: -item[1]["shares"].value))
+    leading = np.argsort(-np.array(list(draws.values())), axis=0)[:FIRST]
+    facts = {
+        name: Explained(
+            shares=shares_of(some),
+            interval=interval(draws[name]),
+            p=permuted(some, SHUFFLES),
+            answers=shares_of(answers := _results(four[name])).value,
+            p_answers=permuted(answers, SHUFFLES),
+            valid=shares_of(_results(single[name], LENIENT)).value,
+            nearest=shares_of(_results(_nearest(name, single[name]))).value,
+            first=float((leading == k).any(axis=0).mean()),
+        )
+        for k, (name, some) in enumerate(results.items())
+    }
+    return dict(sorted(facts.items(), key=lambda item: -item[1].shares.value))
 
 
-def _summary(rows: Sequence[Row], facts: Mapping[str, Mapping[str, Any]]) -> str:
+def _summary(rows: Sequence[Row], facts: Mapping[str, Explained]) -> str:
     parts = ["# Sensitivity", f"{_tasks(rows)}.", f"{_largest(facts)}.", MEANING, _table(rows, facts), f"{hours(_sculpted(rows))}."]
     return "\n\n".join(parts) + "\n"
 
@@ -132,12 +160,12 @@ def _tasks(rows: Sequence[Row]) -> str:
     return f"The default, single seeds and answers of four: {'; '.join(counts)}"
 
 
-def _largest(facts: Mapping[str, Mapping[str, Any]]) -> str:
-    first = [f"{name} {fact['shares'].value:.3f}" for name, fact in list(facts.items())[:FIRST]]
+def _largest(facts: Mapping[str, Explained]) -> str:
+    first = [f"{name} {fact.shares.value:.3f}" for name, fact in list(facts.items())[:FIRST]]
     return f"The settings with the largest shares: {', '.join(first)}"
 
 
-def _table(rows: Sequence[Row], facts: Mapping[str, Mapping[str, Any]]) -> str:
+def _table(rows: Sequence[Row], facts: Mapping[str, Explained]) -> str:
     grids = [_rates(rows, size) for size in SIZES.values()]
     defaults = _defaults()
     lines = []
@@ -146,11 +174,11 @@ def _table(rows: Sequence[Row], facts: Mapping[str, Mapping[str, Any]]) -> str:
             f"**{value}: {one}, {grids[1][name][value]}**" if value == defaults[name] else f"{value}: {one}, {grids[1][name][value]}"
             for value, one in grids[0][name].items()
         ]
-        low, high = fact["interval"]
+        low, high = fact.interval
         lines.append([
-            name, "; ".join(counts), f"{fact['shares'].value:.3f} ({low:.3f}-{high:.3f})", f"{fact['p']:.4f}",
-            f"{fact['shares'].by_task:.3f}", f"{fact['answers'].value:.3f}", f"{fact['p_answers']:.4f}", f"{fact['valid'].value:.3f}",
-            f"{fact['nearest'].value:.3f}", f"{fact['first']:.0%}",
+            name, "; ".join(counts), f"{fact.shares.value:.3f} ({low:.3f}-{high:.3f})", f"{fact.p:.4f}",
+            f"{fact.shares.by_task:.3f}", f"{fact.answers:.3f}", f"{fact.p_answers:.4f}", f"{fact.valid:.3f}",
+            f"{fact.nearest:.3f}", f"{fact.first:.0%}",
         ])  # fmt: skip
     return table(HEADER, lines)
 
@@ -166,10 +194,10 @@ def _defaults() -> dict[str, str]:
     return {name: value_text(name, value) for name, value in values_and_defaults()[1].items()}
 
 
-def _figure(rows: Sequence[Row], facts: Mapping[str, Mapping[str, Any]]) -> Axes:
+def _figure(rows: Sequence[Row], facts: Mapping[str, Explained]) -> Axes:
     from analysis.figures import series_panels
 
     grids = {name: _rates(rows, size) for name, size in SIZES.items()}
     series = {name: {setting: grid[setting] for setting in facts} for name, grid in grids.items()}
-    notes = {setting: f"share {max(fact['shares'].value, 0):.2f}" for setting, fact in facts.items()}
+    notes = {setting: f"share {max(fact.shares.value, 0):.2f}" for setting, fact in facts.items()}
     return series_panels(series, defaults=_defaults(), notes=notes).axes[0]

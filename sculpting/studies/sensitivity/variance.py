@@ -52,7 +52,8 @@ def shares_of(results: Results) -> Shares:
     -----
     Sources: Fisher, Statistical Methods for Research Workers (1925); Kelley, PNAS 21, 554 (1935), epsilon squared; Cohen, Educ.
     Psychol. Meas. 33, 107 (1973), for shares after the variance of blocks is removed; Sobol, Math. Model. Comput. Exp. 1, 407 (1993).
-    Where all results of every task are equal there is nothing to explain, and the shares are 0.
+    Where all results of every task are equal there is nothing to explain, and the shares are 0. Of a single result of each task and
+    value, what differs by task counts as chance.
 
     Examples
     --------
@@ -67,8 +68,9 @@ def shares_of(results: Results) -> Shares:
         return Shares(0.0, 0.0, 0.0)
     of_value = tasks * repeats * float(((value - mean) ** 2).sum())
     of_both = repeats * float(((cell - task - value + mean) ** 2).sum())
-    chance = (total - of_value - of_both) / (tasks * values * (repeats - 1))
-    by_task = (of_both - (tasks - 1) * (values - 1) * chance) / total
+    crossed = (tasks - 1) * (values - 1)
+    chance = (total - of_value - of_both) / (tasks * values * (repeats - 1)) if repeats > 1 else of_both / crossed
+    by_task = (of_both - crossed * chance) / total
     return Shares((of_value - (values - 1) * chance) / total, of_value / total, by_task)
 
 
