@@ -74,7 +74,7 @@ def values_and_defaults() -> tuple[dict[str, list[Any]], dict[str, Any]]:
         "unit_step": [None, 0.1, 0.3, 0.7],
         "edge_step": [None, 0.005, 0.025, 0.1],
         "method": ["refined", "published"],
-        "merge_threshold": [0.5, 0.7, 0.9, 1.0],
+        "merge_threshold": [0.5, 0.7, 0.9, 0.95],
         "halving": [0.1, 0.2, 0.5, 1.0],
         "unit_cost": [0.0, 2.0, 4.0],
         "level_cost": [0.0, 2.0, 8.0, 32.0],
