@@ -219,24 +219,23 @@ def rows_of(rates: dict[tuple[str, Any], Sequence[float]]) -> list[Row]:
 def test_settings_come_by_their_share_and_unfinished_values_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sensitivity_report, "DRAWS", 50)
     monkeypatch.setattr(sensitivity_report, "SHUFFLES", 99)
-    rates: dict[tuple[str, Any], Sequence[float]] = {(DEFAULT, None): (0.5, 0.5), ("input_noise", 0.3): (0.4, 0.4)}
-    rates |= {("hidden_noise", 1.0): (0.0, 0.0), ("hidden_noise", 0.15): (0.6, 0.6), ("hidden_noise", 0.6): (0.5, 0.5)}
-    rates[("steps", 30)] = (0.5, 0.5)
-    rows = [*rows_of(rates), *rows_of({("steps", 120): (1.0, 1.0)})[:-1]]
-    assert list(right_at(rows, 1)["steps"]) == [30, None, 120]
-    assert list(right_at(rows, 4)["steps"]) == [30, None]
-    whole = [row for row in rows if (row["parameter"], row["value"]) != ("steps", 120)]
+    rates: dict[tuple[str, Any], Sequence[float]] = {(DEFAULT, None): (0.5, 0.5), ("input_noise", 0.0): (0.4, 0.4)}
+    rates |= {("hidden_noise", 0.0): (0.0, 0.0), ("hidden_noise", 0.15): (0.6, 0.6), ("unit_tries", 4): (0.5, 0.5)}
+    rows = [*rows_of(rates), *rows_of({("unit_tries", 1): (1.0, 1.0)})[:-1]]
+    assert list(right_at(rows, 1)["unit_tries"]) == [1, 4, 10]
+    assert list(right_at(rows, 4)["unit_tries"]) == [4, 10]
+    whole = [row for row in rows if (row["parameter"], row["value"]) != ("unit_tries", 1)]
     facts = explained(whole)
-    assert list(facts) == ["hidden_noise", "input_noise", "steps"]
+    assert list(facts) == ["hidden_noise", "input_noise", "unit_tries"]
     assert facts["hidden_noise"].first == 1
-    assert facts["hidden_noise"].p == 0.01 < facts["steps"].p
+    assert facts["hidden_noise"].p == 0.01 < facts["unit_tries"].p
     assert facts["hidden_noise"].nearest < 0.1 < facts["hidden_noise"].shares.value
     assert facts["hidden_noise"].valid == 0
     text = sensitivity_summary(whole)
-    assert "| hidden_noise | 0.15: 24/40, 6/10; **0.3: 20/40, 6/10**; 0.6: 20/40, 6/10; 1: 0/40, 0/10 |" in text
+    assert "| hidden_noise | 0: 0/40, 0/10; 0.15: 24/40, 6/10; **0.3: 20/40, 6/10** |" in text
     assert "`[4, 1, 2, 2, 12]` (24 units, 1 hidden): 10/20, 3/5;" in text
     assert "The settings with the largest shares: hidden_noise 0." in text
-    assert "0.07 hours of one core." in text
+    assert "0.06 hours of one core." in text
 
 
 def test_panels_show_both_series_with_intervals_and_the_default() -> None:

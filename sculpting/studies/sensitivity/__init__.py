@@ -19,11 +19,10 @@ def study(groups: int = 3, candidates: str | Path | None = None) -> Study:
     """The sensitivity study: one setting is changed at a time.
 
     On each of eight tasks that the default setting gets right in half to nine tenths of the seeds, these are changed: the activation of
-    the hidden units; the learning rate, its fraction at the end of a round, and the width from which it falls; the steps a round, the
-    rows a batch, the noise on inputs and on hidden units, the weight decay, the rounds of dense training and its second start; the scores
-    that units and edges are pruned by, how many are tried in turn, a single unit step or edge step in place of the grid; and of the
-    detector and the consensus, for which the candidates of the default are read again, the method, the merge threshold, the halving of
-    the votes, and the costs of a unit and of a level.
+    the hidden units; the learning rate, its fraction at the end of a round, and whether it falls with the width; the steps a round, the
+    noise on inputs and on hidden units; the score that edges are pruned by, how many units and edges are tried in turn, a single unit
+    step or edge step in place of the grid; and of the detector and the consensus, for which the candidates of the default are read again,
+    the method, the merge threshold, the halving of the votes, and the costs of a unit and of a level.
 
     Parameters
     ----------
@@ -36,7 +35,7 @@ def study(groups: int = 3, candidates: str | Path | None = None) -> Study:
     -------
     Study
         A row for each point (the default, or a ``value`` of a ``parameter``), task and group of four seeds, and for each seed alone:
-        ``parameter``, ``value`` (None for the default, for a rate that holds at every width, and for no second start), ``task``,
+        ``parameter``, ``value`` (None for the default, and for a rate that holds at every width), ``task``,
         ``width``, ``depth`` (hidden layers), ``seeds`` (4 or 1), ``seed`` (the first), ``rule`` (the consensus); of the selected network
         ``density`` in [0, 1], ``edges``, ``units``, ``accuracy`` and ``support``; ``verdict`` and ``score`` of
         :func:`~analysis.compare`, ``exact`` and ``valid`` as bool; ``seconds`` (of sculpting, times the row's share of the seeds).

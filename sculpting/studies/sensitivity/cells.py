@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...schedule.pruning_schedule import DENSE_ROUNDS
 from ...settings import EPOCHS
 from ...store import Row
 from ...study import CellResult
@@ -35,7 +34,7 @@ TASKS: dict[str, tuple[int, int]] = {
 FIRST_SEED = 16  # those before it chose the tasks
 DEFAULT = "default"  # the parameter of rows of which no setting was changed
 DETECTION = ("method", "merge_threshold", "halving", "unit_cost", "level_cost")  # read again from the candidates of the default
-CATEGORIES = ("activation", "unit_score", "edge_score", "unit_step", "edge_step", "method")  # values without an order
+CATEGORIES = ("activation", "edge_score", "unit_step", "edge_step", "method")  # values without an order
 COLUMNS = ("accuracy", "support", "verdict", "score", "exact", "valid")
 
 
@@ -53,26 +52,21 @@ def task_of(name: str) -> Task:
 def values_and_defaults() -> tuple[dict[str, list[Any]], dict[str, Any]]:
     """The values of each parameter in their order, the default among them, and the defaults."""
     known = {name: value for values in defaults().values() for name, value in values.items()}
-    known |= {"unit_step": None, "edge_step": None, "activation": TABLE["activation"], "dense_rounds": DENSE_ROUNDS}
+    known |= {"unit_step": None, "edge_step": None, "activation": TABLE["activation"]}
     known["level_cost"] = 0.0  # levels are counted only where the rows are given
     values: dict[str, list[Any]] = {
-        "activation": ["clipped_relu", "relu", "sigmoid", "tanh"],
-        "learning_rate": [0.025, 0.05, 0.1, 0.2, 0.4],
+        "activation": ["clipped_relu", "relu", "tanh"],
+        "learning_rate": [0.025, 0.1, 0.2],
         "final_rate": [0.05, 1.0],
-        "rate_width": [6, 12, None],
-        "steps": [30, None, 120],
-        "batch_size": [8, None],
-        "input_noise": [0.0, 0.1, 0.2, 0.3],
-        "hidden_noise": [0.0, 0.15, 0.3, 0.6, 1.0],
-        "weight_decay": [0.0, 1e-4, 1e-3, 1e-2],
-        "dense_rounds": [1, 10],
-        "restart_rate": [None, 0.3],
-        "unit_score": ["loss_sensitivity", "ablation", "weight_sum"],
-        "edge_score": ["ablation", "loss_sensitivity", "magnitude"],
-        "unit_tries": [1, 10],
-        "edge_tries": [1, 4, 16],
-        "unit_step": [None, 0.1, 0.3, 0.7],
-        "edge_step": [None, 0.005, 0.025, 0.1],
+        "rate_width": [12, None],
+        "steps": [30, None],
+        "input_noise": [0.0, 0.1, 0.2],
+        "hidden_noise": [0.0, 0.15, 0.3],
+        "edge_score": ["ablation", "magnitude"],
+        "unit_tries": [1, 4, 10],
+        "edge_tries": [1, 4],
+        "unit_step": [None, 0.1, 0.7],
+        "edge_step": [None, 0.005, 0.025],
         "method": ["refined", "published"],
         "merge_threshold": [0.5, 0.7, 0.9, 0.95],
         "halving": [0.1, 0.2, 0.5, 1.0],
@@ -80,8 +74,13 @@ def values_and_defaults() -> tuple[dict[str, list[Any]], dict[str, Any]]:
         "level_cost": [0.0, 2.0, 8.0, 32.0],
     }
     # A default that has moved stays in the table.
-    values = {name: some if known[name] in some else sorted([*some, known[name]]) for name, some in values.items()}
+    values = {name: some if known[name] in some else sorted([*some, known[name]], key=_order) for name, some in values.items()}
     return values, {name: known[name] for name in values}
+
+
+def _order(value: Any) -> tuple[bool, Any]:
+    """None behind all numbers."""
+    return value is None, value
 
 
 def _points() -> dict[str, list[Any]]:
@@ -167,7 +166,7 @@ def ordered(rows: Sequence[Row]) -> list[Row]:
 
 
 def value_text(parameter: str, value: str | float | None) -> str:
-    """A value in words; None is the whole grid of steps, a rate at every width, steps and batches by the size of the table, or none.
+    """A value in words; None is the whole grid of steps, a rate at every width, or steps by the size of the table.
 
     Examples
     --------
@@ -175,6 +174,5 @@ def value_text(parameter: str, value: str | float | None) -> str:
     ('30 epochs', '0.1')
     """
     if value is None:
-        words = {"rate_width": "every", "steps": f"{EPOCHS} epochs", "batch_size": "half", "unit_step": "grid", "edge_step": "grid"}
-        return words.get(parameter, "none")
+        return {"rate_width": "every", "steps": f"{EPOCHS} epochs"}.get(parameter, "grid")
     return value if isinstance(value, str) else f"{value:g}"
