@@ -248,7 +248,7 @@ def test_python_m_sculpting_is_the_same_command() -> None:
         ("boolean", {"tasks": None, "groups": 4, "candidates": None}),
         ("boolean --tasks both 4,1,4 --groups 2", {"tasks": ["both", "4,1,4"], "groups": 2, "candidates": None}),
         ("functions --candidates kept", {"candidates": Path("kept")}),
-        ("sensitivity --groups 2", {"groups": 2}),
+        ("sensitivity --groups 2", {"groups": 2, "candidates": None}),
         ("digits", {"tasks": None, "sizes": [14], "source": "mnist", "data_dir": None}),
         (
             "digits --tasks mnist-xor --size 28 14 --source digits --data-dir data",

@@ -51,9 +51,9 @@ def test_boolean() -> None:
 
 
 def test_sensitivity() -> None:
-    point = {"parameter": "unit_step", "value": 0.5, "is_default": False}
-    rows = sensitivity_cell((4, 1, 4), 36, 2, 1, [point], {"unit_steps": [0.5]})
-    check(rows, committed("sensitivity", task="[4, 1, 4]", parameter="unit_step", value=0.5), of_hierarchies)
+    rows = sensitivity_cell("4,1,2,2,12", 24, 1, 3, [{"parameter": "unit_step", "value": 0.1}], {"unit_steps": [0.1]}).rows
+    known = committed("sensitivity", task="4,1,2,2,12", parameter="unit_step", value=0.1)
+    check(rows, known, lambda row: [row[name] for name in ("seeds", "seed", "rule", "verdict", "exact")])
 
 
 def test_parities() -> None:

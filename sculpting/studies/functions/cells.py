@@ -17,7 +17,7 @@ from ..common.selection import RULES, Selected, groups_of, selected_of, share_se
 from ..common.settings import PUBLISHED, SEEDS
 from .circuits import CIRCUITS
 
-__all__ = ["KINDS", "WIDTH", "cells_of", "function_of", "functions_cell", "kind_of"]
+__all__ = ["KINDS", "WIDTH", "cells_of", "function_of", "functions_cell", "kind_of", "verdict_columns"]
 
 RANDOM, WIDTH = 24, 24  # random hierarchies, and units of a hidden layer
 FEWEST, MOST = 2, 4  # hidden layers of the shallower network of a function
@@ -61,13 +61,13 @@ def functions_cell(function: str, gates: Mapping[str, str], depth: int, *, candi
     facts = {
         "function": function, "kind": kind_of(function), "inputs": len(task.input_names), "outputs": len(task.output_names), "depth": depth,
     }  # fmt: skip
-    rows = [{**facts, **one.columns, **_columns(result, one, truth)} for one in selected]
+    rows = [{**facts, **one.columns, **verdict_columns(result, one, truth)} for one in selected]
     found = selected[0].found
     files |= {} if found is None else {network_file(name): network_bytes(found.network)}
     return CellResult(share_seconds(rows, result.seconds), files)
 
 
-def _columns(result: Sculpted, selected: Selected, truth: nx.DiGraph) -> Row:
+def verdict_columns(result: Sculpted, selected: Selected, truth: nx.DiGraph) -> Row:
     """The columns from ``accuracy`` to ``restarts``."""
     from analysis import compare
 

@@ -1,69 +1,120 @@
-"""The cells of the sensitivity study: one setting changed at a time around the default."""
+"""The cells of the sensitivity study: one setting changed at a time around the default, on eight tasks that the default often fails."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...schedule.pruning_schedule import DENSE_ROUNDS
 from ...settings import EPOCHS
 from ...store import Row
+from ...study import CellResult
+from ...tasks import Task, boolean
 from ...tasks.task import TABLE
-from ..boolean.cells import Selection, cell_name, rows_by_selection, shapes, task_keys
-from ..boolean.published import TUNING_TASKS
-from ..common.selection import groups_of
+from ..common.candidates import sculpted
+from ..common.selection import groups_of, selected_of, share_seconds
 from ..common.settings import SEEDS, defaults
+from ..functions.cells import WIDTH, function_of, verdict_columns
 
-__all__ = ["cells_of", "ordered", "sensitivity_cell", "value_text", "values_and_defaults"]
+__all__ = [
+    "CATEGORIES", "DEFAULT", "DETECTION", "FIRST_SEED", "TASKS",
+    "cells_of", "ordered", "sensitivity_cell", "task_of", "value_text", "values_and_defaults",
+]  # fmt: skip
 
-REREAD = ("merge_threshold", "halving", "unit_cost")  # of detection and consensus: these need no new sculpting
-Values = dict[str, list[Any]]
+# Rows of the Boolean study and of that of functions choose them, as the page says: width and hidden layers by task.
+TASKS: dict[str, tuple[int, int]] = {
+    "4,1,2,2,12": (24, 1),
+    "5,3,2,12": (36, 1),
+    "4,1,2,2,16": (24, 1),
+    "5,3,2,8": (48, 1),
+    "comparator-2": (WIDTH, 3),
+    "random-11": (WIDTH, 2),
+    "full-adder": (WIDTH, 3),
+    "subtractor": (WIDTH, 3),
+}
+FIRST_SEED = 16  # those before it chose the tasks
+DEFAULT = "default"  # the parameter of rows of which no setting was changed
+DETECTION = ("method", "merge_threshold", "halving", "unit_cost", "level_cost")  # read again from the candidates of the default
+CATEGORIES = ("activation", "edge_score", "unit_step", "edge_step", "method")  # values without an order
+COLUMNS = ("accuracy", "support", "verdict", "score", "exact", "valid")
 
 
-def values_and_defaults() -> tuple[Values, dict[str, Any]]:
-    """The values of each parameter, the default among them, and the defaults."""
+def task_of(name: str) -> Task:
+    """The task of a name: numbers such as ``"4,1,2,2,12"`` are a Boolean task, others a function.
+
+    Examples
+    --------
+    >>> task_of("4,1,2,2,12").name, task_of("full-adder").name
+    ('[4, 1, 2, 2, 12]', 'full-adder')
+    """
+    return boolean([int(number) for number in name.split(",")]) if name[0].isdigit() else function_of(name)
+
+
+def values_and_defaults() -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """The values of each parameter in their order, the default among them, and the defaults."""
     known = {name: value for values in defaults().values() for name, value in values.items()}
-    known |= {"unit_step": None, "edge_step": None, "activation": TABLE["activation"], "dense_rounds": DENSE_ROUNDS}
-    rate = known["learning_rate"]
-    values: Values = {
-        "activation": ["clipped_relu", "relu", "sigmoid", "tanh"],
-        "learning_rate": [rate / 4, rate / 2, rate, 2 * rate],
-        "final_rate": [0.05, 0.3, 1.0],
-        "rate_width": [None, 6, 12, 24],
-        "steps": [None, 30, 60, 120, 240],
-        "input_noise": [0.0, 0.05, 0.1, 0.2, 0.3],
-        "hidden_noise": [0.0, 0.15, 0.3, 0.6, 1.0],
-        "weight_decay": [0.0, 1e-4, 1e-3],
-        "dense_rounds": [1, 10],
+    known |= {"unit_step": None, "edge_step": None, "activation": TABLE["activation"]}
+    known["level_cost"] = 0.0  # levels are counted only where the rows are given
+    values: dict[str, list[Any]] = {
+        "activation": ["clipped_relu", "relu", "tanh"],
+        "learning_rate": [0.025, 0.1, 0.2],
+        "final_rate": [0.05, 1.0],
+        "rate_width": [12, None],
+        "steps": [30, None],
+        "input_noise": [0.0, 0.1, 0.2],
+        "hidden_noise": [0.0, 0.15, 0.3],
         "edge_score": ["ablation", "magnitude"],
         "unit_tries": [1, 4, 10],
         "edge_tries": [1, 4],
-        "unit_step": [None, 0.1, 0.3, 0.5, 0.7],
-        "edge_step": [None, 0.005, 0.01, 0.015, 0.02, 0.025],
-        "merge_threshold": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
-        "halving": [0.05, 0.1, 0.2, 0.5],
-        "unit_cost": [0.0, 1.0, 2.0, 4.0],
+        "unit_step": [None, 0.1, 0.7],
+        "edge_step": [None, 0.005, 0.025],
+        "method": ["refined", "published"],
+        "merge_threshold": [0.5, 0.7, 0.9, 0.95],
+        "halving": [0.1, 0.2, 0.5, 1.0],
+        "unit_cost": [0.0, 2.0, 4.0],
+        "level_cost": [0.0, 2.0, 8.0, 32.0],
     }
     # A default that has moved stays in the table.
-    values = {name: some if known[name] in some else sorted([*some, known[name]]) for name, some in values.items()}
+    values = {name: some if known[name] in some else sorted([*some, known[name]], key=_order) for name, some in values.items()}
     return values, {name: known[name] for name in values}
 
 
-def cells_of(groups: int) -> dict[str, dict[str, Any]]:
-    """For each task one cell of the default, for every default and for what is read again, and one for each other value."""
+def _order(value: Any) -> tuple[bool, Any]:
+    """None behind all numbers."""
+    return value is None, value
+
+
+def _points() -> dict[str, list[Any]]:
+    """The values of each parameter other than its default."""
     values, default = values_and_defaults()
-    read = [(name, value) for name in values for value in values[name] if name in REREAD or value == default[name]]
-    sculpted = [(name, value) for name in values for value in values[name] if (name, value) not in read]
-    cells: dict[str, dict[str, Any]] = {}
-    for task in task_keys(TUNING_TASKS):
-        (_, width, _), (_, depth, _) = shapes(task)
-        stem, common = cell_name(task, width, depth), {"task": task, "width": width, "depth": depth, "groups": groups}
-        points = [{"parameter": name, "value": value, "is_default": value == default[name]} for name, value in read]
-        cells[f"{stem}_default"] = {**common, "points": points, "sculpting": {}}
-        for name, value in sculpted:
-            point = {"parameter": name, "value": value, "is_default": False}
-            cells[f"{stem}_{name}_{value_text(name, value)}"] = {**common, "points": [point], "sculpting": _sculpting(name, value)}
-    return cells
+    return {name: [value for value in some if value != default[name]] for name, some in values.items()}
+
+
+def cells_of(groups: int) -> dict[str, dict[str, Any]]:
+    """For each task a cell of the default, which also has what is read again from its candidates, and one for each other value."""
+    values = _points()
+    read = [{"parameter": name, "value": value} for name in DETECTION for value in values[name]]
+    changes: list[tuple[list[dict[str, Any]], dict[str, Any]]] = [
+        ([{"parameter": DEFAULT, "value": None}, *read], {}),
+        *(
+            ([{"parameter": name, "value": value}], _sculpting(name, value))
+            for name, some in values.items()
+            if name not in DETECTION
+            for value in some
+        ),
+    ]
+    return {
+        _cell_name(task, points[0]): {
+            "task": task, "width": width, "depth": depth, "groups": groups, "points": points, "sculpting": sculpting,
+        }
+        for points, sculpting in changes
+        for task, (width, depth) in TASKS.items()
+    }  # fmt: skip
+
+
+def _cell_name(task: str, point: Mapping[str, Any]) -> str:
+    """The name of a cell by the first of its points."""
+    value = "" if point["parameter"] == DEFAULT else f"_{value_text(**point)}"
+    return f"{task.replace(',', '-')}_{point['parameter']}{value}"
 
 
 def _sculpting(name: str, value: Any) -> dict[str, Any]:
@@ -72,30 +123,56 @@ def _sculpting(name: str, value: Any) -> dict[str, Any]:
 
 
 def sensitivity_cell(
-    task: Sequence[int], width: int, depth: int, groups: int, points: Sequence[Mapping[str, Any]], sculpting: Mapping[str, Any]
-) -> Sequence[Row]:
-    """For each point and each group of four seeds the row of their consensus."""
-    selections = [
-        Selection(seeds, "consensus", point, {point["parameter"]: point["value"]} if point["parameter"] in REREAD else {})
-        for point in points
-        for seeds in groups_of(SEEDS * groups, SEEDS)
-    ]
-    return rows_by_selection(task, width, depth, groups, selections, sculpting).rows
+    task: str,
+    width: int,
+    depth: int,
+    groups: int,
+    points: Sequence[Mapping[str, Any]],
+    sculpting: Mapping[str, Any],
+    *,
+    candidates: str | None = None,
+) -> CellResult:
+    """For each point the rows of each group of four seeds and of each seed alone, and all candidates.
+
+    All seeds are sculpted in one population. ``candidates`` is the folder of a study that has them already.
+    """
+    known, name = task_of(task), _cell_name(task, points[0])
+    result, files = sculpted(known, width, depth, name, SEEDS * groups, candidates, seed=FIRST_SEED, **sculpting)
+    truth = known.truth(hidden_layers=depth)
+    rows: list[Row] = []
+    for point in points:
+        options = _detection(known, **point)
+        for size in (SEEDS, 1):
+            for group in groups_of(SEEDS * groups, size):
+                seeds = range(FIRST_SEED + group.start, FIRST_SEED + group.stop)
+                selected = selected_of(result.candidates, seeds, "consensus", options)
+                columns = verdict_columns(result, selected, truth)
+                facts = {**point, "task": task, "width": width, "depth": depth, **selected.columns}
+                rows.append({**facts, **{column: columns[column] for column in COLUMNS}})
+    return CellResult(share_seconds(rows, result.seconds, SEEDS * groups), files)
+
+
+def _detection(task: Task, parameter: str, value: Any) -> dict[str, Any]:
+    """The arguments of ``consensus`` at a point."""
+    rows = {"x": task.x.numpy()} if parameter == "level_cost" else {}
+    return {parameter: value, **rows} if parameter in DETECTION else {}
 
 
 def ordered(rows: Sequence[Row]) -> list[Row]:
-    """The rows in the order of parameters and values; those of values that are no longer in the study last."""
-    places = {(name, value): place for place, (name, value) in enumerate(_points())}
+    """The rows of the default, and then in the order of parameters and values; those of values that are no longer in the study last."""
+    points = [(DEFAULT, None), *((name, value) for name, some in _points().items() for value in some)]
+    places = {point: place for place, point in enumerate(points)}
     return sorted(rows, key=lambda row: places.get((row["parameter"], row["value"]), len(places)))
 
 
-def _points() -> list[tuple[str, Any]]:
-    values, _ = values_and_defaults()
-    return [(name, value) for name in values for value in values[name]]
-
-
 def value_text(parameter: str, value: str | float | None) -> str:
-    """A value in words; None is the whole grid of steps, a rate at every width, or steps by the size of the table."""
+    """A value in words; None is the whole grid of steps, a rate at every width, or steps by the size of the table.
+
+    Examples
+    --------
+    >>> value_text("steps", None), value_text("learning_rate", 0.1)
+    ('30 epochs', '0.1')
+    """
     if value is None:
         return {"rate_width": "every", "steps": f"{EPOCHS} epochs"}.get(parameter, "grid")
     return value if isinstance(value, str) else f"{value:g}"
