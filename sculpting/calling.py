@@ -57,8 +57,11 @@ def model_first(function: Callable[P, R]) -> Callable[P, R]:
 def _to_do(function: str, names: list[str], given: tuple[Any, ...], named: dict[str, Any]) -> str | None:
     """What to do about a call that does not fit; None where it does."""
     there = {**dict(zip(names, given, strict=False)), **{name: named[name] for name in names[:2] if name in named}}
+    if any(name in named for name in names[: len(given)]):
+        return None  # Python says that it was given twice
     model, data = (there.get(name) for name in names[:2])
-    if len(given) > len(names):
+    apart = len(given) > 2 and hasattr(data, "shape") and hasattr(given[2], "shape")  # x and y
+    if len(given) > len(names) or apart:
         pair = "" if isinstance(data, Task) else f"the data as a pair, as in {function}(model, (x, y)), and "
         return f"Pass {pair}all else by name"
     if names[0] not in there or names[1] not in there:

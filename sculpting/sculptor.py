@@ -118,15 +118,15 @@ def sculpt(
         The figure by which networks are judged. With several outputs the worst counts. Where the outputs are several one-hot groups, as
         of two digits, ``group_accuracy(2)`` judges the largest output of each.
     device : str or torch.device, optional
-        Where to compute; the device of the model when left out. On a CPU small networks use one thread. Networks with more than 20,000
-        live parameters are trained side by side on ``torch.get_num_threads()`` threads, which may change the result by rounding.
+        Where to compute; the device of the model when left out. On a CPU networks with more than 20,000 live parameters, and blocks of at
+        least 128 smaller ones, are trained side by side on ``torch.get_num_threads()`` threads, which may change the result by rounding.
     mixed_precision : bool
         Train modules that are no chain in bfloat16 where torch's autocast does, on a GPU. Evaluation stays in float32.
     max_members : int, optional
         Networks that are trained at once, at most. When left out, as many as fit into half of the free memory and, on a CPU, into the
-        caches: 16 MiB for what a step touches. Products of other shapes round differently, and long training amplifies that: the weights of
-        a round of 60 steps differed by 7e-7, those of 300 steps by as much as weights are large (by 3e-13 in float64). So with another
-        number, candidates may be other networks, with other edges.
+        cache of a core: 4 MiB for what a step touches. Products of other shapes round differently, and long training amplifies that: the
+        weights of a round of 60 steps differed by 7e-7, those of 300 steps by as much as weights are large (by 3e-13 in float64). So with
+        another number, candidates may be other networks, with other edges.
     checkpoint : str or Path, optional
         A file that is written between rounds, at most every ten seconds, and on Ctrl-C after the first round. If it exists,
         the same call continues from it, on the same machine to the same result as without the interruption. One that was changed since it

@@ -43,3 +43,10 @@ def test_every_function_of_a_model_and_data_says_so(function: Any) -> None:
     for given, expected in (((TASK,), "got Task alone"), ((TASK, MODEL), "got Task and Sequential. Swap them")):
         with pytest.raises(TypeError, match=rf"^{name} must be called as {name}\(model, {second}\); {expected}"):
             function(*given)
+    with pytest.raises(TypeError, match=rf"^{name} must be called as .*. Pass the data as a pair, as in {name}\(model, \(x, y\)\)"):
+        function(MODEL, X, Y)
+
+
+def test_a_model_that_is_given_twice_is_said_to_be() -> None:
+    with pytest.raises(TypeError, match="multiple values for argument 'model'"):
+        sculpt(MODEL, model=MODEL)  # type: ignore[call-arg, misc]

@@ -214,3 +214,7 @@ def test_what_does_not_fit_is_refused() -> None:
         changes(one, one, threshold=1)
     with pytest.raises(ValueError, match="renamings must be a whole number of at least 1; got 0"):
         changes(one, one, renamings=0)
+    with pytest.raises(ValueError, match="renamings must be a whole number of at least 1; got True"):
+        changes(one, one, renamings=True)
+    with pytest.raises(ValueError, match="seed must be a whole number of at least 0; got -1"):
+        changes(one, one, seed=-1)

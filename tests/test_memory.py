@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import subprocess
 import sys
+import threading
+from typing import Any
 
 import pytest
 import torch
+from members import data_for, make
 
 from sculpting import tasks
 from sculpting.data import Data
-from sculpting.mlp import memory
+from sculpting.mlp import memory, training
 from sculpting.mlp.memory import bytes_of_member, is_out_of_memory, members_that_fit
 from sculpting.models.shape import Shape
+from sculpting.randomness import keys
 from sculpting.settings import RoundSettings
 
 DATA = Data.of(tasks.boolean("both"))
@@ -76,3 +81,25 @@ def test_only_failed_allocations_count_as_out_of_memory() -> None:
     with pytest.raises(RuntimeError) as failed:
         torch.empty(1 << 60, dtype=torch.uint8)
     assert is_out_of_memory(failed.value)
+
+
+def test_networks_of_which_two_do_not_fit_side_by_side_are_trained_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "WORTH_A_THREAD", 0)
+    population, data, few = make((4, 12, 3), 2), data_for("bce", (4, 3)), RoundSettings(steps=4)
+    whole, _ = training.train(population, data, few, keys(range(2)))
+    honest, room, both = training._train, threading.Lock(), threading.Barrier(2, timeout=60)
+
+    def scarce(*given: Any) -> Any:
+        beside = threading.current_thread() is not threading.main_thread()
+        if not room.acquire(blocking=False):
+            both.wait()
+            raise torch.OutOfMemoryError("out of memory")
+        with contextlib.ExitStack() as stack:
+            stack.callback(room.release)
+            if beside:
+                both.wait()  # until the other has failed
+            return honest(*given)
+
+    monkeypatch.setattr(training, "_train", scarce)
+    found, _ = training.train(population, data, few, keys(range(2)), threads=2)
+    torch.testing.assert_close(found.values, whole.values, rtol=1e-4, atol=1e-5)

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import torch
 from test_resculpt import network, signs, task_of
 
 from analysis import detect_modules
@@ -169,6 +170,15 @@ def test_what_does_not_fit_is_refused_at_once() -> None:
         list(monitor(network(), [np.full((4, 6), np.nan)], rows(9, 0)))
     with pytest.raises(ValueError, match=r"a batch must have y of shape \(9, 3\), as the network answers; got \(9, 2\)"):
         list(monitor(network(), [(rows(9, 1)[0], rows(9, 1)[1][:, :2])], rows(9, 0)))
+    with pytest.raises(ValueError, match="a batch must have a target for every row; got NaN in y"):
+        list(monitor(network(), [(rows(9, 1)[0], np.full((9, 3), np.nan))], rows(9, 0)))
+
+
+def test_alarms_that_are_read_under_another_default_device_are_the_same() -> None:
+    batches, reference = [rows(50, 0)], rows(100, 1)
+    with torch.device("meta"):  # which has no values
+        found = [*monitor(network(), batches, reference)]
+    assert found == [*monitor(network(), batches, reference)]
 
 
 def test_modules_that_do_not_fit_are_refused() -> None:
@@ -176,8 +186,14 @@ def test_modules_that_do_not_fit_are_refused() -> None:
         ValueError, match=r"modules must be a Hierarchy of the network, or arrays of int of shapes \[\(6,\), \(8,\), \(8,\)"
     ):
         monitor(network(), [], rows(9, 0), modules=LABELS[1:])
-    with pytest.raises(ValueError, match="arrays of int"):
+    with pytest.raises(ValueError, match=r"arrays of int of shapes .*; got \['float64 \(6,\)', 'float64 \(8,\)'"):
         monitor(network(), [], rows(9, 0), modules=[np.array(part, dtype=float) for part in LABELS])
+    with pytest.raises(TypeError, match=r"modules must be a Hierarchy of the network, or arrays of int .*; got 3"):
+        monitor(network(), [], rows(9, 0), modules=3)
+    with pytest.raises(ValueError, match=r"modules must be a Hierarchy of the network, or arrays of int .*; got \[\[\[0\], \[1, 2\]\]\]"):
+        monitor(network(), [], rows(9, 0), modules=[[[0], [1, 2]]])
+    with pytest.raises(ValueError, match=r"a label from 0 for every live hidden unit; got -1 for h1.1"):
+        monitor(network(), [], rows(9, 0), modules=[np.full(len(part), 2**64 - 1, dtype=np.uint64) for part in LABELS])
     none = [LABELS[0], [-1, 0, -1, -1, -1, 2, -1, -1], *LABELS[2:]]
     with pytest.raises(ValueError, match=r"a label from 0 for every live hidden unit; got -1 for h1.3"):
         monitor(network(), [], rows(9, 0), modules=none)

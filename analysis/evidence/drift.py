@@ -120,7 +120,7 @@ def changes(before: Hierarchy, after: Hierarchy, *, threshold: float = 0.3, rena
     >>> [(module.status, module.units) for module in found.modules], round(found.drift, 2)
     ([('kept', ()), ('changed', ('h1.1',))], 0.17)
     """
-    _check(before, after, threshold, renamings)
+    _check(before, after, threshold, renamings, seed)
     old, new = Side.of(before), Side.of(after)
     changed = changed_units(old, new)
     modules = _modules(old, new, changed, threshold)
@@ -198,9 +198,10 @@ def _label(label: int | None) -> str:
     return "" if label is None else f"M{label}"
 
 
-def _check(before: Hierarchy, after: Hierarchy, threshold: float, renamings: int) -> None:
+def _check(before: Hierarchy, after: Hierarchy, threshold: float, renamings: int, seed: int) -> None:
     check_same_layers(before, after)
     if not isinstance(threshold, (int, float)) or not 0 <= threshold < 1:
         raise ValueError(f"threshold must be a fraction in [0, 1); got {shown(threshold)}")
-    if not isinstance(renamings, int) or renamings < 1:
-        raise ValueError(f"renamings must be a whole number of at least 1; got {shown(renamings)}")
+    for name, number, least in (("renamings", renamings, 1), ("seed", seed, 0)):
+        if not isinstance(number, int) or isinstance(number, bool) or number < least:
+            raise ValueError(f"{name} must be a whole number of at least {least}; got {shown(number)}")

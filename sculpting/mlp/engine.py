@@ -43,7 +43,7 @@ class MLPEngine:
     max_members : int, optional
         Members that are trained or scored at once, at most; as many as fit into memory when left out.
     threads : int
-        Threads on which large members are trained side by side.
+        Threads on which blocks of members are trained side by side.
     """
 
     data: Data

@@ -85,9 +85,9 @@ def train(
         Members that are trained at once, at most; as many as ``members_that_fit`` says when left out. The number is halved when memory
         runs out.
     threads : int
-        Members with more than 20,000 live parameters are trained in this many groups side by side. Each group has its own thread of
-        Python and one thread of torch. Smaller members stay in one group: Python's lock would leave no gain. ``hooks.watch`` must be None
-        with more than one thread.
+        So many blocks of members are trained side by side, each on its own thread of Python with one thread of torch. Members with at most
+        20,000 live parameters are in blocks of at least 128, since Python's lock leaves smaller ones no gain. Blocks that do not fit into
+        memory are trained again in halves, one after the other. ``hooks.watch`` must be None with more than one thread.
     hooks : Hooks
 
     Returns
@@ -120,24 +120,25 @@ def train(
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            if len(members) == 1:
+            if len(members) == 1 and beside == 1:
                 raise MemoryError(NO_MEMORY) from error
             return None
 
     groups = [block for packing in packings(population, rates) for block in _blocks(packing, data, settings, max_members, threads)]
     largest = max((len(block.members) for block in groups), default=1)
-    with _side_by_side(min(threads, len(groups), max(1, max_members // largest) if max_members else threads)) as each:
-        while groups:
-            halves = []
+    beside = min(threads, len(groups), max(1, max_members // largest) if max_members else threads)
+    while groups:
+        halves = []
+        with _side_by_side(beside) as each:
             for packing, found in zip(groups, each(result_of, groups), strict=True):
                 if found is None:
-                    halves += packing.split(len(packing.members) // 2)
+                    halves += packing.split(max(1, len(packing.members) // 2))
                     continue
                 values_there, evaluation = found
                 packing.unpack(values_there, best)
                 accuracy[packing.members], loss[packing.members] = evaluation.accuracy, evaluation.loss
                 overflown[packing.members] = ~values_there.isfinite().all(dim=1)
-            groups = halves
+        groups, beside = halves, 1  # one after the other, since memory is short
     accuracy[overflown] = -torch.inf  # infinite weights may decide some rows rightly
     torch.where(overflown[:, None], values, best, out=best)
     return replace(population, values=best), Evaluation(accuracy, loss)

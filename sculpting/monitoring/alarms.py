@@ -164,12 +164,17 @@ def _groups(network: SparseNetwork, units: Sequence[Unit], modules: Any) -> dict
     """The positions of the units of each module among ``units``, by its label."""
     if modules is None:
         return None
-    labels = [np.asarray(layer) for layer in getattr(modules, "labels", modules)]
-    shapes, expected = [layer.shape for layer in labels], [(width,) for width in network.widths]
-    if shapes != expected or any(layer.dtype.kind not in "iu" for layer in labels):
-        raise ValueError(f"modules must be a Hierarchy of the network, or arrays of int of shapes {expected}; got shapes {shapes}")
-    of_units = np.array([int(labels[layer][index]) for layer, index in units], dtype=np.int64)
+    expected = [(width,) for width in network.widths]
+    what = f"modules must be a Hierarchy of the network, or arrays of int of shapes {expected}"
+    try:
+        labels = [np.asarray(layer) for layer in getattr(modules, "labels", modules)]
+    except (TypeError, ValueError) as error:  # no sequence, or layers of ragged lists
+        raise type(error)(f"{what}; got {shown(modules)}") from error
+    if [layer.shape for layer in labels] != expected or any(layer.dtype.kind not in "iu" for layer in labels):
+        raise ValueError(f"{what}; got {shown([f'{layer.dtype} {layer.shape}' for layer in labels])}")
+    of_units = np.array([labels[layer][index].astype(np.int64) for layer, index in units], dtype=np.int64)
     if (of_units < 0).any():
-        layer, index = units[int(np.flatnonzero(of_units < 0)[0])]
-        raise ValueError(f"modules must have a label from 0 for every live hidden unit; got -1 for h{layer}.{index}")
+        first = int(np.flatnonzero(of_units < 0)[0])
+        layer, index = units[first]
+        raise ValueError(f"modules must have a label from 0 for every live hidden unit; got {of_units[first]} for h{layer}.{index}")
     return {int(label): np.flatnonzero(of_units == label) for label in np.unique(of_units)}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..activations import ACTIVATIONS
 from ..models.live import Unit
 from ..models.network import SparseNetwork
+from ..surroundings import set_aside
 
 __all__ = ["Facts", "facts_of"]
 
@@ -27,6 +28,7 @@ class Facts:
     right: NDArray[np.bool_] | None
 
 
+@set_aside()  # here too, since alarms are read after the call of monitor
 def facts_of(network: SparseNetwork, rows: Any, units: Sequence[Unit], what: str) -> Facts:
     """The facts of rows, which are an array x or a pair (x, y)."""
     x, y = rows if isinstance(rows, (tuple, list)) and len(rows) == 2 else (rows, None)
@@ -46,6 +48,8 @@ def facts_of(network: SparseNetwork, rows: Any, units: Sequence[Unit], what: str
 
 def _right(answers: NDArray[Any], y: NDArray[Any], what: str) -> NDArray[np.bool_]:
     """Which rows are answered rightly, in all outputs: bool ``(rows,)``."""
+    if y.dtype.kind == "f" and np.isnan(y).any():
+        raise ValueError(f"{what} must have a target for every row; got NaN in y. Leave out these rows, or give x alone")
     if y.ndim == 2 and answers.ndim == 1:  # one-hot classes
         y = y.argmax(axis=1)
     if y.ndim == 1 and answers.ndim == 2:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..calling import model_first
+from ..checks import check_choice
 from ..surroundings import set_aside
 from .ablation import NO_KEY, scores_in_parts
 from .chains import ATTRIBUTIONS, unit_first_order
@@ -72,7 +73,6 @@ def attribution_scores(model: Model, data: Any, kind: str = "first_order", *, lo
     >>> attribution_scores(network, data, loss="mse"), attribution_scores(network, data, "activation_gradient", loss="mse")
     ([array([2., 0.])], [array([1., 0.])])
     """
-    if kind not in ATTRIBUTIONS:
-        raise ValueError(f"kind must be one of {sorted(ATTRIBUTIONS)}; got {kind!r}")
+    check_choice("kind", kind, [*ATTRIBUTIONS])
     population, rows = read_pair(model, data, loss)
     return engine_of(population).by_layer(population, rows, scores_in_parts(kind, population, rows, NO_KEY)[0])
