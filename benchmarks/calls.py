@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from autograd_engine import Images
 from engine import processor
-from marks import filled, table
+from marks import filled, table, wrapped
 from numpy.typing import NDArray
 from scale import fitted, of_time, read, seconds_of_step
 from scale_cases import Size, chain_case, in_a_copy, module_case
@@ -80,7 +80,8 @@ def predicted(coefficients: NDArray[np.float64], size: Size, training: TrainingS
     settings, rows = training.of_round(len(task.y)), len(task.y) * training.copies(len(task.y))
     per_epoch = -(-rows // settings.batch_size)
     noisy, evaluated = bool(settings.input_noise or settings.hidden_noise), len(task.y_validation) / per_epoch
-    at_once = max(1, int(CACHE // (FLOAT * (STEPPED_COPIES * size.parameters + 3 / 2 * size.written * settings.batch_size))))
+    stepped = FLOAT * (STEPPED_COPIES * size.parameters + 3 / 2 * size.written * settings.batch_size)
+    at_once = max(1, int(CACHE // stepped)) if size.engine == "mlp" else sum(len(record.names) for record in result.rounds)
     members = Counter[int]()
     for record in result.rounds:
         members[record.number] += len(record.names)
@@ -127,10 +128,10 @@ def chain_bytes(few: int = 4, many: int = 24) -> list[str]:
     low, high = (in_a_copy(lambda seeds=seeds: call(seeds))[2] for seeds in (few, many))
     size = chain_case(WIDE, 64).size
     each = (high - low) / (many - few) / size.parameters
-    return [
+    return wrapped(
         f"One more seed with its six chains of {size.parameters:,} parameters takes {each:.0f} bytes a parameter at the peak of a call, "
         f"{each / 7:.0f} for each of the seven networks (between {few} and {many} seeds, in groups that fit into the caches)."
-    ]
+    )
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ import ast
 import csv
 import hashlib
 import heapq
-import io
 import resource
 import statistics
 import tempfile
@@ -27,9 +26,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from engine import processor
-from marks import filled, kept_lines, table
+from marks import filled, kept_lines, table, wrapped
 
 from analysis.drawing.colours import HUES, INK, NEGATIVE
+from analysis.drawing.encoding import picture_bytes
 from analysis.figures.paper import axes_of, letter
 from analysis.files import write_file
 from sculpting.executors import workers
@@ -38,7 +38,7 @@ from sculpting.studies.boolean.cells import cell_name
 from sculpting.study import run
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 HERE = Path(__file__).parent
 DOCS, OUT = HERE.parent / "docs", HERE / "results" / "cluster.md"
@@ -153,7 +153,8 @@ def measured() -> list[str]:
         rows.append((name, *_all(clock), *_all(process)))
         print(rows[-1], flush=True)
     lines = table(["what", "s of the clock, median", "all", "process s, median", "all"], rows)
-    return [*lines, "", f"{processor()}, {os.cpu_count()} cores; load {os.getloadavg()[0]:.1f}. Process seconds of workers are for each."]
+    machine = f"{processor()}, {os.cpu_count()} cores; load {os.getloadavg()[0]:.1f}."
+    return [*lines, "", *wrapped(f"{machine} Process seconds of starting are those of each worker.")]
 
 
 def _all(values: Sequence[float]) -> tuple[str, str]:
@@ -169,11 +170,10 @@ def simulated(startup: float) -> list[str]:
     for name in (*STUDIES, ALL):
         seconds = of_study(name)
         total, most = sum(seconds), max(seconds)
-        lines += [
-            f"**{name}**: {len(seconds)} cells, {total / 60:.1f} minutes of one worker, the longest {most / 60:.1f}: at most "
-            f"{total / most:.0f} times as fast.",
-            "",
-        ]
+        said = (
+            f"{len(seconds)} cells, {total / 60:.1f} minutes of one worker, the longest {most / 60:.1f}: at most {total / most:.0f} times"
+        )
+        lines += [*wrapped(f"**{name}**: {said} as fast."), ""]
         rows = []
         for count in COUNTS:
             times = [makespan(order, count, startup) for order in (seconds, longest_first(seconds))]
@@ -183,7 +183,7 @@ def simulated(startup: float) -> list[str]:
     return lines[:-1]
 
 
-def picture(startup: float) -> Figure:
+def picture(startup: float) -> Axes:
     """Speed-up against the number of workers: in the order in which cells are begun (dashed), and longest first."""
     ax = axes_of(None, 4.8, 3.0)
     letter(ax, "", "workers", "times as fast as one worker")
@@ -204,7 +204,7 @@ def picture(startup: float) -> Figure:
     for axis, ticks in ((ax.xaxis, (1, 10, 100, 1000)), (ax.yaxis, (1, 10, 100))):
         axis.set_ticks(ticks, [f"{tick:,}" for tick in ticks])
     ax.spines[["top", "right"]].set_visible(False)
-    return ax.figure  # type: ignore[return-value]
+    return ax
 
 
 def startup_of(lines: Sequence[str]) -> float:
@@ -224,9 +224,7 @@ def main() -> None:
     if page.exists():
         write_file(page, filled(page.read_text(), blocks).encode())
     PICTURE.parent.mkdir(exist_ok=True)
-    drawn = io.BytesIO()
-    picture(startup).savefig(drawn, format="svg", metadata={"Date": None})
-    write_file(PICTURE, drawn.getvalue())
+    write_file(PICTURE, picture_bytes(picture(startup), "svg"))
 
 
 if __name__ == "__main__":

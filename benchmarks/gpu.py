@@ -122,6 +122,8 @@ def main() -> None:
     parser.add_argument("part", choices=[*PARTS])
     parser.add_argument("--device", default="cuda")
     options = parser.parse_args()
+    if not options.device.startswith("cuda"):
+        torch.set_num_threads(1)
     print("\n".join(PARTS[options.part](options.device)))
 
 

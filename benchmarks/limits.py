@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from detection import halves
 from engine import processor
-from marks import filled, table
+from marks import filled, table, wrapped
 from scale import fitted, of_time, read, seconds_of_step, significant
 from scale_cases import chain_case, in_a_copy, settings_of
 from scipy import sparse
@@ -98,10 +98,10 @@ def beyond() -> list[str]:
     case.train(member, settings_of(per_epoch, BATCH))
     seconds = min(in_a_copy(lambda: case.train(member, settings_of(4 * per_epoch, BATCH)))[0] for _ in range(3)) / (4 * per_epoch)
     predicted = seconds_of_step(coefficients, case.size, 1, BATCH, ROWS / per_epoch)
-    return [
+    return wrapped(
         f"A step of one member {case.size.name}, batch {BATCH}: {seconds * 1e3:.0f} ms measured, {predicted * 1e3:.0f} ms by the formula, "
         f"{predicted / seconds:.2f} of it."
-    ]
+    )
 
 
 def whole_call() -> list[str]:
@@ -124,10 +124,10 @@ def whole_call() -> list[str]:
 
     seconds, before, most = in_a_copy(call)
     each = (most - before) / size
-    return [
+    return wrapped(
         f"A whole call of one seed, one chain of units and one of edges, {size / 1e6:.1f} million parameters, rounds of two steps: "
         f"{seconds:.0f} s, {each:.0f} bytes a parameter at its peak: {each * GIANT / 1e9:.0f} GB at a billion."
-    ]
+    )
 
 
 def detection() -> list[str]:

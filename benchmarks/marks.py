@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,11 @@ def table(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> list[str]
     ['| a | b |', '|---|---|', '| 1 | x |']
     """
     return [_row(columns), "|---" * len(columns) + "|", *map(_row, rows)]
+
+
+def wrapped(text: str) -> list[str]:
+    """The lines of a paragraph, of 100 characters at most."""
+    return textwrap.wrap(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def _row(cells: Iterable[object]) -> str:

@@ -226,14 +226,17 @@ def memory_table(found: Sequence[Measured]) -> list[str]:
 
 
 def gpu_table(found: Sequence[Measured]) -> list[str]:
-    """Bounds of a step of so many members that a step moves a gigabyte."""
-    rows = []
+    """Bounds of a step of so many members that it moves a gigabyte, and how many members the formula lets into half of the memory."""
+    rows, held = [], {engine: fitted(*of_memory(found, engine)[1:]) for engine in ENGINES}
     for size in dict.fromkeys(each.size for each in found):
         members = max(1, int(1e9 / (FLOAT * 12 * size.parameters)))
         bounds = [bound(gpu, size, members, BATCH) for gpu in GPUS]
         by = ", ".join(dict.fromkeys(what for _, what in bounds))
-        rows.append((size.name, f"{members:,}", *(significant(s * 1e6 / members) for s, _ in bounds), by))
-    return table(["network", "members", *(f"{gpu}, us a member-step" for gpu in GPUS), "bound by"], rows)
+        each = bytes_of_member(held[size.engine], size, BATCH, 2 * BATCH)
+        fits = [f"{memory / 2 / each:,.0f}" for memory in sorted({memory for *_, memory in GPUS.values()})]
+        rows.append((size.name, f"{members:,}", *(significant(s * 1e6 / members) for s, _ in bounds), by, *fits))
+    fit = [f"members in half of {memory / 1e9:.0f} GB" for memory in sorted({memory for *_, memory in GPUS.values()})]
+    return table(["network", "members", *(f"{gpu}, us a member-step" for gpu in GPUS), "bound by", *fit], rows)
 
 
 def summary(found: Sequence[Measured]) -> list[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[1]
 
@@ -121,6 +124,20 @@ def test_the_page_shows_the_simulation(cluster: ModuleType) -> None:
     page = (ROOT / "docs" / "scale.md").read_text()
     startup = cluster.startup_of(cluster.kept_lines(cluster.OUT, "workers"))
     assert "\n".join(cluster.simulated(startup)) in page
+
+
+# --- A GPU --------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is at hand")
+def test_without_a_gpu_its_script_says_so_in_one_line_and_writes_nothing(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "benchmarks", tmp_path / "benchmarks", ignore=shutil.ignore_patterns("*.csv", "*.md", "__pycache__"))
+    ended = subprocess.run(["sh", "benchmarks/gpu.sh", sys.executable], cwd=tmp_path, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert (
+        ended.stderr == f"gpu.sh: no GPU is at hand: torch.cuda.is_available() is False with {sys.executable}. Nothing was run or written\n"
+    )
+    assert not (tmp_path / "benchmarks" / "results" / "gpu.md").exists()
 
 
 # --- Pages --------------------------------------------------------------------------------------------------------------------
