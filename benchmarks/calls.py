@@ -79,7 +79,7 @@ def predicted(coefficients: NDArray[np.float64], size: Size, training: TrainingS
     assert task is not None
     settings, rows = training.of_round(len(task.y)), len(task.y) * training.copies(len(task.y))
     per_epoch = -(-rows // settings.batch_size)
-    noisy, evaluated = bool(settings.input_noise or settings.hidden_noise), len(task.y_validation) / per_epoch
+    noisy, validation = bool(settings.input_noise or settings.hidden_noise), len(task.y_validation)
     stepped = FLOAT * (STEPPED_COPIES * size.parameters + 3 / 2 * size.written * settings.batch_size)
     at_once = max(1, int(CACHE // stepped)) if size.engine == "mlp" else sum(len(record.names) for record in result.rounds)
     members = Counter[int]()
@@ -87,7 +87,7 @@ def predicted(coefficients: NDArray[np.float64], size: Size, training: TrainingS
         members[record.number] += len(record.names)
     steps = settings.epochs(rows) * per_epoch
     return sum(
-        steps * seconds_of_step(coefficients, size, count, settings.batch_size, evaluated, noisy, -(-count // at_once))
+        steps * seconds_of_step(coefficients, size, count, settings.batch_size, validation, 1 / per_epoch, noisy, -(-count // at_once))
         for count in members.values()
     )
 

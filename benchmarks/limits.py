@@ -67,7 +67,7 @@ def steps_of(widths: tuple[int, ...]) -> dict[str, Callable[[], object]]:
 
     return {
         "initial weights": lambda: case.fresh(1),
-        "a round of two steps": lambda: case.train(member, settings),
+        "a round of two steps": lambda: case.train(member, settings, None),
         "pruning a fiftieth of the edges": pruned,
         "a network from a member": lambda: network_of(member, 0),
         "saving it": saved,
@@ -95,9 +95,9 @@ def beyond() -> list[str]:
     case, per_epoch = chain_case(CHAINS[-1], ROWS), ROWS // BATCH
     _, features, measured = of_time(read(), "mlp")
     coefficients, member = fitted(features, measured), case.fresh(1)
-    case.train(member, settings_of(per_epoch, BATCH))
-    seconds = min(in_a_copy(lambda: case.train(member, settings_of(4 * per_epoch, BATCH)))[0] for _ in range(3)) / (4 * per_epoch)
-    predicted = seconds_of_step(coefficients, case.size, 1, BATCH, ROWS / per_epoch)
+    case.train(member, settings_of(per_epoch, BATCH), None)
+    seconds = min(in_a_copy(lambda: case.train(member, settings_of(4 * per_epoch, BATCH), None))[0] for _ in range(3)) / (4 * per_epoch)
+    predicted = seconds_of_step(coefficients, case.size, 1, BATCH, ROWS, 1 / per_epoch)
     return wrapped(
         f"A step of one member {case.size.name}, batch {BATCH}: {seconds * 1e3:.0f} ms measured, {predicted * 1e3:.0f} ms by the formula, "
         f"{predicted / seconds:.2f} of it."

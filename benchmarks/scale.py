@@ -1,9 +1,8 @@
 """How do the time of a training step and the memory of a member grow with members, parameters and rows, on both engines?
 
-Run as `python benchmarks/scale.py` (5 minutes, one thread). Measures both engines at five sizes each, fits one formula to each engine, and
-predicts every size from the other four. Then it compares whole calls of `sculpt` with the formula. Writes the measurements to
-`results/scale.csv`, the tables to `results/scale.md`, and those that `docs/scale.md` shows between its marks. `--again` makes the tables
-from the measurements that are there.
+Run as `python benchmarks/scale.py` (3 minutes, one thread). Measures both engines at five sizes each, fits one formula to each engine, and
+predicts every size from the other four. Writes the measurements to `results/scale.csv`, the tables to `results/scale.md`, and those that
+`docs/scale.md` shows between its marks. `--again` makes the tables from the measurements that are there.
 
 N = members, P = parameters, B = rows of a batch, V = validation rows, which are evaluated once an epoch of E steps.
 """
@@ -27,13 +26,13 @@ import torch
 from engine import processor
 from marks import filled, table
 from numpy.typing import NDArray
-from scale_cases import NOISY, PAIRS, ROWS, Size, bytes_measured, case_of, names, seconds_of
+from scale_cases import NOISY, PAIRS, ROWS, Size, bytes_measured, case_of, names, seconds_of, settings_of
 from scipy.optimize import nnls
 
 HERE = Path(__file__).parent
 TABLE, OUT, PAGE = HERE / "results" / "scale.csv", HERE / "results" / "scale.md", HERE.parent / "docs" / "scale.md"
 ENGINES = ("mlp", "autograd")
-TERMS = ("a (calls)", "b (N P)", "c (N R M)", "d (N R A)", "e (N B D)")  # of the time of a step
+TERMS = ("a (calls (1 + 1/E))", "b (N P)", "c (N R M)", "d (N R A)", "e (N B D)")  # of the time of a step
 STORED = ("f (P)", "g (2 B D)", "h (max(B, V) A)")  # of the memory of a member
 FLOAT, BATCH = 4, 64  # bytes of a number; rows of a batch in the tables of GPUs
 # Bytes and float32 operations a second, from the data sheets of NVIDIA. Dense float32, which is what the engines compute in.
@@ -53,8 +52,10 @@ class Measured:
     inputs: int
     noise: int
     members: int
+    groups: int
     batch: int
-    evaluated: float
+    validation: int
+    evaluations: float
     noisy: bool
     seconds: float
     bytes: float
@@ -68,7 +69,9 @@ class Measured:
 # --- The formulas -------------------------------------------------------------------------------------------------------------
 
 
-def terms(size: Size, members: int, batch: int, evaluated: float = 0.0, noisy: bool = False, groups: int = 1) -> NDArray[np.float64]:
+def terms(
+    size: Size, members: int, batch: int, validation: int = 0, evaluations: float = 0.0, noisy: bool = False, groups: int = 1
+) -> NDArray[np.float64]:
     """What a step of all members touches, in the order of ``TERMS``.
 
     Parameters
@@ -76,16 +79,18 @@ def terms(size: Size, members: int, batch: int, evaluated: float = 0.0, noisy: b
     size : Size
     members, batch : int
         N and B.
-    evaluated : float
-        Validation rows that are evaluated for each step in the mean: V / E. A forward is a third of the work of a row that is trained.
+    validation : int
+        V. A forward is a third of the work of a row that is trained.
+    evaluations : float
+        For each step, 1 / E in the mean.
     noisy : bool
         Whether inputs have noise, and the hidden units of chains.
     groups : int
         In how many groups the members are trained, one after the other.
     """
-    rows = members * (batch + evaluated / 3)
+    rows, calls = members * (batch + evaluations * validation / 3), size.calls * groups * (1 + evaluations)
     drawn = size.inputs + noisy * size.noise
-    return np.array([size.calls * groups, members * size.parameters, rows * size.products, rows * size.written, members * batch * drawn])
+    return np.array([calls, members * size.parameters, rows * size.products, rows * size.written, members * batch * drawn])
 
 
 def seconds_of_step(coefficients: Sequence[float] | NDArray[np.float64], *given: Any, **options: Any) -> float:
@@ -93,11 +98,11 @@ def seconds_of_step(coefficients: Sequence[float] | NDArray[np.float64], *given:
     return float(terms(*given, **options) @ np.asarray(coefficients)) * 1e-9
 
 
-def stored(size: Size, batch: int, evaluated: float) -> NDArray[np.float64]:
+def stored(size: Size, batch: int, validation: int) -> NDArray[np.float64]:
     """Numbers of a member at the peak of a round without noise, once each, in the order of ``STORED``: its parameters, the rows of two
     batches, and what a forward writes for a batch or for the validation rows.
     """
-    return np.array([size.parameters, 2 * batch * size.inputs, max(batch, evaluated) * size.written])
+    return np.array([size.parameters, 2 * batch * size.inputs, max(batch, validation) * size.written])
 
 
 def bytes_of_member(coefficients: Sequence[float] | NDArray[np.float64], *given: Any) -> float:
@@ -152,10 +157,10 @@ def measurements() -> Iterable[Measured]:
             wanted = [(*pair, False) for pair in pairs] + ([(*NOISY, True)] if engine == "mlp" else [])
             for members, batch, noise in wanted:
                 seconds = seconds_of(case, members, batch, noise)
-                evaluated = ROWS / -(-ROWS // batch)
-                yield Measured(*asdict(case.size).values(), members, batch, evaluated, noise, seconds, np.nan, np.nan)
+                given = members, case.groups(members, settings_of(1, batch, noise)), batch, ROWS, 1 / -(-ROWS // batch), noise
+                yield Measured(*asdict(case.size).values(), *given, seconds, np.nan, np.nan)
             for batch, count, estimate in bytes_measured(engine, name):
-                yield Measured(*asdict(case.size).values(), 0, batch, 2 * batch, False, np.nan, count, estimate)
+                yield Measured(*asdict(case.size).values(), 0, 0, batch, 2 * batch, 0.5, False, np.nan, count, estimate)
 
 
 def read(path: Path = TABLE) -> list[Measured]:
@@ -177,14 +182,18 @@ def write(found: Sequence[Measured], path: Path = TABLE) -> None:
 def of_time(found: Sequence[Measured], engine: str) -> tuple[list[Measured], NDArray[np.float64], NDArray[np.float64]]:
     """The measurements of time of an engine, their terms, and nanoseconds."""
     mine = [each for each in found if each.engine == engine and each.seconds > 0]
-    rows = [terms(each.size, each.members, each.batch, each.evaluated, each.noisy) for each in mine]
+    rows = [terms(each.size, each.members, each.batch, each.validation, each.evaluations, each.noisy, each.groups) for each in mine]
     return mine, np.array(rows), np.array([each.seconds * 1e9 for each in mine])
 
 
 def of_memory(found: Sequence[Measured], engine: str) -> tuple[list[Measured], NDArray[np.float64], NDArray[np.float64]]:
     """The measurements of memory of an engine, the numbers that are stored, and numbers of four bytes."""
     mine = [each for each in found if each.engine == engine and each.bytes > 0]
-    return mine, np.array([stored(each.size, each.batch, each.evaluated) for each in mine]), np.array([each.bytes / FLOAT for each in mine])
+    return (
+        mine,
+        np.array([stored(each.size, each.batch, each.validation) for each in mine]),
+        np.array([each.bytes / FLOAT for each in mine]),
+    )
 
 
 def size_table(found: Sequence[Measured]) -> list[str]:
@@ -207,11 +216,28 @@ def ratios(found: Sequence[Measured], features: NDArray[np.float64], measured: N
 def time_table(found: Sequence[Measured], engine: str) -> list[str]:
     mine, features, measured = of_time(found, engine)
     rows = [
-        (e.name, e.members, f"{e.batch}{', noise' * e.noisy}", significant(ns / 1e3 / e.members), f"{by_all:.2f}", f"{by_others:.2f}")
+        (
+            e.name,
+            e.members,
+            e.groups,
+            f"{e.batch}{', noise' * e.noisy}",
+            significant(ns / 1e3 / e.members),
+            f"{by_all:.2f}",
+            f"{by_others:.2f}",
+        )
         for e, ns, by_all, by_others in zip(mine, measured, *ratios(mine, features, measured), strict=True)
     ]
     return table(
-        ["network", "members", "batch", "us a member-step, measured", "formula / measured", "from the other four sizes / measured"], rows
+        [
+            "network",
+            "members",
+            "groups",
+            "batch",
+            "us a member-step, measured",
+            "formula / measured",
+            "from the other four sizes / measured",
+        ],
+        rows,
     )
 
 

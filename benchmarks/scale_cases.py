@@ -118,11 +118,14 @@ class Size:
 
 @dataclass(frozen=True)
 class Case:
-    """A size, how to make members of it and to train them, all at once, and what the engine estimates that a member takes, in bytes."""
+    """A size, and how to make members of it and to train them: at most so many at once, or as many as the engine chooses for None.
+
+    ``estimate`` gives the bytes that a member takes by the engine, ``groups`` in how many groups it trains members.
+    """
 
     size: Size
     fresh: Callable[[int], Any]
-    train: Callable[[Any, RoundSettings], object]
+    train: Callable[[Any, RoundSettings, int | None], object]
     estimate: Callable[[RoundSettings], int]
     groups: Callable[[int, RoundSettings], int]
 
@@ -152,8 +155,8 @@ def chain_case(widths: tuple[int, ...], rows: int) -> Case:
     def fresh(members: int) -> Population:
         return Population.fresh(shape, keys(range(members)))
 
-    def train(members: Population, settings: RoundSettings) -> object:
-        return mlp_training.train(members, data, settings, keys(range(len(members))), max_members=len(members))
+    def train(members: Population, settings: RoundSettings, most: int | None = None) -> object:
+        return mlp_training.train(members, data, settings, keys(range(len(members))), max_members=most)
 
     def groups(members: int, settings: RoundSettings) -> int:
         return -(-members // mlp_memory.members_that_fit(members, shape, data, settings))
@@ -176,8 +179,8 @@ def module_case(name: str, count: int) -> Case:
     def fresh(members: int) -> ModulePopulation:
         return fresh_members(architecture, keys(range(members)))
 
-    def train(members: ModulePopulation, settings: RoundSettings) -> object:
-        return autograd_training.train(members, rows, settings, keys(range(len(members))), max_members=len(members))
+    def train(members: ModulePopulation, settings: RoundSettings, most: int | None = None) -> object:
+        return autograd_training.train(members, rows, settings, keys(range(len(members))), max_members=most)
 
     def groups(members: int, settings: RoundSettings) -> int:
         return -(-members // autograd_memory.members_that_fit(members, architecture, rows, settings))
@@ -203,7 +206,7 @@ def seconds_of(case: Case, members: int, batch: int, noise: bool) -> float:
 
     def run(epochs: int) -> float:
         start = time.process_time()
-        case.train(population, settings_of(epochs * per_epoch, batch, noise))
+        case.train(population, settings_of(epochs * per_epoch, batch, noise), None)
         return (time.process_time() - start) / (epochs * per_epoch)
 
     once = run(1)
@@ -251,14 +254,14 @@ def bytes_in_rounds(engine: str, name: str) -> list[tuple[int, float, int]]:
         estimate = case.estimate(settings)
         many = min(max(8, int(HELD / estimate)), MOST_MEMBERS)
         few = max(2, many // 4)
-        case.train(case.fresh(2), settings)  # what is loaded at the first use counts for neither
+        case.train(case.fresh(2), settings, 2)  # what is loaded at the first use counts for neither
         low, high = (in_a_copy(partial(_round, case, members, settings))[2] for members in (few, many))
         found.append((batch, (high - low) / (many - few), estimate))
     return found
 
 
 def _round(case: Case, members: int, settings: RoundSettings) -> object:
-    return case.train(case.fresh(members), settings)
+    return case.train(case.fresh(members), settings, members)
 
 
 def bytes_measured(engine: str, name: str) -> list[tuple[int, float, int]]:

@@ -51,17 +51,19 @@ def test_the_coefficients_of_the_page_give_its_table_of_times(scale: ModuleType)
         measured = [each for each in scale.read() if each.engine == engine and each.seconds > 0]
         assert len({each.name for each in measured}) == 5
         for each in measured:
-            seconds = scale.seconds_of_step(coefficients, each.size, each.members, each.batch, each.evaluated, each.noisy)
+            seconds = scale.seconds_of_step(
+                coefficients, each.size, each.members, each.batch, each.validation, each.evaluations, each.noisy, each.groups
+            )
             shown = next(
-                line.split("|")[5] for line in page
-                if line.startswith(f"| {each.name} | {each.members} | {each.batch}{', noise' * each.noisy} |")
+                line.split("|")[6] for line in page
+                if line.startswith(f"| {each.name} | {each.members} | {each.groups} | {each.batch}{', noise' * each.noisy} |")
             )  # fmt: skip
             assert seconds / each.seconds == pytest.approx(float(shown), abs=0.02)
 
 
 def test_a_step_costs_its_terms(scale: ModuleType) -> None:
     size = scale.Size("mlp", "2-1", calls=3, parameters=5, products=7.0, written=11.0, inputs=13, noise=17)
-    assert scale.terms(size, 2, 4, evaluated=6.0).tolist() == [3, 10, 2 * 6 * 7, 2 * 6 * 11, 2 * 4 * 13]
+    assert scale.terms(size, 2, 4, validation=12, evaluations=0.5).tolist() == [4.5, 10, 2 * 6 * 7, 2 * 6 * 11, 2 * 4 * 13]
     assert scale.terms(size, 2, 4, noisy=True, groups=2).tolist() == [6, 10, 2 * 4 * 7, 2 * 4 * 11, 2 * 4 * 30]
     assert scale.seconds_of_step([1e9, 0, 0, 0, 0], size, 2, 4) == 3.0
     assert scale.bytes_of_member([1.0, 1.0, 1.0], size, 4, 8) == 4 * (5 + 2 * 4 * 13 + 8 * 11)
