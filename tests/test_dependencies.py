@@ -39,7 +39,7 @@ REMAINS = {
     ("sculpting/autograd/dropout.py", "types.FunctionType"): "torch's own code of attention, with two of its globals replaced",
     **{
         (f"benchmarks/{name}.py", "import subprocess"): "the same script, or Python, in a process of its own, without a shell"
-        for name in ("detection", "engine", "foundation", "pictures", "real_networks", "unit_graph")
+        for name in ("detection", "engine", "foundation", "pictures", "real_networks", "scale_cases", "unit_graph")
     },
 }
 
