@@ -124,7 +124,7 @@ def sculpt(
         Train modules that are no chain in bfloat16 where torch's autocast does, on a GPU. Evaluation stays in float32.
     max_members : int, optional
         Networks that are trained at once, at most. When left out, as many as fit into half of the free memory and, on a CPU, into the
-        cache of a core: 4 MiB for what a step touches. Products of other shapes round differently, and long training amplifies that: the
+        cache of a core: 8 MiB for what a step touches. Products of other shapes round differently, and long training amplifies that: the
         weights of a round of 60 steps differed by 7e-7, those of 300 steps by as much as weights are large (by 3e-13 in float64). So with
         another number, candidates may be other networks, with other edges.
     checkpoint : str or Path, optional
