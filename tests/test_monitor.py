@@ -201,11 +201,11 @@ def test_modules_that_do_not_fit_are_refused() -> None:
 
 
 def test_a_rate_that_shuffles_cannot_show_is_refused_and_all_others_can_raise_an_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = r"rate must be at least 7e-06 with 6 modules, 7 tests in all, .* at most 1,000,000 shuffles; got 6e-06. Give a larger rate"
+    text = r"rate must be at least 7e-05 with 6 modules, 7 tests in all, .* at most 100,000 shuffles; got 6e-05. Give a larger rate"
     with pytest.raises(ValueError, match=text):
-        monitor(network(), [], rows(9, 0), modules=LABELS, rate=6e-6)
-    monitor(network(), [], rows(9, 0), modules=LABELS, rate=7e-6)
-    monitor(network(), [], rows(9, 0)[0], modules=LABELS, rate=6e-6)  # without targets there is a test less
+        monitor(network(), [], rows(9, 0), modules=LABELS, rate=6e-5)
+    monitor(network(), [], rows(9, 0), modules=LABELS, rate=7e-5)
+    monitor(network(), [], rows(9, 0)[0], modules=LABELS, rate=6e-5)  # without targets there is a test less
     monitor(network(), [], rows(9, 0), rate=1e-12)  # units need no shuffles
     monkeypatch.setattr("sculpting.monitoring.alarms.MOST_SHUFFLES", 300)
     x = rows(400, 0)[0]

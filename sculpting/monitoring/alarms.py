@@ -22,7 +22,7 @@ from .facts import Facts, facts_of
 __all__ = ["Alarm", "monitor"]
 
 SHUFFLES = 2  # at most, as a multiple of the number below which no p-value could raise an alarm
-MOST_SHUFFLES = 1_000_000  # of a module and batch
+MOST_SHUFFLES = 100_000  # of a module and batch: 3 s for 600 rows and 3 units
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def monitor(
         The module of every unit, inputs and outputs included, such as ``detect_modules(result.network)``. -1 is for units in no module,
         which no live hidden unit may be.
     rate : float in (0, 1)
-        False alarms a batch, at most. With ``modules`` at least a millionth of the number of tests, since a module is compared by at most
-        a million shuffles.
+        False alarms a batch, at most. With ``modules`` at least 0.00001 times the number of tests, since a module is compared by at
+        most 100,000 shuffles.
     seed : int
         Of the shuffles.
 
@@ -134,7 +134,7 @@ class _Monitor:
     def check_rate(self) -> None:
         """Refuse a rate that so many shuffles cannot show."""
         tests = len(self.groups or ()) + (self.reference.right is not None)
-        if self.groups and self.rate * MOST_SHUFFLES < tests:
+        if self.groups and self.rate < tests / MOST_SHUFFLES:
             raise ValueError(
                 f"rate must be at least {tests / MOST_SHUFFLES:g} with {len(self.groups)} modules, {tests} tests in all, since a module is "
                 f"compared by at most {MOST_SHUFFLES:,} shuffles; got {self.rate:g}. Give a larger rate, or leave modules out"
