@@ -24,10 +24,10 @@ from .evidence import shuffled as shuffled
 from .evidence import significance as significance
 from .evidence import stability as stability
 from .figures import score_scatter as score_scatter
+from .figures import series_panels as series_panels
 from .figures import success_bars as success_bars
 from .figures import success_lines as success_lines
 from .figures import success_map as success_map
-from .figures import success_panels as success_panels
 from .graph import Block as Block
 from .graph import Layer as Layer
 from .graph import LayeredGraph as LayeredGraph

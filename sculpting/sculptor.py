@@ -299,8 +299,8 @@ def _run(
 ) -> None:
     """Train and prune until all chains have ended, from the checkpoint on if there is one; it has each round before that is told."""
 
-    def after_round(state: PruningSchedule[M] | DenseTraining[M] | None) -> None:
-        if kept is None or state is None:
+    def after_round(state: PruningSchedule[M] | DenseTraining[M]) -> None:
+        if kept is None:
             tell()
         else:
             kept.keep(state, tell)

@@ -134,7 +134,7 @@ def functions(found: analysis.Hierarchy, task: sculpting.Task, rates: Mapping[st
     assert_type(analysis.function_map(found, task.truth()), analysis.FunctionMap)
     assert_type(analysis.success_bars(rates), Axes)
     assert_type(analysis.success_map(rates), Axes)
-    assert_type(analysis.success_panels(rates), Canvas)
+    assert_type(analysis.series_panels({"all": rates}, defaults={}), Canvas)
     assert_type(analysis.success_lines(rates["a"]), Axes)
     assert_type(analysis.score_scatter({"a": ([1.0], [2.0])}), Axes)
 

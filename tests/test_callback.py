@@ -96,6 +96,24 @@ def test_a_run_that_was_stopped_goes_on_after_its_last_round_and_tells_no_round_
     assert [record.number for record in result.rounds] == [record.number for record in whole.rounds]
 
 
+@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_run_on_a_trained_model_that_was_stopped_goes_on_too(known: bool, number: int, tmp_path: Path) -> None:
+    model = sculpt(MODEL, TASK, **{**CALL, "seeds": 1}, progress=False).dense[0].model()
+    drawn = np.arange(150) % len(TASK.x)
+    data: Any = TASK if known else (TASK.x.numpy()[drawn], TASK.y.numpy()[drawn].astype(int))
+    call: Any = {**CALL, "unit_steps": [0.5], "initial": "model", "progress": False}
+    every, events = list[RoundEvent](), list[RoundEvent]()
+    whole = sculpt(model, data, **call, callback=every.append)
+    path = tmp_path / "run"
+    with pytest.raises(Stopped):
+        sculpt(model, data, **call, checkpoint=path, callback=stop_at(number, events))
+    assert path.is_file()
+    result = sculpt(model, data, **call, checkpoint=path, callback=events.append)
+    assert facts(result) == facts(whole)
+    assert [event.number for event in events] == [event.number for event in every]
+
+
 def test_a_callback_that_raises_where_no_checkpoint_can_be_written_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError("no space left")

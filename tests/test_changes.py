@@ -196,6 +196,34 @@ def test_modules_are_kept_in_the_same_network_and_dead_units_have_none() -> None
         keep_modules(before, before.graph)  # type: ignore[arg-type]
 
 
+def shrunken() -> tuple[Hierarchy, Hierarchy]:
+    """One module of ten units loses seven inputs of eight; the other stays."""
+    other, last = np.r_[np.zeros(8), 1, 1], np.eye(2)
+    weights = [[np.vstack([np.r_[np.ones(inputs), np.zeros(10 - inputs)], other]), last] for inputs in (8, 1)]
+    one, two = (detect_modules(LayeredGraph.from_weights(part)) for part in weights)
+    return one, two
+
+
+def test_a_module_that_only_shrank_or_grew_is_changed() -> None:
+    one, two = shrunken()
+    for before, after in ((one, two), (two, one)):
+        for seen in (keep_modules(before, after), after):
+            found = changes(before, seen)
+            touched = [module for module in found.modules if module.before == 0]
+            assert [module.status for module in touched] == ["changed"]
+            assert 0 < touched[0].overlap <= 0.3
+            assert not {"dead", "born", "split", "merged"} & {module.status for module in found.modules}
+            assert found.named == tuple(touched)
+
+
+def test_kept_modules_are_numbered_anew_where_one_is_gone() -> None:
+    before = hierarchy([FIRST, LAST], LABELS)
+    gone = hierarchy([[[0] * 4, *FIRST[1:]], [[0] * 3, LAST[1]]], [[-1, -1, 0, 0], [-1, 0, -1], [-1, 1]])
+    found = changes(before, keep_modules(before, gone))
+    assert statuses(found)["dead"] == [0, 2]
+    assert [(module.before, module.after) for module in found.modules if module.status == "kept"] == [(1, 0), (3, 1)]
+
+
 def test_the_table_lists_every_module() -> None:
     text = str(changes(hierarchy([FIRST, LAST], LABELS), hierarchy([[[1, 2, 0, 0], *FIRST[1:]], LAST], LABELS)))
     lines = text.splitlines()

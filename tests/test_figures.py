@@ -16,7 +16,7 @@ from matplotlib.text import Text
 
 from analysis import Rate
 from analysis.drawing.encoding import picture_bytes
-from analysis.figures import success_bars, success_lines, success_map, success_panels
+from analysis.figures import series_panels, success_bars, success_lines, success_map
 
 DEPTHS = ("1 layer", "2 layers", "3 layers")
 GRID = {
@@ -168,24 +168,24 @@ def test_lenient_lines_are_dashed_with_open_markers() -> None:
     assert (strict.get_linestyle(), strict.get_label(), lenient.get_label()) == ("-", "strict", "counting valid")
 
 
-def test_panels_have_one_parameter_each_and_one_legend() -> None:
-    rates = dict.fromkeys(("steps", "noise", "learning rate", "P_u"), VALUES)
-    figure = success_panels(rates, defaults={"noise": "30"}, lenient={"steps": {"30": Rate(3, 6)}})
-    assert [ax.get_title(loc="left") for ax in figure.axes] == list(rates)
-    assert [len(ax.patches) for ax in figure.axes] == [0, 1, 0, 0]
-    assert [bool(ax.get_ylabel()) for ax in figure.axes] == [True, False, False, True]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["strict", "counting valid"]
-    assert not success_panels(rates).legends
-    check_texts(figure)
+def test_panels_of_other_series_or_parameters_are_refused() -> None:
+    grid = {"steps": VALUES}
+    with pytest.raises(ValueError, match=r"series must be one or two, with at least one value for each parameter; got \{\}"):
+        series_panels({}, defaults={})
+    for wrong in ({"a": {}}, {"a": {"steps": {}}}, dict.fromkeys("abc", grid)):
+        with pytest.raises(ValueError, match="series must be one or two, with at least one value"):
+            series_panels(wrong, defaults={})
+    for other in ({"noise": VALUES}, {"steps": {"30": None}}):
+        with pytest.raises(ValueError, match=r"all series must have the parameters and values of the first, .*; got"):
+            series_panels({"a": grid, "b": other}, defaults={})
+    for name in ("defaults", "notes"):
+        with pytest.raises(ValueError, match=rf"{name} must name parameters of series, \['steps'\]; got \['noise'\]"):
+            series_panels({"a": grid}, **{"defaults": {}, name: {"noise": "30"}})
+        with pytest.raises(TypeError, match=rf"{name} must be a dict of texts; got \{{'steps': 30\}}"):
+            series_panels({"a": grid}, **{"defaults": {}, name: {"steps": 30}})
 
 
-def test_without_lenient_rates_in_any_panel_there_is_no_legend() -> None:
-    assert not success_panels({"noise": {"a": Rate(1, 2)}}, lenient={"noise": {}}).legends
-
-
-def test_the_legend_has_both_lines_where_only_a_later_panel_has() -> None:
-    figure = success_panels({"p": {"a": Rate(1, 2)}, "q": {"a": Rate(1, 2)}}, lenient={"q": {"a": Rate(2, 2)}})
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["strict", "counting valid"]
+def test_lines_without_a_value_are_refused() -> None:
     with pytest.raises(ValueError, match="rates must have at least one value; got none"):
         success_lines({})
 
@@ -193,10 +193,10 @@ def test_the_legend_has_both_lines_where_only_a_later_panel_has() -> None:
 def test_what_is_no_rate_is_refused() -> None:
     text = r"{}\['a'\]\['x'\] must be a Rate, such as Rate\(11, 12\), or None where nothing was run; got 0.5"
     right, wrong = {"a": {"x": Rate(1, 2)}}, {"a": {"x": 0.5}}
-    for draw in (success_bars, success_map, success_panels):
+    for draw in (success_bars, success_map):
         with pytest.raises(TypeError, match=text.format("rates")):
             draw(wrong)
-    for draw, name in ((success_bars, "published"), (success_map, "published"), (success_bars, "lenient"), (success_panels, "lenient")):
+    for draw, name in ((success_bars, "published"), (success_map, "published"), (success_bars, "lenient")):
         with pytest.raises(TypeError, match=text.format(name)):
             draw(right, **{name: wrong})
 
@@ -223,13 +223,6 @@ def test_errors_say_what_to_do() -> None:
         success_lines(VALUES, default="45")
     with pytest.raises(ValueError, match=r"must have the trials of .* 2/6, and at least its successes; got 1/6"):
         success_lines(VALUES, lenient={"30": Rate(1, 6)})
-    for options in ({"defaults": {"noise": "30"}}, {"lenient": {"noise": {}}}):
-        with pytest.raises(
-            ValueError, match=r"must name parameters of rates, which must have at least one; got \['noise'\], not in \['steps'\]"
-        ):
-            success_panels({"steps": VALUES}, **options)
-    with pytest.raises(ValueError, match="at least one; got"):
-        success_panels({})
 
 
 @pytest.mark.parametrize("groups", [1, 2, 5])

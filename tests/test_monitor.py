@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -197,6 +198,26 @@ def test_modules_that_do_not_fit_are_refused() -> None:
     none = [LABELS[0], [-1, 0, -1, -1, -1, 2, -1, -1], *LABELS[2:]]
     with pytest.raises(ValueError, match=r"a label from 0 for every live hidden unit; got -1 for h1.3"):
         monitor(network(), [], rows(9, 0), modules=none)
+
+
+def test_a_rate_that_shuffles_cannot_show_is_refused_and_all_others_can_raise_an_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = r"rate must be at least 7e-05 with 6 modules, 7 tests in all, .* at most 100,000 shuffles; got 6e-05. Give a larger rate"
+    with pytest.raises(ValueError, match=text):
+        monitor(network(), [], rows(9, 0), modules=LABELS, rate=6e-5)
+    monitor(network(), [], rows(9, 0), modules=LABELS, rate=7e-5)
+    monitor(network(), [], rows(9, 0)[0], modules=LABELS, rate=6e-5)  # without targets there is a test less
+    monitor(network(), [], rows(9, 0), rate=1e-12)  # units need no shuffles
+    monkeypatch.setattr("sculpting.monitoring.alarms.MOST_SHUFFLES", 300)
+    x = rows(400, 0)[0]
+    [alarm] = monitor(network(), [x[:200] + 3], x[200:], modules=LABELS, rate=6 / 300)
+    assert alarm.changed
+    assert alarm.p_value == pytest.approx(6 / 301)
+
+
+@pytest.mark.parametrize("batches", [None, 3, np.array(1.0)])
+def test_what_is_no_iterable_of_batches_is_refused_at_the_call(batches: Any) -> None:
+    with pytest.raises(TypeError, match=r"batches must be an iterable of arrays x, or of pairs \(x, y\); got (None|3|array|1.0)"):
+        monitor(network(), batches, rows(9, 0))
 
 
 def test_a_network_without_live_units_raises_no_alarm() -> None:

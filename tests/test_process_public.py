@@ -200,7 +200,7 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     "analysis.success_bars": lambda _: analysis.success_bars(RATES, published=RATES),
     "analysis.success_lines": lambda _: analysis.success_lines({"0.05": Rate(5, 6), "0.1": Rate(6, 6)}, default="0.1"),
     "analysis.success_map": lambda _: analysis.success_map(RATES),
-    "analysis.success_panels": lambda _: analysis.success_panels(RATES),
+    "analysis.series_panels": lambda _: analysis.series_panels({"all": RATES}, defaults={}),
     "analysis.LayeredGraph": lambda _: (hierarchy().graph.evaluate(BITS), hierarchy().graph.to_networkx()),
     "analysis.UnitGraph": lambda _: analysis.UnitGraph.from_adjacency(np.triu(np.ones((3, 3)), 1)),
     "analysis.carrying_units": lambda _: analysis.carrying_units(WEIGHTS),

@@ -84,8 +84,9 @@ def changes(before: Hierarchy, after: Hierarchy, *, threshold: float = 0.3, rena
 
     Modules are the same by their units, which both networks name alike: hidden units by layer and position, inputs and outputs by name.
     Of all pairs of modules the assignment with the largest sum of Jaccard indices is taken; pairs that do not exceed ``threshold`` are no
-    pairs. A module is split where two or more modules of after, merged where two or more of before, share more than ``threshold`` of
-    their units with it, in this index. Source: Greene, Doyle and Cunningham, "Tracking the evolution of communities in dynamic social
+    pairs, unless the units of theirs that are alive in both networks are the same ones: such a module only shrank or grew. A module is
+    split where two or more modules of after, merged where two or more of before, share more than ``threshold`` of their units with it, in
+    this index. Source: Greene, Doyle and Cunningham, "Tracking the evolution of communities in dynamic social
     networks", ASONAM 2010, who match every pair above a threshold, without the assignment.
 
     A unit changed when its bias or one of its incoming weights differs, other than weights from changed units of other modules: a unit
@@ -135,7 +136,9 @@ def _modules(old: Side, new: Side, changed: set[Any], threshold: float) -> list[
 
     before, after = (members(side) for side in (old, new))
     jaccard = np.array([[len(b & a) / len(b | a) for a in after] for b in before]).reshape(len(before), len(after))
-    close = jaccard > threshold
+    both = old.labels.keys() & new.labels.keys()
+    shrunk = np.array([[bool(b & a) and b & both == a & both for a in after] for b in before]).reshape(jaccard.shape)
+    close = (jaccard > threshold) | shrunk
     rows, columns = linear_sum_assignment(-jaccard)
     partner = {int(b): int(a) for b, a in zip(rows, columns, strict=True) if close[b, a]}
     found = []

@@ -30,7 +30,8 @@ def keep_modules(before: Hierarchy, after: Hierarchy) -> Hierarchy:
     Returns
     -------
     Hierarchy
-        Of the graph of ``after``. No module of it is split or merged, so that :func:`analysis.changes` names by it which modules changed.
+        Of the graph of ``after``. No module of it is split or merged, so that :func:`analysis.changes` names by it which modules changed,
+        and says which module was which: labels are numbered by first appearance here too, so that M1 is M0 once M0 is gone.
 
     Raises
     ------

@@ -2,7 +2,6 @@
 
 from .bars import success_bars as success_bars
 from .lines import success_lines as success_lines
-from .lines import success_panels as success_panels
 from .maps import success_map as success_map
 from .panels import series_panels as series_panels
 from .paper import LETTERS as LETTERS

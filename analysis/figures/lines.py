@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..drawing.colours import INK, POSITIVE
-from ..drawing.letters import FONT
 from ..drawing.page_layout import SMALL, SMALLEST
 from ..evidence import Rate
-from .paper import LENIENT, LETTERS, NOT_RUN, STRICT, Grid, axes_of, check_lenient, check_named, check_rates, letter, rate_axis
+from .paper import LENIENT, LETTERS, NOT_RUN, STRICT, axes_of, check_lenient, check_named, check_rates, letter, rate_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-__all__ = ["success_lines", "success_panels"]
+__all__ = ["success_lines"]
 
 Values = Mapping[str, Rate | None]
-ABREAST = 3  # panels in a row
 BAND = "#ececec"  # behind the default
 
 
@@ -82,61 +79,6 @@ def success_lines(
     _line(ax, list(rates), rates, {"label": STRICT})
     _name_values(ax, rates, default)
     return ax
-
-
-def success_panels(rates: Grid, *, defaults: Mapping[str, str] | None = None, lenient: Grid | None = None) -> Figure:
-    """A figure with one panel of :func:`success_lines` for each parameter, three in a row.
-
-    Parameters
-    ----------
-    rates : mapping of str to mapping of str to Rate or None
-        For each parameter the rate of each of its values.
-    defaults : mapping of str to str, optional
-        For each parameter the value to highlight.
-    lenient : mapping, optional
-        Rates of the same trials by a more lenient criterion.
-
-    Raises
-    ------
-    TypeError
-        When rates are no dict of ``Rate``.
-    ValueError
-        When there is no parameter, or ``defaults`` or ``lenient`` name another one; and as for :func:`success_lines`.
-
-    Examples
-    --------
-    >>> rates = {"noise": {"0": Rate(3, 6), "0.1": Rate(6, 6)}, "steps": {"30": Rate(5, 6), "60": Rate(6, 6)}}
-    >>> figure = success_panels(rates, defaults={"noise": "0.1", "steps": "60"})
-    >>> [ax.get_title(loc="left") for ax in figure.axes]
-    ['noise', 'steps']
-    """
-    from matplotlib.figure import Figure
-
-    for name, given in (("rates", rates), ("defaults", defaults or {}), ("lenient", lenient or {})):
-        check_named(name, given)
-    unknown = [name for name in (*(defaults or {}), *(lenient or {})) if name not in rates]
-    if not rates or unknown:
-        raise ValueError(
-            f"defaults and lenient must name parameters of rates, which must have at least one; got {unknown}, not in {list(rates)}"
-        )
-    across = min(ABREAST, len(rates))
-    down = -(-len(rates) // across)
-    figure = Figure(figsize=(0.4 + 2.3 * across, 0.3 + 1.9 * down), layout="constrained", facecolor="white")
-    for k, (name, values) in enumerate(rates.items()):
-        ax = figure.add_subplot(down, across, k + 1)
-        success_lines(values, default=(defaults or {}).get(name), lenient=(lenient or {}).get(name), ax=ax, title=name)
-        if k % across:
-            ax.set_ylabel("")
-    lines = {str(line.get_label()): line for ax in figure.axes for line in ax.lines}
-    if LENIENT in lines:
-        figure.legend(
-            handles=[lines[label] for label in (STRICT, LENIENT)],
-            loc="outside lower center",
-            ncols=2,
-            frameon=False,
-            prop={"family": FONT, "size": SMALL},
-        )
-    return figure
 
 
 def _line(ax: Axes, names: list[str], rates: Values, style: dict[str, Any]) -> None:

@@ -11,8 +11,9 @@ from ..drawing.colours import INK, NEGATIVE, POSITIVE
 from ..drawing.letters import FONT
 from ..drawing.page_layout import SMALL, SMALLEST
 from ..evidence import Rate
+from ..texts import shown
 from .lines import BAND
-from .paper import LETTERS, Grid, check_rates, letter, rate_axis
+from .paper import LETTERS, Grid, check_named, check_rates, letter, rate_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +37,18 @@ def series_panels(series: Mapping[str, Grid], *, defaults: Mapping[str, str], no
     notes : mapping of str to str, optional
         What stands above a panel, to the right of the parameter's name.
 
+    Returns
+    -------
+    matplotlib Figure
+
+    Raises
+    ------
+    TypeError
+        When rates are no dict of ``Rate``, or defaults or notes no dict of texts.
+    ValueError
+        When there are more than two series, a series has other parameters or values than the first, there is no value, or defaults or
+        notes name a parameter that there is not.
+
     Examples
     --------
     >>> seeds, answers = {"noise": {"0": Rate(3, 12), "0.3": Rate(7, 12)}}, {"noise": {"0": Rate(1, 3), "0.3": Rate(2, 3)}}
@@ -45,9 +58,7 @@ def series_panels(series: Mapping[str, Grid], *, defaults: Mapping[str, str], no
     """
     from matplotlib.figure import Figure
 
-    for name, grid in series.items():
-        check_rates(name, grid)
-    parameters = list(next(iter(series.values())))
+    parameters = _checked(series, {"defaults": defaults, "notes": notes or {}})
     across = min(ABREAST, len(parameters))
     down = -(-len(parameters) // across)
     figure = Figure(figsize=(0.5 + 1.7 * across, 0.4 + 1.45 * down), layout="constrained", facecolor="white")
@@ -62,6 +73,26 @@ def series_panels(series: Mapping[str, Grid], *, defaults: Mapping[str, str], no
         handles=handles, labels=list(series), loc="outside lower center", ncols=2, frameon=False, prop={"family": FONT, "size": SMALL}
     )
     return figure
+
+
+def _checked(series: Mapping[str, Grid], texts: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """The parameters of all series."""
+    check_named("series", series)
+    for name, grid in series.items():
+        check_rates(f"series[{name!r}]", grid)
+    if not 1 <= len(series) <= len(STYLES) or not all(grid and all(grid.values()) for grid in series.values()):
+        raise ValueError(f"series must be one or two, with at least one value for each parameter; got {shown(dict(series))}")
+    first, *others = ({parameter: list(values) for parameter, values in grid.items()} for grid in series.values())
+    for other in others:
+        if other.keys() != first.keys() or any({*values} - {*other[parameter]} for parameter, values in first.items()):
+            raise ValueError(f"all series must have the parameters and values of the first, {shown(first)}; got {shown(other)}")
+    for name, given in texts.items():
+        check_named(name, given)
+        if not all(isinstance(text, str) for text in given.values()):
+            raise TypeError(f"{name} must be a dict of texts; got {shown(dict(given))}")
+        if unknown := [parameter for parameter in given if parameter not in first]:
+            raise ValueError(f"{name} must name parameters of series, {list(first)}; got {shown(unknown)}")
+    return list(first)
 
 
 def _panel(ax: Axes, series: Mapping[str, Mapping[str, Rate | None]], default: str | None) -> None:

@@ -22,6 +22,7 @@ from .facts import Facts, facts_of
 __all__ = ["Alarm", "monitor"]
 
 SHUFFLES = 2  # at most, as a multiple of the number below which no p-value could raise an alarm
+MOST_SHUFFLES = 100_000  # of a module and batch: 3 s for 600 rows and 3 units
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def monitor(
         The module of every unit, inputs and outputs included, such as ``detect_modules(result.network)``. -1 is for units in no module,
         which no live hidden unit may be.
     rate : float in (0, 1)
-        False alarms a batch, at most.
+        False alarms a batch, at most. With ``modules`` at least 0.00001 times the number of tests, since a module is compared by at
+        most 100,000 shuffles.
     seed : int
         Of the shuffles.
 
@@ -111,7 +113,12 @@ def monitor(
     units = sorted(live_units(network))
     rows = _reference_of(result) if reference is None else reference
     compared = _Monitor(units, facts_of(network, rows, units, "reference"), _groups(network, units, modules), float(rate), check_seed(seed))
-    return (compared.alarm(number, facts_of(network, batch, units, "a batch")) for number, batch in enumerate(batches))
+    compared.check_rate()
+    try:
+        numbered = enumerate(batches)
+    except TypeError as error:
+        raise TypeError(f"batches must be an iterable of arrays x, or of pairs (x, y); got {shown(batches)}") from error
+    return (compared.alarm(number, facts_of(network, batch, units, "a batch")) for number, batch in numbered)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +130,15 @@ class _Monitor:
     groups: dict[int, NDArray[np.int64]] | None
     rate: float
     seed: int
+
+    def check_rate(self) -> None:
+        """Refuse a rate that so many shuffles cannot show."""
+        tests = len(self.groups or ()) + (self.reference.right is not None)
+        if self.groups and self.rate < tests / MOST_SHUFFLES:
+            raise ValueError(
+                f"rate must be at least {tests / MOST_SHUFFLES:g} with {len(self.groups)} modules, {tests} tests in all, since a module is "
+                f"compared by at most {MOST_SHUFFLES:,} shuffles; got {self.rate:g}. Give a larger rate, or leave modules out"
+            )
 
     def alarm(self, number: int, batch: Facts) -> Alarm:
         accuracy, of_accuracy = None, np.array([])
@@ -145,7 +161,7 @@ class _Monitor:
 
     def _of_modules(self, batch: Facts, limit: float, number: int) -> NDArray[np.float64]:
         assert self.groups is not None
-        random, most = np.random.default_rng([self.seed, number]), math.ceil(SHUFFLES / limit)
+        random, most = np.random.default_rng([self.seed, number]), min(math.ceil(SHUFFLES / limit), MOST_SHUFFLES)
         before, now = self.reference.activations, batch.activations
         return np.array([of_groups(before[:, columns], now[:, columns], most, random) for columns in self.groups.values()])
 

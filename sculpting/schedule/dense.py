@@ -74,14 +74,24 @@ class DenseTraining(Generic[M]):
     def advance(self) -> bool:
         """Train one round; False where there is none left to train."""
         if self.state is None:
-            self.state, self.number = self.rounds.attempt([self.first])[0], 1
-            if not self.rounds.criterion.known:
-                self.best, self.top = self.state, self.rounds.engine.evaluate(self.state.members)
-                self.misses = torch.zeros(len(self.state), dtype=torch.int64)
+            self._start(self.rounds.attempt([self.first])[0], 1)
             return True
         if self.best is not None:
             return self._while_it_gains(self.state, self.best)
         return self._first_start(self.state) if self.stage == 0 else self._second_start(self.state)
+
+    def take(self) -> bool:
+        """Take the networks as they are, as a round without training; False where they were taken."""
+        if self.state is not None:
+            return False
+        self._start(self.rounds.given(self.first), 0)
+        return True
+
+    def _start(self, state: ChainState[M], number: int) -> None:
+        self.state, self.number = state, number
+        if not self.rounds.criterion.known:
+            self.best, self.top = state, self.rounds.engine.evaluate(state.members)
+            self.misses = torch.zeros(len(state), dtype=torch.int64)
 
     def _while_it_gains(self, state: ChainState[M], best: ChainState[M]) -> bool:
         assert self.misses is not None
@@ -143,7 +153,7 @@ def dense_networks(
     trained: bool,
     restart: bool,
     under_way: DenseTraining[M] | None = None,
-    after_round: Callable[[DenseTraining[M] | None], None] | None = None,
+    after_round: Callable[[DenseTraining[M]], None] | None = None,
 ) -> ChainState[M]:
     """The dense networks: unchanged when they are trained already, otherwise after as many rounds as needed.
 
@@ -156,17 +166,11 @@ def dense_networks(
     Where ``min_accuracy`` is not known yet, a member is trained until three rounds in a row have neither raised its accuracy nor lowered
     its loss at the same accuracy; it is then returned at its best round.
 
-    Training that is ``under_way`` goes on; ``after_round`` is called with it after every round, and with None for networks that are
-    ``trained`` already, which are one round without training.
+    Training that is ``under_way`` goes on; ``after_round`` is called with it after every round. Networks that are ``trained`` already are
+    one round without training.
     """
-    first = Proposal.unpruned(members, names, "dense")
-    if trained:
-        state = rounds.given(first)
-        if after_round is not None:
-            after_round(None)
-        return state
-    training = under_way or DenseTraining(rounds, first, most, restart)
-    while training.advance():
+    training = under_way or DenseTraining(rounds, Proposal.unpruned(members, names, "dense"), most, restart)
+    while training.take() if trained else training.advance():
         if after_round is not None:
             after_round(training)
     return training.networks

@@ -85,7 +85,7 @@ class PruningSchedule(Generic[M]):
         return self.settings.restart_rate is not None and self.rounds.criterion.known
 
     def begin(
-        self, members: M, names: list[ChainName], trained: bool, after_round: Callable[[DenseTraining[M] | None], None] | None = None
+        self, members: M, names: list[ChainName], trained: bool, after_round: Callable[[DenseTraining[M]], None] | None = None
     ) -> None:
         """Train the dense networks and start the chains of the first phase from them. Training that is under way goes on.
 

@@ -195,9 +195,10 @@ def _defaults() -> dict[str, str]:
 
 
 def _figure(rows: Sequence[Row], facts: Mapping[str, Explained]) -> Axes:
-    from analysis.figures import series_panels
+    from analysis import series_panels
 
     grids = {name: _rates(rows, size) for name, size in SIZES.items()}
     series = {name: {setting: grid[setting] for setting in facts} for name, grid in grids.items()}
     notes = {setting: f"share {max(fact.shares.value, 0):.2f}" for setting, fact in facts.items()}
-    return series_panels(series, defaults=_defaults(), notes=notes).axes[0]
+    defaults = {setting: text for setting, text in _defaults().items() if setting in facts}
+    return series_panels(series, defaults=defaults, notes=notes).axes[0]
