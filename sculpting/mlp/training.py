@@ -126,7 +126,8 @@ def train(
 
     groups = [block for packing in packings(population, rates) for block in _blocks(packing, data, settings, max_members, threads)]
     largest = max((len(block.members) for block in groups), default=1)
-    beside = min(threads, len(groups), max(1, max_members // largest) if max_members else threads)
+    worth = sum(block.shape.size > WORTH_A_THREAD or len(block.members) >= ALIGNED for block in groups)
+    beside = max(1, min(threads, worth, max_members // largest if max_members else threads))
     while groups:
         halves = []
         with _side_by_side(beside) as each:
