@@ -73,7 +73,7 @@ def normals(key: Tensor, length: int, count: int = 1, start: int = 0, last: bool
     return drawn.unflatten(1, (count, 2 * half))[:, :, :length]
 
 
-def normals_between(key: Tensor, length: int, first: int, end: int, draw: int, last: bool = False, deviation: float = 1.0) -> Tensor:
+def normals_between(key: Tensor, length: int, first: int, end: int, draw: int, deviation: float = 1.0) -> Tensor:
     """The numbers ``first ... end - 1`` of one draw of :func:`normals`: float32 ``(N, end - first)``. ``first`` must be even.
 
     Examples
@@ -83,7 +83,7 @@ def normals_between(key: Tensor, length: int, first: int, end: int, draw: int, l
     True
     """
     start = draw * ((length + 1) // 2) + first // 2
-    return _normal_pairs(key, (end - first + 1) // 2, start, last, deviation)[:, : end - first]
+    return _normal_pairs(key, (end - first + 1) // 2, start, False, deviation)[:, : end - first]
 
 
 def _normal_pairs(key: Tensor, count: int, start: int, last: bool, deviation: float) -> Tensor:

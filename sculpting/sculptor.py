@@ -284,7 +284,7 @@ def _identity(metric: Any) -> object:
 
 
 def _threads(parameters: int) -> contextlib.AbstractContextManager[None]:
-    """One thread for small networks: on tiny batches two were measured up to 40 times slower when anything else ran."""
+    """One thread in each call of torch for small networks: on tiny batches two were up to 40 times slower when anything else ran."""
     return one_thread() if parameters < SMALL else contextlib.nullcontext()
 
 

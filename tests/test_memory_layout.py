@@ -118,11 +118,10 @@ def test_normals_do_not_depend_on_the_memory_layout() -> None:
 
 
 @pytest.mark.parametrize(("length", "first", "end"), [(9, 0, 9), (9, 4, 9), (8, 2, 7), (1, 0, 1)])
-@pytest.mark.parametrize("last", [False, True])
-def test_part_of_a_draw_is_drawn_alone(length: int, first: int, end: int, last: bool) -> None:
+def test_part_of_a_draw_is_drawn_alone(length: int, first: int, end: int) -> None:
     key = keys(range(4))
-    whole = normals(key, length, start=5, last=last, deviation=0.3)[:, 0]
-    assert torch.equal(normals_between(key, length, first, end, 5, last, 0.3), whole[:, first:end])
+    whole = normals(key, length, start=5, deviation=0.3)[:, 0]
+    assert torch.equal(normals_between(key, length, first, end, 5, 0.3), whole[:, first:end])
     assert torch.equal(whole, normals(key, length, start=5)[:, 0].mul(0.3))
 
 

@@ -87,7 +87,7 @@ def hidden_noise(units: list[Tensor], rows: int, size: int, epochs: int, noise: 
     of_units = [fold(keys, part.flatten()) for keys, part in zip(of_layers, units, strict=True)]
     if not last and size % 2 == 0 and members * sum(counts) * size > len(counts) * LAYER_FLOATS:
         for epoch, first in product(range(epochs), range(0, rows, size)):
-            between = (rows, first, min(first + size, rows), epoch, last, noise)
+            between = (rows, first, min(first + size, rows), epoch, noise)
             yield [normals_between(layer, *between).unflatten(0, (members, -1)) for layer in of_units]
         return
     streams = torch.cat([layer.view(members, -1, 2) for layer in of_units], dim=1)
