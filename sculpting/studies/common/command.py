@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from ...study import Study
 from ...tasks.digits import SOURCES, VARIABLE
 
-__all__ = ["CANDIDATES", "SOURCE", "Command", "at_most", "full_size", "groups"]
+__all__ = ["CANDIDATES", "SOURCE", "Command", "at_most", "check_kinds", "full_size", "groups"]
 
 MOST_GROUPS = 1000  # of four seeds, which a study keeps in memory together
 Options = Mapping[str, Mapping[str, Any]]
@@ -69,3 +69,9 @@ def full_size(destination: str) -> Options:
     """The option ``--full``, which makes ``"full"`` of ``"reduced"``."""
     text = "the published size, many hours, in place of the reduced one"
     return {"--full": {"action": "store_const", "const": "full", "default": "reduced", "dest": destination, "help": text}}
+
+
+def check_kinds(kinds: Sequence[str] | None, known: Sequence[str]) -> None:
+    """Refuse kinds of cells that a study does not have."""
+    if kinds is not None and not set(kinds) <= set(known):
+        raise ValueError(f"kinds must be some of {', '.join(known)}; got {', '.join(map(str, kinds))}")

@@ -8,7 +8,7 @@ from functools import partial
 from ...study import Study
 from ...tasks import Task, expression_parity, sensor_fusion, sprite_scenes
 from ...tasks.task import SAMPLED
-from ..common.command import Command
+from ..common.command import Command, check_kinds
 from ..common.sampled import key_of_study
 from ..common.settings import settings_of_sampled
 from .cells import KINDS, NULLS, WIDTH, cells_of, known_cell
@@ -53,8 +53,7 @@ def study(kinds: Sequence[str] | None = None) -> Study:
     ValueError
         When kinds are not among those of the study.
     """
-    if kinds is not None and not set(kinds) <= set(KINDS):
-        raise ValueError(f"kinds must be some of {', '.join(KINDS)}; got {', '.join(map(str, kinds))}")
+    check_kinds(kinds, KINDS)
     settings = settings_of_sampled(MAKERS, {"sampled": (SAMPLED["training"], SAMPLED["schedule"])}) | {"width": WIDTH, "nulls": NULLS}
     work = partial(known_cell, study=key_of_study(settings))
     return Study(cells_of([kind for kind in KINDS if kinds is None or kind in kinds]), work, settings, known_report)

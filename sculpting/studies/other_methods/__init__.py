@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ...study import Study
-from ..common.command import SOURCE, Command
+from ..common.command import SOURCE, Command, check_kinds
 from ..common.settings import settings_of_sampled
 from ..digits.cells import MAKERS, SETTINGS
 from .cells import KINDS, cells_of, given_rows, needs_of, other_cell
@@ -56,8 +56,7 @@ def study(
     ValueError
         When kinds are not among those of the study.
     """
-    if kinds is not None and not set(kinds) <= set(KINDS):
-        raise ValueError(f"kinds must be some of {', '.join(KINDS)}; got {', '.join(map(str, kinds))}")
+    check_kinds(kinds, KINDS)
     given = {kind: given_rows(path) for kind, path in (("functions", functions), ("digits", digits)) if path is not None}
     cells = cells_of(KINDS if kinds is None else kinds, given)
     tried = {name: [setting_text(setting) for setting in method.settings] for name, method in METHODS.items()}
