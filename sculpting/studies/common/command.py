@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def full_size(destination: str) -> Options:
     return {"--full": {"action": "store_const", "const": "full", "default": "reduced", "dest": destination, "help": text}}
 
 
-def check_kinds(kinds: Sequence[str] | None, known: Sequence[str]) -> None:
+def check_kinds(kinds: Sequence[str] | None, known: Collection[str]) -> None:
     """Refuse kinds of cells that a study does not have."""
     if kinds is not None and not set(kinds) <= set(known):
         raise ValueError(f"kinds must be some of {', '.join(known)}; got {', '.join(map(str, kinds))}")
