@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ...study import Study
-from ..common.command import CANDIDATES, Command, groups
+from ..common.command import CANDIDATES, CHANGED, Command
+from ..common.command import groups as option
+from ..common.reporting import with_changed
 from ..common.settings import PUBLISHED, settings_of
 from .cells import boolean_cell, cells_of, task_keys
 from .report import boolean_report
@@ -15,7 +18,12 @@ from .report import boolean_report
 __all__ = ["COMMAND", "study"]
 
 
-def study(tasks: Sequence[str | Sequence[int]] | None = None, groups: int = 4, candidates: str | Path | None = None) -> Study:
+def study(
+    tasks: Sequence[str | Sequence[int]] | None = None,
+    groups: int = 4,
+    candidates: str | Path | None = None,
+    changed: Mapping[str, Any] | Iterable[tuple[str, Any]] = (),
+) -> Study:
     """The Boolean study.
 
     Every published task is sculpted in three widths and three depths, four seeds a group, all groups side by side in one population.
@@ -30,6 +38,8 @@ def study(tasks: Sequence[str | Sequence[int]] | None = None, groups: int = 4, c
         Disjoint groups of four seeds: 0-3, 4-7, ...
     candidates : str or Path, optional
         The folder of a Boolean study whose candidates are judged again, where it has those of a cell; others are trained.
+    changed : mapping, or pairs of a name and a value, optional
+        Settings of ``sculpt`` other than the default, such as ``{"unit_tries": 1}``. Such a study needs a folder of its own.
 
     Returns
     -------
@@ -44,12 +54,15 @@ def study(tasks: Sequence[str | Sequence[int]] | None = None, groups: int = 4, c
 
     Raises
     ------
+    TypeError
+        When a name in ``changed`` is no setting.
     ValueError
-        When a task is not known, or ``groups`` is below 1.
+        When a task is not known, ``groups`` is below 1, or a value in ``changed`` is out of range.
     """
-    settings = settings_of(groups, **PUBLISHED)
-    work = partial(boolean_cell, candidates=None if candidates is None else str(candidates))
-    return Study(cells_of(task_keys(tasks), groups), work, settings, boolean_report)
+    other = dict(changed)
+    settings = settings_of(groups, other, **PUBLISHED)
+    work = partial(boolean_cell, candidates=None if candidates is None else str(candidates), changed=other)
+    return Study(cells_of(task_keys(tasks), groups), work, settings, with_changed(boolean_report, other))
 
 
 COMMAND = Command(
@@ -57,7 +70,8 @@ COMMAND = Command(
     "the published Boolean study by the one default setting, beside the published rates",
     {
         "--tasks": {"nargs": "+", "metavar": "TASK", "help": "only these, such as both 4,1,2,16 (default: all that are published)"},
-        **groups(4),
+        **option(4),
         **CANDIDATES,
+        **CHANGED,
     },
 )

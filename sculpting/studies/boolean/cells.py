@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import networkx as nx
@@ -70,10 +71,18 @@ def cell_name(task: Sequence[int], width: int, depth: int) -> str:
     return f"{'-'.join(map(str, task))}_width{width}_depth{depth}"
 
 
-def boolean_cell(task: Sequence[int], width: int, depth: int, groups: int, *, candidates: str | None = None) -> CellResult:
+def boolean_cell(
+    task: Sequence[int],
+    width: int,
+    depth: int,
+    groups: int,
+    *,
+    candidates: str | None = None,
+    changed: Mapping[str, Any] = MappingProxyType({}),
+) -> CellResult:
     """For each group of four seeds, and then for each seed alone, the rows of both rules; and all candidates."""
     selections = [Selection(seeds, rule) for size in (SEEDS, 1) for seeds in groups_of(SEEDS * groups, size) for rule in RULES]
-    return rows_by_selection(task, width, depth, groups, selections, {}, candidates)
+    return rows_by_selection(task, width, depth, groups, selections, changed, candidates)
 
 
 def rows_by_selection(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from ...study import Study
 from ...tasks.digits import SOURCES, VARIABLE
 
-__all__ = ["CANDIDATES", "SOURCE", "Command", "at_most", "check_kinds", "full_size", "groups"]
+__all__ = ["CANDIDATES", "CHANGED", "SOURCE", "Command", "at_most", "check_kinds", "full_size", "groups"]
 
 MOST_GROUPS = 1000  # of four seeds, which a study keeps in memory together
 Options = Mapping[str, Mapping[str, Any]]
@@ -45,6 +46,26 @@ class Command:
 CANDIDATES: Options = {
     "--candidates": {"type": Path, "metavar": "FOLDER", "help": "take the candidates of the study in FOLDER, and train only what it lacks"}
 }
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """A name and its value: a number, a list or a word as in JSON, or any other text."""
+    name, equal, value = text.partition("=")
+    if not equal:
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, such as unit_tries=1; got {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+# Sculpt with other settings.
+CHANGED: Options = {
+    "--changed": {
+        "type": _setting, "nargs": "+", "default": (), "metavar": "NAME=VALUE",
+        "help": "settings of sculpt other than the default, such as unit_tries=1; needs a folder of its own",
+    }
+}  # fmt: skip
 
 
 def at_most(most: int) -> Callable[[str], int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from analysis import Rate
 
-__all__ = ["consensus_rows", "draw_found", "hours", "pictures", "spread", "with_interval"]
+__all__ = ["consensus_rows", "draw_found", "hours", "pictures", "spread", "with_changed", "with_interval"]
+
+Report = Callable[[Sequence[Row], Read], dict[str, bytes]]
 
 
 def consensus_rows(rows: Iterable[Row], seeds: int, **facts: Any) -> list[Row]:
@@ -35,6 +37,31 @@ def hours(rows: Iterable[Row]) -> str:
     '0.75 hours of one core'
     """
     return f"{sum(row['seconds'] for row in rows) / 3600:.2f} hours of one core"
+
+
+def with_changed(report: Report, changed: Mapping[str, Any]) -> Report:
+    """The report, whose summary first says which settings are not the default.
+
+    Examples
+    --------
+    >>> def report(rows, read):
+    ...     return {"summary.md": b"# Functions\\n\\n8 results.\\n"}
+    >>> print(with_changed(report, {"unit_tries": 1})([], None)["summary.md"].decode())
+    # Functions
+    <BLANKLINE>
+    Not by the default setting: `unit_tries=1`.
+    <BLANKLINE>
+    8 results.
+    <BLANKLINE>
+    """
+
+    def named(rows: Sequence[Row], read: Read) -> dict[str, bytes]:
+        files = report(rows, read)
+        title, rest = files["summary.md"].decode().split("\n\n", 1)
+        other = ", ".join(f"`{name}={value}`" for name, value in changed.items())
+        return {**files, "summary.md": f"{title}\n\nNot by the default setting: {other}.\n\n{rest}".encode()}
+
+    return named if changed else report
 
 
 def with_interval(rate: Rate | None) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 from ...mlp.ablation import WEAKEST
-from ...options import EDGE_STEPS, LARGE_EDGE_STEPS, LARGE_UNIT_STEPS, UNIT_STEPS
+from ...options import EDGE_STEPS, LARGE_EDGE_STEPS, LARGE_UNIT_STEPS, UNIT_STEPS, check_call
+from ...options import settings_of as settings_of_call
 from ...schedule.pruning_schedule import DENSE_ROUNDS, DENSE_ROUNDS_UNKNOWN
 from ...sculptor import sculpt
 from ...settings import EPOCHS, LEAST_STEPS, MOST_STEPS, ScheduleSettings, TrainingSettings
+from ...tasks import boolean
 from ...tasks.task import TABLE, Task
 
 __all__ = ["IMAGE_THRESHOLD", "PUBLISHED", "SEEDS", "THRESHOLD", "defaults", "sculpting_settings", "settings_of", "settings_of_sampled"]
@@ -47,16 +50,20 @@ def sculpting_settings(task: Task) -> dict[str, Any]:
     return {"training": asdict(task.training), "schedule": asdict(task.schedule), "dense_rounds": DENSE_ROUNDS, "weakest": WEAKEST}
 
 
-def settings_of(groups: int, **detection: Any) -> dict[str, Any]:
-    """What all rows of a study of truth tables depend on, with so many groups of four seeds; ``detection`` is not its default.
+def settings_of(groups: int, changed: Mapping[str, Any] = MappingProxyType({}), **detection: Any) -> dict[str, Any]:
+    """What all rows of a study of truth tables depend on, with so many groups of four seeds.
+
+    ``changed`` are settings of ``sculpt`` other than the default, ``detection`` arguments of ``detect_modules``.
 
     These are the settings of sculpting, the defaults of detection and consensus, the activation of the models, and the constants behind
     ablation and votes.
 
     Raises
     ------
+    TypeError
+        When a name in ``changed`` is no setting of ``sculpt``.
     ValueError
-        When ``groups`` is not a whole number of at least 1.
+        When ``groups`` is not a whole number of at least 1, or a value in ``changed`` is out of range.
     """
     from analysis.consensus import CLOSER
     from analysis.graph.levels import CUTS, LEAST_GAP
@@ -69,8 +76,16 @@ def settings_of(groups: int, **detection: Any) -> dict[str, Any]:
     usual["detect_modules.direction"] = "outgoing"  # of chains
     usual |= {"training.steps": {"epochs": EPOCHS, "least": LEAST_STEPS, "most": MOST_STEPS}}
     constants = {"edge_ablation.weakest": WEAKEST, "consensus.closer": CLOSER, "needed_levels": {"cuts": CUTS, "least_gap": LEAST_GAP}}
-    changed = {f"detect_modules.{name}": value for name, value in detection.items()}
-    return {"groups": groups, **known, **usual, **constants, "task.model.activation": TABLE["activation"], **changed}
+    own = {f"detect_modules.{name}": value for name, value in detection.items()} | _named(changed)
+    return {"groups": groups, **known, **usual, **constants, "task.model.activation": TABLE["activation"], **own}
+
+
+def _named(changed: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are changed, checked, by where they belong."""
+    any_table = boolean([4, 2, 4])
+    training, schedule = settings_of_call(any_table, None, None, changed)
+    check_call(any_table, training, schedule, "fresh", None, lambda: None)
+    return {f"{'training' if hasattr(training, name) else 'schedule'}.{name}": value for name, value in changed.items()}
 
 
 def settings_of_sampled(

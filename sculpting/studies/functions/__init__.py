@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ...study import Study
-from ..common.command import CANDIDATES, Command
+from ..common.command import CANDIDATES, CHANGED, Command
+from ..common.reporting import with_changed
 from ..common.settings import settings_of
 from .cells import WIDTH, cells_of, functions_cell
 from .report import functions_report
@@ -14,7 +17,7 @@ from .report import functions_report
 __all__ = ["COMMAND", "study"]
 
 
-def study(candidates: str | Path | None = None) -> Study:
+def study(candidates: str | Path | None = None, changed: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> Study:
     """The study of functions.
 
     Twenty circuits and 24 random hierarchies of :func:`~sculpting.tasks.random_gates`, each at two depths: the fewest hidden layers that
@@ -26,6 +29,8 @@ def study(candidates: str | Path | None = None) -> Study:
     ----------
     candidates : str or Path, optional
         The folder of a study of functions whose candidates are judged again, where it has those of a cell; others are trained.
+    changed : mapping, or pairs of a name and a value, optional
+        Settings of ``sculpt`` other than the default, such as ``{"unit_tries": 1}``. Such a study needs a folder of its own.
 
     Returns
     -------
@@ -36,9 +41,15 @@ def study(candidates: str | Path | None = None) -> Study:
         ``reason`` and ``score`` of :func:`~analysis.compare`, ``exact`` and ``valid`` as bool, ``modules`` and ``true_modules``, how many
         there are; ``restarts``, the seeds with candidates whose dense network learnt at its second start; ``seconds`` (of sculpting,
         times the row's share of the seeds). Where no candidate was accepted, the verdict is ``"none"``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a name in ``changed`` is no setting, or its value is out of range.
     """
-    work = partial(functions_cell, candidates=None if candidates is None else str(candidates))
-    return Study(cells_of(), work, {**settings_of(1), "width": WIDTH}, functions_report)
+    other = dict(changed)
+    work = partial(functions_cell, candidates=None if candidates is None else str(candidates), changed=other)
+    return Study(cells_of(), work, {**settings_of(1, other), "width": WIDTH}, with_changed(functions_report, other))
 
 
-COMMAND = Command(study, "own functions: circuits and random hierarchies of gates, judged against their truth", CANDIDATES)
+COMMAND = Command(study, "own functions: circuits and random hierarchies of gates, judged against their truth", {**CANDIDATES, **CHANGED})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import networkx as nx
@@ -47,11 +48,16 @@ def cells_of() -> dict[str, dict[str, Any]]:
     return cells
 
 
-def functions_cell(function: str, gates: Mapping[str, str], depth: int, *, candidates: str | None = None) -> CellResult:
-    """The rows of one cell, the network that the consensus of all seeds selects, and all candidates; ``gates`` are of the function."""
+def functions_cell(
+    function: str, gates: Mapping[str, str], depth: int, *, candidates: str | None = None, changed: Mapping[str, Any] = MappingProxyType({})
+) -> CellResult:
+    """The rows of one cell, the network that the consensus of all seeds selects, and all candidates; ``gates`` are of the function.
+
+    ``changed`` are settings of ``sculpt`` other than the default.
+    """
     del gates  # they are stored with the rows, which no other function of the name may take over
     task, name = function_of(function), f"{function}_depth{depth}"
-    result, files = sculpted(task, WIDTH, depth, name, SEEDS, candidates)
+    result, files = sculpted(task, WIDTH, depth, name, SEEDS, candidates, **changed)
     truth = task.truth(hidden_layers=depth)
     rules: dict[str, dict[str, Any]] = {"levels": {"x": task.x.numpy()}, "published": PUBLISHED}
     selected = [
