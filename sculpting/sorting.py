@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,6 +25,10 @@ def sorted_positions(ranks: Tensor, coarse: bool = False) -> Tensor:
     length = ranks.shape[-1]
     positions = torch.arange(length, dtype=torch.int32, device=ranks.device)
     below = (1 << (length - 1).bit_length()) - 1 if coarse else 0xFFFFFFFF
-    combined = (ranks & ~below).bitwise_or_(positions) if coarse else (ranks.long() << 32).bitwise_or_(positions)
-    ordered = torch.from_numpy(np.sort(combined.numpy(), axis=-1)) if ranks.device.type == "cpu" else combined.sort(dim=-1).values
-    return ordered & below
+    upper = ranks & ~below if coarse else ranks.long().bitwise_left_shift_(32)
+    combined = upper.bitwise_or_(positions)
+    if ranks.device.type == "cpu":
+        combined.numpy().sort(axis=-1)
+    else:
+        combined = combined.sort(dim=-1).values
+    return combined.bitwise_and_(below)

@@ -145,6 +145,7 @@ def test_saved_networks_of_images_say_so_themselves(tmp_path: Path, capsys: pyte
         (["modules", "nowhere.safetensors"], "sculpting modules: there is no network file nowhere.safetensors"),
         (["draw", "nowhere.safetensors"], "there is no network file"),
         (["study", "boolean", "--tasks", "both", "booth"], "sculpting study boolean: there is no task 'booth'; the nearest are both"),
+        (["study", "functions", "--changed", "unit_trys=1"], "got 'unit_trys'. Did you mean unit_tries?"),
         (["study", "boolean", "--groups", "0"], "groups must be a whole number of groups of four seeds, at least 1; got 0"),
         (["study", "sensitivity", "--jobs", "0"], "jobs must be a whole number of processes, at least 1 and at most 1024; got 0"),
         (["study", "boolean", "--cluster", "nowhere"], "such as tcp://127.0.0.1:8786; got 'nowhere': it has no port"),
@@ -245,9 +246,16 @@ def test_python_m_sculpting_is_the_same_command() -> None:
 @pytest.mark.parametrize(
     ("line", "options"),
     [
-        ("boolean", {"tasks": None, "groups": 4, "candidates": None}),
-        ("boolean --tasks both 4,1,4 --groups 2", {"tasks": ["both", "4,1,4"], "groups": 2, "candidates": None}),
-        ("functions --candidates kept", {"candidates": Path("kept")}),
+        ("boolean", {"tasks": None, "groups": 4, "candidates": None, "changed": ()}),
+        ("boolean --tasks both 4,1,4 --groups 2", {"tasks": ["both", "4,1,4"], "groups": 2, "candidates": None, "changed": ()}),
+        ("functions --candidates kept", {"candidates": Path("kept"), "changed": ()}),
+        (
+            "functions --changed unit_tries=1 edge_score=magnitude unit_steps=[0.5,0.2] rate_width=null",
+            {
+                "candidates": None,
+                "changed": [("unit_tries", 1), ("edge_score", "magnitude"), ("unit_steps", [0.5, 0.2]), ("rate_width", None)],
+            },
+        ),
         ("sensitivity --groups 2", {"groups": 2, "candidates": None}),
         ("digits", {"tasks": None, "sizes": [14], "source": "mnist", "data_dir": None}),
         (

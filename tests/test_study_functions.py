@@ -130,6 +130,37 @@ def test_a_cell_has_twelve_rows_and_its_report_says_them(tmp_path: Path, monkeyp
     assert all(f"| {rule} |" in text for rule in ("consensus", "levels", "published", "sparsest"))
 
 
+def test_a_study_with_another_setting_sculpts_with_it_says_so_and_needs_a_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(function_cells, "CIRCUITS", {name: CIRCUITS[name] for name in ("interlock",)})
+    monkeypatch.setattr(function_cells, "RANDOM", 0)
+    few, given = candidates.sculpt, list[dict[str, Any]]()
+
+    def spy(*arguments: Any, **options: Any) -> Any:
+        given.append(options)
+        return few(*arguments, **{**options, "unit_steps": [0.5], "edge_steps": [0.02]})
+
+    monkeypatch.setattr(candidates, "sculpt", spy)
+    changed = functions.study(changed=[("unit_tries", 1), ("edge_score", "magnitude")])
+    usual = functions.study()
+    run(changed, tmp_path / "changed", progress=False)
+    assert [(options["unit_tries"], options["edge_score"]) for options in given] == [(1, "magnitude")] * 2
+    different = {name for name in usual.settings if usual.settings[name] != changed.settings[name]}
+    assert different == {"schedule.unit_tries", "schedule.edge_score"}
+    assert (changed.settings["schedule.unit_tries"], changed.settings.keys()) == (1, usual.settings.keys())
+    text = (tmp_path / "changed" / "summary.md").read_text()
+    assert "Not by the default setting: `unit_tries=1`, `edge_score=magnitude`." in text
+    with pytest.raises(ValueError, match="settings"):
+        run(usual, tmp_path / "changed", progress=False)
+    with pytest.raises(ValueError, match="must hold candidates of the same task and settings"):
+        functions_cell("interlock", {}, 2, candidates=str(tmp_path / "changed"))
+    with pytest.raises(TypeError, match=r"got 'unit_trys'\. Did you mean unit_tries\?"):
+        functions.study(changed={"unit_trys": 1})
+    with pytest.raises(ValueError, match="unit_tries must be a whole number of at least 1; got 0"):
+        functions.study(changed={"unit_tries": 0})
+
+
 def test_rows_without_a_network_are_not_right() -> None:
     row = dict.fromkeys(COLUMNS) | {"function": "c17", "kind": "circuit", "depth": 2, "seeds": 4, "seed": 0, "rule": "consensus"}
     row |= {"verdict": "none", "reason": "", "valid": False, "seconds": 1.0}
